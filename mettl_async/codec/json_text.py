@@ -1,0 +1,83 @@
+"""Between bytes and plain data: the same with orjson and without."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+try:
+    import orjson
+except ImportError:  # an optional extra
+    orjson = None  # type: ignore[assignment]
+
+# orjson writes 1e16 for 1e+16 and null for NaN. A number or null stands after one of [ , : so these
+# become one mark, digits, minus and the n of null another, and the pair is looked for: an order of
+# magnitude faster than a regular expression. A false alarm (such text within a string) costs time only.
+_MARKS = bytes.maketrans(b"[,0123456789-n", b"::000000000000")
+_ALARM = b":0"
+_CONTAINERS = b'{["'
+
+
+def loads(content: bytes) -> Any:
+    """Read JSON text as UTF-8, whatever the content type said.
+
+    The same result with and without orjson (but integers beyond 64 bits, which it makes floats);
+    half a surrogate pair becomes ``?``, so that what comes out can always be encoded.
+
+    Raises:
+        ValueError: Not JSON, not UTF-8, or NaN or an infinity in it. It never holds the content.
+    """
+    if orjson is not None:
+        try:
+            return orjson.loads(content)
+        except ValueError:
+            pass  # json has the last word: orjson refuses a byte order mark and half surrogate pairs
+    try:
+        # A BOM is tolerated; the encoding is never guessed.
+        value = json.loads(content.decode("utf-8-sig"), parse_constant=_refuse, parse_float=_finite)
+        if b"\\u" in content:
+            whole = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+            value = json.loads(whole)
+    except (ValueError, RecursionError):
+        pass
+    else:
+        return value
+    raise ValueError(f"not JSON in UTF-8 ({len(content)} bytes)")
+
+
+def dumps(value: Any) -> str:
+    """Write plain data as compact JSON, UTF-8 unescaped.
+
+    Byte for byte the same text with and without orjson, since the text is what is signed.
+
+    Raises:
+        ValueError: Not plain data, NaN or an infinity, half a surrogate pair. It never holds the value.
+    """
+    if orjson is not None:
+        try:
+            content = orjson.dumps(value)
+        except TypeError:
+            pass  # json knows more (integers beyond 64 bits) or refuses too
+        else:
+            if content[:1] in _CONTAINERS and _ALARM not in content.translate(_MARKS):
+                return content.decode()
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text.encode()
+    except (TypeError, ValueError, RecursionError):
+        pass
+    else:
+        return text
+    raise ValueError(f"cannot be written as JSON ({type(value).__name__})")
+
+
+def _refuse(_constant: str) -> Any:
+    raise ValueError
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError
+    return number

@@ -1,0 +1,241 @@
+"""Everything this library raises.
+
+::
+
+    MettlError
+    ├── ConfigurationError          credentials, options or misuse of the client; nothing was sent
+    ├── InvalidInputError           a value you built breaks a rule: .field .problem .fix; nothing was sent
+    ├── RegistrationFailures        some candidates of a bulk run were not registered: .report
+    └── CallError                   a call was tried: .operation .attempts .request_id .sent .safe_to_repeat
+        ├── TransportError          no answer came
+        │   ├── ConnectError        the connection could not be made
+        │   ├── TransportTimeout    too slow, or the call's deadline passed
+        │   └── ConnectionLost      it broke before the whole answer was read
+        ├── MettlDecodeError        an answer came that is not what Mettl sends
+        └── ApiError                Mettl (or its front end) refused: .code .server_message .http_status
+            ├── BadRequestError         E400, E405, E028, HTTP 400, 405, 413, 414, 422
+            ├── AuthenticationError     E401, HTTP 401
+            ├── PermissionDeniedError   E403, HTTP 403
+            ├── NotFoundError           E404, HTTP 404
+            ├── TimestampError          E504 invalid, E422 expired
+            ├── RegistrationLimitError  E607
+            ├── ThrottledError          E509, E503, HTTP 429, 503: .retry_after
+            └── ServerError             E408, other HTTP 5xx
+
+Codes and their sources: api.md section 4. No message carries a key, a signature or a candidate's data.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from mettl_async.bulk.outcomes import RegistrationReport
+
+
+class MettlError(Exception):
+    """Base of everything raised by this library."""
+
+
+class ConfigurationError(MettlError):
+    """Credentials, options or the way the client is used are wrong; nothing was sent."""
+
+
+class InvalidInputError(MettlError, ValueError):
+    """A value breaks a documented rule; nothing was sent.
+
+    Attributes:
+        field: Path of the offending field, such as ``schedule_window.ends_at``.
+        problem: What is wrong, by shape; never the value where it is personal.
+        fix: What to do about it.
+    """
+
+    def __init__(self, field: str, problem: str, fix: str) -> None:
+        super().__init__(field, problem, fix)
+        self.field, self.problem, self.fix = field, problem, fix
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.problem}; {self.fix}"
+
+
+class RegistrationFailures(MettlError):  # noqa: N818 - a plural says it best
+    """Raised by ``RegistrationReport.raise_for_failures()``; the whole report is in ``.report``."""
+
+    def __init__(self, report: RegistrationReport) -> None:
+        super().__init__(report)
+        self.report = report
+
+    def __str__(self) -> str:
+        return str(self.report)
+
+
+@frozen(kw_only=True)
+class CallFacts:
+    """What is known of a failed call; each is readable as an attribute of the error itself.
+
+    Attributes:
+        operation: The method, such as ``candidates.register``.
+        attempts: How many requests were made for it.
+        request_id: The client's own id of the call, the same in its log lines.
+        sent: Whether the server may have seen (any attempt of) the request.
+        may_have_been_handled: Whether the server may have done (in any attempt) what was asked.
+        safe_to_repeat: Whether doing the call again can do no harm.
+        http_status: Status of the last answer, if there was one.
+        code: Mettl's code, such as ``E401``.
+        server_message: Mettl's words, with personal values blanked.
+        retry_after: Seconds that the server asked to wait.
+    """
+
+    operation: str = ""
+    attempts: int = 0
+    request_id: str = ""
+    sent: bool = False
+    may_have_been_handled: bool = False
+    safe_to_repeat: bool = False
+    http_status: int | None = None
+    code: str | None = None
+    server_message: str | None = None
+    retry_after: float | None = None
+
+
+class CallError(MettlError):
+    """A call was tried and failed; see `CallFacts` for the attributes."""
+
+    hint: ClassVar[str] = ""
+
+    def __init__(self, problem: str, facts: CallFacts | None = None) -> None:
+        super().__init__(problem, facts or CallFacts())
+        self.problem = problem
+        self.facts = facts or CallFacts()
+
+    @property
+    def operation(self) -> str:
+        """The method, such as ``candidates.register``."""
+        return self.facts.operation
+
+    @property
+    def attempts(self) -> int:
+        """How many requests were made for the call."""
+        return self.facts.attempts
+
+    @property
+    def request_id(self) -> str:
+        """The client's own id of the call, the same in its log lines."""
+        return self.facts.request_id
+
+    @property
+    def sent(self) -> bool:
+        """Whether the server may have seen (any attempt of) the request."""
+        return self.facts.sent
+
+    @property
+    def may_have_been_handled(self) -> bool:
+        """Whether the server may have done (in any attempt) what was asked."""
+        return self.facts.may_have_been_handled
+
+    @property
+    def safe_to_repeat(self) -> bool:
+        """Whether doing the call again can do no harm."""
+        return self.facts.safe_to_repeat
+
+    @property
+    def http_status(self) -> int | None:
+        """Status of the last answer, if there was one."""
+        return self.facts.http_status
+
+    @property
+    def code(self) -> str | None:
+        """Mettl's code, such as ``E401``."""
+        return self.facts.code
+
+    @property
+    def server_message(self) -> str | None:
+        """Mettl's words, with personal values blanked."""
+        return self.facts.server_message
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the server asked to wait."""
+        return self.facts.retry_after
+
+    def __str__(self) -> str:
+        facts = self.facts
+        known = [
+            f"HTTP {facts.http_status}" if facts.http_status else "",
+            f"attempt {facts.attempts}" if facts.attempts else "",
+            f"retry after {facts.retry_after:g} s" if facts.retry_after is not None else "",
+            "may have been sent" if facts.sent else "not sent",
+            "safe to repeat" if facts.safe_to_repeat else "not safe to repeat",
+            f"request {facts.request_id}" if facts.request_id else "",
+        ]
+        head = f"{facts.operation}: {self.problem}" if facts.operation else self.problem
+        hint = f". {self.hint}" if self.hint else ""
+        return f"{head} ({', '.join(filter(None, known))}){hint}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def __reduce__(self) -> tuple[type[CallError], tuple[str, CallFacts]]:
+        return type(self), (self.problem, self.facts)
+
+
+class TransportError(CallError):
+    """No answer came; ``.sent`` says whether the server may have seen the request."""
+
+
+class ConnectError(TransportError):
+    """The connection could not be made (DNS, refused, TLS, proxy)."""
+
+
+class TransportTimeout(TransportError):  # noqa: N818 - the name in the design
+    """Connecting, writing or reading took too long, or the call's total deadline passed."""
+
+
+class ConnectionLost(TransportError):  # noqa: N818 - says what happened
+    """The connection broke before the whole answer was read."""
+
+
+class MettlDecodeError(CallError):
+    """An answer came that is not what Mettl sends: HTML, truncated JSON, an empty body, a redirect."""
+
+
+class ApiError(CallError):
+    """Mettl (or its front end) refused the call."""
+
+
+class BadRequestError(ApiError):
+    """The request is not well-formed for this endpoint."""
+
+
+class AuthenticationError(ApiError):
+    """The signature does not match: wrong private key, region or version, or a proxy that rewrites URLs."""
+
+    hint = "Compare with `mettl sign`: it prints the string to sign and the signature"
+
+
+class PermissionDeniedError(ApiError):
+    """The public key is unknown, or not authorised for this resource."""
+
+
+class NotFoundError(ApiError):
+    """No such schedule, assessment or candidate in this account and region."""
+
+
+class TimestampError(ApiError):
+    """The server refused the time of signing, even after the clock was corrected."""
+
+    hint = "Set this machine's clock (NTP)"
+
+
+class RegistrationLimitError(ApiError):
+    """The account's quota of candidate registrations is used up."""
+
+
+class ThrottledError(ApiError):
+    """Too many requests, or the service is briefly unavailable."""
+
+
+class ServerError(ApiError):
+    """The server failed to answer properly."""

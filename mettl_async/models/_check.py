@@ -1,0 +1,246 @@
+"""Checks for values that users construct; never used on what the server sends.
+
+Each raises `InvalidInputError` naming the field, the value's shape and the fix.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sized
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from mettl_async.errors import InvalidInputError
+from mettl_async.models._frozen_map import FrozenMap
+
+if TYPE_CHECKING:
+    from enum import Enum
+
+T = TypeVar("T")
+
+_MINUTE = timedelta(minutes=1)
+# Two addresses in one cell, or "Name <address>": the usual slips of a spreadsheet.
+_NOT_IN_EMAIL = re.compile(r"[\s<>,;]")
+_NAME_SHOWN = 60
+_INT64 = 2**63
+_NESTING = 32  # deeper than any settings object, far from the interpreter's limit
+
+
+def shape(value: object) -> str:
+    """Describe a value by type and size, so that a message can be read without its content."""
+    if value is None:
+        return "None"
+    if isinstance(value, str):
+        return f"str of {len(value)} characters"
+    if isinstance(value, (bytes, list, tuple, dict, set, frozenset)):
+        return f"{type(value).__name__} of length {len(value)}"
+    return type(value).__name__
+
+
+def size(value: Sized) -> str:
+    """Show a list in a repr by its length."""
+    return f"<{len(value)}>"
+
+
+def path_of(parent: str, key: object) -> str:
+    """Path of a mapping's entry: names of registration fields are settings, not personal data."""
+    shown = (
+        ascii(key if len(key) <= _NAME_SHOWN else key[:_NAME_SHOWN] + "...")
+        if isinstance(key, str)
+        else shape(key)
+    )
+    return f"{parent}[{shown}]"
+
+
+def text(path: str, value: object, *, blank: bool = False) -> None:
+    """A string that can be sent as UTF-8; not blank unless allowed."""
+    if not isinstance(value, str):
+        raise InvalidInputError(path, f"expected str, got {shape(value)}", "give it as text")
+    if not blank and (not value or value.isspace()):
+        raise InvalidInputError(path, f"is blank ({shape(value)})", "give a text that can be seen")
+    if value.isascii() or value.isprintable():
+        sendable = "\0" not in value
+    else:
+        sendable = not any(
+            "\ud800" <= character <= "\udfff" or character == "\0" for character in value
+        )
+    if not sendable:
+        raise InvalidInputError(
+            path,
+            f"has a NUL or half of a surrogate pair ({shape(value)})",
+            "decode the source with its real encoding, without errors='surrogateescape'",
+        )
+
+
+def email(path: str, value: object) -> None:
+    """An address with text on both sides of one ``@`` and nothing invisible in it."""
+    if not isinstance(value, str):
+        raise InvalidInputError(
+            path, f"expected str, got {shape(value)}", "give the email address as text"
+        )
+    local, _, domain = value.rpartition("@")
+    if (
+        local
+        and domain
+        and "@" not in local
+        and value.isprintable()
+        and not _NOT_IN_EMAIL.search(value)
+    ):
+        return
+    if not value or value.isspace():
+        problem, fix = "is blank", "give the email address"
+    elif not value.isprintable() or any(map(str.isspace, value)):
+        problem, fix = "has a space, a control or an invisible character", "remove it"
+    elif _NOT_IN_EMAIL.search(value) or "@" in local:
+        problem, fix = "looks like more than one address", "give exactly one bare address"
+    else:
+        problem, fix = "is not an email address", "give it as name@domain"
+    raise InvalidInputError(path, f"{problem} ({shape(value)})", fix)
+
+
+def flag(path: str, value: object, *, optional: bool = True) -> None:
+    """True or False (or None where it may be left out)."""
+    if not (isinstance(value, bool) or (optional and value is None)):
+        raise InvalidInputError(path, f"expected bool, got {shape(value)}", "give True or False")
+
+
+def instance(path: str, value: object, kind: type, *, optional: bool = True) -> None:
+    """An instance of one of our classes (or None where it may be left out)."""
+    if not (isinstance(value, kind) or (optional and value is None)):
+        raise InvalidInputError(
+            path, f"expected {kind.__name__}, got {shape(value)}", f"build a {kind.__name__}"
+        )
+
+
+def member(path: str, value: object, kind: type[Enum], *, optional: bool = True) -> None:
+    """A known member of an enum (or None where it may be left out)."""
+    if optional and value is None:
+        return
+    if not isinstance(value, kind) or value.name not in kind.__members__:
+        known = ", ".join(f"{kind.__name__}.{name}" for name in kind.__members__)
+        raise InvalidInputError(
+            path, f"expected {kind.__name__}, got {shape(value)}", f"use {known}"
+        )
+
+
+def count(path: str, value: object) -> None:
+    """A whole number from 0 up."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidInputError(path, f"expected int, got {shape(value)}", "give a whole number")
+    if value < 0:
+        raise InvalidInputError(path, "is negative", "give 0 or more")
+
+
+def url(path: str, value: object) -> None:
+    """An absolute http or https address."""
+    if not isinstance(value, str):
+        raise InvalidInputError(path, f"expected str, got {shape(value)}", "give the URL as text")
+    if not value.isprintable() or any(map(str.isspace, value)):
+        raise InvalidInputError(
+            path,
+            f"has a space or a control character ({shape(value)})",
+            "percent-encode or remove it",
+        )
+    try:
+        parts = urlsplit(value)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise InvalidInputError(
+            path,
+            f"is not an absolute http or https URL ({shape(value)})",
+            "give scheme and host, such as https://example.org/hooks",
+        )
+
+
+def sequence(path: str, value: Iterable[T]) -> tuple[T, ...]:
+    """Make a tuple of any iterable that is a list of things, which a string is not."""
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        raise InvalidInputError(
+            path, f"expected a list, got {shape(value)}", "put the items in a list"
+        )
+    return tuple(value)
+
+
+def distinct(path: str, emails: Iterable[str], suffix: str = "") -> None:
+    """Addresses that differ by more than case."""
+    seen: dict[str, int] = {}
+    for index, address in enumerate(emails):
+        first = seen.setdefault(address.casefold(), index)
+        if first != index:
+            raise InvalidInputError(
+                f"{path}[{index}]{suffix}", f"repeats the email of item {first}", "keep one of them"
+            )
+
+
+def minutes(path: str, value: timedelta | int | None) -> timedelta | None:
+    """Extra time as a `timedelta` of whole minutes; an int counts minutes."""
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        try:
+            value = timedelta(minutes=value)
+        except OverflowError:
+            value = timedelta.max  # refused below: not whole minutes
+    if not isinstance(value, timedelta):
+        raise InvalidInputError(
+            path,
+            f"expected timedelta, got {shape(value)}",
+            "give timedelta(minutes=...) or minutes",
+        )
+    if value < timedelta(0) or value % _MINUTE:
+        raise InvalidInputError(
+            path, "is negative, too long or not whole minutes", "give whole minutes, 0 or more"
+        )
+    return value
+
+
+def fields(path: str, value: Mapping[str, str], reserved: Mapping[str, str]) -> FrozenMap[str]:
+    """Further registration fields by their exact names; ``reserved`` maps a name to its attribute."""
+    if not isinstance(value, Mapping):
+        raise InvalidInputError(
+            path, f"expected a mapping, got {shape(value)}", "give {name: text}"
+        )
+    entries = dict(value)
+    for name, content in entries.items():
+        if not isinstance(name, str):
+            raise InvalidInputError(path, f"has a name that is {shape(name)}", "names are text")
+        here = path_of(path, name)
+        text(here, name)
+        text(here, content, blank=True)
+        if name in reserved:
+            raise InvalidInputError(here, "has its own attribute", f"give it as {reserved[name]}")
+    return FrozenMap(entries)
+
+
+def json_like(path: str, value: object, depth: int = 0) -> Any:
+    """Freeze JSON-able data: mappings become `FrozenMap`, lists become tuples."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        text(path, value, blank=True)
+        return str(value)
+    if isinstance(value, (int, float)):
+        if value != value or value in {float("inf"), float("-inf")}:  # noqa: PLR0124 - NaN only
+            raise InvalidInputError(path, "is not a finite number", "JSON has finite numbers only")
+        if isinstance(value, int) and not -_INT64 <= value < _INT64:
+            raise InvalidInputError(path, "is beyond 64 bits", "give it as text")
+        return value
+    if depth == _NESTING:
+        raise InvalidInputError(path, f"is nested more than {_NESTING} deep", "flatten it")
+    if isinstance(value, Mapping):
+        frozen = {}
+        for name, content in value.items():
+            here = path_of(path, name)
+            text(here, name, blank=True)
+            frozen[str(name)] = json_like(here, content, depth + 1)
+        return FrozenMap(frozen)
+    if isinstance(value, (list, tuple)):
+        return tuple(json_like(f"{path}[{i}]", item, depth + 1) for i, item in enumerate(value))
+    raise InvalidInputError(
+        path,
+        f"cannot be written as JSON ({shape(value)})",
+        "use dict, list, str, int, float, bool or None",
+    )

@@ -1,0 +1,83 @@
+"""How a test is watched over."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from mettl_async.errors import InvalidInputError
+from mettl_async.models import _check
+from mettl_async.models._open_enum import OpenStrEnum
+
+
+class VisualProctoringMode(OpenStrEnum):
+    """Whether the camera is used."""
+
+    OFF = "OFF"
+    PHOTO = "PHOTO"
+    # [seen] one client sends it; the pages name only the other two.
+    VIDEO = "VIDEO"
+
+
+class Protection(OpenStrEnum):
+    """Whether a one-time password sent by email is asked for before the test."""
+
+    OTP_ON_EMAIL = "OtpOnEmail"
+    NOT_ENABLED = "NotEnabled"
+
+
+@frozen(kw_only=True)
+class WebProctoring:
+    """Browsing tolerance: how often a candidate may leave the test window.
+
+    Attributes:
+        enabled: On by default here, since one builds it to have it.
+        count: How often, 0 or more; the server's default when None.
+        show_remaining_counts: Whether the candidate sees how often is left.
+
+    Raises:
+        InvalidInputError: A wrong type or a negative count.
+
+    Source: api.md, API 13.
+    """
+
+    enabled: bool = True
+    count: int | None = None
+    show_remaining_counts: bool | None = None
+
+    def __attrs_post_init__(self) -> None:
+        _check.flag("web_proctoring.enabled", self.enabled, optional=False)
+        if self.count is not None:
+            _check.count("web_proctoring.count", self.count)
+        _check.flag("web_proctoring.show_remaining_counts", self.show_remaining_counts)
+
+
+@frozen(kw_only=True)
+class VisualProctoring:
+    """Advanced visual proctoring.
+
+    Attributes:
+        mode: On or off.
+        candidate_screen_capture: Whether pictures of the screen are taken at intervals.
+        candidate_authorization: Whether a person lets each candidate in.
+
+    Raises:
+        InvalidInputError: A wrong type, or an option switched on with the mode off.
+
+    Source: api.md, API 13.
+    """
+
+    mode: VisualProctoringMode
+    candidate_screen_capture: bool | None = None
+    candidate_authorization: bool | None = None
+
+    def __attrs_post_init__(self) -> None:
+        _check.member("visual_proctoring.mode", self.mode, VisualProctoringMode, optional=False)
+        for name in ("candidate_screen_capture", "candidate_authorization"):
+            value = getattr(self, name)
+            _check.flag(f"visual_proctoring.{name}", value)
+            if value and self.mode is VisualProctoringMode.OFF:
+                raise InvalidInputError(
+                    f"visual_proctoring.{name}",
+                    "needs visual proctoring to be on",
+                    "use VisualProctoringMode.PHOTO, or leave it out",
+                )

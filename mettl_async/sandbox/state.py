@@ -1,0 +1,221 @@
+"""What the sandbox remembers: accounts, assessments, schedules, candidates.
+
+Plain values and the few steps that change them. Nothing here knows of HTTP or JSON envelopes.
+Personal values and keys stay out of reprs.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from hashlib import blake2b
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import define, field, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from random import Random
+
+ACCESS_KEY_LENGTH: Final = 10
+_ALPHANUMERICS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+# Names and numbers as the vendor's page of Add PBTs has them.
+PBTS: Final = {
+    1151: "Mettl Test for Critical Thinking",
+    1176: "Mettl Managerial Potential Assessment",
+    1255: "Mettl High Potential Assessment",
+    1336: "Mettl Leadership Assessment",
+}
+
+
+def same_person(email: str) -> str:
+    """Fold an email so that two spellings of one address are one candidate ([assumed])."""
+    return email.strip().lower()
+
+
+@frozen(kw_only=True)
+class SandboxCredentials:
+    """A made-up pair of keys of the sandbox; not a secret of anyone."""
+
+    public_key: str
+    private_key: str = field(repr=False)
+
+
+@frozen
+class RegistrationField:
+    """A field that candidates fill in when they register.
+
+    ``values`` are the choices of a ``SelectBox``; empty for a ``TextBox``.
+    """
+
+    name: str
+    required: bool = field(default=False, kw_only=True)
+    type: str = field(default="TextBox", kw_only=True)
+    values: tuple[str, ...] = field(default=(), kw_only=True)
+
+
+@define(kw_only=True, eq=False)
+class Account:
+    """One customer; ``registration_limit`` of None means no limit."""
+
+    credentials: SandboxCredentials
+    registration_limit: int | None = None
+    registrations: int = 0
+    added_pbts: set[int] = field(factory=set)
+
+
+@define(kw_only=True, eq=False)
+class Assessment:
+    """One assessment of an account; ``duration`` in minutes."""
+
+    id: int
+    name: str
+    account: Account = field(repr=False)
+    registration_fields: tuple[RegistrationField, ...] = ()
+    duration: int = 30
+    instructions: str = ""
+    created_at: float = 0.0
+    schedules: dict[str, Schedule] = field(factory=dict, repr=False)
+
+
+@frozen(kw_only=True)
+class Invited:
+    """Someone who was added to a schedule's list of invited candidates."""
+
+    email: str = field(repr=False)
+    name: str = field(repr=False)
+    fields: Mapping[str, Any] = field(repr=False)
+
+
+@define(kw_only=True, eq=False)
+class SandboxCandidate:
+    """Someone registered in a schedule.
+
+    ``status`` is ``ToBeTaken``, ``Completed`` or ``AccessRevoked`` so far; ``ecc`` is the opaque part
+    of the link; ``expires_at`` is in seconds of the sandbox's clock, None if the link never expires.
+    """
+
+    access_key: str
+    email: str = field(repr=False)
+    ecc: str = field(repr=False)
+    fields: Mapping[str, str] = field(factory=dict, repr=False)
+    status: str = "ToBeTaken"
+    context_data: str | None = field(default=None, repr=False)
+    compensatory_time: str | None = field(default=None, repr=False)
+    expires_at: float | None = None
+    show_custom_instructions: bool = False
+
+
+@define(kw_only=True, eq=False)
+class Schedule:
+    """One test link; ``settings`` holds what was sent in ``sc``, except ``name`` and ``access``."""
+
+    id: int
+    access_key: str
+    name: str
+    assessment: Assessment = field(repr=False)
+    settings: dict[str, Any] = field(repr=False)
+    access_type: str
+    send_email: bool = False
+    prefilled: bool = False
+    created_at: float = 0.0
+    status: str = "ACTIVE"
+    invited: dict[str, Invited] = field(factory=dict, repr=False)
+    candidates: dict[str, SandboxCandidate] = field(factory=dict, repr=False)
+
+    def admits(self, email: str) -> bool:
+        """Tell whether this email may register here."""
+        return self.access_type == "OpenForAll" or same_person(email) in self.invited
+
+    def uninvite(self, email: str) -> None:
+        """Take someone off the list; a registration that was made is revoked, unless finished."""
+        self.invited.pop(same_person(email), None)
+        candidate = self.candidates.get(same_person(email))
+        if candidate is not None and candidate.status != "Completed":
+            candidate.status = "AccessRevoked"  # [seen] as the result's status of someone removed
+
+
+class State:
+    """Everything that one sandbox remembers; keys and links follow from the seed."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._link_key = random.randbytes(16)
+        self._assessment_ids = count(756452)
+        self._schedule_ids = count(10000)
+        self.pbts: dict[int, str] = dict(PBTS)
+        self.accounts: dict[str, Account] = {}
+        self.assessments: dict[int, Assessment] = {}
+        self.schedules: dict[str, Schedule] = {}
+        self.owners: dict[str, SandboxCandidate] = {}
+
+    def add_account(self, credentials: SandboxCredentials | None, limit: int | None) -> Account:
+        """Add a customer, with made-up keys unless some are given."""
+        if credentials is None:
+            public, private = (
+                str(uuid.UUID(int=self._random.getrandbits(128), version=4)) for _ in range(2)
+            )
+            credentials = SandboxCredentials(public_key=public, private_key=private)
+        account = Account(credentials=credentials, registration_limit=limit)
+        self.accounts[credentials.public_key] = account
+        return account
+
+    def add_assessment(
+        self, account: Account, name: str, fields: tuple[RegistrationField, ...], *, now: float
+    ) -> Assessment:
+        """Add an assessment to an account."""
+        number = next(self._assessment_ids)
+        assessment = Assessment(
+            id=number, name=name, account=account, registration_fields=fields, created_at=now
+        )
+        self.assessments[number] = assessment
+        return assessment
+
+    def add_schedule(
+        self,
+        assessment: Assessment,
+        name: str,
+        access_type: str,
+        settings: dict[str, Any],
+        *,
+        now: float,
+    ) -> Schedule:
+        """Add a schedule; the caller has checked that the name is unique in the assessment."""
+        key = "".join(self._random.choices(_ALPHANUMERICS, k=ACCESS_KEY_LENGTH))
+        schedule = Schedule(
+            id=next(self._schedule_ids),
+            access_key=key,
+            name=name,
+            assessment=assessment,
+            access_type=access_type,
+            settings=settings,
+            created_at=now,
+        )
+        self.schedules[key] = schedule
+        assessment.schedules[name] = schedule
+        return schedule
+
+    def rename(self, schedule: Schedule, name: str) -> None:
+        """Give a schedule another name; the caller has checked that it is unique."""
+        del schedule.assessment.schedules[schedule.name]
+        schedule.name = name
+        schedule.assessment.schedules[name] = schedule
+
+    def candidate(self, schedule: Schedule, email: str) -> SandboxCandidate:
+        """Find the registration of this email, or make it: one link for each (schedule, email)."""
+        person = same_person(email)
+        candidate = schedule.candidates.get(person)
+        if candidate is None:
+            text = f"{schedule.access_key}\n{person}".encode()
+            ecc = blake2b(text, key=self._link_key, digest_size=20).hexdigest()
+            candidate = SandboxCandidate(access_key=schedule.access_key, email=email, ecc=ecc)
+            schedule.candidates[person] = self.owners[ecc] = candidate
+            schedule.assessment.account.registrations += 1
+        return candidate
+
+    def all_candidates(self) -> Iterator[SandboxCandidate]:
+        """Walk over the candidates of all schedules."""
+        for schedule in self.schedules.values():
+            yield from schedule.candidates.values()

@@ -1,0 +1,98 @@
+"""What the sandbox counts, for tests that must prove something about a client."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import Final
+
+from attrs import define, field, frozen
+
+REMEMBERED_CALLS: Final = 10_000
+
+
+@frozen(kw_only=True)
+class Call:
+    """One request, without keys, signatures or candidate data.
+
+    Attributes:
+        method: HTTP method.
+        operation: Name of the endpoint, such as ``candidates.register``; empty for an unknown path.
+        version: ``v1`` or ``v2``; empty for an unknown path.
+        sent_in: Where the parameters were: ``query``, ``form``, ``both`` or empty.
+        parameters: Names of the parameters, sorted.
+        status: HTTP status that was answered; 0 if the connection was reset.
+        outcome: What handling the request gave: ``SUCCESS``, ``ERROR`` (a partial result), a code
+            such as ``E401``, or empty if it was not handled.
+        fault: Fault that was injected, such as ``throttle``, or None.
+    """
+
+    method: str
+    operation: str = ""
+    version: str = ""
+    sent_in: str = ""
+    parameters: tuple[str, ...] = ()
+    status: int = 0
+    outcome: str = ""
+    fault: str | None = None
+
+
+@define(kw_only=True, eq=False)
+class Stats:
+    """Counters of one sandbox since it was made; reset by assigning a new value to a field.
+
+    Attributes:
+        requests: All requests, also those that got a fault instead of an answer.
+        statuses: How often each HTTP status was answered.
+        outcomes: How often handling gave each outcome; see `Call.outcome`.
+        bad_signatures: Requests refused with E401.
+        bad_timestamps: Requests refused with E504.
+        unknown_keys: Requests refused with E403.
+        faults: How often each kind of fault was injected.
+        in_flight: Requests being handled now.
+        max_in_flight: The most that ever were.
+        largest_batch: The most candidates in one registration call, refused ones too.
+        calls: The last calls, oldest first.
+        registrations: How often (access key, email in lower case) was handled by a registration.
+    """
+
+    requests: int = 0
+    statuses: Counter[int] = field(factory=Counter)
+    outcomes: Counter[str] = field(factory=Counter)
+    bad_signatures: int = 0
+    bad_timestamps: int = 0
+    unknown_keys: int = 0
+    faults: Counter[str] = field(factory=Counter)
+    in_flight: int = 0
+    max_in_flight: int = 0
+    largest_batch: int = 0
+    calls: deque[Call] = field(factory=lambda: deque(maxlen=REMEMBERED_CALLS), repr=False)
+    registrations: Counter[tuple[str, str]] = field(factory=Counter, repr=False)
+
+    def began(self) -> None:
+        """Count a request that came in."""
+        self.requests += 1
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
+
+    def ended(self) -> None:
+        """Count a request as no longer in flight."""
+        self.in_flight -= 1
+
+    def saw_batch(self, size: int) -> None:
+        """Count the candidates of a registration call."""
+        self.largest_batch = max(self.largest_batch, size)
+
+    def handled(self, outcome: str) -> None:
+        """Count what handling a request gave."""
+        self.outcomes[outcome] += 1
+        self.bad_signatures += outcome == "E401"
+        self.unknown_keys += outcome == "E403"
+        self.bad_timestamps += outcome == "E504"
+
+    def answered(self, call: Call) -> None:
+        """Keep the record of a finished request; status 0 is no answer at all."""
+        if call.status:
+            self.statuses[call.status] += 1
+        if call.fault is not None:
+            self.faults[call.fault] += 1
+        self.calls.append(call)

@@ -1,0 +1,191 @@
+"""What an endpoint is, and the one way to call it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import frozen
+
+from mettl_async.config import ApiVersion, ClientOptions, RetryPolicy
+from mettl_async.core.lifecycle import Lifecycle
+from mettl_async.core.pipeline import Pipeline
+from mettl_async.core.request import Placement, Request, encoded_length, path_segment
+from mettl_async.errors import ConfigurationError, InvalidInputError, MettlDecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mettl_async.core.pipeline import Answer
+
+T = TypeVar("T")
+
+SIGNATURE_ALLOWANCE = 260
+"""Bytes that ak, ts and asgn add to a URL at most: a UUID, ten digits, 44 characters of base64."""
+
+_ACCESS_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@frozen(kw_only=True)
+class Endpoint:
+    """One row of the API's table: api.md section 6.
+
+    Attributes:
+        operation: Name of the method that calls it.
+        method: HTTP method.
+        path: Template below the version.
+        placement: Where the vendor's page has its parameters travel.
+        payload: Key of the answer that holds the result.
+        repeatable: Whether handling it twice does no harm.
+        personal_params: Parameters that hold candidates' data.
+        versions: Where it exists.
+    """
+
+    operation: str
+    method: str
+    path: str
+    placement: Placement
+    payload: str
+    repeatable: bool
+    personal_params: tuple[str, ...] = ()
+    versions: tuple[ApiVersion, ...] = (ApiVersion.V1, ApiVersion.V2)
+
+
+@frozen(kw_only=True)
+class Caller:
+    """What resources need of their client."""
+
+    pipeline: Pipeline
+    lifecycle: Lifecycle
+    options: ClientOptions
+    base_url: str
+    version: ApiVersion
+
+    def placement(self, endpoint: Endpoint) -> Placement:
+        """Where the parameters of a call travel, by the client's options."""
+        wanted = self.options.post_parameters
+        if endpoint.method != "POST" or wanted == "documented":
+            return endpoint.placement
+        return Placement(wanted)
+
+    def url(self, endpoint: Endpoint, path: Mapping[str, str]) -> str:
+        """The exact URL that is signed, without a query.
+
+        Raises:
+            ConfigurationError: The client's API version does not have this endpoint.
+        """
+        if self.version not in endpoint.versions:
+            known = " and ".join(endpoint.versions)
+            raise ConfigurationError(
+                f"{endpoint.operation}: exists in {known} only; "
+                f"use mettl.with_options(version={endpoint.versions[-1].value!r})"
+            )
+        escaped = {name: path_segment(value) for name, value in path.items()}
+        return f"{self.base_url}/{self.version}{endpoint.path.format_map(escaped)}"
+
+    def room(
+        self, endpoint: Endpoint, path: Mapping[str, str], fixed: Mapping[str, str]
+    ) -> int | None:
+        """Encoded bytes left for one more parameter's value, or None where there is no bound."""
+        if self.placement(endpoint) is Placement.FORM:
+            return None
+        used = len(self.url(endpoint, path)) + SIGNATURE_ALLOWANCE + _length(fixed)
+        return self.options.max_url_bytes - used - len("&rd=")
+
+    async def call(
+        self,
+        endpoint: Endpoint,
+        path: Mapping[str, str],
+        params: Mapping[str, str],
+        decode: Callable[[Answer], T],
+        *,
+        repeatable: bool | None = None,
+        retry: RetryPolicy | None = None,
+        uses_quota: bool = True,
+    ) -> T:
+        """Call an endpoint.
+
+        Args:
+            endpoint: Which.
+            path: Values of the placeholders, unescaped.
+            params: Decoded values, without ak, ts and asgn.
+            decode: Makes the result of a success; may raise `MettlDecodeError`.
+            repeatable: Beats the endpoint's own, where it depends on the arguments.
+            retry: Beats the client's own.
+            uses_quota: False for callers that are bounded otherwise.
+
+        Raises:
+            InvalidInputError: The URL would be longer than ``max_url_bytes``.
+            ConfigurationError: Not in this API version, closed client, second event loop.
+            CallError: See `mettl_async.errors`.
+        """
+        url, placement = self.url(endpoint, path), self.placement(endpoint)
+        if placement is Placement.QUERY:
+            length = len(url) + SIGNATURE_ALLOWANCE + _length(params)
+            if length > self.options.max_url_bytes:
+                raise InvalidInputError(
+                    endpoint.operation,
+                    f"needs a URL of about {length} bytes, over max_url_bytes"
+                    f" ({self.options.max_url_bytes})",
+                    "send less at once, or use ClientOptions(post_parameters='form')",
+                )
+        request = Request(
+            operation=endpoint.operation,
+            method=endpoint.method,
+            url=url,
+            template=f"/{self.version}{endpoint.path}",
+            params=params,
+            placement=placement,
+            version=self.version,
+            repeatable=endpoint.repeatable if repeatable is None else repeatable,
+            success_keys=(endpoint.payload,),
+            personal_params=endpoint.personal_params,
+            retry=retry or self.options.retry,
+            uses_quota=uses_quota,
+        )
+        return await self.pipeline.call(request, decode)
+
+
+def _length(params: Mapping[str, str]) -> int:
+    return sum(len(name) + 2 + encoded_length(value) for name, value in params.items())
+
+
+def payload_list(answer: Answer, key: str) -> list[Any]:
+    """The list that an answer must have.
+
+    Raises:
+        MettlDecodeError: Missing, or not a list.
+    """
+    items = answer.payload.get(key)
+    if not isinstance(items, list):
+        shape = "null" if items is None else type(items).__name__
+        raise MettlDecodeError(f"$.{key}: expected a list, got {shape}")
+    return items
+
+
+def checked_access_key(access_key: object) -> str:
+    """Refuse what cannot be the access key of a schedule.
+
+    Raises:
+        InvalidInputError: Not 1 to 64 letters and digits.
+    """
+    # Letters and digits [doc]; "-" and "_" are let through in case new keys have them [assumed].
+    if isinstance(access_key, str) and _ACCESS_KEY.fullmatch(access_key):
+        return access_key
+    shape = f"{len(access_key)} characters" if isinstance(access_key, str) else "not text"
+    raise InvalidInputError(
+        "access_key",
+        f"is no access key ({shape})",
+        "pass the letters and digits at the end of the schedule's link",
+    )
+
+
+def checked_id(value: object, field: str) -> str:
+    """Refuse what cannot be an identifier of Mettl's.
+
+    Raises:
+        InvalidInputError: Not a positive whole number.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return str(value)
+    raise InvalidInputError(field, f"is a {type(value).__name__}", "pass a whole number above 0")

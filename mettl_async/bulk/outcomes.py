@@ -1,0 +1,137 @@
+"""What became of each candidate of a bulk run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from mettl_async.errors import CallError, MettlError, RegistrationFailures
+from mettl_async.models import Candidate, RegistrationStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DUPLICATE_EMAIL = "DuplicateEmail"
+"""`Rejected.code` of a candidate whose email came earlier in the same run, without regard to case."""
+
+
+@frozen(kw_only=True)
+class _Outcome:
+    """Common to all outcomes.
+
+    Attributes:
+        index: Position of the candidate in the input, from 0.
+        candidate: What was passed in.
+        attempts: Requests that this candidate took part in; 0 means never sent.
+    """
+
+    index: int
+    candidate: Candidate = field(repr=False)
+    attempts: int
+
+
+@frozen(kw_only=True)
+class Registered(_Outcome):
+    """The server gave a link.
+
+    Attributes:
+        url: The candidate's own one-time link: whoever has it can take the test.
+        status: ``ToBeTaken``, or ``InProgress`` for one who may resume.
+    """
+
+    url: str = field(repr=False)
+    status: RegistrationStatus
+
+
+@frozen(kw_only=True)
+class Rejected(_Outcome):
+    """There is no link for this candidate, and asking again gives the same answer.
+
+    Attributes:
+        reason: The server's words, or ours for a duplicate; may name the candidate.
+        code: Mettl's code (``E028``), an item's status (``Completed``, ``InValid`` [seen]), ``HTTP 414``
+            for a refusal without a code, or `DUPLICATE_EMAIL`.
+    """
+
+    reason: str = field(repr=False)
+    code: str
+
+
+@frozen(kw_only=True)
+class Failed(_Outcome):
+    """Not registered, for a reason that is not the candidate's; doing it again is safe.
+
+    Attributes:
+        error: What happened; for candidates after a stop (``attempts == 0``) what stopped the run.
+    """
+
+    error: MettlError
+
+    @property
+    def sent(self) -> bool:
+        """Whether the server saw this candidate (and refused)."""
+        return self.attempts > 0 and isinstance(self.error, CallError) and self.error.sent
+
+
+@frozen(kw_only=True)
+class Unknown(_Outcome):
+    """It may have been sent, and the answer was lost: perhaps registered, without a link to show.
+
+    Registering again is harmless and gives the link [seen].
+
+    Attributes:
+        error: How the answer was lost.
+    """
+
+    error: MettlError
+
+
+Outcome = Registered | Rejected | Failed | Unknown
+
+
+def _in_input_order(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
+    return tuple(sorted(outcomes, key=lambda outcome: outcome.index))
+
+
+@frozen
+class RegistrationReport:
+    """All outcomes of a run, in the order of the input: each candidate exactly once."""
+
+    outcomes: tuple[Outcome, ...] = field(converter=_in_input_order, repr=False)
+
+    @property
+    def registered(self) -> tuple[Registered, ...]:
+        """Those with a link."""
+        return tuple(one for one in self.outcomes if isinstance(one, Registered))
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]:
+        """Those that the server does not give a link."""
+        return tuple(one for one in self.outcomes if isinstance(one, Rejected))
+
+    @property
+    def failed(self) -> tuple[Failed, ...]:
+        """Those that were not registered; safe to pass in again."""
+        return tuple(one for one in self.outcomes if isinstance(one, Failed))
+
+    @property
+    def unknown(self) -> tuple[Unknown, ...]:
+        """Those whose answer was lost."""
+        return tuple(one for one in self.outcomes if isinstance(one, Unknown))
+
+    def raise_for_failures(self) -> None:
+        """Do nothing if every candidate has a link.
+
+        Raises:
+            RegistrationFailures: Otherwise; it carries this report.
+        """
+        if len(self.registered) != len(self.outcomes):
+            raise RegistrationFailures(self)
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.registered)} of {len(self.outcomes)} candidates registered,"
+            f" {len(self.rejected)} rejected, {len(self.failed)} failed,"
+            f" {len(self.unknown)} unknown"
+        )

@@ -1,0 +1,222 @@
+"""The client: opens, closes, and has one attribute per resource."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from mettl_async.api.candidates import Candidates
+from mettl_async.api.endpoint import Caller
+from mettl_async.api.pbts import Pbts
+from mettl_async.api.schedules import Schedules
+from mettl_async.config import (
+    BASE_URL_VARIABLE,
+    CONNECTION_OPTIONS,
+    REGION_VARIABLE,
+    ApiVersion,
+    ClientOptions,
+    Credentials,
+    base_url_for,
+)
+from mettl_async.core.auth import ServerClock, SignatureAuth
+from mettl_async.core.limits import Slots
+from mettl_async.core.middleware import Middleware, Middlewares, check_middleware
+from mettl_async.core.pipeline import Pipeline, Shared
+from mettl_async.core.retry import RetryQuota
+from mettl_async.core.transport import InjectedTransport, LaneTransport
+from mettl_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from mettl_async.config import CredentialsProvider, KeyPair, Region
+    from mettl_async.core.transport import AsyncHttpClient
+
+
+class MettlClient:
+    """An account of Mercer | Mettl in one region; make one per process and event loop, and share it.
+
+    Connections are opened when they are first needed. Several clients, for several accounts and
+    regions, do not know of each other. Use it as ``async with``, or call `aclose` at the end.
+
+    Args:
+        credentials: `Credentials`, anything with the two keys, or a sync or async callable returning
+            them, asked for each request (key rotation). May be left out with ``auth=``.
+        region: ``"india"`` (default) or ``"eu"``.
+        base_url: Instead of a region: scheme and host (and a gateway's path), without the version.
+            Plain http is for loopback only, unless `ClientOptions.allow_insecure_http`.
+        version: ``"v1"`` signs with HMAC-SHA1, ``"v2"`` and ``"v3"`` with HMAC-SHA256.
+        options: Timeouts, retries, limits; see `ClientOptions`.
+        auth: A middleware that signs instead of `SignatureAuth`.
+        middleware: For each attempt, outermost first; `Middlewares` to fill both slots.
+        http_client: An ``httpx.AsyncClient``, or one shaped like it, to send with. It stays yours: its
+            timeouts and proxies apply, and it is not closed.
+
+    Raises:
+        ConfigurationError: An argument cannot work; nothing was opened.
+    """
+
+    candidates: Candidates
+    pbts: Pbts
+    schedules: Schedules
+
+    def __init__(
+        self,
+        credentials: KeyPair | CredentialsProvider | None = None,
+        *,
+        region: Region | str | None = None,
+        base_url: str | None = None,
+        version: ApiVersion | str = ApiVersion.V2,
+        options: ClientOptions | None = None,
+        auth: Middleware | None = None,
+        middleware: Iterable[Middleware] | Middlewares = (),
+        http_client: AsyncHttpClient | None = None,
+    ) -> None:
+        options = options if options is not None else ClientOptions()
+        if not isinstance(options, ClientOptions):
+            raise ConfigurationError("options: pass ClientOptions(...)")
+        url = base_url_for(region, base_url, allow_insecure_http=options.allow_insecure_http)
+        clock = ServerClock()
+        if auth is None:
+            if credentials is None:
+                raise ConfigurationError(
+                    "credentials: missing; pass Credentials(...), use MettlClient.from_env(), "
+                    "or pass auth="
+                )
+            auth = SignatureAuth(credentials, clock)
+        elif credentials is not None:
+            raise ConfigurationError("credentials and auth are both given; pass one of them")
+        check_middleware(auth)
+        shared = Shared(
+            transport=(
+                LaneTransport(url, options)
+                if http_client is None
+                else InjectedTransport(http_client, options)
+            ),
+            slots=Slots(options.max_concurrency),
+            quota=RetryQuota(options.retry_quota),
+            clock=clock,
+        )
+        self._owner = True
+        self._assemble(shared, auth, _slots(middleware), url, _version(version), options)
+
+    def _assemble(
+        self,
+        shared: Shared,
+        auth: Middleware,
+        middleware: Middlewares,
+        base_url: str,
+        version: ApiVersion,
+        options: ClientOptions,
+    ) -> None:
+        self._shared, self._auth = shared, auth
+        self.middleware, self.base_url = middleware, base_url
+        self.version, self.options = version, options
+        caller = Caller(
+            pipeline=Pipeline(shared, auth, middleware),
+            lifecycle=shared.lifecycle,
+            options=options,
+            base_url=base_url,
+            version=version,
+        )
+        self.candidates = Candidates(caller)
+        self.pbts = Pbts(caller)
+        self.schedules = Schedules(caller)
+
+    @classmethod
+    def from_env(
+        cls,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        version: ApiVersion | str = ApiVersion.V2,
+        options: ClientOptions | None = None,
+        middleware: Iterable[Middleware] | Middlewares = (),
+        http_client: AsyncHttpClient | None = None,
+    ) -> Self:
+        """A client from ``METTL_PUBLIC_KEY``, ``METTL_PRIVATE_KEY`` and ``METTL_REGION`` or ``METTL_BASE_URL``.
+
+        Raises:
+            ConfigurationError: A key is missing, or a value cannot work.
+        """
+        return cls(
+            Credentials.from_env(environ),
+            region=environ.get(REGION_VARIABLE) or None,
+            base_url=environ.get(BASE_URL_VARIABLE) or None,
+            version=version,
+            options=options,
+            middleware=middleware,
+            http_client=http_client,
+        )
+
+    def with_options(
+        self,
+        *,
+        options: ClientOptions | None = None,
+        version: ApiVersion | str | None = None,
+        middleware: Iterable[Middleware] | Middlewares | None = None,
+    ) -> Self:
+        """A client that differs in what is given, and shares connections, limits and clock with this one.
+
+        ``mettl.with_options(options=mettl.options.with_deadline(5))`` gives up after 5 seconds. Closing
+        the copy does nothing; it ends with the original.
+
+        Raises:
+            ConfigurationError: ``options`` differ in what connections are made of.
+        """
+        options = options if options is not None else self.options
+        for name in CONNECTION_OPTIONS:
+            if getattr(options, name) != getattr(self.options, name):
+                raise ConfigurationError(
+                    f"{name}: belongs to the connections, which are shared; make a new MettlClient"
+                )
+        clone = type(self).__new__(type(self))
+        clone._owner = False  # noqa: SLF001 - our own clone
+        clone._assemble(  # noqa: SLF001 - same
+            self._shared,
+            self._auth,
+            self.middleware if middleware is None else _slots(middleware),
+            self.base_url,
+            self.version if version is None else _version(version),
+            options,
+        )
+        return clone
+
+    async def aclose(self) -> None:
+        """Close: bulk runs read no further, their calls in flight finish, connections are closed.
+
+        May be called twice. An injected ``http_client`` stays open.
+        """
+        if not self._owner or self._shared.lifecycle.closed:
+            return
+        await self._shared.lifecycle.drain()
+        self._shared.lifecycle.closed = True
+        await self._shared.transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.base_url} {self.version}>"
+
+
+def _slots(middleware: Iterable[Middleware] | Middlewares) -> Middlewares:
+    if isinstance(middleware, Middlewares):
+        return middleware
+    return Middlewares(per_attempt=middleware)
+
+
+def _version(version: ApiVersion | str) -> ApiVersion:
+    try:
+        return ApiVersion(version)
+    except ValueError:
+        raise ConfigurationError(f"version: not one of {', '.join(ApiVersion)}") from None

@@ -1,0 +1,289 @@
+"""Who calls, where, and how patiently: values that a client is built from."""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from urllib.parse import urlsplit
+
+from attrs import evolve, field, frozen, validators
+
+from mettl_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Self
+
+    from attrs import Attribute
+
+PUBLIC_KEY_VARIABLE = "METTL_PUBLIC_KEY"
+PRIVATE_KEY_VARIABLE = "METTL_PRIVATE_KEY"
+REGION_VARIABLE = "METTL_REGION"
+BASE_URL_VARIABLE = "METTL_BASE_URL"
+
+_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?|[0-9a-f:]*:[0-9a-f:.]*")
+_BASE_PATH = re.compile(r"(/[A-Za-z0-9_~-]+)*")
+
+
+class ApiVersion(StrEnum):
+    """Version of the API; it decides the path and the hash of the signature (api.md section 1)."""
+
+    V1 = "v1"
+    V2 = "v2"
+    V3 = "v3"
+
+
+class Region(StrEnum):
+    """The two hosts that are known (api.md section 1); give ``base_url`` for any other."""
+
+    INDIA = "india"
+    EU = "eu"
+
+    @property
+    def base_url(self) -> str:
+        """Scheme and host, without a version."""
+        # The EU host is [seen], not [doc].
+        return "https://api.mercermettl.eu" if self is Region.EU else "https://api.mettl.com"
+
+
+@runtime_checkable
+class KeyPair(Protocol):
+    """Anything with the two keys: `Credentials`, or a sandbox's."""
+
+    @property
+    def public_key(self) -> str: ...  # noqa: D102 - a protocol's members are named by their use
+    @property
+    def private_key(self) -> str: ...  # noqa: D102 - same
+
+
+def _key(_: object, attribute: Attribute[str], value: object) -> None:
+    if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
+        shape = f"{len(value)} characters" if isinstance(value, str) else type(value).__name__
+        raise ConfigurationError(
+            f"{attribute.name}: not a key of printable ASCII characters ({shape}); "
+            "copy it from the API settings of the Mettl account, without spaces or line ends"
+        )
+    if value != value.strip():
+        raise ConfigurationError(f"{attribute.name}: has spaces around it; remove them")
+
+
+@frozen(kw_only=True)
+class Credentials:
+    """The two keys of a Mettl account.
+
+    Both are sent or used exactly as given. The private key never appears in a repr.
+
+    Raises:
+        ConfigurationError: A key is empty or holds spaces, line ends or non-ASCII characters.
+    """
+
+    public_key: str = field(validator=_key, repr=False)
+    private_key: str = field(validator=_key, repr=False)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read ``METTL_PUBLIC_KEY`` and ``METTL_PRIVATE_KEY``.
+
+        Raises:
+            ConfigurationError: One of them is missing or malformed.
+        """
+        for name in (PUBLIC_KEY_VARIABLE, PRIVATE_KEY_VARIABLE):
+            if not environ.get(name):
+                raise ConfigurationError(f"{name} is not set; export it, or pass Credentials(...)")
+        return cls(
+            public_key=environ[PUBLIC_KEY_VARIABLE], private_key=environ[PRIVATE_KEY_VARIABLE]
+        )
+
+
+CredentialsProvider = Callable[[], KeyPair | Awaitable[KeyPair]]
+"""Asked once per attempt, so a rotated key is used from the next request on; cache inside it."""
+
+
+def normalise_base_url(base_url: str, *, allow_insecure_http: bool = False) -> str:
+    """Return scheme, host and path prefix in the very form that is signed and sent.
+
+    Raises:
+        ConfigurationError: Not an absolute http(s) URL, carries a query, a user or an API version,
+            or is plain http to a host other than loopback.
+    """
+    try:
+        parts = urlsplit(base_url.strip())
+        port = parts.port
+    except (ValueError, AttributeError):
+        raise ConfigurationError(
+            "base_url: not a URL; write for example https://api.mettl.com"
+        ) from None
+    host = (parts.hostname or "").lower()
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ConfigurationError(
+            "base_url: needs a scheme and a host; write for example https://api.mettl.com"
+        )
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ConfigurationError("base_url: a user, query or fragment is not allowed; remove it")
+    if not _HOST.fullmatch(host):
+        raise ConfigurationError("base_url: the host has characters that no host name has")
+    path = parts.path.rstrip("/")
+    if re.search(r"/v\d+$", path):
+        raise ConfigurationError(
+            f"base_url: ends in an API version; leave out {path.rsplit('/', 1)[1]!r} "
+            "and pass version= instead"
+        )
+    if not _BASE_PATH.fullmatch(path):
+        raise ConfigurationError("base_url: the path may hold letters, digits, _ ~ - and / only")
+    if parts.scheme == "http" and not allow_insecure_http and not _LOOPBACK.fullmatch(host):
+        raise ConfigurationError(
+            "base_url: plain http would send candidates' data in the clear; use https, "
+            "or ClientOptions(allow_insecure_http=True) if you must"
+        )
+    bracketed = f"[{host}]" if ":" in host else host
+    default = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{bracketed}{f':{port}' if port not in {None, default} else ''}{path}"
+
+
+def base_url_for(
+    region: Region | str | None, base_url: str | None, *, allow_insecure_http: bool = False
+) -> str:
+    """Choose the base URL from a region or an explicit URL; India when neither is given."""
+    if region is not None and base_url is not None:
+        raise ConfigurationError("region and base_url are both given; pass one of them")
+    if base_url is not None:
+        return normalise_base_url(base_url, allow_insecure_http=allow_insecure_http)
+    try:
+        return Region(region.lower() if region is not None else Region.INDIA).base_url
+    except (ValueError, AttributeError):
+        raise ConfigurationError(
+            f"region: not one of {', '.join(Region)}; pass base_url= for another host"
+        ) from None
+
+
+def _bounded(
+    low: float, high: float, unit: str
+) -> Callable[[object, Attribute[Any], object], None]:
+    def check(_: object, attribute: Attribute[Any], value: object) -> None:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not low <= value <= high:  # type: ignore[operator]
+            raise ConfigurationError(
+                f"{attribute.name}: must be a number of {unit} from {low:g} to {high:g}"
+            )
+
+    return check
+
+
+def _whole(low: int, high: int) -> Callable[[object, Attribute[Any], object], None]:
+    def check(_: object, attribute: Attribute[Any], value: object) -> None:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ConfigurationError(f"{attribute.name}: must be a whole number, {low} to {high}")
+
+    return check
+
+
+def _choice(_: object, attribute: Attribute[str], value: object) -> None:
+    if value not in {"documented", "form", "query"}:
+        raise ConfigurationError(f"{attribute.name}: must be 'documented', 'form' or 'query'")
+
+
+def _header_text(_: object, attribute: Attribute[str], value: object) -> None:
+    if not isinstance(value, str) or not value.isascii() or not (value.isprintable() or not value):
+        raise ConfigurationError(f"{attribute.name}: must be printable ASCII text")
+
+
+_DAY = 86_400.0
+
+
+@frozen(kw_only=True)
+class RetryPolicy:
+    """How often and how patiently a call is tried again.
+
+    The wait before attempt n+1 is random between 0 and ``min(backoff_cap, backoff_base * 2**(n-1))``
+    seconds (full jitter); a ``Retry-After`` of the server replaces it when it is longer.
+
+    Attributes:
+        max_attempts: Requests per call at most, the first included; 1 turns retries off.
+        backoff_base: Seconds.
+        backoff_cap: Seconds.
+        deadline: Seconds for the whole call: waiting for a slot, all attempts and the pauses between.
+    """
+
+    max_attempts: int = field(default=3, validator=_whole(1, 100))
+    backoff_base: float = field(default=0.25, validator=_bounded(0, 3600, "seconds"))
+    backoff_cap: float = field(default=8.0, validator=_bounded(0, 3600, "seconds"))
+    deadline: float = field(default=90.0, validator=_bounded(0.001, _DAY, "seconds"))
+
+
+@frozen(kw_only=True)
+class ClientOptions:
+    """Everything about a client that has a default.
+
+    Attributes:
+        connect_timeout: Seconds to open a connection, TLS included.
+        read_timeout: Seconds without a byte from the server.
+        write_timeout: Seconds without progress in sending.
+        retry: Patience of a single call.
+        bulk_retry: Patience of one batch of ``register_many`` and ``stream_registrations``: registering
+            again is harmless [seen], so a run rides out a few minutes of trouble.
+        retry_quota: Retries that all calls of the client together may have outstanding, in units of
+            5 a retry, given back by success: a dead server is not hammered. 0 turns retries off.
+        max_concurrency: Requests in flight at once, and connections kept. Past 50 nothing is gained.
+        post_parameters: Where POST parameters travel: ``"documented"`` as the vendor's page of each
+            endpoint says; ``"form"`` all in the body ([seen] accepted; keeps personal data out of
+            access logs and has no length limit); ``"query"`` all in the URL.
+        max_url_bytes: No URL longer than this is sent; batches of candidates are cut earlier instead.
+            The shortest common server limit is 8 kB; Mettl's own is not known [assumed].
+        allow_insecure_http: Allow ``http://`` base URLs beyond loopback.
+        trust_env: Honour HTTP(S)_PROXY, NO_PROXY and SSL_CERT_FILE from the environment.
+        proxy: URL of an HTTP proxy for every request; beats the environment.
+        ssl_context: Own certificates, for example behind an inspecting proxy.
+        user_agent: Appended to the client's own, such as ``"acme-ats/3.1"``.
+    """
+
+    connect_timeout: float = field(default=5.0, validator=_bounded(0.001, _DAY, "seconds"))
+    read_timeout: float = field(default=30.0, validator=_bounded(0.001, _DAY, "seconds"))
+    write_timeout: float = field(default=30.0, validator=_bounded(0.001, _DAY, "seconds"))
+    retry: RetryPolicy = field(factory=RetryPolicy, validator=validators.instance_of(RetryPolicy))
+    bulk_retry: RetryPolicy = field(
+        factory=lambda: RetryPolicy(max_attempts=12, backoff_cap=30.0, deadline=600.0),
+        validator=validators.instance_of(RetryPolicy),
+    )
+    retry_quota: int = field(default=500, validator=_whole(0, 1_000_000))
+    max_concurrency: int = field(default=50, validator=_whole(1, 1000))
+    post_parameters: Literal["documented", "form", "query"] = field(
+        default="documented", validator=_choice
+    )
+    max_url_bytes: int = field(default=7_500, validator=_whole(500, 60_000))
+    allow_insecure_http: bool = False
+    trust_env: bool = True
+    proxy: str | None = field(default=None, repr=False)
+    ssl_context: ssl.SSLContext | None = field(default=None, repr=False, eq=False)
+    user_agent: str = field(default="", validator=_header_text)
+
+    def with_deadline(self, seconds: float) -> ClientOptions:
+        """The same options, with another total deadline for a single call."""
+        return evolve(self, retry=evolve(self.retry, deadline=seconds))
+
+
+CONNECTION_OPTIONS = ("max_concurrency", "trust_env", "proxy", "ssl_context", "retry_quota")
+"""What clones of a client share with it, so they cannot differ in it."""
+
+
+def keys_or_provider(
+    credentials: KeyPair | CredentialsProvider,
+) -> Credentials | CredentialsProvider:
+    """Check what was passed as credentials, and make it `Credentials` unless it is a callable.
+
+    Raises:
+        ConfigurationError: Neither keys nor a callable.
+    """
+    if isinstance(credentials, Credentials):
+        return credentials
+    if isinstance(credentials, KeyPair):
+        return Credentials(public_key=credentials.public_key, private_key=credentials.private_key)
+    if callable(credentials):
+        return credentials
+    raise ConfigurationError(
+        "credentials: pass Credentials(public_key=..., private_key=...), or a callable returning them"
+    )

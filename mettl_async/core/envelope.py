@@ -1,0 +1,180 @@
+"""From a response to a payload or a typed error: api.md section 4, all of it in one place.
+
+Errors mostly come with HTTP 200 and ``status: ERROR`` [seen]; real statuses, pages of a gateway, cut and
+empty bodies are told apart here too. The content type is never trusted: what parses is taken.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from mettl_async.codec import loads
+from mettl_async.core.redaction import personal_values, scrub
+from mettl_async.core.retry import retry_after
+from mettl_async.errors import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    CallError,
+    CallFacts,
+    MettlDecodeError,
+    NotFoundError,
+    PermissionDeniedError,
+    RegistrationLimitError,
+    ServerError,
+    ThrottledError,
+    TimestampError,
+)
+
+if TYPE_CHECKING:
+    from mettl_async.core.request import Request, Response
+
+# Codes beyond E401, E403 and E504 are [seen], none of them in the vendor's pages.
+_BY_CODE: dict[str, type[ApiError]] = {
+    "E028": BadRequestError,
+    "E400": BadRequestError,
+    "E401": AuthenticationError,
+    "E403": PermissionDeniedError,
+    "E404": NotFoundError,
+    "E405": BadRequestError,
+    "E408": ServerError,
+    "E422": TimestampError,
+    "E503": ThrottledError,
+    "E504": TimestampError,
+    "E509": ThrottledError,
+    "E607": RegistrationLimitError,
+}
+_BY_STATUS: dict[int, type[ApiError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    405: BadRequestError,
+    408: ServerError,
+    413: BadRequestError,
+    414: BadRequestError,
+    422: BadRequestError,
+    429: ThrottledError,
+    503: ThrottledError,
+}
+_SUCCESS, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
+_MAX_CODE = 20
+
+
+@frozen
+class Envelope:
+    """A response, read.
+
+    Attributes:
+        content: The bytes it was read from.
+        payload: The whole JSON object of a success.
+        error: The typed error otherwise; its facts are completed by the pipeline.
+    """
+
+    content: bytes = field(repr=False)
+    payload: dict[str, Any] = field(factory=dict, repr=False)
+    error: CallError | None = None
+
+
+def read(request: Request, response: Response, now: float) -> Envelope:
+    """Read a response.
+
+    Args:
+        request: What was asked: its success keys, and the values to blank in messages.
+        response: What came.
+        now: Seconds since the epoch, to understand a ``Retry-After`` date.
+    """
+    body: Any = None
+    spoilt = ""
+    try:
+        body = loads(response.content)
+    except ValueError:
+        spoilt = _describe(response)
+    if isinstance(body, dict):
+        failure = _failure(body)
+        if response.status < _REDIRECT and not failure and _is_success(request, body):
+            return Envelope(response.content, payload=body)
+        if failure or response.status < _REDIRECT:
+            return Envelope(
+                response.content, error=_api_error(request, response, failure, body, now)
+            )
+    if response.status >= _REDIRECT or response.status < _SUCCESS:
+        return Envelope(response.content, error=_status_error(response, now))
+    return Envelope(
+        response.content,
+        error=MettlDecodeError(
+            spoilt or f"the answer is JSON, but a {type(body).__name__} instead of an object",
+            CallFacts(http_status=response.status),
+        ),
+    )
+
+
+def _failure(body: dict[str, Any]) -> dict[str, Any] | None:
+    error = body.get("error")
+    if isinstance(error, dict):
+        return error
+    # Never seen, but a bare text under "error" must not pass for a success [assumed].
+    return {"message": error} if isinstance(error, str) and error else None
+
+
+def _is_success(request: Request, body: dict[str, Any]) -> bool:
+    # `status: ERROR` without `error` is a partial result where the payload is there [doc] (Add PBTs).
+    status = body.get("status")
+    said = isinstance(status, str) and status.upper() == "SUCCESS"
+    return said or any(key in body for key in request.success_keys)
+
+
+def _api_error(
+    request: Request,
+    response: Response,
+    failure: dict[str, Any] | None,
+    body: dict[str, Any],
+    now: float,
+) -> CallError:
+    if failure is None and "status" not in body:
+        return MettlDecodeError(
+            "the answer is a JSON object without status, error or any expected key",
+            CallFacts(http_status=response.status),
+        )
+    code, message = (failure or {}).get("code"), (failure or {}).get("message")
+    code = code.strip().upper()[:_MAX_CODE] if isinstance(code, str) and code.strip() else None
+    kind = _BY_CODE.get(code or "") or _kind_by_status(response.status)
+    words = scrub(message, personal_values(request)) if isinstance(message, str) else None
+    problem = " ".join(filter(None, [code, words])) or "status ERROR without a code or a message"
+    return kind(
+        problem,
+        CallFacts(
+            http_status=response.status,
+            code=code,
+            server_message=words,
+            retry_after=retry_after(response.headers, now),
+        ),
+    )
+
+
+def _kind_by_status(status: int) -> type[ApiError]:
+    known = _BY_STATUS.get(status)
+    return known or (ServerError if status >= _SERVER_ERROR else ApiError)
+
+
+def _status_error(response: Response, now: float) -> CallError:
+    problem = f"HTTP {response.status}, {_describe(response)}"
+    if response.status < _CLIENT_ERROR:
+        problem += "; redirects are never followed, check base_url"
+    if response.status in {413, 414}:
+        problem += "; send less at once, or use ClientOptions(post_parameters='form')"
+    facts = CallFacts(http_status=response.status, retry_after=retry_after(response.headers, now))
+    return _kind_by_status(response.status)(problem, facts)
+
+
+def _describe(response: Response) -> str:
+    """The body's shape, never its text: a gateway's page may repeat the URL."""
+    if not response.content:
+        return "an empty body"
+    head = response.content[:200].lstrip().lower()
+    if head.startswith((b"<!doctype", b"<html", b"<head", b"<body", b"<?xml")):
+        return f"an HTML page of {len(response.content)} bytes instead of JSON"
+    kind = "cut or broken JSON" if head.startswith((b"{", b"[")) else "a body that is not JSON"
+    return f"{kind} ({len(response.content)} bytes)"

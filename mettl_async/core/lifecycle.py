@@ -1,0 +1,53 @@
+"""From a client's first use to its end: one event loop, background work, closed or not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from mettl_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+
+@define(eq=False)
+class Lifecycle:
+    """Shared by a client and its clones."""
+
+    closed: bool = False
+    _loop: asyncio.AbstractEventLoop | None = field(default=None, repr=False)
+    _work: dict[asyncio.Task[None], Callable[[], None]] = field(factory=dict, repr=False)
+
+    def check(self) -> None:
+        """Refuse use after closing, and from a second event loop.
+
+        Raises:
+            ConfigurationError: Either of them.
+        """
+        if self.closed:
+            raise ConfigurationError("this client is closed; make a new one")
+        running = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = running
+        elif self._loop is not running:
+            raise ConfigurationError(
+                "this client was first used in another event loop, and its connections live there; "
+                "make one client per event loop, inside it"
+            )
+
+    def start(self, work: Coroutine[None, None, None], abandon: Callable[[], None]) -> None:
+        """Run something that may outlive its caller; ``abandon`` tells it to come to an end."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._work[task] = abandon
+        task.add_done_callback(self._work.pop)
+
+    async def drain(self) -> None:
+        """Have all background work come to an end, and wait for it."""
+        while self._work:
+            for abandon in self._work.values():
+                abandon()
+            await asyncio.wait(tuple(self._work))

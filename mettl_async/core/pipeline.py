@@ -1,0 +1,221 @@
+"""The one loop that joins the parts of a call.
+
+Outermost first: per-call middleware, retry loop, slot, per-attempt middleware, auth (signs), redacted
+log, transport. Signing comes after the slot was taken, so a timestamp never ages in a queue.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import anyio
+from attrs import evolve, field, frozen
+
+from mettl_async.core import envelope
+from mettl_async.core.auth import ServerClock
+from mettl_async.core.lifecycle import Lifecycle
+from mettl_async.core.limits import Slots
+from mettl_async.core.middleware import Middleware, Middlewares, build_chain
+from mettl_async.core.redaction import log_fields
+from mettl_async.core.request import Request, Response, encode
+from mettl_async.core.retry import (
+    GiveUp,
+    RetryQuota,
+    SignAgain,
+    decide,
+    http_date,
+    may_have_been_handled,
+)
+from mettl_async.core.transport import Transport
+from mettl_async.errors import CallError, CallFacts, MettlDecodeError, TransportTimeout
+
+T = TypeVar("T")
+
+logger = logging.getLogger("mettl_async")
+
+
+@frozen(kw_only=True)
+class Effects:
+    """Everything the pipeline takes from the outside world, so that tests can script it."""
+
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    chance: Callable[[], float] = random.random
+    new_id: Callable[[], str] = lambda: secrets.token_hex(6)
+
+
+@frozen(kw_only=True)
+class Shared:
+    """What a client and its clones have in common."""
+
+    transport: Transport
+    slots: Slots
+    quota: RetryQuota
+    clock: ServerClock
+    lifecycle: Lifecycle = field(factory=Lifecycle)
+    effects: Effects = field(factory=Effects)
+
+
+@frozen
+class Answer:
+    """A success: the whole JSON object, and the response it came in."""
+
+    payload: dict[str, Any] = field(repr=False)
+    response: Response
+
+
+class Pipeline:
+    """Performs calls: `call` returns the value of a success or raises a typed `CallError`."""
+
+    def __init__(self, shared: Shared, auth: Middleware, middleware: Middlewares) -> None:
+        self._shared = shared
+        self._attempt = build_chain((*middleware.per_attempt, auth), self._send)
+        self._call = build_chain(middleware.per_call, self._with_retries)
+
+    async def call(self, request: Request, decode: Callable[[Answer], T]) -> T:
+        """Perform one call, and make a value of its success with ``decode``.
+
+        Raises:
+            CallError: No answer, a spoilt one, or a refusal; see the tree in `mettl_async.errors`.
+            ConfigurationError: The client is closed, or used from a second event loop.
+        """
+        self._shared.lifecycle.check()
+        request = request.evolve(request_id=self._shared.effects.new_id())
+        response = await self._call(request)
+        read = self._read(request, response)
+        if read.error is not None:
+            # The retry loop has completed it already, unless a middleware answered by itself.
+            if not read.error.operation:
+                _complete(read.error, request, response.attempts)
+            raise read.error
+        try:
+            return decode(Answer(read.payload, response))
+        except MettlDecodeError as error:
+            _complete(error, request, response.attempts)
+            raise
+
+    def _read(self, request: Request, response: Response) -> envelope.Envelope:
+        known = response.envelope
+        if isinstance(known, envelope.Envelope) and known.content is response.content:
+            return known
+        return envelope.read(request, response, self._shared.effects.wall())
+
+    async def _with_retries(self, request: Request) -> Response:
+        effects, quota, policy = self._shared.effects, self._shared.quota, request.retry
+        deadline = effects.monotonic() + policy.deadline
+        retries, attempt = 0, 0
+        signed_again = sent = handled = False
+        while True:
+            attempt += 1
+            request = request.evolve(attempt=attempt)
+            outcome = await self._one_attempt(request, deadline)
+            response: Response | None = None
+            if isinstance(outcome, Response):
+                response = evolve(outcome, attempts=attempt)
+                error = self._read(request, response).error
+                if error is None:
+                    if request.uses_quota:
+                        quota.give_back(retries)
+                    return response
+            else:
+                error = outcome
+            sent = sent or response is not None or error.sent
+            handled = handled or may_have_been_handled(error)
+            _complete(error, request, attempt, sent=sent, handled=handled)
+            verdict = decide(
+                error,
+                repeatable=request.repeatable,
+                attempt=attempt,
+                policy=policy,
+                remaining=deadline - effects.monotonic(),
+                chance=effects.chance(),
+                server_time=http_date(response.headers.get("date")) if response else None,
+                signed_again=signed_again,
+            )
+            if isinstance(verdict, SignAgain):
+                signed_again = True
+                self._shared.clock.learn(verdict.server_time)
+                _log_retry(request, error, 0.0)
+                continue
+            if not isinstance(verdict, GiveUp) and request.uses_quota and not quota.take():
+                verdict = GiveUp("the client's quota of retries is used up")
+            if isinstance(verdict, GiveUp):
+                _log_failure(request, error, verdict.reason)
+                if response is None:
+                    raise error
+                return response
+            retries += 1
+            _log_retry(request, error, verdict.seconds)
+            await effects.sleep(verdict.seconds)
+
+    async def _one_attempt(self, request: Request, deadline: float) -> Response | CallError:
+        started = False
+        with anyio.move_on_after(deadline - self._shared.effects.monotonic()):
+            try:
+                async with self._shared.slots:
+                    started = True
+                    response = await self._attempt(request)
+                return evolve(response, envelope=self._read(request, response))
+            except CallError as error:
+                return error
+        where = "in flight" if started else "while waiting for a free slot"
+        return TransportTimeout(
+            f"the deadline of {request.retry.deadline:g} s passed {where}",
+            CallFacts(sent=started),
+        )
+
+    async def _send(self, request: Request) -> Response:
+        if not logger.isEnabledFor(logging.DEBUG):
+            return await self._shared.transport.send(encode(request))
+        started = self._shared.effects.monotonic()
+        status: int | None = None
+        try:
+            response = await self._shared.transport.send(encode(request))
+            status = response.status
+        finally:
+            seconds = self._shared.effects.monotonic() - started
+            logger.debug(
+                "%s: %s %s -> %s in %.0f ms (attempt %d, request %s)",
+                request.operation, request.method, request.template, status or "failed",
+                seconds * 1000, request.attempt, request.request_id,
+                extra=log_fields(request, status=status, seconds=seconds),
+            )  # fmt: skip
+        return response
+
+
+def _complete(
+    error: CallError, request: Request, attempts: int, *, sent: bool = True, handled: bool = False
+) -> None:
+    """Fill in what only the pipeline knows: the call, and what its earlier attempts came to."""
+    handled = handled or may_have_been_handled(error)
+    error.facts = evolve(
+        error.facts,
+        operation=request.operation,
+        request_id=request.request_id,
+        attempts=attempts,
+        sent=sent,
+        may_have_been_handled=handled,
+        safe_to_repeat=request.repeatable or not handled,
+    )
+
+
+def _log_retry(request: Request, error: CallError, wait: float) -> None:
+    logger.info(
+        "%s: attempt %d failed (%s), trying again in %.2f s (request %s)",
+        request.operation, request.attempt, type(error).__name__, wait, request.request_id,
+        extra=log_fields(request, failure=type(error).__name__, wait=wait),
+    )  # fmt: skip
+
+
+def _log_failure(request: Request, error: CallError, reason: str) -> None:
+    logger.info(
+        "%s: attempt %d failed (%s), giving up: %s (request %s)",
+        request.operation, request.attempt, type(error).__name__, reason, request.request_id,
+        extra=log_fields(request, failure=type(error).__name__),
+    )  # fmt: skip

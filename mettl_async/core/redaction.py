@@ -1,0 +1,95 @@
+"""What may appear in a log or an error: by allow-list, everything else stays out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mettl_async.core.request import Request
+
+BLANK = "<redacted>"
+LOGGED_FIELDS = (
+    "operation", "method", "template", "attempt", "request_id", "status", "seconds", "failure", "wait",
+)  # fmt: skip
+"""Everything that a log record of this library carries beside its message."""
+
+_EMAIL = re.compile(r"[^\s'\"<>()\[\],;:=&?/]+@[^\s'\"<>()\[\],;:=&?/]+")
+_SIGNED_QUERY = re.compile(r"\?\S*\b(?:ak|asgn)=\S*")
+_MAX_MESSAGE = 500
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _leaves(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item)
+
+
+def personal_values(request: Request) -> set[str]:
+    """Every text that the request sent as candidates' data; costs a parse, so ask only on failure."""
+    found: set[str] = set()
+    for name in request.personal_params:
+        text = request.params.get(name, "")
+        try:
+            found.update(_leaves(json.loads(text)))
+        except ValueError:
+            found.add(text)
+    return found
+
+
+def scrub(message: str, personal: Iterable[str] = ()) -> str:
+    """Blank emails, and every personal value as a whole word, in a server's words; cut to 500 characters."""
+    for value in sorted(filter(str.strip, personal), key=len, reverse=True):
+        message = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", BLANK, message, flags=re.IGNORECASE)
+    message = _EMAIL.sub(BLANK, message)
+    return message if len(message) <= _MAX_MESSAGE else f"{message[:_MAX_MESSAGE]}..."
+
+
+def log_fields(request: Request, **more: Any) -> dict[str, Any]:
+    """The ``extra`` of a log record: only names in `LOGGED_FIELDS`, only values without data."""
+    fields: dict[str, Any] = {
+        "operation": request.operation,
+        "method": request.method,
+        "template": request.template,
+        "attempt": request.attempt,
+        "request_id": request.request_id,
+    }
+    fields.update((name, value) for name, value in more.items() if name in LOGGED_FIELDS)
+    return {f"mettl_{name}": value for name, value in fields.items()}
+
+
+class SignedUrlFilter(logging.Filter):
+    """Blanks the query and the emails of signed URLs in the records of an HTTP library's logger."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the record's arguments; it is always let through."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(self._clean(argument) for argument in record.args)
+        return True
+
+    @staticmethod
+    def _clean(argument: Any) -> Any:
+        if isinstance(argument, (int, float)):
+            return argument
+        text = str(argument)
+        if not _SIGNED_QUERY.search(text):
+            return argument
+        return _EMAIL.sub(BLANK, _SIGNED_QUERY.sub(f"?{BLANK}", text))
+
+
+_filter = SignedUrlFilter()
+
+
+def guard_http_loggers() -> None:
+    """Keep signed URLs out of what httpx and httpx2 log at INFO; doing it again changes nothing."""
+    for name in ("httpx", "httpx2"):
+        logging.getLogger(name).addFilter(_filter)

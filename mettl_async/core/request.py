@@ -1,0 +1,159 @@
+"""The values that travel through the chain, and the one place where parameters are encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+from urllib.parse import quote
+
+from attrs import evolve, field, frozen
+
+from mettl_async.config import ApiVersion, RetryPolicy
+
+UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+_PERCENT = ord("%")
+FORM_CONTENT_TYPE = "application/x-www-form-urlencoded; charset=UTF-8"
+
+
+class Placement(Enum):
+    """Where parameters travel (api.md section 3)."""
+
+    QUERY = "query"
+    FORM = "form"
+
+
+@frozen(kw_only=True)
+class Request:
+    """What one call wants, before and after signing; parameters are decoded text.
+
+    Middleware reads it and passes on a changed copy (`evolve`). Its repr shows neither the URL nor a
+    parameter's value, for both can hold candidates' data.
+
+    Attributes:
+        operation: The client's name of the call, such as ``candidates.register``.
+        method: HTTP method, upper case.
+        url: Scheme, host and escaped path, without a query: exactly what is signed.
+        template: The path with placeholders; this is what logs show.
+        params: Decoded values by name. After signing they include ``ak``, ``ts`` and ``asgn``.
+        placement: Whether they travel in the query or as a form body.
+        version: Decides the hash of the signature.
+        repeatable: Whether handling it twice does no harm.
+        success_keys: Payload keys that make an answer a success even without ``status``.
+        personal_params: Names of parameters that hold candidates' data.
+        retry: How patiently it is tried.
+        uses_quota: Whether its retries count against the client's quota.
+        request_id: The client's own id of the call.
+        attempt: 1 for the first request of the call.
+    """
+
+    operation: str
+    method: str
+    url: str = field(repr=False)
+    template: str
+    params: Mapping[str, str] = field(factory=dict, repr=lambda params: f"<{', '.join(params)}>")
+    placement: Placement = Placement.QUERY
+    version: ApiVersion = ApiVersion.V2
+    repeatable: bool = False
+    success_keys: tuple[str, ...] = field(default=(), repr=False)
+    personal_params: tuple[str, ...] = field(default=(), repr=False)
+    retry: RetryPolicy = field(factory=RetryPolicy, repr=False)
+    uses_quota: bool = field(default=True, repr=False)
+    request_id: str = ""
+    attempt: int = 1
+
+    def evolve(self, **changes: Any) -> Request:
+        """A copy with the named attributes changed; an unknown name is a TypeError."""
+        return evolve(self, **changes)
+
+
+@frozen(kw_only=True)
+class SignedRequest:
+    """The exact bytes to send; made by `encode`, consumed by a transport.
+
+    Attributes:
+        method: HTTP method.
+        url: Scheme, host and path, without the query.
+        target: Path and query as they go into the request line.
+        body: The form body, or empty.
+        content_type: Of the body, or None when there is none.
+    """
+
+    method: str
+    url: str = field(repr=False)
+    target: bytes = field(repr=False)
+    body: bytes = field(repr=False)
+    content_type: str | None = None
+
+
+@frozen(kw_only=True)
+class Response:
+    """What came back; a 4xx or 5xx is a response too.
+
+    Attributes:
+        status: HTTP status.
+        headers: Names in lower case; a repeated header is joined with ", ".
+        content: The body, decompressed.
+        attempts: How many requests the call has made so far.
+        envelope: Filled in when the body was read already; None otherwise.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=lambda content: f"<{len(content)} bytes>")
+    attempts: int = 1
+    envelope: Any = field(default=None, repr=False, eq=False)
+
+
+def percent_encode(text: str) -> bytes:
+    """Escape everything but RFC 3986's unreserved characters; a space becomes ``%20``.
+
+    Three quarters of a naive request's encoding time goes into this step, so it replaces each
+    distinct byte once instead of walking the text.
+    """
+    raw = text.encode()
+    reserved = set(raw.translate(None, UNRESERVED))
+    if _PERCENT in reserved:  # first, or the escapes made below would be escaped again
+        raw = raw.replace(b"%", b"%25")
+        reserved.discard(_PERCENT)
+    for byte in reserved:
+        raw = raw.replace(bytes((byte,)), b"%%%02X" % byte)
+    return raw
+
+
+def encoded_length(text: str) -> int:
+    """Length of ``percent_encode(text)`` without making it."""
+    raw = text.encode()
+    return len(raw) + 2 * len(raw.translate(None, UNRESERVED))
+
+
+def path_segment(text: str) -> str:
+    """Escape a value for one path segment, once; ``@`` and ``+`` stay as they are.
+
+    [seen] observed.md section 2: the server signs the path as sent, and clients leave both raw.
+    """
+    return quote(text, safe="@+")
+
+
+def encode_params(params: Mapping[str, str]) -> bytes:
+    """Join parameters as ``name=value&...``, each escaped exactly once."""
+    return b"&".join(
+        percent_encode(name) + b"=" + percent_encode(value) for name, value in params.items()
+    )
+
+
+def encode(request: Request) -> SignedRequest:
+    """Turn a signed request into the bytes of its request line and body."""
+    path = request.url[request.url.index("/", 8) :].encode("ascii")
+    encoded = encode_params(request.params)
+    if request.placement is Placement.FORM:
+        return SignedRequest(
+            method=request.method,
+            url=request.url,
+            target=path,
+            body=encoded,
+            content_type=FORM_CONTENT_TYPE,
+        )
+    return SignedRequest(
+        method=request.method, url=request.url, target=path + b"?" + encoded, body=b""
+    )

@@ -1,0 +1,143 @@
+"""Credentials, regions and options are checked when they are built."""
+
+import pytest
+
+from mettl_async import (
+    ApiVersion,
+    ClientOptions,
+    ConfigurationError,
+    Credentials,
+    MettlClient,
+    Region,
+    RetryPolicy,
+)
+from mettl_async.config import base_url_for, normalise_base_url
+
+KEYS = Credentials(public_key="public", private_key="very-private")
+
+
+def test_keys_never_show():
+    assert "very-private" not in repr(KEYS)
+    assert "public" not in repr(KEYS)
+
+
+@pytest.mark.parametrize("bad", ["", " key", "key\n", "ключ", None, 7, "a b\x00"])
+def test_malformed_keys_are_refused_without_repeating_them(bad):
+    with pytest.raises(ConfigurationError, match="private_key") as caught:
+        Credentials(public_key="p", private_key=bad)
+    if isinstance(bad, str) and bad.strip():
+        assert bad not in str(caught.value)
+
+
+def test_keys_from_the_environment():
+    keys = Credentials.from_env({"METTL_PUBLIC_KEY": "a", "METTL_PRIVATE_KEY": "b"})
+    assert (keys.public_key, keys.private_key) == ("a", "b")
+    with pytest.raises(ConfigurationError, match="METTL_PRIVATE_KEY is not set"):
+        Credentials.from_env({"METTL_PUBLIC_KEY": "a"})
+
+
+@pytest.mark.parametrize(
+    ("given", "normal"),
+    [
+        ("https://api.mettl.com", "https://api.mettl.com"),
+        ("https://API.Mettl.com:443/", "https://api.mettl.com"),
+        ("https://gateway.corp:8443/mettl/", "https://gateway.corp:8443/mettl"),
+        ("http://127.0.0.1:8765", "http://127.0.0.1:8765"),
+        ("http://localhost:80", "http://localhost"),
+        ("http://[::1]:9000", "http://[::1]:9000"),
+    ],
+)
+def test_base_urls_are_brought_into_the_form_that_is_signed(given, normal):
+    assert normalise_base_url(given) == normal
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ("api.mettl.com", "scheme and a host"),
+        ("ftp://api.mettl.com", "scheme and a host"),
+        ("https://", "scheme and a host"),
+        ("https://u:p@api.mettl.com", "not allowed"),
+        ("https://api.mettl.com?x=1", "not allowed"),
+        ("https://api.mettl.com/v2/", "version"),
+        ("https://api.mettl.com/a b", "path"),
+        ("https://api.mettl.com:99999", "not a URL"),
+        ("https://bücher.example", "host"),
+        ("http://api.mettl.com", "plain http"),
+        ("http://127.0.0.1.evil.com", "plain http"),
+        (None, "not a URL"),
+    ],
+)
+def test_base_urls_that_cannot_work_are_refused(bad, words):
+    with pytest.raises(ConfigurationError, match=words):
+        normalise_base_url(bad)
+
+
+def test_plain_http_elsewhere_needs_an_explicit_word():
+    assert normalise_base_url("http://mettl.internal", allow_insecure_http=True)
+
+
+def test_regions():
+    assert base_url_for(None, None) == "https://api.mettl.com"
+    assert base_url_for("EU", None) == "https://api.mercermettl.eu"
+    assert base_url_for(Region.INDIA, None) == "https://api.mettl.com"
+    with pytest.raises(ConfigurationError, match="india, eu"):
+        base_url_for("mars", None)
+    with pytest.raises(ConfigurationError, match="both"):
+        base_url_for("eu", "https://api.mettl.com")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"connect_timeout": 0},
+        {"read_timeout": True},
+        {"max_concurrency": 0},
+        {"max_concurrency": 1.5},
+        {"max_url_bytes": 10},
+        {"post_parameters": "body"},
+        {"retry": 3},
+        {"user_agent": "a\nb"},
+        {"retry_quota": -1},
+    ],
+)
+def test_options_out_of_bounds_name_themselves(options):
+    with pytest.raises((ConfigurationError, TypeError), match=next(iter(options))):
+        ClientOptions(**options)
+
+
+def test_retry_policy_bounds():
+    with pytest.raises(ConfigurationError, match="max_attempts"):
+        RetryPolicy(max_attempts=0)
+    with pytest.raises(ConfigurationError, match="deadline"):
+        RetryPolicy(deadline=float("nan"))
+
+
+def test_a_client_from_the_environment():
+    environ = {"METTL_PUBLIC_KEY": "a", "METTL_PRIVATE_KEY": "b", "METTL_REGION": "eu"}
+    assert MettlClient.from_env(environ=environ).base_url == "https://api.mercermettl.eu"
+    environ = {
+        "METTL_PUBLIC_KEY": "a",
+        "METTL_PRIVATE_KEY": "b",
+        "METTL_BASE_URL": "http://127.0.0.1:1",
+    }
+    client = MettlClient.from_env(environ=environ, version="v1")
+    assert (client.base_url, client.version) == ("http://127.0.0.1:1", ApiVersion.V1)
+    with pytest.raises(ConfigurationError, match="METTL_PUBLIC_KEY"):
+        MettlClient.from_env(environ={})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({}, "credentials: missing"),
+        ({"credentials": "key"}, "credentials: pass"),
+        ({"credentials": KEYS, "version": "v9"}, "version"),
+        ({"credentials": KEYS, "options": {}}, "options"),
+        ({"credentials": KEYS, "http_client": object()}, "http_client"),
+        ({"credentials": KEYS, "middleware": 7}, "middleware"),
+    ],
+)
+def test_a_client_that_cannot_work_is_not_built(arguments, words):
+    with pytest.raises(ConfigurationError, match=words):
+        MettlClient(**arguments)

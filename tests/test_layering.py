@@ -1,0 +1,154 @@
+"""Imports point one way, and each rule of the layout is held by reading the imports."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mettl_async
+
+PACKAGE = Path(__file__).parents[1] / "mettl_async"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# What each part may import of the package, besides itself.
+ALLOWED = {
+    "errors": {"bulk"},  # for a type only; see test_errors_need_nothing_at_run_time
+    "_version": set(),
+    "config": {"errors"},
+    "models": {"errors"},
+    "codec": {"models", "errors"},
+    "core": {"config", "errors", "codec", "_version"},
+    "bulk": {"core", "models", "codec", "errors"},
+    "api": {"bulk", "core", "models", "codec", "config", "errors"},
+    "client": {"api", "core", "config", "errors"},
+    "sandbox": set(),
+    "cli": {
+        "client",
+        "bulk",
+        "core",
+        "models",
+        "codec",
+        "config",
+        "errors",
+        "sandbox",
+        "_version",
+        "",
+    },
+    "__main__": {"cli", "errors"},
+    "": {"client", "bulk", "core", "models", "config", "errors", "_version"},
+}
+PURE = [
+    "errors.py", "codec.py", "config.py", "models", "core/request.py", "core/signing.py",
+    "core/retry.py", "core/redaction.py", "core/envelope.py", "bulk/batches.py", "bulk/seen.py",
+    "bulk/outcomes.py",
+]  # fmt: skip
+EFFECTS = {"httpx", "httpx2", "anyio", "asyncio", "trio", "socket", "time", "random", "secrets",
+           "starlette", "uvicorn"}  # fmt: skip
+HTTPX_IN = {"core/transport.py", "sandbox/in_process.py"}
+EXTRAS = {"typer": "cli", "rich": "cli", "starlette": "sandbox", "uvicorn": "sandbox"}
+
+
+def part(path):
+    first = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return "" if first == "__init__" else first
+
+
+def imports(path, *, run_time_only=False):
+    """Dotted names of everything a module imports, in functions too."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    skipped = set()
+    if run_time_only:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                skipped.update(id(one) for one in ast.walk(node))
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def own(name):
+    pieces = name.split(".")
+    if pieces[0] != "mettl_async":
+        return None
+    return (
+        pieces[1]
+        if len(pieces) > 1
+        and (PACKAGE / pieces[1]).is_dir() | (PACKAGE / f"{pieces[1]}.py").exists()
+        else ""
+    )
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_one_way(path):
+    here = part(path)
+    reached = {own(name) for name in imports(path)} - {None, here}
+    # `from mettl_async.x import y` also yields the bare package; only the cli may use that.
+    if here not in {"cli", "__main__"}:
+        reached.discard("")
+    assert reached - ALLOWED[here] - {""} == set()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for path in FILES
+        if any(str(path.relative_to(PACKAGE)).startswith(pure) for pure in PURE)
+    ],
+    ids=lambda path: str(path.relative_to(PACKAGE)),
+)
+def test_pure_modules_have_no_network_no_event_loop_no_clock(path):
+    roots = {name.split(".")[0] for name in imports(path, run_time_only=True)}
+    assert roots & EFFECTS == set()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_transport_names_httpx(path):
+    names = {name.split(".")[0] for name in imports(path, run_time_only=True)}
+    if str(path.relative_to(PACKAGE)) not in HTTPX_IN:
+        assert not names & {"httpx", "httpx2", "httpcore"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_extras_are_imported_only_where_they_are_used(path):
+    for name in imports(path):
+        home = EXTRAS.get(name.split(".")[0])
+        assert home is None or part(path) == home, f"{name} belongs to {home}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_file_is_longer_than_400_lines(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_errors_need_nothing_at_run_time():
+    reached = {own(name) for name in imports(PACKAGE / "errors.py", run_time_only=True)}
+    assert reached <= {None}
+
+
+def test_importing_the_package_loads_no_extra():
+    program = (
+        "import sys, mettl_async; "
+        "print([m for m in ('typer', 'starlette', 'uvicorn', 'aiohttp', 'pydantic') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_listed_once_and_sorted():
+    names = [name for name in mettl_async.__all__ if name != "__version__"]
+    constants = [name for name in names if name.isupper()]
+    others = [name for name in names if not name.isupper()]
+    assert names == sorted(constants) + sorted(others)
+    assert all(hasattr(mettl_async, name) for name in mettl_async.__all__)

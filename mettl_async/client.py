@@ -100,11 +100,19 @@ class MettlClient:
             clock=clock,
         )
         self._owner = True
-        self._assemble(shared, auth, _slots(middleware), url, _version(version), options)
+        self._assemble(
+            shared,
+            auth=auth,
+            middleware=_slots(middleware),
+            base_url=url,
+            version=_version(version),
+            options=options,
+        )
 
     def _assemble(
         self,
         shared: Shared,
+        *,
         auth: Middleware,
         middleware: Middlewares,
         base_url: str,
@@ -175,11 +183,11 @@ class MettlClient:
         clone._owner = False  # noqa: SLF001 - our own clone
         clone._assemble(  # noqa: SLF001 - same
             self._shared,
-            self._auth,
-            self.middleware if middleware is None else _slots(middleware),
-            self.base_url,
-            self.version if version is None else _version(version),
-            options,
+            auth=self._auth,
+            middleware=self.middleware if middleware is None else _slots(middleware),
+            base_url=self.base_url,
+            version=self.version if version is None else _version(version),
+            options=options,
         )
         return clone
 

@@ -246,7 +246,7 @@ class ClientOptions:
     write_timeout: float = field(default=30.0, validator=_bounded(0.001, _DAY, "seconds"))
     retry: RetryPolicy = field(factory=RetryPolicy, validator=validators.instance_of(RetryPolicy))
     bulk_retry: RetryPolicy = field(
-        factory=lambda: RetryPolicy(max_attempts=12, backoff_cap=30.0, deadline=600.0),
+        factory=lambda: RetryPolicy(max_attempts=30, backoff_cap=30.0, deadline=600.0),
         validator=validators.instance_of(RetryPolicy),
     )
     retry_quota: int = field(default=500, validator=_whole(0, 1_000_000))

@@ -141,6 +141,9 @@ class LaneTransport:
         self._host = parts.netloc.encode("ascii")
         self._options = options
         self._proxy = options.proxy or (_environment_proxy(base_url) if options.trust_env else None)
+        # Through an HTTP proxy, a plain http request names the whole URL (RFC 9112, 3.2.2).
+        forwarded = parts.scheme == "http" and (self._proxy or "").startswith("http")
+        self._target_prefix = f"http://{parts.netloc}".encode("ascii") if forwarded else b""
         self._tls = parts.scheme == "https" or bool(self._proxy)
         self._context: ssl.SSLContext | None = options.ssl_context
         self._free: list[httpx.AsyncHTTPTransport] = []
@@ -192,7 +195,7 @@ class LaneTransport:
             self._base,
             headers=headers,
             stream=httpx.ByteStream(request.body),
-            extensions={"target": request.target, "timeout": self._timeout},
+            extensions={"target": self._target_prefix + request.target, "timeout": self._timeout},
         )
         lane = self._free.pop() if self._free else self._new_lane()
         failure: CallError | None = None

@@ -1,0 +1,197 @@
+"""The exact bytes of each request, seen by respx through an injected client."""
+
+import json
+from urllib.parse import parse_qsl, unquote
+
+import httpx
+import pytest
+import respx
+
+from mettl_async import (
+    Access,
+    AccessEdit,
+    Candidate,
+    ClientOptions,
+    Credentials,
+    InvitedCandidate,
+    MettlClient,
+    MettlDecodeError,
+    NewSchedule,
+    ScheduleEdit,
+)
+from mettl_async.core.auth import ServerClock, SignatureAuth
+
+KEYS = Credentials(
+    public_key="ab12c345-6789-0123-456d-78e9f0123456",
+    private_key="zy98x765-4321-0987-654w-32v1u0987654",
+)
+ASHA = Candidate(email="name@email.com", first_name="Name")
+REGISTERED = {
+    "status": "SUCCESS",
+    "registrationStatus": [
+        {
+            "email": "name@email.com",
+            "status": "ToBeTaken",
+            "message": "Candidate ('name@email.com') successfully registered for the test",
+            "url": "https://tests.mettl.com/v2/take-test?ecc=x",
+        }
+    ],
+}
+
+
+@pytest.fixture
+async def mettl(request):
+    """A client at the moment of the vendor's examples."""
+    auth = SignatureAuth(KEYS, ServerClock(wall=lambda: 1635976200.9))
+    options = ClientOptions(post_parameters=getattr(request, "param", "documented"))
+    async with httpx.AsyncClient() as http_client:
+        async with MettlClient(auth=auth, http_client=http_client, options=options) as client:
+            yield client
+
+
+def sent(route):
+    (call,) = route.calls
+    raw = call.request.url.raw_path.decode().partition("?")
+    body = call.request.content.decode()
+    return raw[0], dict(parse_qsl(raw[2])), dict(parse_qsl(body)), call.request
+
+
+@respx.mock
+async def test_register_sends_the_vendors_example_to_the_byte(mettl):
+    route = respx.post(host="api.mettl.com").respond(json=REGISTERED)
+    (one,) = await mettl.candidates.register(
+        "0x0x0x0x0x",
+        [ASHA],
+        allow_missing_mandatory_registration_fields=True,
+        time_limit_in_sec=86400,
+        show_custom_instructions=True,
+    )
+    path, query, body, request = sent(route)
+    assert path == "/v2/schedules/0x0x0x0x0x/candidates"
+    assert body == {}
+    assert request.headers["content-length"] == "0"
+    assert json.loads(query.pop("rd")) == {
+        "registrationDetails": [{"Email Address": "name@email.com", "First Name": "Name"}]
+    }
+    signature = query.pop("asgn")
+    assert query == {
+        "ak": KEYS.public_key,
+        "ts": "1635976200",
+        "allowMissingMandatoryRegistrationFields": "true",
+        "timeLimitInSec": "86400",
+        "showCustomInstructions": "true",
+    }
+    assert len(signature) == 44
+    assert f"asgn={signature.replace('+', '%2B').replace('/', '%2F').replace('=', '%3D')}" in str(
+        request.url
+    )
+    assert one.url == "https://tests.mettl.com/v2/take-test?ecc=x"
+
+
+@respx.mock
+async def test_options_at_their_defaults_are_not_sent(mettl):
+    route = respx.post(host="api.mettl.com").respond(json=REGISTERED)
+    await mettl.candidates.register("0x0x0x0x0x", [ASHA])
+    assert set(sent(route)[1]) == {"ak", "ts", "asgn", "rd"}
+
+
+@respx.mock
+async def test_add_pbts_signs_as_printed_and_goes_in_the_body(mettl):
+    route = respx.post("https://api.mettl.com/v2/pbts/add").respond(
+        json={"status": "ERROR", "pbts": [{"pbtId": 1336, "added": False, "message": "no"}]}
+    )
+    (one,) = await mettl.pbts.add([1336, 1255, 1176])
+    assert not one.added
+    _, query, _, request = sent(route)
+    assert query == {}
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded; charset=UTF-8"
+    # The vendor's own signature for these values: vectors.json, add-pbts.
+    assert request.content == (
+        b"pbts=%5B1336%2C1255%2C1176%5D&ak=ab12c345-6789-0123-456d-78e9f0123456&ts=1635976200"
+        b"&asgn=Cbb5V47%2FzJB9VZ2NY3uQGbeIDXV1tblw2QGjZdHZGmA%3D"
+    )
+
+
+@respx.mock
+async def test_create_sends_sc_in_the_body(mettl):
+    route = respx.post("https://api.mettl.com/v2/assessments/999999/schedules").respond(
+        json={
+            "status": "SUCCESS",
+            "createdSchedule": {
+                "assessmentId": 999999,
+                "id": 10000,
+                "name": "Test Link Name",
+                "accessKey": "0x0x0x0x0x",
+                "accessUrl": "https://tests.mettl.com/authenticateKey/0x0x0x0x0x",
+                "status": "ACTIVE",
+            },
+        }
+    )
+    created = await mettl.schedules.create(
+        999999,
+        NewSchedule(name="Test Link Name", source_app="App Name", access=Access.open_for_all()),
+    )
+    _, query, body, request = sent(route)
+    assert query == {}
+    assert json.loads(body["sc"]) == {
+        "name": "Test Link Name",
+        "sourceApp": "App Name",
+        "access": {"type": "OpenForAll"},
+        "scheduleType": "AlwaysOn",
+    }
+    assert b'", "' not in unquote(request.content.decode()).encode()  # minified
+    assert (created.id, created.access_key, created.status) == (10000, "0x0x0x0x0x", "ACTIVE")
+
+
+@respx.mock
+async def test_edit_sends_add_and_remove_in_the_query(mettl):
+    route = respx.post(host="api.mettl.com").respond(
+        json={"status": "SUCCESS", "schedule": {"accessKey": "0x0x0x0x0x", "name": "N"}}
+    )
+    schedule = await mettl.schedules.edit(
+        "0x0x0x0x0x",
+        ScheduleEdit(
+            access=AccessEdit.by_invitation(
+                add=[InvitedCandidate(email="a@x.org", name="A")], remove=["b@x.org"]
+            )
+        ),
+    )
+    path, query, body, _ = sent(route)
+    assert (path, body) == ("/v2/schedules/0x0x0x0x0x/edit", {})
+    assert json.loads(query["sc"])["access"]["candidates"] == {
+        "add": [{"name": "A", "email": "a@x.org"}],
+        "remove": ["b@x.org"],
+    }
+    assert schedule.name == "N"
+
+
+@respx.mock
+@pytest.mark.parametrize("mettl", ["form"], indirect=True)
+async def test_form_mode_sends_every_post_in_the_body(mettl):
+    route = respx.post(host="api.mettl.com").respond(json=REGISTERED)
+    await mettl.candidates.register("0x0x0x0x0x", [ASHA])
+    _, query, body, request = sent(route)
+    assert query == {}
+    assert set(body) == {"ak", "ts", "asgn", "rd"}
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded; charset=UTF-8"
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        ({"status": "SUCCESS"}, "createdSchedule"),
+        ({"status": "SUCCESS", "createdSchedule": None}, "createdSchedule"),
+        ({"status": "SUCCESS", "createdSchedule": []}, "createdSchedule"),
+        ({"status": "SUCCESS", "createdSchedule": {"id": 1}}, "accessKey"),
+    ],
+)
+async def test_a_success_without_what_was_asked_for_is_a_decode_error(mettl, payload, words):
+    respx.post(host="api.mettl.com").respond(json=payload)
+    with pytest.raises(MettlDecodeError, match=words) as caught:
+        await mettl.schedules.create(
+            1, NewSchedule(name="n", source_app="a", access=Access.open_for_all())
+        )
+    assert (caught.value.operation, caught.value.attempts) == ("schedules.create", 1)
+    assert caught.value.may_have_been_handled
+    assert not caught.value.safe_to_repeat

@@ -1,0 +1,224 @@
+"""The transport: exact headers, proxies, TLS, and what each exception means."""
+
+import asyncio
+import contextlib
+import gzip
+import ssl
+
+import httpx
+import httpx2
+import pytest
+
+from mettl_async import (
+    ClientOptions,
+    ConfigurationError,
+    ConnectError,
+    ConnectionLost,
+    MettlDecodeError,
+    TransportTimeout,
+)
+from mettl_async.core.request import FORM_CONTENT_TYPE, SignedRequest
+from mettl_async.core.transport import InjectedTransport, LaneTransport, translate
+
+
+def request(base_url, *, body=b"a=1", target=b"/v2/x", method="POST"):
+    return SignedRequest(
+        method=method, url=f"{base_url}/v2/x", target=target, body=body,
+        content_type=FORM_CONTENT_TYPE if body else None,
+    )  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def recording_server(reply):
+    """A bare server that keeps raw request heads and bodies, and answers each with ``reply``."""
+    seen, tasks = [], set()
+
+    async def serve(reader, writer):
+        tasks.add(asyncio.current_task())
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                size = [
+                    int(x[15:])
+                    for x in head.lower().split(b"\r\n")
+                    if x.startswith(b"content-length:")
+                ]
+                seen.append((head, await reader.readexactly(sum(size))))
+                writer.write(reply)
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", seen
+        await asyncio.gather(*tasks)
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: 1\r\nx-a: 2\r\n\r\n{}"
+
+
+async def test_a_lane_sends_these_headers_and_no_others():
+    async with recording_server(OK) as (url, seen):
+        lanes = LaneTransport(url, ClientOptions(user_agent="acme-ats/3.1"))
+        answer = await lanes.send(request(url))
+        await lanes.send(request(url, body=b"", target=b"/v2/x?q=%20+", method="GET"))
+        await lanes.aclose()
+    (first, body), (second, nothing) = seen
+    assert first.split(b"\r\n")[0] == b"POST /v2/x HTTP/1.1"
+    names = {line.split(b":")[0].lower() for line in first.split(b"\r\n")[1:] if line}
+    assert names == {
+        b"host",
+        b"user-agent",
+        b"accept",
+        b"accept-encoding",
+        b"content-length",
+        b"content-type",
+    }
+    assert b"acme-ats/3.1" in first
+    assert b"mettl-async/" in first
+    assert body == b"a=1"
+    assert second.split(b"\r\n")[0] == b"GET /v2/x?q=%20+ HTTP/1.1"
+    assert b"content-length" not in second.lower()
+    assert nothing == b""
+    assert (answer.status, answer.content, answer.headers["x-a"]) == (200, b"{}", "1, 2")
+
+
+async def test_a_compressed_answer_is_unpacked_and_a_broken_one_is_typed():
+    packed = gzip.compress(b'{"x":1}')
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+    async with recording_server(head % len(packed) + packed) as (url, _):
+        lanes = LaneTransport(url, ClientOptions())
+        assert (await lanes.send(request(url))).content == b'{"x":1}'
+        await lanes.aclose()
+    async with recording_server(head % 4 + b"junk") as (url, _):
+        lanes = LaneTransport(url, ClientOptions())
+        with pytest.raises(MettlDecodeError) as caught:
+            await lanes.send(request(url))
+        assert caught.value.sent
+        await lanes.aclose()
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+async def test_a_proxy_of_the_environment_is_used_unless_told_otherwise(monkeypatch, variable):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    async with recording_server(OK) as (proxy, seen):
+        monkeypatch.setenv(variable, proxy.removeprefix("http://"))
+        target = "http://mettl.example"
+        lanes = LaneTransport(target, ClientOptions())
+        await lanes.send(request(target, target=b"/v2/x?q=1"))
+        await lanes.aclose()
+        assert seen[0][0].split(b"\r\n")[0] == b"POST http://mettl.example/v2/x?q=1 HTTP/1.1"
+        assert b"Host: mettl.example\r\n" in seen[0][0]
+        monkeypatch.setenv("NO_PROXY", "mettl.example")
+        assert LaneTransport(target, ClientOptions())._proxy is None
+        monkeypatch.delenv("NO_PROXY")
+        assert LaneTransport(target, ClientOptions(trust_env=False))._proxy is None
+        assert LaneTransport(target, ClientOptions(proxy="http://p:1"))._proxy == "http://p:1"
+
+
+async def test_a_proxy_that_cannot_be_is_a_configuration_error():
+    lanes = LaneTransport("https://h.example", ClientOptions(proxy="gopher://p:1"))
+    with pytest.raises(ConfigurationError, match="proxy"):
+        await lanes.send(request("https://h.example"))
+    await lanes.aclose()
+
+
+async def test_tls_that_does_not_verify_was_not_sent():
+    async with recording_server(OK) as (url, seen):
+        https = url.replace("http:", "https:")
+        lanes = LaneTransport(https, ClientOptions(connect_timeout=2))
+        with pytest.raises((ConnectError, TransportTimeout)) as caught:
+            await lanes.send(request(https))
+        assert not caught.value.sent
+        await lanes.aclose()
+    assert seen == []
+
+
+async def test_own_certificates_are_used():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    lanes = LaneTransport("https://h.example", ClientOptions(ssl_context=context))
+    lanes._new_lane()
+    assert lanes._context is context
+
+
+async def test_an_unknown_host_was_not_sent():
+    lanes = LaneTransport("https://no-such-host.invalid", ClientOptions(trust_env=False))
+    with pytest.raises((ConnectError, TransportTimeout)) as caught:
+        await lanes.send(request("https://no-such-host.invalid"))
+    assert not caught.value.sent
+    assert "no-such-host" not in repr(caught.value.__context__)
+    await lanes.aclose()
+
+
+FAMILIES = [
+    ("ConnectError", ConnectError, False),
+    ("ConnectTimeout", TransportTimeout, False),
+    ("PoolTimeout", TransportTimeout, False),
+    ("ReadTimeout", TransportTimeout, True),
+    ("WriteTimeout", TransportTimeout, True),
+    ("ReadError", ConnectionLost, True),
+    ("WriteError", ConnectionLost, True),
+    ("CloseError", ConnectionLost, True),
+    ("RemoteProtocolError", ConnectionLost, True),
+    ("LocalProtocolError", ConnectionLost, True),
+    ("ProxyError", ConnectError, False),
+    ("UnsupportedProtocol", ConnectError, False),
+    ("DecodingError", MettlDecodeError, True),
+]
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
+@pytest.mark.parametrize(("name", "kind", "sent"), FAMILIES)
+def test_each_exception_of_both_families_is_translated(library, name, kind, sent):
+    exception = getattr(library, name)("secret https://h/?asgn=SECRET", request=None)
+    known, unknown = translate(exception, known=True), translate(exception, known=False)
+    assert type(known) is type(unknown) is kind
+    assert (known.sent, unknown.sent) == (sent, True)
+    assert "SECRET" not in str(unknown)
+
+
+def test_other_exceptions_are_left_alone():
+    class ReadTimeout(Exception):  # noqa: N818 - the name is the point
+        """Looks like one of httpx's, and is not."""
+
+    assert translate(ReadTimeout(), known=True) is None
+    assert translate(ValueError(), known=False) is None
+
+
+def test_what_is_no_client_is_refused():
+    with pytest.raises(ConfigurationError, match="build_request"):
+        InjectedTransport(object(), ClientOptions())
+
+
+async def test_a_programming_error_in_an_injected_client_comes_through():
+    def explode(_):
+        raise ZeroDivisionError
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(explode)) as client:
+        transport = InjectedTransport(client, ClientOptions())
+        with pytest.raises(ZeroDivisionError):
+            await transport.send(request("https://h.example"))
+
+
+async def test_errors_carry_no_trace_of_the_http_librarys_exception():
+    async with recording_server(b"") as (url, _):
+        lanes = LaneTransport(url, ClientOptions(read_timeout=0.05))
+        with pytest.raises(TransportTimeout) as caught:
+            await lanes.send(request(url))
+        await lanes.aclose()
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+async def test_a_cancelled_call_throws_its_lane_away():
+    async with recording_server(b"") as (url, seen):
+        lanes = LaneTransport(url, ClientOptions())
+        task = asyncio.create_task(lanes.send(request(url)))
+        while not seen:  # noqa: ASYNC110 - the server is another task's, and tells nobody
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert lanes._free == []
+        await lanes.aclose()

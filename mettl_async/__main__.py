@@ -1,0 +1,23 @@
+"""The command ``mettl``, also ``python -m mettl_async``."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+
+def main() -> None:
+    """Run the command line; without the extra ``cli``, say how to get it and exit with 2."""
+    missing = [name for name in ("typer", "rich") if find_spec(name) is None]
+    if missing:
+        sys.stderr.write(
+            f'mettl: the command line needs {" and ".join(missing)}: pip install "mettl-async[cli]"\n'
+        )
+        sys.exit(2)
+    from mettl_async.cli.app import app  # noqa: PLC0415 - needs the extra
+
+    app(prog_name="mettl")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""The commands of ``mettl``: wiring only, what they do is in the modules beside this one."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from mettl_async._version import __version__
+from mettl_async.cli import register as registering
+from mettl_async.cli import sandbox as sandboxing
+from mettl_async.cli import sign as signing
+from mettl_async.cli.problems import CommandError, told
+from mettl_async.config import ApiVersion, Credentials, Region
+
+_MOST_CONCURRENCY: Final = 1000
+_MOST_BATCH: Final = 20
+_MOST_PORT: Final = 65_535
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    # Plain help: panels cut long option names, and read "[x]" as markup.
+    rich_markup_mode=None,
+    # Locals of a traceback hold candidates' data and keys.
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Mercer | Mettl from the command line.",
+)
+
+
+class PostParameters(StrEnum):
+    """Where the parameters of a POST travel; see ``ClientOptions``."""
+
+    DOCUMENTED = "documented"
+    FORM = "form"
+    QUERY = "query"
+
+
+def _show_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mettl-async {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def mettl(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version),
+    ] = False,
+) -> None:
+    """Mercer | Mettl from the command line."""
+
+
+@app.command()
+def register(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="CSV (.csv) or JSON Lines (.jsonl, .ndjson, .json-lines) with 'Email Address', "
+            "'First Name', and any registration field, context_data or compensatory_time (minutes)."
+        ),
+    ] = None,
+    *,
+    schedule: Annotated[
+        str | None, typer.Option(help="Access key of the schedule.", metavar="KEY")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write an outcome for each candidate there: .csv or .jsonl."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the file of --out if there is one.")
+    ] = False,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Try it out: a made-up Mettl, no keys needed.")
+    ] = False,
+    generate: Annotated[
+        int | None,
+        typer.Option(help="With --sandbox: make up so many people.", min=1, metavar="N"),
+    ] = None,
+    concurrency: Annotated[
+        int, typer.Option(help="Calls at the same time.", min=1, max=_MOST_CONCURRENCY)
+    ] = 8,
+    batch_size: Annotated[
+        int, typer.Option(help="Candidates in one call.", min=1, max=_MOST_BATCH)
+    ] = _MOST_BATCH,
+    region: Annotated[
+        Region | None, typer.Option(help="Of the account; METTL_REGION, or else india.")
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Instead of a region; also METTL_BASE_URL.", metavar="URL")
+    ] = None,
+    version: Annotated[ApiVersion, typer.Option(help="Of the API.")] = ApiVersion.V2,
+    post_parameters: Annotated[
+        PostParameters,
+        typer.Option(help="Where candidates' data travels; form keeps it out of access logs."),
+    ] = PostParameters.DOCUMENTED,
+    allow_missing_mandatory_registration_fields: Annotated[
+        bool,
+        typer.Option(
+            "--allow-missing-mandatory-registration-fields",
+            help="Candidates fill in what is missing, but for email and first name.",
+        ),
+    ] = False,
+    time_limit_in_sec: Annotated[
+        int | None, typer.Option(help="Links expire after so many seconds.", min=1, metavar="N")
+    ] = None,
+    show_custom_instructions: Annotated[
+        bool,
+        typer.Option("--show-custom-instructions", help="Show them to candidates before the test."),
+    ] = False,
+) -> None:
+    """Register the people of a file in a schedule, and get a file of their links.
+
+    Keys come from METTL_PUBLIC_KEY and METTL_PRIVATE_KEY. All rows are checked before anything is
+    sent. Exit code: 0 all registered, 1 some not, 2 nothing could be done or not to the end, 130
+    interrupted.
+    """
+    with told():
+        if out is None and not sandbox:
+            raise CommandError("--out is missing: where to write the links, such as links.csv")
+        job = registering.Job(
+            file=file,
+            generate=generate,
+            schedule=schedule,
+            sandbox=sandbox,
+            out=out or Path("links.csv"),
+            overwrite=overwrite,
+            concurrency=concurrency,
+            batch_size=batch_size,
+            region=region,
+            base_url=base_url,
+            version=version,
+            post_parameters=post_parameters.value,
+            allow_missing_mandatory_registration_fields=allow_missing_mandatory_registration_fields,
+            time_limit_in_sec=time_limit_in_sec,
+            show_custom_instructions=show_custom_instructions,
+        )
+        raise typer.Exit(registering.register(job))
+
+
+@app.command()
+def sign(
+    method: Annotated[str, typer.Argument(help="GET or POST.")],
+    url: Annotated[str, typer.Argument(help="As on the wire; its query is split off and decoded.")],
+    *,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", help="Decoded; repeat as needed.", metavar="NAME=VALUE"),
+    ] = None,
+    version: Annotated[
+        ApiVersion | None, typer.Option(help="Of the API, if the path does not say it.")
+    ] = None,
+    ts: Annotated[
+        int | None, typer.Option(help="Time of signing in Unix seconds; now.", min=0, metavar="N")
+    ] = None,
+) -> None:
+    """Print the string to sign and the signature of a request: compare them on E401.
+
+    Keys come from METTL_PUBLIC_KEY and METTL_PRIVATE_KEY; ak and ts are added where they are missing.
+    An asgn in the URL is compared with the signature.
+    """
+    with told():
+        signed = signing.sign(
+            method,
+            url,
+            parameters or (),
+            version=version,
+            ts=ts,
+            now=time.time(),
+            keys=Credentials.from_env(),
+        )
+        typer.echo(signing.render(signed))
+
+
+@app.command()
+def sandbox(
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=_MOST_PORT)] = 8765,
+) -> None:
+    """Run a made-up Mettl on this machine until Ctrl-C, for development without keys."""
+    with told():
+        sandboxing.serve(host, port)

@@ -1,0 +1,83 @@
+"""The first pass over a file: every row is checked before anything is sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+
+from mettl_async.bulk.seen import SeenEmails
+from mettl_async.cli.problems import CommandError
+from mettl_async.cli.rows import EMAIL, BadRow, Row, read_rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHOWN: Final = 20
+
+
+@frozen
+class Checked:
+    """What a file holds: ``bad`` are the first `SHOWN` of ``bad_total`` bad rows."""
+
+    good_total: int
+    bad_total: int
+    bad: tuple[BadRow, ...]
+
+
+def check_file(path: Path) -> Checked:
+    """Read a whole file once, keeping about 12 bytes a row, and say which rows cannot be sent.
+
+    Raises:
+        CommandError: The file cannot be read, its header cannot be used, or it holds nobody.
+    """
+    seen = SeenEmails()
+    good = bad = 0
+    shown: list[BadRow] = []
+    repeated: dict[int, str] = {}
+    for row in read_rows(path):
+        if isinstance(row, Row) and seen.add(row.candidate.email):
+            good += 1
+            continue
+        bad += 1
+        if len(shown) == SHOWN:
+            continue
+        if isinstance(row, Row):
+            repeated[row.line] = row.candidate.email.lower()
+            row = BadRow(row.line, "")  # noqa: PLW2901 - its words follow below
+        shown.append(row)
+    if not good + bad:
+        raise CommandError(f"{path}: holds no candidates")
+    first = _first_lines(path, set(repeated.values()))
+    return Checked(good, bad, tuple(_worded(one, repeated, first) for one in shown))
+
+
+def report(path: Path, checked: Checked) -> str:
+    """The bad rows as ``candidates.csv:17: Email Address: ...``, and how many there are."""
+    lines = [f"{path}:{one.line}: {one.problem}" for one in checked.bad]
+    if checked.bad_total > len(checked.bad):
+        lines.append(f"... and {checked.bad_total - len(checked.bad):,} more")
+    rows = "1 row" if checked.bad_total == 1 else f"{checked.bad_total:,} rows"
+    total = checked.good_total + checked.bad_total
+    lines.append(f"mettl: {rows} of {total:,} cannot be sent; nothing was sent")
+    return "\n".join(lines)
+
+
+def _worded(one: BadRow, repeated: dict[int, str], first: dict[str, int]) -> BadRow:
+    if one.line not in repeated:
+        return one
+    line = first[repeated[one.line]]
+    return BadRow(one.line, f"{EMAIL}: is the same as in line {line} (case is ignored)")
+
+
+def _first_lines(path: Path, emails: set[str]) -> dict[str, int]:
+    """Look for the first rows with these emails; a second reading is cheaper than keeping them all."""
+    found: dict[str, int] = {}
+    if not emails:
+        return found
+    for row in read_rows(path):
+        if isinstance(row, Row) and row.candidate.email.lower() in emails - found.keys():
+            found[row.candidate.email.lower()] = row.line
+            if len(found) == len(emails):
+                break
+    return found

@@ -1,0 +1,37 @@
+"""People who do not exist, for trying things out against the sandbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mettl_async.cli.rows import Row
+from mettl_async.models import Candidate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FIRST: Final = (
+    "Asha",
+    "José",
+    "Zoë",
+    "李",
+    "Олена",
+    "Nguyễn",
+    "आशा",
+    "Siân",
+    "Mehmet",
+    "Björk",
+    "Ada",
+)
+_LAST: Final = ("Rao", "García", "Müller", "王", "Шевченко", "Okafor", "O'Neill")
+
+
+def made_up_rows(count: int) -> Iterator[Row]:
+    """Make so many candidates, each with an address of its own that nobody can have."""
+    for number in range(1, count + 1):
+        candidate = Candidate(
+            email=f"candidate{number}@example.com",
+            first_name=_FIRST[number % len(_FIRST)],
+            fields={"Last Name": _LAST[number % len(_LAST)]},
+        )
+        yield Row(number, candidate)

@@ -1,0 +1,42 @@
+"""What a user must be told: one line on stderr, never a traceback."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from mettl_async.errors import MettlError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WRONG, INTERRUPTED = 2, 130
+
+
+class CommandError(Exception):
+    """The command cannot do what was asked; the message is for the user, without personal data."""
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn what a user can mend into one line on stderr and exit code 2."""
+    try:
+        yield
+    except (CommandError, MettlError) as error:
+        tell(f"mettl: {error}")
+        raise typer.Exit(WRONG) from None
+    except KeyboardInterrupt:
+        tell("mettl: interrupted; nothing was sent")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def tell(text: str) -> None:
+    """Write a line to stderr."""
+    typer.echo(text, err=True)
+
+
+def os_reason(error: OSError) -> str:
+    """The operating system's words alone, without the path that it repeats."""
+    return error.strerror or type(error).__name__

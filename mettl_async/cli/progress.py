@@ -1,0 +1,245 @@
+"""What a run shows while it goes on: a bar on a terminal, plain lines elsewhere, all on stderr."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Protocol
+
+from attrs import define, field
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from mettl_async.bulk.outcomes import Failed, Outcome, Registered, Rejected, Unknown
+from mettl_async.cli.links import code_of
+from mettl_async.cli.problems import tell
+from mettl_async.errors import InvalidInputError, MettlError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PLAIN_EVERY: Final = 2.0
+REFRESH_EVERY: Final = 0.1
+_BAR_WIDTH: Final = 20
+_MINUTE, _HOUR, _SLOW = 60, 3600, 10
+
+
+@define(eq=False)
+class Tally:
+    """What became of the candidates so far; ``codes`` counts why, for each but the registered."""
+
+    total: int
+    clock: Callable[[], float] = field(default=time.monotonic, repr=False)
+    registered: int = 0
+    rejected: int = 0
+    failed: int = 0
+    unknown: int = 0
+    codes: dict[str, Counter[str]] = field(
+        factory=lambda: {name: Counter() for name in ("rejected", "failed", "unknown")}
+    )
+    trouble: MettlError | None = None
+    stopped: bool = False
+    interrupted: bool = False
+    started: float = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.started = self.clock()
+
+    @property
+    def done(self) -> int:
+        """Candidates with an outcome."""
+        return self.registered + self.rejected + self.failed + self.unknown
+
+    @property
+    def seconds(self) -> float:
+        """Time since the start."""
+        return self.clock() - self.started
+
+    def count(self, outcome: Outcome) -> None:
+        """Add one outcome."""
+        match outcome:
+            case Registered():
+                self.registered += 1
+            case Rejected():
+                self.rejected += 1
+                self.codes["rejected"][outcome.code] += 1
+            case Failed():
+                self.failed += 1
+                self.codes["failed"][code_of(outcome.error)] += 1
+                self.trouble = self.trouble or outcome.error
+                # One that does not fit into a URL is not sent either, but the run goes on.
+                if not outcome.attempts and not isinstance(outcome.error, InvalidInputError):
+                    self.stopped = True
+            case Unknown():
+                self.unknown += 1
+                self.codes["unknown"][code_of(outcome.error)] += 1
+                self.trouble = self.trouble or outcome.error
+
+
+class RetryWatch(logging.Handler):
+    """Reads from the library's log which calls wait to be tried again: ids, seconds, kinds of error."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(logging.INFO)
+        self._clock = clock
+        self._until: dict[str, float] = {}
+        self._after = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note the end of a wait."""
+        call, wait = getattr(record, "mettl_request_id", None), getattr(record, "mettl_wait", None)
+        if isinstance(call, str) and isinstance(wait, (int, float)):
+            self._until[call] = self._clock() + wait
+            self._after = str(getattr(record, "mettl_failure", ""))
+
+    @property
+    def waiting(self) -> str:
+        """How many calls are waiting now, and after what kind of failure; empty for none."""
+        now = self._clock()
+        self._until = {call: until for call, until in self._until.items() if until > now}
+        if not self._until:
+            return ""
+        calls = "1 call is" if len(self._until) == 1 else f"{len(self._until)} calls are"
+        after = f" after {self._after}" if self._after else ""
+        return f"waiting: {calls} being tried again{after}"
+
+
+@contextmanager
+def watching_retries() -> Iterator[RetryWatch]:
+    """Listen to the library's log while the block runs."""
+    logger, watch = logging.getLogger("mettl_async"), RetryWatch()
+    level = logger.level
+    logger.addHandler(watch)
+    logger.setLevel(logging.INFO)
+    try:
+        yield watch
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(watch)
+
+
+def status(tally: Tally) -> str:
+    """The figures in one line, such as ``1,240/5,000, 412/s, 0:09 left, 3 rejected``."""
+    parts = [f"{tally.done:,}/{tally.total:,}"]
+    if tally.done and tally.seconds > 0:
+        rate = tally.done / tally.seconds
+        parts.append(rate_text(rate))
+        if tally.done < tally.total and not tally.interrupted:
+            parts.append(f"{_duration((tally.total - tally.done) / rate)} left")
+    bad = {name: getattr(tally, name) for name in ("rejected", "failed", "unknown")}
+    parts += [f"{count:,} {name}" for name, count in bad.items() if count]
+    return ", ".join(parts)
+
+
+def remarks(tally: Tally, waiting: str) -> list[str]:
+    """What a user may wonder about now."""
+    asked = "interrupted: calls in flight are finishing; Ctrl-C again exits at once"
+    return [*([asked] if tally.interrupted else []), *([waiting] if waiting else [])]
+
+
+def rate_text(rate: float) -> str:
+    """Candidates a second."""
+    return f"{rate:.1f}/s" if rate < _SLOW else f"{rate:,.0f}/s"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    if seconds < _HOUR:
+        return f"{minutes}:{rest:02}"
+    return f"{minutes // _MINUTE}:{minutes % _MINUTE:02}:{rest:02}"
+
+
+class Display(Protocol):
+    """Where progress goes; `show` is called often, and decides itself what is worth showing."""
+
+    def show(self, waiting: str) -> None:
+        """Bring it up to date."""
+
+    def end(self) -> None:
+        """Show the last state, and leave the screen in order."""
+
+
+@define(eq=False)
+class Lines:
+    """For logs and pipes: a line when something has changed, at most one in `PLAIN_EVERY` seconds."""
+
+    tally: Tally
+    write: Callable[[str], None] = tell
+    _next: float = field(init=False)
+    _last: str = field(default="", init=False)
+    _said: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._next = self.tally.started + PLAIN_EVERY
+
+    def show(self, waiting: str) -> None:
+        """Write a line, if it is time; an interrupt is acknowledged at once."""
+        urgent = self.tally.interrupted and not self._said
+        if not urgent and self.tally.clock() < self._next:
+            return
+        self._said = self.tally.interrupted
+        self._next = self.tally.clock() + PLAIN_EVERY
+        state = f"{self.tally.done} {waiting} {self._said}"
+        if state != self._last:
+            self._last = state
+            self.write("; ".join([status(self.tally), *remarks(self.tally, waiting)]))
+
+    def end(self) -> None:
+        """Write the last line."""
+        self.write(status(self.tally))
+
+
+class Bar:
+    """For people at a terminal."""
+
+    def __init__(self, tally: Tally, console: Console) -> None:
+        self._tally = tally
+        self._live = Live(console=console, auto_refresh=False)
+        self._live.start()
+
+    def show(self, waiting: str) -> None:
+        """Draw it."""
+        bar = ProgressBar(
+            total=self._tally.total,
+            completed=self._tally.done,
+            width=_BAR_WIDTH,
+            complete_style="green",
+            finished_style="green",
+        )
+        line = Table.grid(padding=(0, 1))
+        line.add_row(bar, Text(status(self._tally), no_wrap=True, overflow="ellipsis"))
+        below = [Text(one, style="yellow") for one in remarks(self._tally, waiting)]
+        self._live.update(Group(line, *below), refresh=True)
+
+    def end(self) -> None:
+        """Draw the last state, and give the cursor back."""
+        self.show("")
+        self._live.stop()
+
+
+def at_terminal() -> bool:
+    """Whether stderr is a terminal that can move its cursor."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def make_display(tally: Tally) -> Display:
+    """A bar or lines, whichever stderr can show."""
+    return Bar(tally, Console(stderr=True)) if at_terminal() else Lines(tally)
+
+
+@contextmanager
+def busy(what: str) -> Iterator[None]:
+    """Show on a terminal that something without a known end is going on."""
+    if not at_terminal():
+        yield
+        return
+    with Console(stderr=True).status(Text(what)):
+        yield

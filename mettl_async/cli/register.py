@@ -1,0 +1,256 @@
+"""``mettl register``: rows in, links out."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import typer
+from attrs import define, field, frozen
+
+from mettl_async.api.endpoint import checked_access_key
+from mettl_async.cli.check import check_file, report
+from mettl_async.cli.interrupt import on_interrupt
+from mettl_async.cli.links import LinkFile, cells_of, check_out
+from mettl_async.cli.made_up import made_up_rows
+from mettl_async.cli.problems import INTERRUPTED, WRONG, CommandError, os_reason, tell
+from mettl_async.cli.progress import (
+    REFRESH_EVERY,
+    Tally,
+    busy,
+    make_display,
+    rate_text,
+    watching_retries,
+)
+from mettl_async.cli.rows import BadRow, Row, read_rows
+from mettl_async.cli.sandbox import load_sandbox
+from mettl_async.client import MettlClient
+from mettl_async.config import ApiVersion, ClientOptions, Credentials, Region
+from mettl_async.errors import MettlError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator, Mapping
+
+    from mettl_async.bulk.outcomes import Outcome
+    from mettl_async.models import Candidate
+
+_SOME_LEFT = 1
+
+
+@frozen(kw_only=True)
+class Job:
+    """What was asked for: a file or a number of made-up people, and a schedule or the sandbox."""
+
+    file: Path | None
+    generate: int | None
+    schedule: str | None
+    sandbox: bool
+    out: Path
+    overwrite: bool
+    concurrency: int
+    batch_size: int
+    region: Region | None
+    base_url: str | None
+    version: ApiVersion
+    post_parameters: Literal["documented", "form", "query"]
+    allow_missing_mandatory_registration_fields: bool
+    time_limit_in_sec: int | None
+    show_custom_instructions: bool
+
+    def rows(self) -> Iterator[Row | BadRow]:
+        """Read, or make up, the rows from the beginning."""
+        return made_up_rows(self.generate or 0) if self.file is None else read_rows(self.file)
+
+
+def register(job: Job) -> int:
+    """Do the whole job; gives the exit code.
+
+    Raises:
+        CommandError: It cannot be done, or not to the end.
+        MettlError: Likewise.
+    """
+    client = _check_target(job)
+    check_out(job.out, job.file, overwrite=job.overwrite)
+    total = job.generate or 0
+    if job.file is not None:
+        with busy(f"checking {job.file}"):
+            checked = check_file(job.file)
+        if checked.bad_total:
+            tell(report(job.file, checked))
+            return WRONG
+        total = checked.good_total
+    with LinkFile(job.out, overwrite=job.overwrite) as links:
+        run = _Run(job, links, Tally(total))
+        with on_interrupt(run.interrupt):
+            asyncio.run(run.go(client))
+    typer.echo(summary(run.tally, job.out))
+    if run.problem is not None:
+        raise run.problem
+    if run.tally.interrupted:
+        return INTERRUPTED
+    return 0 if run.tally.registered == run.tally.total else _SOME_LEFT
+
+
+def summary(tally: Tally, out: Path) -> str:
+    """What a user wants to know at the end."""
+    seconds, width = tally.seconds, len(f"{tally.total:,}")
+    lines = []
+    for name in ("registered", "rejected", "failed", "unknown"):
+        codes: Mapping[str, int] = tally.codes.get(name, {})
+        why = ", ".join(f"{code} {n:,}" for code, n in sorted(codes.items()))
+        count = f"{getattr(tally, name):,}"
+        lines.append(f"{name:<12}{count:>{width}}  {why}".rstrip())
+    rate = f" ({rate_text(tally.done / seconds)})" if seconds > 0 else ""
+    lines.append(f"{'seconds':<12}{seconds:.1f}{rate}")
+    lines.append(f"{'links':<12}{out}")
+    if tally.trouble is not None:
+        lines.append(f"{'stopped by' if tally.stopped else 'first error':<12}{tally.trouble}")
+    if tally.interrupted:
+        left = tally.total - tally.done
+        lines.append(f"{'interrupted':<12}{left:,} of {tally.total:,} were not sent")
+    return "\n".join(lines)
+
+
+def _check_target(job: Job) -> MettlClient | None:
+    """Refuse contradicting options, and make the client; the sandbox's has to wait for its server."""
+    if (job.file is None) == (job.generate is None):
+        raise CommandError("give either a FILE or --sandbox --generate N")
+    if job.generate is not None and not job.sandbox:
+        raise CommandError("--generate makes people up, so it needs --sandbox")
+    if job.sandbox:
+        if job.schedule or job.region or job.base_url:
+            raise CommandError(
+                "--sandbox has its own schedule and address; leave out --schedule, --region, --base-url"
+            )
+        load_sandbox()
+        return None
+    if job.schedule is None:
+        raise CommandError(
+            "--schedule is missing: the access key at the end of the schedule's link"
+        )
+    checked_access_key(job.schedule)
+    options = _options(job)
+    if job.region is None and job.base_url is None:
+        return MettlClient.from_env(version=job.version, options=options)
+    return MettlClient(
+        Credentials.from_env(),
+        region=job.region,
+        base_url=job.base_url,
+        version=job.version,
+        options=options,
+    )
+
+
+def _options(job: Job) -> ClientOptions:
+    return ClientOptions(
+        post_parameters=job.post_parameters,
+        max_concurrency=max(job.concurrency, ClientOptions().max_concurrency),
+        trust_env=not job.sandbox,  # a proxy would not find the way to this machine's loopback
+    )
+
+
+@define(eq=False)
+class _Run:
+    job: Job
+    links: LinkFile
+    tally: Tally
+    _broken: CommandError | MettlError | None = None
+    _stop: bool = False
+    _unwritten: int = 0
+    _why_unwritten: str = ""
+    # Only of candidates on their way: as many as batches and workers hold.
+    _lines: dict[int, int] = field(factory=dict, repr=False)
+
+    def interrupt(self) -> None:
+        self._stop = self.tally.interrupted = True
+
+    @property
+    def problem(self) -> CommandError | MettlError | None:
+        """Why the run did not come to its end, beside an interrupt and what outcomes say."""
+        if not self._unwritten:
+            return self._broken
+        left = self.tally.total - self.tally.done
+        return CommandError(
+            f"{self.job.out}: cannot be written: {self._why_unwritten}; {self._unwritten:,} outcomes "
+            f"are missing in it, and {left:,} of {self.tally.total:,} candidates were not sent"
+        )
+
+    async def go(self, client: MettlClient | None) -> None:
+        display = make_display(self.tally)
+        with watching_retries() as watch:
+
+            async def refresh() -> None:
+                while True:
+                    display.show(watch.waiting)
+                    await asyncio.sleep(REFRESH_EVERY)
+
+            refreshing = asyncio.create_task(refresh())
+            try:
+                async with self._target(client) as (ready, key):
+                    await self._register(ready, key)
+            except (CommandError, MettlError) as error:
+                self._broken = error
+            finally:
+                refreshing.cancel()
+                with suppress(asyncio.CancelledError):
+                    await refreshing
+                display.end()
+
+    @asynccontextmanager
+    async def _target(
+        self, client: MettlClient | None
+    ) -> AsyncGenerator[tuple[MettlClient, str], None]:
+        if client is not None:
+            async with client:
+                yield client, self.job.schedule or ""
+            return
+        async with load_sandbox()().serve() as server:
+            tell(f"sandbox: a made-up Mettl at {server.base_url}; nothing leaves this machine")
+            async with MettlClient(
+                server.credentials,
+                base_url=server.base_url,
+                version=self.job.version,
+                options=_options(self.job),
+            ) as ours:
+                self.tally.started = self.tally.clock()
+                yield ours, server.access_key
+
+    async def _register(self, client: MettlClient, key: str) -> None:
+        job = self.job
+        outcomes = client.candidates.stream_registrations(
+            key,
+            self._candidates(),
+            concurrency=job.concurrency,
+            batch_size=job.batch_size,
+            allow_missing_mandatory_registration_fields=(
+                job.allow_missing_mandatory_registration_fields
+            ),
+            time_limit_in_sec=job.time_limit_in_sec,
+            show_custom_instructions=job.show_custom_instructions,
+        )
+        async for outcome in outcomes:
+            self.tally.count(outcome)
+            self._write(outcome)
+
+    def _candidates(self) -> Iterator[Candidate]:
+        for index, row in enumerate(self.job.rows()):
+            if self._stop:
+                return
+            if isinstance(row, BadRow):
+                raise CommandError(f"{self.job.file}:{row.line}: was changed while it was read")
+            self._lines[index] = row.line
+            yield row.candidate
+
+    def _write(self, outcome: Outcome) -> None:
+        cells = cells_of(outcome, self._lines.pop(outcome.index))
+        if self._unwritten:
+            self._unwritten += 1
+        else:
+            try:
+                self.links.write(cells)
+            except OSError as error:
+                # Read nothing more; what is in flight finishes, and is counted.
+                self._stop, self._unwritten = True, 1
+                self._why_unwritten = os_reason(error)

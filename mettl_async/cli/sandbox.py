@@ -1,0 +1,62 @@
+"""``mettl sandbox``: a Mettl on this machine until Ctrl-C."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from mettl_async.cli.problems import CommandError, os_reason
+from mettl_async.config import BASE_URL_VARIABLE, PRIVATE_KEY_VARIABLE, PUBLIC_KEY_VARIABLE
+
+if TYPE_CHECKING:
+    from mettl_async.sandbox import Sandbox, Server
+
+
+def load_sandbox() -> type[Sandbox]:
+    """Import the sandbox, which is an extra.
+
+    Raises:
+        CommandError: It is not installed.
+    """
+    try:
+        from mettl_async.sandbox import Sandbox  # noqa: PLC0415 - needs the extra
+    except ImportError:
+        raise CommandError(
+            'the sandbox needs more packages: pip install "mettl-async[sandbox]"'
+        ) from None
+    return Sandbox
+
+
+def serve(host: str, port: int) -> None:
+    """Run the sandbox until Ctrl-C.
+
+    Raises:
+        CommandError: The address cannot be used, or the extra is missing.
+    """
+    load_sandbox()
+    from mettl_async.sandbox import run  # noqa: PLC0415 - needs the extra
+
+    try:
+        run(host, port, on_ready=lambda server: typer.echo(greeting(server)))
+    except OSError as error:
+        raise CommandError(f"cannot listen on {host} port {port}: {os_reason(error)}") from None
+
+
+def greeting(server: Server) -> str:
+    """What is needed to use it; its keys are made up, so they may be shown."""
+    keys = server.credentials
+    return f"""\
+Sandbox of Mettl at {server.base_url}, until Ctrl-C. Keys and people are made up.
+
+public key   {keys.public_key}
+private key  {keys.private_key}
+access key   {server.access_key}  (of a schedule that is open for all)
+
+In another terminal:
+
+export {PUBLIC_KEY_VARIABLE}={keys.public_key}
+export {PRIVATE_KEY_VARIABLE}={keys.private_key}
+export {BASE_URL_VARIABLE}={server.base_url}
+mettl register people.csv --schedule {server.access_key} --out links.csv
+"""

@@ -1,0 +1,196 @@
+"""Rows of CSV and JSON Lines: what is written is what is read, and what is wrong is told by line."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mettl_async.cli.check import SHOWN, check_file, report
+from mettl_async.cli.problems import CommandError
+from mettl_async.cli.rows import BadRow, Row, _csv_rows, _json_rows, read_rows
+from mettl_async.models import Candidate
+
+DATA = Path(__file__).parent.parent / "data"
+HEADER = ["Email Address", "First Name", "Größe, in cm", "context_data", "compensatory_time"]
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+visible = texts.filter(str.strip)
+people = st.fixed_dictionaries(
+    {
+        "Email Address": st.from_regex(r"[a-z.+=-]{1,9}@[a-z]{1,9}\.org", fullmatch=True),
+        "First Name": visible,
+        "Größe, in cm": texts,
+        "context_data": texts,
+        "compensatory_time": st.sampled_from(["", "0", "15", "007"]),
+    }
+)
+
+
+def expected(person):
+    minutes = person["compensatory_time"]
+    extra = person["Größe, in cm"]
+    return Candidate(
+        email=person["Email Address"],
+        first_name=person["First Name"],
+        fields={"Größe, in cm": extra} if extra.strip() else {},
+        context_data=person["context_data"] if person["context_data"].strip() else None,
+        compensatory_time=int(minutes) if minutes else None,
+    )
+
+
+def line_breaks(text):
+    return text.replace("\r\n", "\n").replace("\r", "\n").count("\n")
+
+
+@given(st.lists(st.tuples(people, st.integers(0, 2)), max_size=8), st.sampled_from(["\n", "\r\n"]))
+def test_a_csv_is_read_as_it_was_written_with_the_lines_where_rows_begin(rows, ending):
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator=ending, quoting=csv.QUOTE_ALL)
+    writer.writerow(HEADER)
+    lines = []
+    for person, blanks in rows:
+        file.write(ending * blanks)
+        lines.append(1 + line_breaks(file.getvalue()))
+        writer.writerow([person[name] for name in HEADER])
+    # Split where a file opened with newline="" splits.
+    again = io.TextIOWrapper(io.BytesIO(file.getvalue().encode()), encoding="utf-8", newline="")
+    read = list(_csv_rows(Path("p.csv"), again))
+    assert read == [Row(line, expected(one)) for line, (one, _) in zip(lines, rows, strict=True)]
+
+
+@given(st.lists(people, max_size=8), st.booleans())
+def test_json_lines_are_read_as_they_were_written(rows, ascii_only):
+    text = "".join(json.dumps(one, ensure_ascii=ascii_only) + "\n" for one in rows)
+    again = io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8", newline="\n")
+    assert list(_json_rows(again)) == [Row(i, expected(one)) for i, one in enumerate(rows, 1)]
+
+
+def test_the_two_samples_hold_the_same_people():
+    in_csv = [row.candidate for row in read_rows(DATA / "candidates.csv")]
+    assert in_csv == [row.candidate for row in read_rows(DATA / "candidates.jsonl")]
+    assert len(in_csv) == 25
+
+
+def bad(path, content):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return [(one.line, one.problem) for one in read_rows(path) if isinstance(one, BadRow)]
+
+
+@pytest.mark.parametrize(
+    ("row", "line", "words"),
+    [
+        (b"a@x.org", 2, "has 1 cell, the header has 3 columns"),
+        (b"a@x.org,A,x,y", 2, "has 4 cells, the header has 3 columns"),
+        (b"secret-at-x.org,A,", 2, "Email Address: is not an email address"),
+        (b"a@x.org,  ,x", 2, "First Name: is empty"),
+        (b",A,x", 2, "Email Address: is empty"),
+        (b"a@x.org,A,caf\xe9", 2, "Note: is not UTF-8"),
+        (b"a@x.org,A\x00,", 2, "First Name: holds a NUL"),
+        (b'a@x.org,A,"\nb@x.org,B,', 2, "never closed"),
+        (b'a@x.org,"A"B,', 2, "is not CSV from here on"),
+        (b'a@x.org,"A\nA",\r\n\r\n,,\nb@,B,', 6, "Email Address: is not an email address"),
+    ],
+)
+def test_a_bad_csv_row_is_told_by_line_and_column_but_not_by_content(tmp_path, row, line, words):
+    found = bad(tmp_path / "p.csv", b"Email Address,First Name,Note\n" + row + b"\n")
+    assert [one for one, _ in found] == [line]
+    assert words in found[0][1]
+    assert "secret" not in found[0][1]
+
+
+@pytest.mark.parametrize("minutes", ["1.5", "-1", "ten", "1 h", "٣", "9" * 5000])
+def test_compensatory_time_is_whole_minutes(tmp_path, minutes):
+    header = "Email Address,First Name,compensatory_time\n"
+    [(line, problem)] = bad(tmp_path / "p.csv", f"{header}a@x.org,A,{minutes}\n")
+    assert (line, problem) == (2, "compensatory_time: is not a whole number of minutes")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[1]", "is not a JSON object"),
+        ("{bad", "is not a JSON value"),
+        ("[" * 100_000, "is not a JSON value"),
+        ('{"Email Address": "a@x.org", "Email Address": "b@x.org"}', "names a column twice"),
+        ('{"Email Address": "a@x.org", "First Name": 7}', "First Name: is not text"),
+        ('{"Email Address": "a@x.org", "First Name": "\\ud800"}', "half of a character"),
+        ('{"First Name": "A"}', "Email Address: is empty"),
+        ('{"Email Address": "a@x.org", "First Name": "A", "compensatory_time": true}', "not text"),
+        (b'{"Email Address": "a@x.org", "First Name": "\xff"}', "is not UTF-8"),
+    ],
+)
+def test_a_bad_json_line_is_told_by_line(tmp_path, text, words):
+    text = text if isinstance(text, bytes) else text.encode()
+    [(line, problem)] = bad(tmp_path / "p.jsonl", b"\xef\xbb\xbf\n" + text + b"\n")
+    assert line == 2
+    assert words in problem
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "is empty"),
+        ("Email Address;First Name\n", "separated by semicolons"),
+        ("Email Address\tFirst Name\n", "separated by tabs"),
+        ("email_address,First Name\n", "rename column 'email_address'"),
+        ("Email Address,Name\n", "there is no column 'First Name'"),
+        ("Email Address,First Name,A,A\n", "two columns are named 'A'"),
+        ("Email Address,First Name,\n", "column 3 has no name"),
+        ("Email Address ,First Name\n", "remove the spaces"),
+        (b"Email Address,First Name,caf\xe9\n", "the header is not UTF-8"),
+        ("Email Address,First Name".encode("utf-16"), "is UTF-16"),
+        ("Email Address,First Name\n\n,\n", "holds no candidates"),
+    ],
+)
+def test_a_header_that_cannot_be_used_is_refused(tmp_path, content, words):
+    path = tmp_path / "p.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(CommandError, match=words):
+        check_file(path)
+
+
+def test_a_pipe_a_directory_and_a_missing_file_are_refused(tmp_path):
+    (tmp_path / "d.csv").mkdir()
+    for name, words in [("d.csv", "not a file"), ("no.csv", "no such"), ("p.tsv", "neither CSV")]:
+        with pytest.raises(CommandError, match=words):
+            check_file(tmp_path / name)
+
+
+def test_repeated_emails_are_told_with_both_lines(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("Email Address,First Name\na@x.org,A\nb@x.org,B\n A@X.ORG ,C\na@x.org,D\n")
+    checked = check_file(path)
+    assert (checked.good_total, checked.bad_total) == (2, 2)
+    assert [one.line for one in checked.bad] == [4, 5]
+    assert all("the same as in line 2 " in one.problem for one in checked.bad)
+
+
+def test_a_long_report_shows_the_first_and_counts_the_rest(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("Email Address,First Name\n" + "nobody,A\n" * 1234)
+    lines = report(Path("p.csv"), check_file(path)).splitlines()
+    assert lines[0].startswith("p.csv:2: Email Address: ")
+    assert len(lines) == SHOWN + 2
+    assert lines[-2] == "... and 1,214 more"
+    assert lines[-1] == "mettl: 1,234 rows of 1,234 cannot be sent; nothing was sent"
+
+
+def test_line_ends_inside_a_cell_are_kept_and_count_as_lines(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_bytes(b'\xef\xbb\xbfEmail Address,First Name\r\na@x.org,"A\r\nB"\r\nb@x.org,B\r\n')
+    first, second = read_rows(path)
+    assert (first.line, first.candidate.first_name) == (2, "A\r\nB")
+    assert (second.line, second.candidate.email) == (4, "b@x.org")
+
+
+def test_only_a_newline_ends_a_json_line(tmp_path):
+    path = tmp_path / "p.jsonl"
+    path.write_text(
+        '{"Email Address": "a@x.org",\r "First Name": "A\u2028B"}\r\n', "utf-8", newline=""
+    )
+    [row] = read_rows(path)
+    assert (row.line, row.candidate.first_name) == (1, "A\u2028B")

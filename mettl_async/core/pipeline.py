@@ -86,7 +86,7 @@ class Pipeline:
             ConfigurationError: The client is closed, or used from a second event loop.
         """
         self._shared.lifecycle.check()
-        request = request.evolve(request_id=self._shared.effects.new_id())
+        request = request.evolve(request_id=self._shared.effects.new_id(), attempt=1)
         response = await self._call(request)
         read = self._read(request, response)
         if read.error is not None:
@@ -113,11 +113,12 @@ class Pipeline:
         signed_again = sent = handled = False
         while True:
             attempt += 1
-            request = request.evolve(attempt=attempt)
+            if attempt > 1:
+                request = request.evolve(attempt=attempt)
             outcome = await self._one_attempt(request, deadline)
             response: Response | None = None
             if isinstance(outcome, Response):
-                response = evolve(outcome, attempts=attempt)
+                response = outcome
                 error = self._read(request, response).error
                 if error is None:
                     if request.uses_quota:
@@ -161,7 +162,11 @@ class Pipeline:
                 async with self._shared.slots:
                     started = True
                     response = await self._attempt(request)
-                return evolve(response, envelope=self._read(request, response))
+                return evolve(
+                    response,
+                    attempts=request.attempt,
+                    envelope=self._read(request, response),
+                )
             except CallError as error:
                 return error
         where = "in flight" if started else "while waiting for a free slot"

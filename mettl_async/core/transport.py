@@ -1,4 +1,4 @@
-"""The only module that names httpx: exact bytes out, a response in, and what a failure means.
+"""The only module that names httpx (and httpcore, the layer below it): exact bytes out, a response in.
 
 Whether the server may have seen a request (``.sent``) is said only from exceptions whose meaning we
 know: those of our own connections. An injected client's transport may hide anything behind a
@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined] # typeshed lacks the second
 
 import anyio
+import httpcore
 import httpx
+from attrs import evolve
 
 from mettl_async._version import __version__
 from mettl_async.core.redaction import guard_http_loggers, scrub
@@ -30,6 +32,8 @@ from mettl_async.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mettl_async.config import ClientOptions
     from mettl_async.core.request import SignedRequest
 
@@ -67,6 +71,11 @@ class AsyncHttpClient(Protocol):
         ...
 
 
+Lane = httpcore.AsyncHTTPConnection | httpcore.AsyncConnectionPool
+
+KEEPALIVE_SECONDS = 5.0
+"""How long an idle connection is kept, as httpx does: most servers keep it longer."""
+
 _CLOSE_SECONDS = 1.0
 
 
@@ -76,7 +85,7 @@ def user_agent(suffix: str) -> str:
     return f"{own} {suffix}".strip()
 
 
-# The most specific first: names, so that httpx and httpx2 are translated alike.
+# The most specific first: names, so that httpx, httpx2 and what is below them are translated alike.
 _FAMILIES: tuple[tuple[str, type[CallError], str, bool], ...] = (
     ("PoolTimeout", TransportTimeout, "no free connection in the pool", False),
     ("ConnectTimeout", TransportTimeout, "connecting took too long", False),
@@ -87,18 +96,21 @@ _FAMILIES: tuple[tuple[str, type[CallError], str, bool], ...] = (
     ("ProxyError", ConnectError, "the proxy refused the connection", False),
     ("UnsupportedProtocol", ConnectError, "the URL's scheme is not supported", False),
     ("DecodingError", MettlDecodeError, "the body could not be decompressed", True),
+    ("ConnectionNotAvailable", ConnectError, "the connection was closed before it was used", False),
+    ("NetworkError", ConnectionLost, "the connection broke", True),
+    ("ProtocolError", ConnectionLost, "the connection broke", True),
     ("TransportError", ConnectionLost, "the connection broke", True),
 )
 
 
 def translate(exc: Exception, *, known: bool) -> CallError | None:
-    """Our error for an exception of httpx's or httpx2's family, or None for anything else.
+    """Our error for an exception of httpx's, httpx2's or httpcore's, or None for anything else.
 
     Args:
         exc: What was raised.
         known: Whether the connections are our own, so that "not connected" is certain.
     """
-    names = {cls.__name__ for cls in type(exc).__mro__ if cls.__module__.startswith("httpx")}
+    names = {cls.__name__ for cls in type(exc).__mro__ if cls.__module__.startswith("http")}
     for name, kind, problem, sent in _FAMILIES:
         if name in names:
             # Connect errors say which (refused, DNS, TLS) in words that hold no request data.
@@ -107,12 +119,21 @@ def translate(exc: Exception, *, known: bool) -> CallError | None:
     return None
 
 
-def _response(raw: Any, content: bytes) -> Response:
+def _response(status: int, pairs: Iterable[tuple[str, str]], content: bytes) -> Response:
     headers: dict[str, str] = {}
-    for name, value in raw.headers.multi_items():
+    for name, value in pairs:
         key = name.lower()
         headers[key] = f"{headers[key]}, {value}" if key in headers else value
-    return Response(status=raw.status_code, headers=headers, content=content)
+    return Response(status=status, headers=headers, content=content)
+
+
+def _unpacked(raw: httpcore.Response, content: bytes) -> Response:
+    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw.headers]
+    response = _response(raw.status, pairs, content)
+    if "content-encoding" in response.headers:
+        unpacked = httpx.Response(raw.status, headers=pairs, content=content).content
+        return evolve(response, content=unpacked)
+    return response
 
 
 def _environment_proxy(base_url: str) -> str | None:
@@ -125,28 +146,23 @@ def _environment_proxy(base_url: str) -> str | None:
 
 
 class LaneTransport:
-    """Our own connections: one lane per request in flight, each a pool of a single connection.
+    """Our own connections: one lane per request in flight, nothing shared but the certificates.
 
-    httpx's shared pool wakes and rescans everything for each freed connection; at 50 in flight that is
-    three quarters of the CPU, and some callers get nothing. Lanes have nothing to share. The most
+    httpx's pool wakes and rescans everything for each freed connection; at 50 in flight that is three
+    quarters of the CPU, and some callers get nothing. A lane is a single connection of httpcore, the
+    layer below httpx: a third cheaper again, and no URL ever reaches httpx's log or a tracer. The most
     recently used is taken first, so that no more connections stay warm than are needed.
-
-    Parameters in a query travel through the ``target`` extension: exact bytes, unseen by httpx's log,
-    by exceptions and by tracing.
     """
 
     def __init__(self, base_url: str, options: ClientOptions) -> None:
         parts = urlsplit(base_url)
-        self._base = httpx.URL(base_url)
-        self._host = parts.netloc.encode("ascii")
+        self._scheme, self._port = parts.scheme.encode("ascii"), parts.port
+        self._host = (parts.hostname or "").encode("ascii")
         self._options = options
         self._proxy = options.proxy or (_environment_proxy(base_url) if options.trust_env else None)
-        # Through an HTTP proxy, a plain http request names the whole URL (RFC 9112, 3.2.2).
-        forwarded = parts.scheme == "http" and (self._proxy or "").startswith("http")
-        self._target_prefix = f"http://{parts.netloc}".encode("ascii") if forwarded else b""
         self._tls = parts.scheme == "https" or bool(self._proxy)
         self._context: ssl.SSLContext | None = options.ssl_context
-        self._free: list[httpx.AsyncHTTPTransport] = []
+        self._free: list[Lane] = []
         self._closed = False
         self._timeout = {
             "connect": options.connect_timeout,
@@ -155,13 +171,28 @@ class LaneTransport:
             "pool": options.connect_timeout,
         }
         self._headers = [
-            (b"Host", self._host),
+            (b"Host", parts.netloc.encode("ascii")),
             (b"User-Agent", user_agent(options.user_agent).encode("ascii")),
             (b"Accept", b"application/json"),
             (b"Accept-Encoding", b"gzip, deflate"),
         ]
 
-    def _new_lane(self) -> httpx.AsyncHTTPTransport:
+    def _url(self, target: bytes) -> httpcore.URL:
+        return httpcore.URL(scheme=self._scheme, host=self._host, port=self._port, target=target)
+
+    async def _take_lane(self) -> Lane:
+        while self._free:
+            lane = self._free.pop()
+            # A server may close an idle connection at any time: better noticed now than after sending.
+            # The pools of proxied lanes look for themselves.
+            if isinstance(lane, httpcore.AsyncConnectionPool) or (
+                lane.is_available() and not lane.has_expired()
+            ):
+                return lane
+            await _close(lane)
+        return self._new_lane()
+
+    def _new_lane(self) -> Lane:
         if self._context is None:
             # Loading certificates takes 60 ms, so it is done once, and only where TLS is spoken.
             self._context = (
@@ -169,19 +200,12 @@ class LaneTransport:
                 if self._tls
                 else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             )
-        try:
-            return httpx.AsyncHTTPTransport(
-                verify=self._context,
-                limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
-                proxy=self._proxy,
-                trust_env=False,
+        if self._proxy is None:
+            origin = self._url(b"/").origin
+            return httpcore.AsyncHTTPConnection(
+                origin, ssl_context=self._context, keepalive_expiry=KEEPALIVE_SECONDS
             )
-        except (ValueError, ImportError) as exc:
-            problem = type(exc).__name__
-        raise ConfigurationError(
-            f"proxy: cannot be used ({problem}); write http://host:port"
-            " (SOCKS needs `pip install httpx[socks]`)"
-        )
+        return _proxied_lane(self._proxy, self._context)
 
     async def send(self, request: SignedRequest) -> Response:
         """See `Transport`."""
@@ -190,21 +214,22 @@ class LaneTransport:
             headers.append((b"Content-Length", str(len(request.body)).encode("ascii")))
         if request.content_type is not None:
             headers.append((b"Content-Type", request.content_type.encode("ascii")))
-        built = httpx.Request(
-            request.method,
-            self._base,
+        built = httpcore.Request(
+            request.method.encode("ascii"),
+            self._url(request.target),
             headers=headers,
-            stream=httpx.ByteStream(request.body),
-            extensions={"target": self._target_prefix + request.target, "timeout": self._timeout},
+            content=request.body,
+            extensions={"timeout": self._timeout},
         )
-        lane = self._free.pop() if self._free else self._new_lane()
+        lane = await self._take_lane()
         failure: CallError | None = None
         healthy = False
         try:
             raw = await lane.handle_async_request(built)
             content = await raw.aread()
+            await raw.aclose()
             healthy = True
-            return _response(raw, content)
+            return _unpacked(raw, content)
         except Exception as exc:
             failure = translate(exc, known=True)
             if failure is None:
@@ -214,9 +239,8 @@ class LaneTransport:
                 self._free.append(lane)
             else:
                 # A lane that failed, or whose call was cancelled, is never used again.
-                with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
-                    await lane.aclose()
-        # Raised out here so that httpx's exception, which knows the URL, is not its context.
+                await _close(lane)
+        # Raised out here so that the HTTP library's exception is not its context.
         raise failure
 
     async def aclose(self) -> None:
@@ -224,7 +248,42 @@ class LaneTransport:
         self._closed = True
         lanes, self._free = self._free, []
         for lane in lanes:
-            await lane.aclose()
+            await _close(lane)
+
+
+async def _close(lane: Lane) -> None:
+    with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+        await lane.aclose()
+
+
+def _proxied_lane(url: str, context: ssl.SSLContext) -> Lane:
+    """A pool of one connection through a proxy: a tunnel for https, forwarding for plain http."""
+    try:
+        proxy = httpx.Proxy(url)
+        address = httpcore.URL(
+            scheme=proxy.url.raw_scheme, host=proxy.url.raw_host, port=proxy.url.port, target=b"/"
+        )
+        if proxy.url.scheme in {"socks5", "socks5h"}:
+            return httpcore.AsyncSOCKSProxy(
+                proxy_url=address,
+                proxy_auth=proxy.raw_auth,
+                ssl_context=context,
+                max_connections=1,
+                keepalive_expiry=KEEPALIVE_SECONDS,
+            )
+        return httpcore.AsyncHTTPProxy(
+            proxy_url=address,
+            proxy_auth=proxy.raw_auth,
+            ssl_context=context,
+            max_connections=1,
+            keepalive_expiry=KEEPALIVE_SECONDS,
+        )
+    except (ValueError, RuntimeError, httpx.InvalidURL) as exc:
+        problem = type(exc).__name__
+    raise ConfigurationError(
+        f"proxy: cannot be used ({problem}); write http://host:port"
+        " (SOCKS needs `pip install httpx[socks]`)"
+    )
 
 
 class InjectedTransport:
@@ -259,7 +318,7 @@ class InjectedTransport:
                 headers=headers,
             )
             raw = await self._client.send(built, auth=None, follow_redirects=False)
-            return _response(raw, raw.content)
+            return _response(raw.status_code, raw.headers.multi_items(), raw.content)
         except Exception as exc:
             failure = translate(exc, known=False)
             if failure is None:

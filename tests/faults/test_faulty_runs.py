@@ -33,8 +33,8 @@ def people(count):
     ]
 
 
-def faulty_sandbox(seed):
-    faults = Faults.each(0.1)
+def faulty_sandbox(seed, share):
+    faults = Faults.each(share)
     faults.latency, faults.jitter, faults.retry_after = 0.0005, 0.001, 0
     faults.clock_skew = 25 * 3600
     return Sandbox(faults=faults, seed=seed)
@@ -56,13 +56,13 @@ def spy_on_signatures(mettl):
 
 
 @pytest.mark.parametrize(
-    ("placement", "patience", "seed"), [("documented", STUBBORN, 1), ("form", IMPATIENT, 2)]
+    ("placement", "patience", "share"), [("documented", STUBBORN, 0.1), ("form", IMPATIENT, 0.05)]
 )
 async def test_five_thousand_come_out_exactly_once_and_nothing_leaks(
-    placement, patience, seed, all_logs
+    placement, patience, share, all_logs
 ):
     options = ClientOptions(bulk_retry=patience, post_parameters=placement)
-    candidates, sandbox = people(5000), faulty_sandbox(seed)
+    candidates, sandbox = people(5000), faulty_sandbox(7, share)
     outcomes = []
     async with (
         sandbox.serve() as server,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import anyio
+from attrs import fields
+
 from mettl_async.api.candidates import Candidates
 from mettl_async.api.endpoint import Caller
 from mettl_async.api.pbts import Pbts
 from mettl_async.api.schedules import Schedules
 from mettl_async.config import (
     BASE_URL_VARIABLE,
-    CONNECTION_OPTIONS,
+    OWN_OPTIONS,
     REGION_VARIABLE,
     ApiVersion,
     ClientOptions,
@@ -74,9 +77,7 @@ class MettlClient:
         middleware: Iterable[Middleware] | Middlewares = (),
         http_client: AsyncHttpClient | None = None,
     ) -> None:
-        options = options if options is not None else ClientOptions()
-        if not isinstance(options, ClientOptions):
-            raise ConfigurationError("options: pass ClientOptions(...)")
+        options = _checked_options(options if options is not None else ClientOptions())
         url = base_url_for(region, base_url, allow_insecure_http=options.allow_insecure_http)
         clock = ServerClock()
         if auth is None:
@@ -98,12 +99,13 @@ class MettlClient:
             slots=Slots(options.max_concurrency),
             quota=RetryQuota(options.retry_quota),
             clock=clock,
+            base_url=url,
         )
         self._owner = True
         self._assemble(
             shared,
             auth=auth,
-            middleware=_slots(middleware),
+            middleware=_by_slot(middleware),
             base_url=url,
             version=_version(version),
             options=options,
@@ -173,9 +175,9 @@ class MettlClient:
         Raises:
             ConfigurationError: ``options`` differ in what connections are made of.
         """
-        options = options if options is not None else self.options
-        for name in CONNECTION_OPTIONS:
-            if getattr(options, name) != getattr(self.options, name):
+        options = _checked_options(options if options is not None else self.options)
+        for name in (one.name for one in fields(ClientOptions)):
+            if name not in OWN_OPTIONS and getattr(options, name) != getattr(self.options, name):
                 raise ConfigurationError(
                     f"{name}: belongs to the connections, which are shared; make a new MettlClient"
                 )
@@ -184,7 +186,7 @@ class MettlClient:
         clone._assemble(  # noqa: SLF001 - same
             self._shared,
             auth=self._auth,
-            middleware=self.middleware if middleware is None else _slots(middleware),
+            middleware=self.middleware if middleware is None else _by_slot(middleware),
             base_url=self.base_url,
             version=self.version if version is None else _version(version),
             options=options,
@@ -192,15 +194,22 @@ class MettlClient:
         return clone
 
     async def aclose(self) -> None:
-        """Close: bulk runs read no further, their calls in flight finish, connections are closed.
+        """Close: bulk runs read no further, requests in flight finish, connections are closed.
 
         May be called twice. An injected ``http_client`` stays open.
+
+        Raises:
+            ConfigurationError: Called in another event loop than the client was used in.
         """
         if not self._owner or self._shared.lifecycle.closed:
             return
-        await self._shared.lifecycle.drain()
-        self._shared.lifecycle.closed = True
-        await self._shared.transport.aclose()
+        lifecycle = self._shared.lifecycle
+        lifecycle.check_loop()
+        # A cancelled caller must not leave half of it open.
+        with anyio.CancelScope(shield=True):
+            await lifecycle.drain()
+            lifecycle.closed = True
+            await self._shared.transport.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -217,7 +226,13 @@ class MettlClient:
         return f"<{type(self).__name__} {self.base_url} {self.version}>"
 
 
-def _slots(middleware: Iterable[Middleware] | Middlewares) -> Middlewares:
+def _checked_options(options: object) -> ClientOptions:
+    if isinstance(options, ClientOptions):
+        return options
+    raise ConfigurationError("options: pass ClientOptions(...)")
+
+
+def _by_slot(middleware: Iterable[Middleware] | Middlewares) -> Middlewares:
     if isinstance(middleware, Middlewares):
         return middleware
     return Middlewares(per_attempt=middleware)

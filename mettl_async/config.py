@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
-from attrs import evolve, field, frozen, validators
+from attrs import evolve, field, frozen
 
 from mettl_async.errors import ConfigurationError
 
@@ -24,6 +24,9 @@ PUBLIC_KEY_VARIABLE = "METTL_PUBLIC_KEY"
 PRIVATE_KEY_VARIABLE = "METTL_PRIVATE_KEY"
 REGION_VARIABLE = "METTL_REGION"
 BASE_URL_VARIABLE = "METTL_BASE_URL"
+
+MAX_KEY_LENGTH = 128
+"""Keys are UUIDs of 36 characters [doc]; the bound keeps room in URLs calculable."""
 
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?|[0-9a-f:]*:[0-9a-f:.]*")
@@ -62,10 +65,16 @@ class KeyPair(Protocol):
 
 
 def _key(_: object, attribute: Attribute[str], value: object) -> None:
-    if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
+    if (
+        not isinstance(value, str)
+        or not 0 < len(value) <= MAX_KEY_LENGTH
+        or not value.isascii()
+        or not value.isprintable()
+        or " " in value.strip()
+    ):
         shape = f"{len(value)} characters" if isinstance(value, str) else type(value).__name__
         raise ConfigurationError(
-            f"{attribute.name}: not a key of printable ASCII characters ({shape}); "
+            f"{attribute.name}: not a key of 1 to {MAX_KEY_LENGTH} ASCII characters ({shape}); "
             "copy it from the API settings of the Mettl account, without spaces or line ends"
         )
     if value != value.strip():
@@ -183,8 +192,18 @@ def _whole(low: int, high: int) -> Callable[[object, Attribute[Any], object], No
 
 
 def _choice(_: object, attribute: Attribute[str], value: object) -> None:
-    if value not in {"documented", "form", "query"}:
+    if value not in ("documented", "form", "query"):
         raise ConfigurationError(f"{attribute.name}: must be 'documented', 'form' or 'query'")
+
+
+def _of_type(*kinds: type) -> Callable[[object, Attribute[Any], object], None]:
+    names = " or ".join(kind.__name__ for kind in kinds)
+
+    def check(_: object, attribute: Attribute[Any], value: object) -> None:
+        if not isinstance(value, kinds):
+            raise ConfigurationError(f"{attribute.name}: must be {names}")
+
+    return check
 
 
 def _header_text(_: object, attribute: Attribute[str], value: object) -> None:
@@ -203,7 +222,8 @@ class RetryPolicy:
     seconds (full jitter); a ``Retry-After`` of the server replaces it when it is longer.
 
     Attributes:
-        max_attempts: Requests per call at most, the first included; 1 turns retries off.
+        max_attempts: Requests per call at most, the first included; 1 turns retries off. Signing again
+            after a wrong clock was corrected, once, comes on top.
         backoff_base: Seconds.
         backoff_cap: Seconds.
         deadline: Seconds for the whole call: waiting for a slot, all attempts and the pauses between.
@@ -244,10 +264,10 @@ class ClientOptions:
     connect_timeout: float = field(default=5.0, validator=_bounded(0.001, _DAY, "seconds"))
     read_timeout: float = field(default=30.0, validator=_bounded(0.001, _DAY, "seconds"))
     write_timeout: float = field(default=30.0, validator=_bounded(0.001, _DAY, "seconds"))
-    retry: RetryPolicy = field(factory=RetryPolicy, validator=validators.instance_of(RetryPolicy))
+    retry: RetryPolicy = field(factory=RetryPolicy, validator=_of_type(RetryPolicy))
     bulk_retry: RetryPolicy = field(
         factory=lambda: RetryPolicy(max_attempts=30, backoff_cap=30.0, deadline=600.0),
-        validator=validators.instance_of(RetryPolicy),
+        validator=_of_type(RetryPolicy),
     )
     retry_quota: int = field(default=500, validator=_whole(0, 1_000_000))
     max_concurrency: int = field(default=50, validator=_whole(1, 1000))
@@ -255,10 +275,12 @@ class ClientOptions:
         default="documented", validator=_choice
     )
     max_url_bytes: int = field(default=7_500, validator=_whole(500, 60_000))
-    allow_insecure_http: bool = False
-    trust_env: bool = True
-    proxy: str | None = field(default=None, repr=False)
-    ssl_context: ssl.SSLContext | None = field(default=None, repr=False, eq=False)
+    allow_insecure_http: bool = field(default=False, validator=_of_type(bool))
+    trust_env: bool = field(default=True, validator=_of_type(bool))
+    proxy: str | None = field(default=None, repr=False, validator=_of_type(str, type(None)))
+    ssl_context: ssl.SSLContext | None = field(
+        default=None, repr=False, eq=False, validator=_of_type(ssl.SSLContext, type(None))
+    )
     user_agent: str = field(default="", validator=_header_text)
 
     def with_deadline(self, seconds: float) -> ClientOptions:
@@ -266,8 +288,8 @@ class ClientOptions:
         return evolve(self, retry=evolve(self.retry, deadline=seconds))
 
 
-CONNECTION_OPTIONS = ("max_concurrency", "trust_env", "proxy", "ssl_context", "retry_quota")
-"""What clones of a client share with it, so they cannot differ in it."""
+OWN_OPTIONS = ("retry", "bulk_retry", "post_parameters", "max_url_bytes")
+"""In these a clone of a client may differ; all others belong to the connections that it shares."""
 
 
 def keys_or_provider(

@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import gc
 import inspect
+import itertools
 import logging
 import socket
 import ssl
 
+import anyio
 import attrs
 import httpx
 import pytest
@@ -355,10 +357,10 @@ async def test_pbt_ids_are_checked_first(server, wrong):
         (("", ONE), "access_key"),
         ((7, ONE), "access_key"),
         (("../../x", ONE), "access_key"),
-        (("abc", []), "has 0 items"),
+        (("abc", []), "has no items"),
         (
             ("abc", [Candidate(email=f"{n}@x.org", first_name="A") for n in range(21)]),
-            "has 21 items",
+            "has more than 20 items",
         ),
         (("abc", [*ONE, Candidate(email="ASHA+1@X.org", first_name="A")]), "came earlier"),
         (("abc", ["a@x.org"]), "is a str"),
@@ -369,17 +371,17 @@ async def test_bad_arguments_are_refused_before_anything_is_sent(server, argumen
     async with client_of(server) as mettl:
         with pytest.raises(InvalidInputError, match=words):
             await mettl.candidates.register(*arguments)
-        for seconds in (0, -1, 1.5, True, "60"):
+        for seconds in (0, -1, 1.5, True, "60", 10**5000):
             with pytest.raises(InvalidInputError, match="time_limit_in_sec"):
                 await mettl.candidates.register("abc", ONE, time_limit_in_sec=seconds)
-        with pytest.raises(InvalidInputError, match="showCustomInstructions"):
+        with pytest.raises(InvalidInputError, match="show_custom_instructions"):
             await mettl.candidates.register("abc", ONE, show_custom_instructions="yes")
         for wrong in (0, 51, True, 2.0):
             with pytest.raises(InvalidInputError, match="concurrency"):
                 await mettl.candidates.register_many("abc", ONE, concurrency=wrong)
         with pytest.raises(InvalidInputError, match="batch_size"):
             await mettl.candidates.register_many("abc", ONE, batch_size=21)
-        for wrong in (0, "1", None):
+        for wrong in (0, "1", None, 10**5000):
             with pytest.raises(InvalidInputError, match="assessment_id"):
                 await mettl.schedules.create(wrong, None)
         with pytest.raises(InvalidInputError, match="NewSchedule"):
@@ -533,3 +535,77 @@ async def test_the_http_librarys_own_log_shows_no_signature(server, all_logs):
     assert "https://other.example/?q=1" in log
     for secret in ("asgn=", "asha", "ak=", server.credentials.public_key):
         assert secret not in log
+
+
+async def test_adding_pbts_is_not_sent_again_once_it_may_have_been_handled(server):
+    server.sandbox.faults.script(["reset_after"])
+    async with client_of(server) as mettl:
+        with pytest.raises(ConnectionLost) as caught:
+            await mettl.pbts.add(PBTS)
+    assert not caught.value.safe_to_repeat
+    assert server.sandbox.stats.requests == 1
+
+
+async def test_the_longest_key_still_keeps_urls_short(server):
+    targets = []
+    keys = Credentials(public_key="k" * 128, private_key="s")
+    options = ClientOptions(max_url_bytes=600, retry=RetryPolicy(max_attempts=1))
+    async with MettlClient(keys, base_url=server.base_url, options=options) as mettl:
+        send = mettl._shared.transport.send
+
+        async def spy(request):
+            targets.append(len(mettl.base_url) + len(request.target))
+            return await send(request)
+
+        mettl._shared.transport.send = spy
+        for size in range(1, 250):
+            person = Candidate(email="a@x.org", first_name="A" * size)
+            with contextlib.suppress(InvalidInputError, PermissionDeniedError):
+                await mettl.candidates.register(server.access_key, [person])
+    assert 500 < max(targets) <= 600
+
+
+async def test_closing_is_whole_even_when_its_caller_is_cancelled(server):
+    server.sandbox.faults.latency = 0.05
+    people = [Candidate(email=f"{n}@x.org", first_name="A") for n in range(4000)]
+    with anyio.move_on_after(0.12):
+        async with client_of(server) as mettl:
+            await mettl.candidates.register_many(server.access_key, people)
+    assert mettl._shared.lifecycle.closed
+    assert mettl._shared.transport._free == []
+    assert server.sandbox.stats.in_flight == 0
+    gc.collect()
+
+
+async def test_closing_in_another_event_loop_is_refused(server):
+    mettl = client_of(server)
+    await mettl.candidates.register(server.access_key, ONE)
+
+    def elsewhere():
+        with pytest.raises(ConfigurationError, match="another event loop"):
+            asyncio.run(mettl.aclose())
+
+    await asyncio.to_thread(elsewhere)
+    await mettl.aclose()
+
+
+async def test_endless_and_async_inputs_are_for_many_only(server):
+    async def source():
+        yield ONE[0]
+
+    async with client_of(server) as mettl:
+        endless = (Candidate(email=f"{n}@x.org", first_name="A") for n in itertools.count())
+        with pytest.raises(InvalidInputError, match="more than 20"):
+            await mettl.candidates.register(server.access_key, endless)
+        with pytest.raises(InvalidInputError, match="pass an iterable of"):
+            await mettl.candidates.register(server.access_key, source())
+
+
+@pytest.mark.parametrize("name", ["read_timeout", "connect_timeout", "user_agent"])
+async def test_a_clone_cannot_silently_differ_in_its_connections(server, name):
+    async with client_of(server) as mettl:
+        other = attrs.evolve(mettl.options, **{name: "x/1" if name == "user_agent" else 0.5})
+        with pytest.raises(ConfigurationError, match=name):
+            mettl.with_options(options=other)
+        with pytest.raises(ConfigurationError, match="options"):
+            mettl.with_options(options={})

@@ -21,7 +21,7 @@ def test_keys_never_show():
     assert "public" not in repr(KEYS)
 
 
-@pytest.mark.parametrize("bad", ["", " key", "key\n", "ключ", None, 7, "a b\x00"])
+@pytest.mark.parametrize("bad", ["", " key", "key\n", "ключ", None, 7, "a b", "k" * 129])
 def test_malformed_keys_are_refused_without_repeating_them(bad):
     with pytest.raises(ConfigurationError, match="private_key") as caught:
         Credentials(public_key="p", private_key=bad)
@@ -99,6 +99,11 @@ def test_regions():
         {"retry": 3},
         {"user_agent": "a\nb"},
         {"retry_quota": -1},
+        {"allow_insecure_http": "false"},
+        {"trust_env": "false"},
+        {"proxy": 7},
+        {"ssl_context": "x"},
+        {"post_parameters": []},
     ],
 )
 def test_options_out_of_bounds_name_themselves(options):

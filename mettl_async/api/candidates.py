@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -10,9 +11,9 @@ from mettl_async.api.endpoint import Caller, Endpoint, checked_access_key, paylo
 from mettl_async.bulk.batches import MAX_BATCH, Entry, check_source, entry, rd_text
 from mettl_async.bulk.outcomes import Outcome, RegistrationReport
 from mettl_async.bulk.run import Answered
-from mettl_async.bulk.seen import SeenEmails
+from mettl_async.bulk.seen import SeenEmails, email_key
 from mettl_async.bulk.stream import check_bounds, outcomes_of
-from mettl_async.codec import list_from_wire
+from mettl_async.codec import list_from_wire, wire_name
 from mettl_async.core.request import Placement
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import Candidate, Registration
@@ -32,6 +33,10 @@ REGISTER = Endpoint(
     repeatable=True,
     personal_params=("rd",),
 )
+
+
+MAX_TIME_LIMIT = 2**31 - 1
+"""Seconds; only "greater than 0" is documented, and no server takes more than this [assumed]."""
 
 
 @frozen
@@ -73,11 +78,13 @@ class Candidates:
         Source: api.md, API 15.
         """
         key = checked_access_key(access_key)
-        check_source(candidates)
-        entries = [entry(i, one) for i, one in enumerate(candidates)]
+        check_source(candidates, may_be_async=False)
+        entries = [entry(i, one) for i, one in enumerate(islice(candidates, MAX_BATCH + 1))]
         if not 1 <= len(entries) <= MAX_BATCH:
             raise InvalidInputError(
-                "candidates", f"has {len(entries)} items", "pass 1 to 20, or use register_many()"
+                "candidates",
+                f"has {'more than 20' if entries else 'no'} items",
+                "pass 1 to 20, or use register_many()",
             )
         seen = SeenEmails()
         for one in entries:
@@ -95,10 +102,8 @@ class Candidates:
         items = await self._caller.call(
             REGISTER, {"access_key": key}, {"rd": rd_text(entries), **fixed}, _registrations
         )
-        order = {one.candidate.email.strip().lower(): one.index for one in entries}
-        return tuple(
-            sorted(items, key=lambda item: order.get(item.email.strip().lower(), MAX_BATCH))
-        )
+        order = {email_key(one.candidate.email): one.index for one in entries}
+        return tuple(sorted(items, key=lambda item: order.get(email_key(item.email), MAX_BATCH)))
 
     async def stream_registrations(
         self,
@@ -120,7 +125,8 @@ class Candidates:
         concerns the account or the schedule (E401, E403, E404, E607) stops the run: the rest comes
         out as `Failed` with ``attempts == 0``, never sent. So does a server that answers nobody.
 
-        Memory grows with the concurrency, not with the input. Leaving the loop early stops reading;
+        Memory grows with the concurrency, not with the input (but for some 17 bytes per candidate, to
+        notice repeated emails). Leaving the loop early stops reading;
         calls in flight are never cancelled, and closing the client waits for them.
 
         Args:
@@ -225,23 +231,25 @@ def _options(
     show_instructions: bool,  # noqa: FBT001 - same
 ) -> dict[str, str]:
     fixed: dict[str, str] = {}
-    flags = {
-        "allowMissingMandatoryRegistrationFields": allow_missing,
-        "showCustomInstructions": show_instructions,
-    }
-    for name, value in flags.items():
+    flags = (
+        ("allow_missing_mandatory_registration_fields", allow_missing),
+        ("show_custom_instructions", show_instructions),
+    )
+    for name, value in flags:
         if not isinstance(value, bool):
             raise InvalidInputError(name, f"is a {type(value).__name__}", "pass True or False")
         if value:
-            fixed[name] = "true"
+            fixed[wire_name(name)] = "true"
     if time_limit_in_sec is not None:
         if (
             not isinstance(time_limit_in_sec, int)
             or isinstance(time_limit_in_sec, bool)
-            or time_limit_in_sec <= 0
+            or not 0 < time_limit_in_sec <= MAX_TIME_LIMIT
         ):
             raise InvalidInputError(
-                "time_limit_in_sec", "is not a whole number above 0", "pass seconds, or None"
+                "time_limit_in_sec",
+                f"is not a whole number from 1 to {MAX_TIME_LIMIT}",
+                "pass seconds, or None for links that do not expire",
             )
         fixed["timeLimitInSec"] = str(time_limit_in_sec)
     return fixed

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SIGNATURE_ALLOWANCE = 260
-"""Bytes that ak, ts and asgn add to a URL at most: a UUID, ten digits, 44 characters of base64."""
+SIGNATURE_ALLOWANCE = 300
+"""Bytes that ak (128 at most), ts and asgn (44, three each when escaped) can add to a URL."""
+
+_MAX_ID = 2**63 - 1
 
 _ACCESS_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -186,6 +188,7 @@ def checked_id(value: object, field: str) -> str:
     Raises:
         InvalidInputError: Not a positive whole number.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MAX_ID:
         return str(value)
-    raise InvalidInputError(field, f"is a {type(value).__name__}", "pass a whole number above 0")
+    shape = "out of bounds" if type(value) is int else f"a {type(value).__name__}"
+    raise InvalidInputError(field, f"is {shape}", "pass a whole number above 0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -13,8 +14,6 @@ from mettl_async.errors import InvalidInputError
 from mettl_async.models import PbtAddition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from mettl_async.core.pipeline import Answer
 
 # The page prints /pbts; its own signature only verifies for /pbts/add (api.md, API 5).
@@ -35,7 +34,7 @@ class Pbts:
 
     _caller: Caller
 
-    async def add(self, pbt_ids: Iterable[int]) -> tuple[PbtAddition, ...]:
+    async def add(self, pbt_ids: Collection[int]) -> tuple[PbtAddition, ...]:
         """Add pre-built tests to the account's assessments.
 
         A partial failure is data, not an exception: look at ``added`` of each.
@@ -53,7 +52,7 @@ class Pbts:
 
         Source: api.md, API 5.
         """
-        if isinstance(pbt_ids, (str, bytes)) or not hasattr(pbt_ids, "__iter__"):
+        if isinstance(pbt_ids, (str, bytes)) or not isinstance(pbt_ids, Collection):
             raise InvalidInputError("pbt_ids", "is not a list", "pass a list of PBT ids")
         ids = [int(checked_id(one, f"pbt_ids[{i}]")) for i, one in enumerate(pbt_ids)]
         if not ids or len(set(ids)) != len(ids):

@@ -58,7 +58,7 @@ class Schedules:
         Source: api.md, API 13.
         """
         key = checked_id(assessment_id, "assessment_id")
-        _expect(schedule, NewSchedule)
+        _expect("schedule", schedule, NewSchedule)
         return await self._caller.call(
             CREATE,
             {"assessment_id": key},
@@ -90,7 +90,7 @@ class Schedules:
         Source: api.md, API 14.
         """
         key = checked_access_key(access_key)
-        _expect(changes, ScheduleEdit)
+        _expect("changes", changes, ScheduleEdit)
         people = changes.access is not None and bool(changes.access.add or changes.access.remove)
         return await self._caller.call(
             EDIT,
@@ -101,8 +101,8 @@ class Schedules:
         )
 
 
-def _expect(value: object, kind: type) -> None:
+def _expect(field: str, value: object, kind: type) -> None:
     if not isinstance(value, kind):
         raise InvalidInputError(
-            "schedule", f"is a {type(value).__name__}", f"pass a {kind.__name__}(...)"
+            field, f"is a {type(value).__name__}", f"pass a {kind.__name__}(...)"
         )

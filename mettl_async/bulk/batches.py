@@ -6,7 +6,8 @@ in exactly one batch.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -17,7 +18,7 @@ from mettl_async.errors import InvalidInputError
 from mettl_async.models import Candidate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import Sequence
 
     from mettl_async.bulk.seen import SeenEmails
 
@@ -85,12 +86,6 @@ def rd_length(entries: Sequence[Entry]) -> int:
     return _FRAME + sum(one.weight for one in entries)
 
 
-def halves(entries: Sequence[Entry]) -> tuple[Sequence[Entry], Sequence[Entry]]:
-    """Split a batch of two or more in the middle."""
-    middle = len(entries) // 2
-    return entries[:middle], entries[middle:]
-
-
 @frozen
 class Batch:
     """Entries to send together, and duplicates met on the way that are not sent at all."""
@@ -125,27 +120,27 @@ async def cut(
     duplicates: list[Entry] = []
     length, index = _FRAME, 0
     broken: Exception | None = None
-    source = aiter(_each(candidates))
-    while broken is None:
-        try:
-            one = entry(index, await anext(source))
-        except StopAsyncIteration:
-            break
-        except Exception as exc:  # noqa: BLE001 - anything the input raises, raised again below
-            broken = exc
-            break
-        index += 1
-        if not seen.add(one.candidate.email):
-            duplicates.append(one)
-        elif entries and room is not None and length + one.weight > room:
-            yield Batch(tuple(entries), tuple(duplicates))
-            entries, duplicates, length = [one], [], _FRAME + one.weight
-        else:
-            entries.append(one)
-            length += one.weight
-        if len(entries) + len(duplicates) >= size:
-            yield Batch(tuple(entries), tuple(duplicates))
-            entries, duplicates, length = [], [], _FRAME
+    async with aclosing(_each(candidates)) as source:
+        while broken is None:
+            try:
+                one = entry(index, await anext(source))
+            except StopAsyncIteration:
+                break
+            except Exception as exc:  # noqa: BLE001 - anything the input raises, raised again below
+                broken = exc
+                break
+            index += 1
+            if not seen.add(one.candidate.email):
+                duplicates.append(one)
+            elif entries and room is not None and length + one.weight > room:
+                yield Batch(tuple(entries), tuple(duplicates))
+                entries, duplicates, length = [one], [], _FRAME + one.weight
+            else:
+                entries.append(one)
+                length += one.weight
+            if len(entries) + len(duplicates) >= size:
+                yield Batch(tuple(entries), tuple(duplicates))
+                entries, duplicates, length = [], [], _FRAME
     if entries or duplicates:
         yield Batch(tuple(entries), tuple(duplicates))
     if broken is not None:
@@ -155,7 +150,12 @@ async def cut(
 async def _each(
     candidates: Iterable[Candidate] | AsyncIterable[Candidate],
 ) -> AsyncGenerator[Candidate]:
-    if isinstance(candidates, AsyncIterable):
+    if isinstance(candidates, AsyncGenerator):
+        # Closed here and not by the garbage collector: in the task that ran it, before the run ends.
+        async with aclosing(candidates) as source:
+            async for candidate in source:
+                yield candidate
+    elif isinstance(candidates, AsyncIterable):
         async for candidate in candidates:
             yield candidate
     else:
@@ -163,17 +163,17 @@ async def _each(
             yield candidate
 
 
-def check_source(candidates: object) -> None:
+def check_source(candidates: object, *, may_be_async: bool = True) -> None:
     """Refuse what is not an input of candidates.
 
     Raises:
         InvalidInputError: Not an iterable, or text, or a mapping.
     """
     if isinstance(candidates, (str, bytes, Mapping, Candidate)) or not isinstance(
-        candidates, (Iterable, AsyncIterable)
+        candidates, (Iterable, AsyncIterable) if may_be_async else Iterable
     ):
         raise InvalidInputError(
             "candidates",
             f"is a {type(candidates).__name__}",
-            "pass an iterable or async iterable of Candidate objects",
+            f"pass an iterable {'or async iterable ' if may_be_async else ''}of Candidate objects",
         )

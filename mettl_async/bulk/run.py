@@ -12,15 +12,9 @@ from typing import TYPE_CHECKING
 import anyio
 from attrs import frozen
 
-from mettl_async.bulk.batches import Batch, Entry, cut, halves
-from mettl_async.bulk.outcomes import (
-    DUPLICATE_EMAIL,
-    Failed,
-    Outcome,
-    Registered,
-    Rejected,
-    Unknown,
-)
+from mettl_async.bulk.batches import Batch, Entry, cut
+from mettl_async.bulk.outcomes import DUPLICATE_EMAIL, Outcome, Rejected
+from mettl_async.bulk.part import Part
 from mettl_async.bulk.seen import SeenEmails
 from mettl_async.core.retry import is_transient
 from mettl_async.errors import (
@@ -57,6 +51,12 @@ STOPS_THE_RUN = (
 )
 """About the account, the schedule or this machine: every further call would fail the same way."""
 
+REFUSED_ALIKE = 60
+"""Candidates refused in a row with one code, none registered between them, that stop a run."""
+
+LEAST_FRUITLESS = 3
+"""Batches in a row without any answer that stop a run, however few workers it has."""
+
 _REDIRECT, _CLIENT_ERROR, _WRONG_METHOD = 300, 400, 405
 
 
@@ -87,7 +87,9 @@ class Run:
         self._concurrency, self._size, self._room = concurrency, batch_size, room
         self._reading = anyio.CancelScope()
         self._stopped_by: MettlError | None = None
-        self._fruitless = 0
+        self._fruitless = self._refused_alike = 0
+        self._last_refusal: str | None = None
+        self._everything = anyio.CancelScope()  # the task group's, once it runs
         self._report: MemoryObjectSendStream[list[Outcome]]
         self.outcomes: MemoryObjectReceiveStream[list[Outcome]]
         # As many lists as workers: a slow listener slows the workers, and memory stays flat.
@@ -100,29 +102,47 @@ class Run:
         send, receive = anyio.create_memory_object_stream[Batch](0)
         async with self._report:
             async with anyio.create_task_group() as group:
+                self._everything = group.cancel_scope
                 group.start_soon(self._read, send)
                 async with receive:
                     for _ in range(self._concurrency):
                         group.start_soon(self._worker, receive.clone())
-            self.finished = True
+            self.finished = not group.cancel_scope.cancel_called
 
     def abandon(self) -> None:
-        """Nobody listens any more: read nothing further, let what is in flight finish."""
+        """Nobody listens any more: read and send nothing further, let what is in flight finish."""
+        if self._stopped_by is None:
+            self._stopped_by = ConfigurationError("the run was left before its end")
         self._reading.cancel()
         self.outcomes.close()
 
+    def _break(self, exc: BaseException) -> None:
+        """Something that is not about candidates went wrong: raise it when the drain is over."""
+        # A cancellation that is not ours came out of somebody's code, and would look like ours.
+        foreign = isinstance(exc, anyio.get_cancelled_exc_class())
+        wrapped = ConfigurationError(
+            "cancelled from inside: by the input, a middleware or credentials"
+        )
+        self.broken = self.broken or (wrapped if foreign or not isinstance(exc, Exception) else exc)
+        self._reading.cancel()
+
     async def _read(self, batches: MemoryObjectSendStream[Batch]) -> None:
+        source = cut(self._candidates, size=self._size, room=self._room, seen=SeenEmails())
         async with batches:
             with self._reading:
                 try:
-                    async for batch in cut(
-                        self._candidates, size=self._size, room=self._room, seen=SeenEmails()
-                    ):
+                    async for batch in source:
                         await batches.send(batch)
                 except anyio.BrokenResourceError:
                     pass  # the workers went away, because nobody listens
+                except anyio.get_cancelled_exc_class() as exc:
+                    if self._reading.cancel_called or self._everything.cancel_called:
+                        raise
+                    self._break(exc)
                 except Exception as exc:  # noqa: BLE001 - raised to the listener after the drain
-                    self.broken = exc
+                    self._break(exc)
+            with anyio.CancelScope(shield=True):
+                await source.aclose()
 
     async def _worker(self, batches: MemoryObjectReceiveStream[Batch]) -> None:
         async with batches:
@@ -134,57 +154,69 @@ class Run:
                 except anyio.BrokenResourceError:
                     return
 
-    async def _register(self, entries: Sequence[Entry]) -> list[Outcome]:
+    async def _register(  # noqa: C901, PLR0912 - one branch for each way in which a call can end
+        self, entries: Sequence[Entry]
+    ) -> list[Outcome]:
         """Send a batch, splitting it as long as one of its candidates makes the whole call fail."""
         outcomes: list[Outcome] = []
-        waiting = [(entries, 0)] if entries else []
+        waiting = [Part(entries)] if entries else []
         while waiting:
-            part, attempts = waiting.pop()
+            part = waiting.pop()
             if self._stopped_by is not None:
-                outcomes += _each(Failed, part, attempts, self._stopped_by)
+                outcomes += part.unsettled(self._stopped_by)
                 continue
             try:
-                answered = await self._send(part)
+                answered = await self._send(part.entries)
             except CallError as error:
-                attempts += error.attempts
-                if len(part) > 1 and _is_call_wide(error):
-                    waiting += ((half, attempts) for half in reversed(halves(part)))
+                part = part.after(error.attempts, handled=error.may_have_been_handled)
+                if len(part.entries) > 1 and _is_call_wide(error):
+                    waiting += reversed(part.halves())
                 else:
-                    outcomes += self._after_failure(part, attempts, error)
+                    outcomes += self._after_failure(part, error)
             except MettlError as error:
                 if isinstance(error, ConfigurationError):
                     self._stopped_by = self._stopped_by or error
-                outcomes += _each(Failed, part, attempts, error)
+                outcomes += part.unsettled(error)
+            except anyio.get_cancelled_exc_class() as exc:
+                if self._everything.cancel_called:
+                    raise
+                self._break(exc)
+                outcomes += part.after(0, handled=True).unsettled(_unexpected(exc))
             except Exception as exc:  # noqa: BLE001 - a middleware's or a bug: siblings still finish
-                self.broken = self.broken or exc
-                self._reading.cancel()
-                outcomes += _each(Unknown, part, attempts, _unexpected(exc))
+                self._break(exc)
+                outcomes += part.after(0, handled=True).unsettled(_unexpected(exc))
             else:
-                self._fruitless = 0
-                attempts += answered.attempts
-                done, missing = _match(part, answered.registrations, attempts)
+                self._fruitless = self._refused_alike = 0
+                done, missing = part.after(answered.attempts, handled=True).match(
+                    answered.registrations
+                )
                 outcomes += done
-                if 0 < len(missing) < len(part):
-                    waiting.append((missing, attempts))
+                if 0 < len(missing.entries) < len(part.entries):
+                    waiting.append(missing)
                 else:
-                    outcomes += _each(Unknown, missing, attempts, _not_mentioned())
+                    outcomes += missing.unsettled(_not_mentioned())
         return outcomes
 
-    def _after_failure(
-        self, part: Sequence[Entry], attempts: int, error: CallError
-    ) -> list[Outcome]:
+    def _after_failure(self, part: Part, error: CallError) -> list[Outcome]:
         if _stops_the_run(error):
             self._stopped_by = self._stopped_by or error
-            return _each(Failed, part, attempts, error)
+            return part.unsettled(error)
         if _is_call_wide(error):
-            return [_refused(one, attempts, error) for one in part]
+            self._fruitless = 0
+            # E028 is about a candidate's image; anything else that refuses everybody is about the
+            # schedule, and finding that out twice per candidate helps nobody.
+            alike = error.code == self._last_refusal and error.code != "E028"
+            self._refused_alike = self._refused_alike + 1 if alike else 1
+            self._last_refusal = error.code
+            if self._refused_alike >= REFUSED_ALIKE:
+                self._stopped_by = self._stopped_by or error
+            return part.refused(error)
         # A server that is gone stops the run, when as many batches as there are workers have used up
         # all patience and none got an answer meanwhile.
         self._fruitless += 1
-        if self._fruitless >= self._concurrency:
+        if self._fruitless >= max(self._concurrency, LEAST_FRUITLESS):
             self._stopped_by = self._stopped_by or error
-        kind = Unknown if error.may_have_been_handled else Failed
-        return _each(kind, part, attempts, error)
+        return part.unsettled(error)
 
 
 def _is_call_wide(error: CallError) -> bool:
@@ -195,11 +227,14 @@ def _is_call_wide(error: CallError) -> bool:
 
 def _stops_the_run(error: CallError) -> bool:
     status = error.http_status or 0
+    if isinstance(error, (PermissionDeniedError, NotFoundError)):
+        # Without a code of Mettl's it may be a firewall that dislikes one candidate's name.
+        return error.code is not None
     elsewhere = _REDIRECT <= status < _CLIENT_ERROR or status == _WRONG_METHOD
     return isinstance(error, STOPS_THE_RUN) or elsewhere or error.code == "E405"
 
 
-def _unexpected(exc: Exception) -> MettlError:
+def _unexpected(exc: BaseException) -> MettlError:
     # Only its type: the exception itself is raised at the end of the run, unwrapped.
     return CallError(
         f"{type(exc).__name__} was raised while sending",
@@ -214,15 +249,6 @@ def _not_mentioned() -> MettlError:
     )
 
 
-def _each(
-    kind: type[Failed | Unknown], entries: Iterable[Entry], attempts: int, error: MettlError
-) -> list[Outcome]:
-    return [
-        kind(index=one.index, candidate=one.candidate, attempts=attempts, error=error)
-        for one in entries
-    ]
-
-
 def _duplicate(one: Entry) -> Outcome:
     return Rejected(
         index=one.index,
@@ -231,52 +257,3 @@ def _duplicate(one: Entry) -> Outcome:
         reason="the same email came earlier in this run; not sent",
         code=DUPLICATE_EMAIL,
     )
-
-
-def _refused(one: Entry, attempts: int, error: CallError) -> Outcome:
-    return Rejected(
-        index=one.index,
-        candidate=one.candidate,
-        attempts=attempts,
-        reason=error.server_message or error.problem,
-        code=error.code or f"HTTP {error.http_status}",
-    )
-
-
-def _match(
-    entries: Sequence[Entry], registrations: Iterable[Registration], attempts: int
-) -> tuple[list[Outcome], list[Entry]]:
-    """Give each candidate the answer with its own email, whatever the order of the answer."""
-    answers: dict[str, Registration] = {}
-    for one in registrations:
-        key = one.email.strip().lower()
-        if key not in answers or answers[key].url is None:
-            answers[key] = one
-    outcomes: list[Outcome] = []
-    missing: list[Entry] = []
-    for entry in entries:
-        answer = answers.get(entry.candidate.email.strip().lower())
-        if answer is None:
-            missing.append(entry)
-        elif answer.url is not None:
-            outcomes.append(
-                Registered(
-                    index=entry.index,
-                    candidate=entry.candidate,
-                    attempts=attempts,
-                    url=answer.url,
-                    status=answer.status,
-                )
-            )
-        else:
-            # SUCCESS is no proof of a usable link [seen]: Completed and InValid come without one.
-            outcomes.append(
-                Rejected(
-                    index=entry.index,
-                    candidate=entry.candidate,
-                    attempts=attempts,
-                    reason=answer.message,
-                    code=str(answer.status),
-                )
-            )
-    return outcomes, missing

@@ -1,4 +1,4 @@
-"""Which emails a run has met, in about 12 bytes each however long the run."""
+"""Which emails a run has met, in some 17 bytes each however long the run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ _SHARDS = 64
 _FIRST_SLOTS = 16
 _FULL = 0.75
 _MASK = (1 << 64) - 1
+
+
+def email_key(email: str) -> str:
+    """What two spellings of one address have in common: case does not matter."""
+    return email.strip().lower()
 
 
 class SeenEmails:
@@ -27,7 +32,7 @@ class SeenEmails:
 
     def add(self, email: str) -> bool:
         """Remember an email; false if it was there already."""
-        mark = (hash(email.strip().lower()) & _MASK) or 1  # 0 means an empty slot
+        mark = (hash(email_key(email)) & _MASK) or 1  # 0 means an empty slot
         shard = mark % _SHARDS
         if not _put(self._shards[shard], mark):
             return False

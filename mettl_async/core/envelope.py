@@ -6,6 +6,7 @@ empty bodies are told apart here too. The content type is never trusted: what pa
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -60,7 +61,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     503: ThrottledError,
 }
 _SUCCESS, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
-_MAX_CODE = 20
+_CODE = re.compile(r"[A-Z0-9_]{1,20}")
 
 
 @frozen
@@ -69,11 +70,13 @@ class Envelope:
 
     Attributes:
         content: The bytes it was read from.
+        status: The HTTP status it was read with.
         payload: The whole JSON object of a success.
         error: The typed error otherwise; its facts are completed by the pipeline.
     """
 
     content: bytes = field(repr=False)
+    status: int
     payload: dict[str, Any] = field(factory=dict, repr=False)
     error: CallError | None = None
 
@@ -95,15 +98,18 @@ def read(request: Request, response: Response, now: float) -> Envelope:
     if isinstance(body, dict):
         failure = _failure(body)
         if response.status < _REDIRECT and not failure and _is_success(request, body):
-            return Envelope(response.content, payload=body)
+            return Envelope(response.content, response.status, payload=body)
         if failure or response.status < _REDIRECT:
             return Envelope(
-                response.content, error=_api_error(request, response, failure, body, now)
+                response.content,
+                response.status,
+                error=_api_error(request, response, failure, body, now),
             )
     if response.status >= _REDIRECT or response.status < _SUCCESS:
-        return Envelope(response.content, error=_status_error(response, now))
+        return Envelope(response.content, response.status, error=_status_error(response, now))
     return Envelope(
         response.content,
+        response.status,
         error=MettlDecodeError(
             spoilt or f"the answer is JSON, but a {type(body).__name__} instead of an object",
             CallFacts(http_status=response.status),
@@ -139,7 +145,9 @@ def _api_error(
             CallFacts(http_status=response.status),
         )
     code, message = (failure or {}).get("code"), (failure or {}).get("message")
-    code = code.strip().upper()[:_MAX_CODE] if isinstance(code, str) and code.strip() else None
+    code = code.strip().upper() if isinstance(code, str) else None
+    # Anything that is no code could be anything, a candidate's data included.
+    code = code if code and _CODE.fullmatch(code) else None
     kind = _BY_CODE.get(code or "") or _kind_by_status(response.status)
     words = scrub(message, personal_values(request)) if isinstance(message, str) else None
     problem = " ".join(filter(None, [code, words])) or "status ERROR without a code or a message"

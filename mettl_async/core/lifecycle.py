@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class Lifecycle:
     """Shared by a client and its clones."""
 
+    closing: bool = False
     closed: bool = False
     _loop: asyncio.AbstractEventLoop | None = field(default=None, repr=False)
     _work: dict[asyncio.Task[None], Callable[[], None]] = field(factory=dict, repr=False)
@@ -30,6 +31,14 @@ class Lifecycle:
         """
         if self.closed:
             raise ConfigurationError("this client is closed; make a new one")
+        self.check_loop()
+
+    def check_loop(self) -> None:
+        """Refuse use from a second event loop.
+
+        Raises:
+            ConfigurationError: It is another one than at first use.
+        """
         running = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = running
@@ -46,7 +55,8 @@ class Lifecycle:
         task.add_done_callback(self._work.pop)
 
     async def drain(self) -> None:
-        """Have all background work come to an end, and wait for it."""
+        """Have all background work come to an end, and wait for it; calls are not tried again."""
+        self.closing = True
         while self._work:
             for abandon in self._work.values():
                 abandon()

@@ -80,7 +80,8 @@ async def _step(middleware: Middleware, call_next: Next, request: Request) -> Re
     response = await middleware(request, call_next)
     if not isinstance(response, Response):
         name = getattr(middleware, "__name__", type(middleware).__name__)
-        raise ConfigurationError(
+        # No ConfigurationError, which promises that nothing was sent.
+        raise TypeError(
             f"middleware {name}: returned {type(response).__name__}; return what call_next gave"
         )
     return response

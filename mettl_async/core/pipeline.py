@@ -27,12 +27,19 @@ from mettl_async.core.retry import (
     GiveUp,
     RetryQuota,
     SignAgain,
+    Wait,
     decide,
     http_date,
     may_have_been_handled,
 )
 from mettl_async.core.transport import Transport
-from mettl_async.errors import CallError, CallFacts, MettlDecodeError, TransportTimeout
+from mettl_async.errors import (
+    CallError,
+    CallFacts,
+    ConfigurationError,
+    MettlDecodeError,
+    TransportTimeout,
+)
 
 T = TypeVar("T")
 
@@ -55,6 +62,7 @@ class Shared:
     """What a client and its clones have in common."""
 
     transport: Transport
+    base_url: str
     slots: Slots
     quota: RetryQuota
     clock: ServerClock
@@ -86,33 +94,40 @@ class Pipeline:
             ConfigurationError: The client is closed, or used from a second event loop.
         """
         self._shared.lifecycle.check()
-        request = request.evolve(request_id=self._shared.effects.new_id(), attempt=1)
+        request = request.evolve(request_id=self._shared.effects.new_id())
         response = await self._call(request)
         read = self._read(request, response)
         if read.error is not None:
             # The retry loop has completed it already, unless a middleware answered by itself.
             if not read.error.operation:
-                _complete(read.error, request, response.attempts)
+                _complete(read.error, request)
             raise read.error
         try:
             return decode(Answer(read.payload, response))
         except MettlDecodeError as error:
-            _complete(error, request, response.attempts)
+            _complete(error, request)
             raise
 
     def _read(self, request: Request, response: Response) -> envelope.Envelope:
         known = response.envelope
-        if isinstance(known, envelope.Envelope) and known.content is response.content:
+        if (
+            isinstance(known, envelope.Envelope)
+            and known.content is response.content
+            and known.status == response.status
+            and (known.error is None or known.error.request_id in {"", request.request_id})
+        ):
             return known
         return envelope.read(request, response, self._shared.effects.wall())
 
-    async def _with_retries(self, request: Request) -> Response:
+    async def _with_retries(  # noqa: C901 - the one loop; splitting it would hide its order
+        self, request: Request
+    ) -> Response:
         effects, quota, policy = self._shared.effects, self._shared.quota, request.retry
         deadline = effects.monotonic() + policy.deadline
-        retries, attempt = 0, 0
-        signed_again = sent = handled = False
+        history, attempt, retries, signed_again = request.history, 0, 0, False
         while True:
             attempt += 1
+            history.attempts += 1
             if attempt > 1:
                 request = request.evolve(attempt=attempt)
             outcome = await self._one_attempt(request, deadline)
@@ -126,9 +141,9 @@ class Pipeline:
                     return response
             else:
                 error = outcome
-            sent = sent or response is not None or error.sent
-            handled = handled or may_have_been_handled(error)
-            _complete(error, request, attempt, sent=sent, handled=handled)
+            history.sent = history.sent or response is not None or error.sent
+            history.handled = history.handled or may_have_been_handled(error)
+            _complete(error, request)
             verdict = decide(
                 error,
                 repeatable=request.repeatable,
@@ -144,16 +159,19 @@ class Pipeline:
                 self._shared.clock.learn(verdict.server_time)
                 _log_retry(request, error, 0.0)
                 continue
-            if not isinstance(verdict, GiveUp) and request.uses_quota and not quota.take():
+            if isinstance(verdict, Wait) and request.uses_quota and not quota.take():
                 verdict = GiveUp("the client's quota of retries is used up")
-            if isinstance(verdict, GiveUp):
-                _log_failure(request, error, verdict.reason)
-                if response is None:
-                    raise error
-                return response
-            retries += 1
-            _log_retry(request, error, verdict.seconds)
-            await effects.sleep(verdict.seconds)
+            if isinstance(verdict, Wait):
+                retries += 1
+                _log_retry(request, error, verdict.seconds)
+                await effects.sleep(verdict.seconds)
+                if not self._shared.lifecycle.closing:
+                    continue
+                verdict = GiveUp("the client is being closed")
+            _log_failure(request, error, verdict.reason)
+            if response is None:
+                raise error
+            return response
 
     async def _one_attempt(self, request: Request, deadline: float) -> Response | CallError:
         started = False
@@ -164,11 +182,12 @@ class Pipeline:
                     response = await self._attempt(request)
                 return evolve(
                     response,
-                    attempts=request.attempt,
+                    attempts=request.history.attempts,
                     envelope=self._read(request, response),
                 )
             except CallError as error:
-                return error
+                # Without its frames: their locals hold the signature, and error reporters show locals.
+                return error.with_traceback(None)
         where = "in flight" if started else "while waiting for a free slot"
         return TransportTimeout(
             f"the deadline of {request.retry.deadline:g} s passed {where}",
@@ -176,6 +195,11 @@ class Pipeline:
         )
 
     async def _send(self, request: Request) -> Response:
+        if not request.url.startswith(f"{self._shared.base_url}/"):
+            raise ConfigurationError(
+                f"{request.operation}: a middleware changed the URL's host; "
+                "a signed request goes to base_url only"
+            )
         if not logger.isEnabledFor(logging.DEBUG):
             return await self._shared.transport.send(encode(request))
         started = self._shared.effects.monotonic()
@@ -194,17 +218,17 @@ class Pipeline:
         return response
 
 
-def _complete(
-    error: CallError, request: Request, attempts: int, *, sent: bool = True, handled: bool = False
-) -> None:
-    """Fill in what only the pipeline knows: the call, and what its earlier attempts came to."""
-    handled = handled or may_have_been_handled(error)
+def _complete(error: CallError, request: Request) -> None:
+    """Fill in what only the pipeline knows: the call, and what all its attempts came to."""
+    history = request.history
+    answered = error.http_status is not None or isinstance(error, MettlDecodeError)
+    handled = history.handled or may_have_been_handled(error)
     error.facts = evolve(
         error.facts,
         operation=request.operation,
         request_id=request.request_id,
-        attempts=attempts,
-        sent=sent,
+        attempts=history.attempts,
+        sent=history.sent or answered or error.sent,
         may_have_been_handled=handled,
         safe_to_repeat=request.repeatable or not handled,
     )

@@ -18,9 +18,12 @@ LOGGED_FIELDS = (
 )  # fmt: skip
 """Everything that a log record of this library carries beside its message."""
 
-_EMAIL = re.compile(r"[^\s'\"<>()\[\],;:=&?/]+@[^\s'\"<>()\[\],;:=&?/]+")
-_SIGNED_QUERY = re.compile(r"\?\S*\b(?:ak|asgn)=\S*")
-_MAX_MESSAGE = 500
+# Bounded repeats: a server's words of any length must not keep a regular expression busy.
+_PART = r"[^\s'\"<>()\[\],;:=&?/@]"
+_EMAIL = re.compile(rf"{_PART}{{1,64}}(?:@|%40){_PART}{{1,255}}")
+_KEY_OR_SIGNATURE = re.compile(r"[A-Za-z0-9+/%_-]{24,}={0,2}")
+_SIGNED_QUERY = re.compile(r"\?\S*\b(?:ak|asgn|rd|sc)=\S*")
+_MAX_READ, _MAX_MESSAGE = 2_000, 500
 
 
 def _leaves(value: Any) -> Iterator[str]:
@@ -47,10 +50,14 @@ def personal_values(request: Request) -> set[str]:
 
 
 def scrub(message: str, personal: Iterable[str] = ()) -> str:
-    """Blank emails, and every personal value as a whole word, in a server's words; cut to 500 characters."""
+    """Blank every personal value as a whole word, emails and what looks like a key or a signature.
+
+    The first 2,000 characters are read, 500 are kept.
+    """
+    message = message[:_MAX_READ]
     for value in sorted(filter(str.strip, personal), key=len, reverse=True):
         message = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", BLANK, message, flags=re.IGNORECASE)
-    message = _EMAIL.sub(BLANK, message)
+    message = _KEY_OR_SIGNATURE.sub(BLANK, _EMAIL.sub(BLANK, message))
     return message if len(message) <= _MAX_MESSAGE else f"{message[:_MAX_MESSAGE]}..."
 
 

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 from urllib.parse import quote
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 from mettl_async.config import ApiVersion, RetryPolicy
 
@@ -23,6 +23,15 @@ class Placement(Enum):
     FORM = "form"
 
 
+@define(eq=False)
+class History:
+    """What the attempts of one call have come to so far; shared by all copies of its request."""
+
+    attempts: int = 0
+    sent: bool = False
+    handled: bool = False
+
+
 @frozen(kw_only=True)
 class Request:
     """What one call wants, before and after signing; parameters are decoded text.
@@ -36,6 +45,7 @@ class Request:
         url: Scheme, host and escaped path, without a query: exactly what is signed.
         template: The path with placeholders; this is what logs show.
         params: Decoded values by name. After signing they include ``ak``, ``ts`` and ``asgn``.
+        headers: Further HTTP headers, such as a gateway's; not signed.
         placement: Whether they travel in the query or as a form body.
         version: Decides the hash of the signature.
         repeatable: Whether handling it twice does no harm.
@@ -45,6 +55,7 @@ class Request:
         uses_quota: Whether its retries count against the client's quota.
         request_id: The client's own id of the call.
         attempt: 1 for the first request of the call.
+        history: What its attempts have come to.
     """
 
     operation: str
@@ -52,6 +63,7 @@ class Request:
     url: str = field(repr=False)
     template: str
     params: Mapping[str, str] = field(factory=dict, repr=lambda params: f"<{', '.join(params)}>")
+    headers: Mapping[str, str] = field(factory=dict, repr=lambda headers: f"<{', '.join(headers)}>")
     placement: Placement = Placement.QUERY
     version: ApiVersion = ApiVersion.V2
     repeatable: bool = False
@@ -61,6 +73,7 @@ class Request:
     uses_quota: bool = field(default=True, repr=False)
     request_id: str = ""
     attempt: int = 1
+    history: History = field(factory=History, repr=False, eq=False)
 
     def evolve(self, **changes: Any) -> Request:
         """A copy with the named attributes changed; an unknown name is a TypeError."""
@@ -76,14 +89,14 @@ class SignedRequest:
         url: Scheme, host and path, without the query.
         target: Path and query as they go into the request line.
         body: The form body, or empty.
-        content_type: Of the body, or None when there is none.
+        headers: Further headers, the content type of a body among them.
     """
 
     method: str
     url: str = field(repr=False)
     target: bytes = field(repr=False)
     body: bytes = field(repr=False)
-    content_type: str | None = None
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
 
 
 @frozen(kw_only=True)
@@ -152,8 +165,12 @@ def encode(request: Request) -> SignedRequest:
             url=request.url,
             target=path,
             body=encoded,
-            content_type=FORM_CONTENT_TYPE,
+            headers={**request.headers, "Content-Type": FORM_CONTENT_TYPE},
         )
     return SignedRequest(
-        method=request.method, url=request.url, target=path + b"?" + encoded, body=b""
+        method=request.method,
+        url=request.url,
+        target=path + b"?" + encoded,
+        body=b"",
+        headers=request.headers,
     )

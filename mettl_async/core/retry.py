@@ -124,8 +124,9 @@ def decide(
         signed_again: Whether the clock was corrected in this call already.
     """
     if isinstance(error, TimestampError):
-        # Refused before anything was handled [doc], so even an unsafe call may be signed again.
-        if signed_again or server_time is None:
+        # The timestamp is checked first [doc for E504, assumed for E422], so nothing was handled and
+        # even an unsafe call may be signed again; it does not count as a retry.
+        if signed_again or server_time is None or remaining <= 0:
             return GiveUp("the time of signing was refused")
         return SignAgain(server_time)
     if not is_transient(error):

@@ -7,6 +7,7 @@ connect error, so with it every failure counts as maybe sent.
 
 from __future__ import annotations
 
+import inspect
 import platform
 import ssl
 from typing import TYPE_CHECKING, Any, Protocol
@@ -100,7 +101,18 @@ _FAMILIES: tuple[tuple[str, type[CallError], str, bool], ...] = (
     ("NetworkError", ConnectionLost, "the connection broke", True),
     ("ProtocolError", ConnectionLost, "the connection broke", True),
     ("TransportError", ConnectionLost, "the connection broke", True),
+    # Whatever else these libraries raise knows the URL, so it never comes through as it is.
+    ("HTTPError", ConnectionLost, "the HTTP library gave up", True),
+    ("StreamError", ConnectionLost, "the body could not be read", True),
+    ("InvalidURL", ConnectError, "the URL was refused by the HTTP library", False),
 )
+
+
+_LIBRARIES = {"httpx", "httpx2", "httpcore", "httpcore2"}
+
+
+def _library(cls: type) -> str:
+    return cls.__module__.partition(".")[0]
 
 
 def translate(exc: Exception, *, known: bool) -> CallError | None:
@@ -110,7 +122,7 @@ def translate(exc: Exception, *, known: bool) -> CallError | None:
         exc: What was raised.
         known: Whether the connections are our own, so that "not connected" is certain.
     """
-    names = {cls.__name__ for cls in type(exc).__mro__ if cls.__module__.startswith("http")}
+    names = {cls.__name__ for cls in type(exc).__mro__ if _library(cls) in _LIBRARIES}
     for name, kind, problem, sent in _FAMILIES:
         if name in names:
             # Connect errors say which (refused, DNS, TLS) in words that hold no request data.
@@ -194,12 +206,7 @@ class LaneTransport:
 
     def _new_lane(self) -> Lane:
         if self._context is None:
-            # Loading certificates takes 60 ms, so it is done once, and only where TLS is spoken.
-            self._context = (
-                httpx.create_ssl_context(trust_env=self._options.trust_env)
-                if self._tls
-                else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            )
+            self._context = self._new_context()
         if self._proxy is None:
             origin = self._url(b"/").origin
             return httpcore.AsyncHTTPConnection(
@@ -207,13 +214,24 @@ class LaneTransport:
             )
         return _proxied_lane(self._proxy, self._context)
 
+    def _new_context(self) -> ssl.SSLContext:
+        # Loading certificates takes 60 ms, so it is done once, and only where TLS is spoken.
+        if not self._tls:
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            return httpx.create_ssl_context(trust_env=self._options.trust_env)
+        except (OSError, ssl.SSLError) as exc:
+            problem = type(exc).__name__
+        raise ConfigurationError(
+            f"certificates: cannot be loaded ({problem}); look at SSL_CERT_FILE and SSL_CERT_DIR"
+        )
+
     async def send(self, request: SignedRequest) -> Response:
         """See `Transport`."""
         headers = list(self._headers)
         if request.method != "GET":
             headers.append((b"Content-Length", str(len(request.body)).encode("ascii")))
-        if request.content_type is not None:
-            headers.append((b"Content-Type", request.content_type.encode("ascii")))
+        headers += ((name.encode(), value.encode()) for name, value in request.headers.items())
         built = httpcore.Request(
             request.method.encode("ascii"),
             self._url(request.target),
@@ -237,11 +255,19 @@ class LaneTransport:
         finally:
             if healthy and not self._closed:
                 self._free.append(lane)
+                await self._drop_longest_idle()
             else:
                 # A lane that failed, or whose call was cancelled, is never used again.
                 await _close(lane)
         # Raised out here so that the HTTP library's exception is not its context.
         raise failure
+
+    async def _drop_longest_idle(self) -> None:
+        """Close what the server has closed meanwhile: one look per call, at the least used lane."""
+        if len(self._free) > 1:
+            oldest = self._free[0]
+            if isinstance(oldest, httpcore.AsyncHTTPConnection) and oldest.has_expired():
+                await _close(self._free.pop(0))
 
     async def aclose(self) -> None:
         """Close the idle lanes; those in use are closed by their users."""
@@ -286,6 +312,14 @@ def _proxied_lane(url: str, context: ssl.SSLContext) -> Lane:
     )
 
 
+def _check_unchanged(built: bytes, wanted: bytes) -> None:
+    if built != wanted:
+        raise ConfigurationError(
+            "http_client: it changes the URL, which would break the signature; "
+            "make it without params= and base_url="
+        )
+
+
 class InjectedTransport:
     """A client that the caller made and will close; its own timeouts, proxies and hooks apply."""
 
@@ -295,6 +329,8 @@ class InjectedTransport:
                 raise ConfigurationError(
                     f"http_client: has no {name}(); pass an httpx.AsyncClient or one shaped like it"
                 )
+        if not inspect.iscoroutinefunction(client.send):
+            raise ConfigurationError("http_client: send() is not async; pass an httpx.AsyncClient")
         guard_http_loggers()
         self._client = client
         self._headers = {
@@ -304,12 +340,10 @@ class InjectedTransport:
 
     async def send(self, request: SignedRequest) -> Response:
         """See `Transport`."""
-        headers = dict(self._headers)
-        if request.content_type is not None:
-            headers["Content-Type"] = request.content_type
+        headers = {**self._headers, **request.headers}
         # Its transport may ignore the target extension and lose the parameters: a real URL instead.
         _, mark, query = request.target.partition(b"?")
-        failure: CallError | None = None
+        failure: CallError | ConfigurationError | None = None
         try:
             built = self._client.build_request(
                 request.method,
@@ -317,10 +351,20 @@ class InjectedTransport:
                 content=request.body,
                 headers=headers,
             )
+            _check_unchanged(built.url.raw_path, request.target)
             raw = await self._client.send(built, auth=None, follow_redirects=False)
             return _response(raw.status_code, raw.headers.multi_items(), raw.content)
         except Exception as exc:
-            failure = translate(exc, known=False)
+            raw = getattr(exc, "response", None)
+            if type(exc).__name__ == "HTTPStatusError" and raw is not None:
+                # An event hook raised for the status: it is a response all the same.
+                return _response(raw.status_code, raw.headers.multi_items(), await raw.aread())
+            if getattr(self._client, "is_closed", False) is True:
+                failure = ConfigurationError(
+                    "http_client: it is closed; keep it open for the client"
+                )
+            else:
+                failure = translate(exc, known=False)
             if failure is None:
                 raise
         raise failure

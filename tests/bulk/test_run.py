@@ -12,6 +12,7 @@ from mettl_async import (
     AuthenticationError,
     BadRequestError,
     Candidate,
+    ConfigurationError,
     ConnectError,
     ConnectionLost,
     Failed,
@@ -30,7 +31,9 @@ from mettl_async import (
     ThrottledError,
     Unknown,
 )
+from mettl_async.bulk.batches import cut
 from mettl_async.bulk.run import Answered
+from mettl_async.bulk.seen import SeenEmails
 from mettl_async.bulk.stream import outcomes_of
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import CallFacts
@@ -147,7 +150,7 @@ async def test_an_account_level_failure_stops_the_run_and_the_rest_is_never_sent
 
     def behave(entries):
         if next(calls) == 2:
-            raise kind("no", CallFacts(sent=True, attempts=1))
+            raise kind("no", CallFacts(sent=True, attempts=1, code="E000"))
         return answer(entries)
 
     server = Server(behave)
@@ -361,3 +364,185 @@ async def test_a_report_is_in_input_order_and_counts():
     assert caught.value.report is report
     assert "x.org" not in repr(report) + repr(report.outcomes) + repr(caught.value)
     RegistrationReport(report.registered).raise_for_failures()
+
+
+# What must not be lost when something other than the server goes wrong.
+
+
+async def test_a_cancellation_out_of_somebody_elses_code_loses_nobody():
+    def behave(entries):
+        if entries[0].index == 20:
+            raise asyncio.CancelledError
+        return answer(entries)
+
+    server, lifecycle, found = Server(behave), Lifecycle(), []
+    with pytest.raises(ConfigurationError, match="cancelled from inside"):
+        async for outcome in outcomes_of(
+            people(100), server, lifecycle, concurrency=5, batch_size=20, room=None
+        ):
+            found.append(outcome)
+    sent = {index for call in server.calls for index in call}
+    assert {one.index for one in found} == sent
+    assert {one.index for one in found if isinstance(one, Unknown)} == set(range(20, 40))
+
+
+async def test_an_input_that_is_cancelled_from_inside_is_no_end_of_the_run():
+    def source():
+        yield from people(50)
+        raise asyncio.CancelledError
+
+    found = []
+    with pytest.raises(ConfigurationError, match="cancelled from inside"):
+        async for outcome in outcomes_of(
+            source(), Server(), Lifecycle(), concurrency=2, batch_size=20, room=None
+        ):
+            found.append(outcome)
+    assert len(found) in {40, 50}
+
+
+async def test_the_input_is_closed_before_the_run_is_over():
+    closed = []
+
+    async def source():
+        try:
+            for number in itertools.count():
+                yield person(number)
+        finally:
+            await asyncio.sleep(0)
+            closed.append(True)
+
+    lifecycle = Lifecycle()
+    stream = outcomes_of(source(), Server(), lifecycle, concurrency=2, batch_size=20, room=None)
+    await anext(stream)
+    await stream.aclose()
+    await lifecycle.drain()
+    assert closed == [True]
+
+
+LOST = {"attempts": 2, "sent": True, "may_have_been_handled": True}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RegistrationLimitError("x", CallFacts(code="E607", **LOST)),
+        AuthenticationError("x", CallFacts(code="E401", **LOST)),
+        BadRequestError("x", CallFacts(code="E400", **LOST)),
+    ],
+    ids=str,
+)
+async def test_a_refusal_after_a_lost_answer_is_unknown(error):
+    def behave(entries):
+        raise error
+
+    outcomes = await collect(people(1), Server(behave))
+    assert [type(one) for one in outcomes] == [Unknown]
+
+
+async def test_who_was_not_mentioned_stays_unknown_whatever_the_repeat_comes_to():
+    def behave(entries):
+        if len(entries) == 1:
+            raise ConnectError("x", CallFacts(attempts=1))
+        return answer([one for one in entries if one.index != 5])
+
+    outcomes = await collect(people(20), Server(behave))
+    (odd,) = [one for one in outcomes if not isinstance(one, Registered)]
+    assert (type(odd), odd.index, odd.attempts) == (Unknown, 5, 2)
+
+
+async def test_attempts_add_up_over_splits():
+    def behave(entries):
+        if any(one.index == 0 for one in entries):
+            raise BadRequestError("x", CallFacts(code="E028", attempts=2))
+        return answer(entries)
+
+    outcomes = await collect(people(4), Server(behave))
+    by_index = {one.index: one.attempts for one in outcomes}
+    assert by_index == {0: 2 + 2 + 2, 1: 2 + 2 + 1, 2: 2 + 1, 3: 2 + 1}
+
+
+async def test_everybody_refused_alike_stops_the_run():
+    def behave(entries):
+        raise ApiError("the schedule has expired", CallFacts(code="E000", attempts=1))
+
+    server = Server(behave)
+    outcomes = await collect(people(2000), server, concurrency=4)
+    check_each_once(outcomes, 2000)
+    assert len(server.calls) < 400
+    assert sum(isinstance(one, Failed) and one.attempts == 0 for one in outcomes) > 1500
+
+
+async def test_many_bad_photos_are_about_the_candidates():
+    def behave(entries):
+        raise BadRequestError("photo", CallFacts(code="E028", attempts=1))
+
+    outcomes = await collect(people(200), Server(behave))
+    assert all(isinstance(one, Rejected) for one in outcomes)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ApiError("moved", CallFacts(http_status=302, attempts=1)),
+        BadRequestError("x", CallFacts(http_status=405, attempts=1)),
+        BadRequestError("x", CallFacts(code="E405", attempts=1)),
+        ConfigurationError("x"),
+    ],
+    ids=str,
+)
+async def test_what_no_candidate_can_be_guilty_of_stops_the_run_at_once(error):
+    def behave(entries):
+        raise error
+
+    server = Server(behave)
+    outcomes = await collect(people(400), server, concurrency=1)
+    check_each_once(outcomes, 400)
+    assert len(server.calls) == 1
+    assert all(isinstance(one, Failed) for one in outcomes)
+
+
+async def test_a_firewall_that_dislikes_one_name_does_not_stop_the_run():
+    def behave(entries):
+        if any(one.index == 7 for one in entries):
+            raise PermissionDeniedError("x", CallFacts(http_status=403, attempts=1))
+        return answer(entries)
+
+    outcomes = await collect(people(40), Server(behave))
+    (rejected,) = [one for one in outcomes if isinstance(one, Rejected)]
+    assert (rejected.index, rejected.code) == (7, "HTTP 403")
+    assert sum(isinstance(one, Registered) for one in outcomes) == 39
+
+
+async def test_a_server_that_answers_now_and_then_never_stops_the_run():
+    calls = itertools.count()
+
+    def behave(entries):
+        if next(calls) % 3:
+            raise ConnectError("x", CallFacts(attempts=5))
+        return answer(entries)
+
+    outcomes = await collect(people(600), Server(behave), concurrency=1)
+    assert sum(isinstance(one, Registered) for one in outcomes) == 200
+    assert all(one.attempts for one in outcomes)
+
+
+async def test_of_two_answers_for_one_email_the_one_with_a_link_counts():
+    def behave(entries):
+        email = entries[0].candidate.email
+        none = registration(email, url=None)
+        return Answered([none, registration(email), none, registration(email, url="later")], 1)
+
+    (one,) = await collect(people(1), Server(behave))
+    assert one.url == "link/c0@x.org"
+
+
+def test_endless_duplicates_take_no_memory():
+    same = itertools.repeat(person(1))
+
+    async def first_batches():
+        batches = cut(same, size=20, room=None, seen=SeenEmails())
+        three = [await anext(batches) for _ in range(3)]
+        await batches.aclose()
+        return [len(batch.entries) + len(batch.duplicates) for batch in three]
+
+    assert asyncio.run(first_batches()) == [20, 20, 20]

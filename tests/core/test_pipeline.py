@@ -6,6 +6,7 @@ import traceback
 
 import anyio
 import pytest
+from attrs import evolve
 
 from mettl_async import (
     ApiVersion,
@@ -21,6 +22,7 @@ from mettl_async import (
     NotFoundError,
     PermissionDeniedError,
     RegistrationLimitError,
+    RetryPolicy,
     ServerError,
     ThrottledError,
     TimestampError,
@@ -100,15 +102,16 @@ class World:
         )  # fmt: skip
 
 
-def build(*answers, options=None, middleware=None, auth=None, quota=500):
+def build(*answers, options=None, middleware=None, auth=None, quota=500, real_time=False):
     world, script = World(), Script(*answers)
     clock = ServerClock(wall=lambda: world.now)
     shared = Shared(
         transport=script,
+        base_url="https://h.example",
         slots=Slots(2),
         quota=RetryQuota(quota),
         clock=clock,
-        effects=world.effects(),
+        effects=Effects(new_id=lambda: "id-1") if real_time else world.effects(),
     )
     pipeline = Pipeline(shared, auth or SignatureAuth(KEYS, clock), middleware or Middlewares())
     caller = Caller(
@@ -431,7 +434,7 @@ async def test_a_middleware_that_forgets_to_answer_is_named():
         await call_next(request)
 
     caller, _, _, _ = build(response(), middleware=Middlewares(per_attempt=[forgetful]))
-    with pytest.raises(ConfigurationError, match="forgetful"):
+    with pytest.raises(TypeError, match="forgetful"):
         await perform(caller)
 
 
@@ -494,3 +497,139 @@ async def test_a_url_that_is_too_long_is_refused_before_sending():
     with pytest.raises(ValueError, match="post_parameters='form'"):
         await perform(caller, params={"filter": "x" * 8000})
     assert script.sent == []
+
+
+async def test_the_deadline_is_one_for_all_attempts():
+    async def slow():
+        await anyio.sleep(0.05)
+        return response(b"", 500)
+
+    options = ClientOptions(retry=RetryPolicy(max_attempts=100, backoff_base=0, deadline=0.2))
+    caller, script, _, _ = build(slow, options=options, real_time=True)
+    error = await failure(caller)
+    assert 2 <= len(script.sent) <= 5
+    assert error.attempts == len(script.sent)
+
+
+async def test_success_after_retries_gives_the_quota_back():
+    caller, _, _, shared = build(response(b"", 429), response(b"", 429), response(), quota=20)
+    await perform(caller)
+    assert shared.quota.left == 20
+
+
+async def test_sent_is_said_of_any_attempt():
+    lost = ConnectionLost("x", CallFacts(sent=True))
+    caller, _, _, _ = build(lost, ConnectError("x", CallFacts(sent=False)))
+    error = await failure(caller)
+    assert type(error) is ConnectError
+    assert error.sent
+    assert error.may_have_been_handled
+
+
+async def test_a_middleware_that_calls_again_does_not_make_a_lost_attempt_forgotten():
+    async def again(request, call_next):
+        try:
+            return await call_next(request)
+        except CallError:
+            return await call_next(request)
+
+    lost = ConnectionLost("x", CallFacts(sent=True))
+    caller, _, _, _ = build(lost, refusal("E400"), middleware=Middlewares(per_call=[again]))
+    error = await failure(caller, CREATE)
+    assert error.attempts == 2
+    assert not error.safe_to_repeat
+
+
+async def test_a_middleware_may_change_what_came_and_it_is_read_again():
+    async def broken(request, call_next):
+        answer = await call_next(request)
+        return (
+            evolve(answer, status=503) if request.params.get("x") else evolve(answer, content=b"")
+        )
+
+    caller, _, _, _ = build(response(), middleware=Middlewares(per_call=[broken]))
+    assert type(await failure(caller)) is MettlDecodeError
+    assert type(await failure(caller, params={"x": "1"})) is ThrottledError
+
+
+async def test_a_cached_refusal_is_a_fresh_error_each_time():
+    kept = []
+
+    async def cache(request, call_next):
+        kept.append(await call_next(request)) if not kept else None
+        return kept[0]
+
+    caller, _, _, shared = build(refusal("E404"), middleware=Middlewares(per_call=[cache]))
+    ids = iter(["a", "b"])
+    object.__setattr__(shared.effects, "new_id", lambda: next(ids))
+    first, second = await failure(caller), await failure(caller)
+    assert first is not second
+    assert (first.request_id, second.request_id) == ("a", "b")
+
+
+async def test_closing_ends_a_call_that_waits_for_its_next_attempt():
+    caller, script, world, shared = build(response(b"", 500))
+    sleep = world.sleep
+
+    async def close_meanwhile(seconds):
+        shared.lifecycle.closing = True
+        await sleep(seconds)
+
+    object.__setattr__(shared.effects, "sleep", close_meanwhile)
+    assert type(await failure(caller)) is ServerError
+    assert len(script.sent) == 1
+
+
+async def test_no_signed_request_goes_to_another_host():
+    async def elsewhere(request, call_next):
+        return await call_next(request.evolve(url="https://h.example.evil/v2/x"))
+
+    caller, script, _, _ = build(response(), middleware=Middlewares(per_attempt=[elsewhere]))
+    with pytest.raises(ConfigurationError, match="base_url only"):
+        await perform(caller)
+    assert script.sent == []
+
+
+async def test_middleware_may_add_headers():
+    async def gateway(request, call_next):
+        return await call_next(request.evolve(headers={"X-Gateway-Key": "k"}))
+
+    caller, script, _, _ = build(response(), middleware=Middlewares(per_attempt=[gateway]))
+    await perform(caller)
+    await perform(caller, CREATE)
+    assert all(request.headers["X-Gateway-Key"] == "k" for request in script.sent)
+    assert "Content-Type" in script.sent[1].headers
+
+
+async def test_frames_of_a_raised_error_do_not_hold_the_signature():
+    caller, _, _, _ = build(ConnectionLost("x", CallFacts(sent=True)))
+    error = await failure(caller)
+    frames, trace = [], error.__traceback__
+    while trace:
+        frames.append(repr(trace.tb_frame.f_locals))
+        trace = trace.tb_next
+    assert not any("asgn=" in frame or "'asgn': '" in frame for frame in frames)
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        "mail asha%40x.org now",
+        "signature uW7qti5KXEn0GnCYzrSnWBO2nefuT2xsI9t6FlRrkH0= is wrong",
+        "key ab12c345-6789-0123-456d-78e9f0123456 is unknown",
+        "a" * 100_000,
+    ],
+)
+async def test_what_a_server_echoes_is_blanked_and_short(echo):
+    caller, _, _, _ = build(refusal("E400", echo))
+    error = await failure(caller)
+    for secret in ("asha", "uW7qti5", "ab12c345"):
+        assert secret not in str(error)
+    assert len(str(error)) < 800
+
+
+async def test_a_code_that_is_no_code_is_not_repeated():
+    caller, _, _, _ = build(refusal("no asha@x.org"))
+    error = await failure(caller)
+    assert error.code is None
+    assert "asha" not in str(error)

@@ -73,4 +73,4 @@ def test_query_and_form_put_the_parameters_in_one_place_only():
     in_form = encode(request.evolve(placement=Placement.FORM))
     assert (in_query.target, in_query.body) == (b"/base/v2/p?a=b%20c", b"")
     assert (in_form.target, in_form.body) == (b"/base/v2/p", b"a=b%20c")
-    assert in_form.content_type == "application/x-www-form-urlencoded; charset=UTF-8"
+    assert in_form.headers == {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}

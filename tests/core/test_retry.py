@@ -192,3 +192,14 @@ def test_junk_headers_never_raise(text):
 def test_http_dates_round_trip(moment):
     moment = moment.replace(microsecond=0, tzinfo=UTC)
     assert http_date(format_datetime(moment, usegmt=True)) == moment.timestamp()
+
+
+def test_a_longer_backoff_beats_a_short_retry_after():
+    error = ThrottledError("x", CallFacts(http_status=429, retry_after=0.0))
+    policy = RetryPolicy(backoff_base=4.0)
+    assert choose(error, chance=0.5, policy=policy) == Wait(2.0)
+
+
+def test_the_clock_is_not_corrected_after_the_deadline():
+    error = TimestampError("x", CallFacts(code="E504"))
+    assert isinstance(choose(error, server_time=17.0, remaining=0.0), GiveUp)

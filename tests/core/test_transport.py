@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import ssl
 
+import httpcore
 import httpx
 import httpx2
 import pytest
@@ -24,7 +25,7 @@ from mettl_async.core.transport import InjectedTransport, LaneTransport, transla
 def request(base_url, *, body=b"a=1", target=b"/v2/x", method="POST"):
     return SignedRequest(
         method=method, url=f"{base_url}/v2/x", target=target, body=body,
-        content_type=FORM_CONTENT_TYPE if body else None,
+        headers={"Content-Type": FORM_CONTENT_TYPE} if body else {},
     )  # fmt: skip
 
 
@@ -222,3 +223,111 @@ async def test_a_cancelled_call_throws_its_lane_away():
             await task
         assert lanes._free == []
         await lanes.aclose()
+
+
+async def test_https_through_a_proxy_asks_for_a_tunnel_and_shows_nothing_else():
+    async with recording_server(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n") as (proxy, seen):
+        lanes = LaneTransport("https://mettl.example", ClientOptions(proxy=proxy))
+        with pytest.raises(ConnectError, match="proxy") as caught:
+            await lanes.send(
+                request("https://mettl.example", target=b"/v2/x?rd=secret&asgn=secret")
+            )
+        await lanes.aclose()
+    assert seen[0][0].split(b"\r\n")[0] == b"CONNECT mettl.example:443 HTTP/1.1"
+    assert b"secret" not in b"".join(head + body for head, body in seen)
+    assert not caught.value.sent
+
+
+async def test_a_connection_that_the_server_closed_while_idle_is_not_used_again():
+    async def once(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(3)
+        writer.write(OK)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(once, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        lanes = LaneTransport(url, ClientOptions())
+        for _ in range(3):
+            assert (await lanes.send(request(url))).status == 200
+            await asyncio.sleep(0.02)
+        assert len(lanes._free) == 1
+        await lanes.aclose()
+
+
+async def test_the_longest_idle_lane_is_closed_when_its_time_is_over(monkeypatch):
+    async with recording_server(OK) as (url, _):
+        lanes = LaneTransport(url, ClientOptions())
+        await asyncio.gather(*(lanes.send(request(url)) for _ in range(4)))
+        assert len(lanes._free) == 4
+        monkeypatch.setattr(
+            httpcore.AsyncHTTPConnection, "has_expired", lambda lane: lane is lanes._free[0]
+        )
+        await lanes.send(request(url))
+        monkeypatch.undo()
+        assert len(lanes._free) == 3
+        await lanes.aclose()
+
+
+async def test_certificates_that_cannot_be_loaded_are_a_configuration_error(monkeypatch, tmp_path):
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    lanes = LaneTransport("https://h.example", ClientOptions())
+    with pytest.raises(ConfigurationError, match="SSL_CERT_FILE"):
+        await lanes.send(request("https://h.example"))
+    LaneTransport("https://h.example", ClientOptions(trust_env=False))._new_context()
+
+
+async def test_an_event_hook_that_raises_for_a_status_changes_nothing():
+    async def hook(response):
+        response.raise_for_status()
+
+    mock = httpx.MockTransport(lambda _: httpx.Response(404, json={"a": 1}))
+    async with httpx.AsyncClient(transport=mock, event_hooks={"response": [hook]}) as client:
+        answer = await InjectedTransport(client, ClientOptions()).send(request("https://h.example"))
+    assert (answer.status, answer.content) == (404, b'{"a":1}')
+
+
+@pytest.mark.parametrize(
+    "changes", [{"params": {"x": "1"}}, {"base_url": "https://other.example/p/"}]
+)
+async def test_an_injected_client_that_changes_the_url_is_refused(changes):
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(lambda _: httpx.Response(200)), **changes
+    ) as client:
+        transport = InjectedTransport(client, ClientOptions())
+        if "params" in changes:
+            with pytest.raises(ConfigurationError, match="changes the URL"):
+                await transport.send(request("https://h.example"))
+        else:  # a base URL does not touch an absolute one
+            assert (await transport.send(request("https://h.example"))).status == 200
+
+
+async def test_an_injected_clients_own_auth_is_not_used():
+    seen = []
+
+    def keep(sent):
+        seen.append(sent)
+        return httpx.Response(200)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(keep), auth=("u", "p")) as client:
+        await InjectedTransport(client, ClientOptions()).send(request("https://h.example"))
+    assert "authorization" not in seen[0].headers
+
+
+async def test_injected_clients_that_are_sync_or_closed_are_refused_clearly():
+    with httpx.Client() as sync, pytest.raises(ConfigurationError, match="not async"):
+        InjectedTransport(sync, ClientOptions())
+    async with httpx.AsyncClient() as client:
+        transport = InjectedTransport(client, ClientOptions())
+    with pytest.raises(ConfigurationError, match="closed"):
+        await transport.send(request("https://h.example"))
+
+
+async def test_errors_have_no_cause_either():
+    lanes = LaneTransport("http://127.0.0.1:1", ClientOptions())
+    with pytest.raises(ConnectError) as caught:
+        await lanes.send(request("http://127.0.0.1:1"))
+    assert caught.value.__cause__ is None
+    await lanes.aclose()

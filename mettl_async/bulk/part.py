@@ -1,0 +1,105 @@
+"""Some candidates of a batch on their way to an outcome, and what is known of them so far; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from attrs import evolve, field, frozen
+
+from mettl_async.bulk.batches import Entry
+from mettl_async.bulk.outcomes import Failed, Outcome, Registered, Rejected, Unknown
+from mettl_async.bulk.seen import email_key
+
+if TYPE_CHECKING:
+    from mettl_async.errors import CallError, MettlError
+    from mettl_async.models import Registration
+
+
+@frozen
+class Part:
+    """Entries that are sent together.
+
+    Attributes:
+        entries: At least one.
+        attempts: Requests they took part in.
+        handled: Whether one of those may have registered them although no answer told so.
+    """
+
+    entries: Sequence[Entry] = field(repr=False)
+    attempts: int = 0
+    handled: bool = False
+
+    def after(self, attempts: int, *, handled: bool) -> Part:
+        """The same entries after another call."""
+        return evolve(self, attempts=self.attempts + attempts, handled=self.handled or handled)
+
+    def halves(self) -> tuple[Part, Part]:
+        """Split two or more entries in the middle."""
+        middle = len(self.entries) // 2
+        return evolve(self, entries=self.entries[:middle]), evolve(
+            self, entries=self.entries[middle:]
+        )
+
+    def unsettled(self, error: MettlError) -> list[Outcome]:
+        """No answer about these: `Unknown` if a request may have gone through, else `Failed`."""
+        kind = Unknown if self.handled else Failed
+        return [
+            kind(index=one.index, candidate=one.candidate, attempts=self.attempts, error=error)
+            for one in self.entries
+        ]
+
+    def refused(self, error: CallError) -> list[Outcome]:
+        """The server refused them by themselves; after a lost answer even that is not certain."""
+        if self.handled:
+            return self.unsettled(error)
+        return [
+            Rejected(
+                index=one.index,
+                candidate=one.candidate,
+                attempts=self.attempts,
+                reason=error.server_message or error.problem,
+                code=error.code or f"HTTP {error.http_status}",
+            )
+            for one in self.entries
+        ]
+
+    def match(self, registrations: Iterable[Registration]) -> tuple[list[Outcome], Part]:
+        """Give each candidate the answer with its own email, whatever the order of the answer.
+
+        Returns:
+            Outcomes of those that the answer mentions, and the part that it does not mention.
+        """
+        answers: dict[str, Registration] = {}
+        for one in registrations:
+            key = email_key(one.email)
+            # Where an email comes twice, the answer with a link is the one that helps.
+            if key not in answers or answers[key].url is None:
+                answers[key] = one
+        outcomes: list[Outcome] = []
+        missing: list[Entry] = []
+        for entry in self.entries:
+            answer = answers.get(email_key(entry.candidate.email))
+            if answer is None:
+                missing.append(entry)
+            else:
+                outcomes.append(self._settled(entry, answer))
+        return outcomes, evolve(self, entries=missing)
+
+    def _settled(self, entry: Entry, answer: Registration) -> Outcome:
+        if answer.url is not None:
+            return Registered(
+                index=entry.index,
+                candidate=entry.candidate,
+                attempts=self.attempts,
+                url=answer.url,
+                status=answer.status,
+            )
+        # SUCCESS is no proof of a usable link [seen]: Completed and InValid come without one.
+        return Rejected(
+            index=entry.index,
+            candidate=entry.candidate,
+            attempts=self.attempts,
+            reason=answer.message,
+            code=str(answer.status),
+        )

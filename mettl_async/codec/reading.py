@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import math
-import re
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args, get_origin
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 import attrs
 
+from mettl_async.codec.compiling import compile_reader, good_items
 from mettl_async.codec.converter import converter
-from mettl_async.codec.naming import wire_name
+from mettl_async.codec.mismatch import MismatchError, Problem, expected, kind
+from mettl_async.codec.scalars import (
+    to_bool,
+    to_datetime,
+    to_enum,
+    to_float,
+    to_frozen,
+    to_int,
+    to_minutes,
+    to_str,
+    to_texts,
+)
 from mettl_async.errors import MettlDecodeError
-from mettl_async.models import _wire_time
+from mettl_async.models import CandidateResult, Paging
+from mettl_async.models._frozen_map import FrozenMap
 from mettl_async.models._open_enum import OpenStrEnum
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
-_Problem: TypeAlias = tuple[str, str]  # path below the value, what is wrong with it
 
 _PROBLEMS_SHOWN = 10
-
-
-class _MismatchError(Exception):
-    """Something is not of the expected form: paths and shapes, never values."""
-
-    def __init__(self, problems: list[_Problem]) -> None:
-        super().__init__(problems)
-        self.problems = problems
 
 
 def from_wire(cls: type[T], data: Any, *, where: str) -> T:
@@ -49,7 +51,7 @@ def from_wire(cls: type[T], data: Any, *, where: str) -> T:
     """
     try:
         return converter.get_structure_hook(cls)(data, cls)  # type: ignore[no-any-return]
-    except _MismatchError as error:
+    except MismatchError as error:
         problems = error.problems
     # Outside the except block: no __context__, whose locals hold values.
     raise MettlDecodeError("; ".join(_told(where, problems)))
@@ -66,85 +68,22 @@ def list_from_wire(cls: type[T], items: Any, *, where: str) -> tuple[list[T], li
         MettlDecodeError: It is no list at all.
     """
     if not isinstance(items, list):
-        raise MettlDecodeError(f"{where}: expected array, got {_kind(items)}")
+        raise MettlDecodeError(f"{where}: expected array, got {kind(items)}")
     hook = converter.get_structure_hook(cls)
     good: list[T] = []
     problems: list[str] = []
     for index, item in enumerate(items):
         try:
             good.append(hook(item, cls))
-        except _MismatchError as error:
+        except MismatchError as error:
             problems += _told(f"{where}[{index}]", error.problems)
     return good, problems
 
 
-def _told(where: str, problems: list[_Problem]) -> list[str]:
+def _told(where: str, problems: list[Problem]) -> list[str]:
     told = [f"{where}{path}: {problem}" for path, problem in problems[:_PROBLEMS_SHOWN]]
     more = len(problems) - len(told)
     return [*told, f"and {more} more"] if more else told
-
-
-_KINDS = {type(None): "null", dict: "object", list: "array"}
-
-
-def _kind(value: object) -> str:
-    return _KINDS.get(type(value), type(value).__name__)
-
-
-def _expected(what: str, value: object) -> _MismatchError:
-    return _MismatchError([("", f"expected {what}, got {_kind(value)}")])
-
-
-def _to_str(value: Any, _: Any) -> str:
-    if isinstance(value, str):
-        return value
-    raise _expected("str", value)
-
-
-_WHOLE = re.compile(r"\s*[+-]?\d{1,18}(?:\.0+)?\s*", re.ASCII)
-
-
-def _to_int(value: Any, _: Any) -> int:
-    """Integers arrive as 7, 7.0 or "7" [seen]."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, str) and _WHOLE.fullmatch(value):
-        return int(value.partition(".")[0])
-    raise _expected("int", value)
-
-
-def _to_float(value: Any, _: Any) -> float:
-    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except (ValueError, OverflowError):
-            number = math.nan
-        if math.isfinite(number):
-            return number
-    raise _expected("float", value)
-
-
-def _to_bool(value: Any, _: Any) -> bool:
-    """Booleans arrive as such or as "true" and "false" [seen]."""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in {"true", "false"}:
-        return value.lower() == "true"
-    raise _expected("bool", value)
-
-
-def _to_datetime(value: Any, _: Any) -> datetime:
-    if isinstance(value, str) and (moment := _wire_time.parse_moment(value)) is not None:
-        return moment
-    raise _expected("date and time", value)
-
-
-def _to_enum(value: Any, cls: type[OpenStrEnum]) -> OpenStrEnum:
-    if isinstance(value, str):
-        return cls(value)
-    raise _expected("str", value)
 
 
 def _tuple_hook(cls: Any) -> Callable[[Any, Any], Any]:
@@ -153,62 +92,102 @@ def _tuple_hook(cls: Any) -> Callable[[Any, Any], Any]:
 
     def structure(value: Any, _: Any) -> tuple[Any, ...]:
         if not isinstance(value, list):
-            raise _expected("array", value)
-        good = []
-        for item in value:
-            try:
-                good.append(hook(item, item_type))
-            except _MismatchError:
-                continue
-        return tuple(good)
+            raise expected("array", value)
+        return good_items(value, hook, item_type)
 
     return structure
 
 
 def _model_hook(cls: Any) -> Callable[[Any, Any], Any]:
-    attrs.resolve_types(cls)
-    plan = tuple(
-        (
-            a.name,
-            wire_name(a.name),
-            a.default is attrs.NOTHING,
-            converter.get_structure_hook(a.type),
-            a.type,
-        )
-        for a in attrs.fields(cls)
-    )
+    return compile_reader(cls, converter.get_structure_hook)
+
+
+def _map_hook(cls: Any) -> Callable[[Any, Any], Any]:
+    return to_texts if get_args(cls) == (str,) else to_frozen_map
+
+
+def to_frozen_map(value: Any, _: Any) -> FrozenMap[Any]:
+    """Freeze an object of unknown form."""
+    if not isinstance(value, dict):
+        raise expected("object", value)
+    frozen: FrozenMap[Any] = to_frozen(value)
+    return frozen
+
+
+_TIMES = ("start_time_GMT", "end_time_GMT")
+
+
+def _candidate_hook(cls: Any) -> Callable[[Any, Any], Any]:
+    hook = _model_hook(cls)
 
     def structure(data: Any, _: Any) -> Any:
-        if not isinstance(data, dict):
-            raise _expected("object", data)
-        values: dict[str, Any] = {}
-        problems: list[_Problem] = []
-        for name, wire, required, hook, kind in plan:
-            value = data.get(wire)
-            if value is None and not required:
-                continue
-            try:
-                values[name] = hook(value, kind)
-            except _MismatchError as error:
-                if required:
-                    problems += [(f".{wire}{path}", problem) for path, problem in error.problems]
-        if problems:
-            raise _MismatchError(problems)
-        return cls(**values)
+        # [seen] these two stand beside testStatus in one answer, within it in another.
+        if isinstance(data, dict) and ("start_time_GMT" in data or "end_time_GMT" in data):
+            data = _with_times_inside(data)
+        return hook(data, cls)
 
     return structure
+
+
+def _with_times_inside(data: dict[str, Any]) -> dict[str, Any]:
+    inside = data.get("testStatus")
+    if not isinstance(inside, dict):
+        return data
+    moved = {name: data[name] for name in _TIMES if name in data and not _is_time(inside.get(name))}
+    return {**data, "testStatus": {**inside, **moved}}
+
+
+def _is_time(value: Any) -> bool:
+    try:
+        to_datetime(value, datetime)
+    except MismatchError:
+        return False
+    return True
+
+
+def _to_paging(data: Any, _: Any) -> Paging:
+    if not isinstance(data, dict):
+        raise expected("object", data)
+    try:
+        total = to_int(data.get("totalRecords"), int)
+    except MismatchError:
+        total = -1
+    # The addresses are signed, so they are credentials: that there is one is all that is kept.
+    return Paging(
+        has_next=_has_address(data, "next"),
+        has_previous=_has_address(data, "previous"),
+        total_records=total if total >= 0 else None,
+    )
+
+
+def _has_address(data: dict[str, Any], name: str) -> bool | None:
+    address = data.get(name, 0)
+    return bool(address) if address is None or isinstance(address, str) else None
 
 
 def _is_tuple(cls: Any) -> bool:
     return get_origin(cls) is tuple
 
 
+def _is_map(cls: Any) -> bool:
+    return get_origin(cls) is FrozenMap
+
+
+def _is_candidate(cls: Any) -> bool:
+    return cls is CandidateResult
+
+
 # cattrs' own would make "None" of null and 1 of true.
-converter.register_structure_hook(str, _to_str)
-converter.register_structure_hook(int, _to_int)
-converter.register_structure_hook(float, _to_float)
-converter.register_structure_hook(bool, _to_bool)
-converter.register_structure_hook(datetime, _to_datetime)
-converter.register_structure_hook(OpenStrEnum, _to_enum)
+converter.register_structure_hook(str, to_str)
+converter.register_structure_hook(int, to_int)
+converter.register_structure_hook(float, to_float)
+converter.register_structure_hook(bool, to_bool)
+converter.register_structure_hook(datetime, to_datetime)
+converter.register_structure_hook(timedelta, to_minutes)
+converter.register_structure_hook(OpenStrEnum, to_enum)
+converter.register_structure_hook(Any, to_frozen)
 converter.register_structure_hook_factory(_is_tuple, _tuple_hook)
+converter.register_structure_hook_factory(_is_map, _map_hook)
 converter.register_structure_hook_factory(attrs.has, _model_hook)
+converter.register_structure_hook_factory(_is_candidate, _candidate_hook)
+converter.register_structure_hook_func(lambda cls: cls is Paging, _to_paging)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _MINUTE_SECONDS = 60
+_MINUTE = timedelta(minutes=1)
 
 
 def to_wire(value: object) -> Any:
@@ -55,8 +56,17 @@ def _without_none(pairs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _from_model(value: Any) -> dict[str, Any]:
     return _without_none(
-        {wire_name(a.name): getattr(value, a.name) for a in attrs.fields(type(value))}
+        {
+            wire_name(a.name, type(value).__name__): getattr(value, a.name)
+            for a in attrs.fields(type(value))
+        }
     )
+
+
+def _from_extensible(value: Any) -> dict[str, Any]:
+    wire = _from_model(value)
+    extra = wire.pop("extra")
+    return wire | extra  # type: ignore[no-any-return]
 
 
 def _from_map(value: FrozenMap[Any]) -> dict[str, Any]:
@@ -67,6 +77,12 @@ def _from_invited(value: models.InvitedCandidate) -> dict[str, Any]:
     wire: dict[str, Any] = {"name": value.name, "email": value.email, **value.fields}
     if value.compensatory_time is not None:
         wire["compensatory_time"] = int(value.compensatory_time.total_seconds()) // _MINUTE_SECONDS
+    return wire
+
+
+def _from_white_label(value: models.WhiteLabel) -> dict[str, Any]:
+    wire = _from_extensible(value)
+    del wire["supportNumbers"]  # a parameter of their own
     return wire
 
 
@@ -183,9 +199,15 @@ _WRITERS: dict[Any, Callable[[Any], Any]] = {
     models.BasicAuth: _from_basic_auth,
     models.NewSchedule: _from_schedule,
     models.ScheduleEdit: _from_schedule,
+    models.NewAssessment: _from_extensible,
+    models.NewSection: _from_extensible,
+    models.NewSkill: _from_extensible,
+    models.ScheduleFilter: _from_extensible,
+    models.WhiteLabel: _from_white_label,
 }
 converter.register_unstructure_hook(OpenStrEnum, lambda word: word.value)
 converter.register_unstructure_hook(datetime, datetime.isoformat)
+converter.register_unstructure_hook(timedelta, lambda extra: extra / _MINUTE)
 converter.register_unstructure_hook(IPv4Address, str)
 converter.register_unstructure_hook(tuple, lambda items: [to_wire(item) for item in items])
 converter.register_unstructure_hook(FrozenMap, _from_map)

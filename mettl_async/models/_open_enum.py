@@ -9,8 +9,8 @@ from typing import Self
 class OpenStrEnum(StrEnum):
     """A string enum that takes words it does not know.
 
-    A known word in another case is the known member: the pages and the server differ in case
-    (api.md section 7). An unknown word becomes a member of its own with ``is_known == False``,
+    A known word in another case, or with spaces around it, is the known member: the pages and the
+    server differ in that (api.md section 7). An unknown word becomes a member of its own with ``is_known == False``,
     equal to any other of the same text. It is made anew each time, so nothing grows.
     """
 
@@ -18,7 +18,7 @@ class OpenStrEnum(StrEnum):
     def _missing_(cls, value: object) -> Self | None:
         if not isinstance(value, str):
             return None
-        folded = value.casefold()
+        folded = value.strip().casefold()
         for known in cls:
             if known.value.casefold() == folded:
                 return known

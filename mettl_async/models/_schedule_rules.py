@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mettl_async.errors import InvalidInputError
-from mettl_async.models import _check
+from mettl_async.models import _check, _extra
 from mettl_async.models.ip_access_restriction import IpAccessRestriction
 from mettl_async.models.proctoring import Protection, VisualProctoring, WebProctoring
 from mettl_async.models.schedule_window import ScheduleType, ScheduleWindow
@@ -14,6 +13,8 @@ from mettl_async.models.test_grade_notification import TestGradeNotification
 from mettl_async.models.webhooks import Webhooks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mettl_async.models._frozen_map import FrozenMap
     from mettl_async.models.new_schedule import NewSchedule
     from mettl_async.models.schedule_edit import ScheduleEdit
@@ -39,20 +40,11 @@ TYPED_NAMES = frozenset(
         "ipAccessRestriction",
     }
 )
-_TYPED_FOLDED = {name.casefold() for name in TYPED_NAMES}
 
 
 def extra(value: Mapping[str, Any]) -> FrozenMap[Any]:
     """Freeze further properties, none of which may be one that has a typed attribute."""
-    _check.instance("extra", value, Mapping, optional=False)
-    for name in value:
-        if isinstance(name, str) and name.casefold() in _TYPED_FOLDED:
-            raise InvalidInputError(
-                _check.path_of("extra", name), "has its own attribute", "use that one"
-            )
-        _check.text(_check.path_of("extra", name), name)
-    frozen: FrozenMap[Any] = _check.json_like("extra", value)
-    return frozen
+    return _extra.frozen("extra", value, TYPED_NAMES)
 
 
 def check_settings(schedule: NewSchedule | ScheduleEdit) -> None:

@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
+_USUAL_MONTHS = {f" {name} ": f"-{number:02}-" for number, name in enumerate(MONTHS, 1)}
+_USUAL_ZONES = {" GMT": "+00:00", " UTC": "+00:00", " IST": "+05:30"}
+
 _DATE = r"(?:[A-Za-z]{3,9},?\s+)?(\d{1,2})\s+([A-Za-z]{3})[a-z]*\.?\s+(\d{4})"
 _TIME = r"(\d{1,2}):(\d{2})(?::(\d{2}))?"
 _MOMENT = re.compile(rf"\s*{_DATE}\s+{_TIME}\s+(\S+)\s*", re.ASCII)
@@ -55,9 +58,31 @@ def parse_zone(text: str) -> tzinfo | None:
 
 def parse_moment(text: str) -> datetime | None:
     """Read ``Fri, 11 Feb 2022 23:05:57 GMT`` into an aware datetime; None when it is not one."""
+    if (usual := _usual_moment(text)) is not None:
+        return usual
     if not (match := _MOMENT.fullmatch(text)) or (zone := parse_zone(match[7])) is None:
         return None
     return _moment(match.groups()[:6], zone)
+
+
+def _usual_moment(text: str) -> datetime | None:
+    """Read the very form above by its positions, several times as quick as by the expression."""
+    offset = _USUAL_ZONES.get(text[25:])
+    month = _USUAL_MONTHS.get(text[7:12])
+    if (
+        offset is None
+        or month is None
+        or text[3:5] != ", "
+        or text[16] != " "
+        or text[19] != ":"
+        or text[22] != ":"
+        or not text[:3].isalpha()
+    ):
+        return None
+    try:
+        return datetime.fromisoformat(f"{text[12:16]}{month}{text[5:7]}T{text[17:25]}{offset}")
+    except ValueError:  # the 31st of a short month, 25 o'clock, no digits
+        return None
 
 
 def window_moment(

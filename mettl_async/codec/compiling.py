@@ -1,0 +1,215 @@
+"""For each model one function of straight-line code that makes it of plain data.
+
+A loop over fields takes several times as long, and a page of results has tens of thousands of them.
+The code is written as text and compiled once for each class, when it is first needed. What comes as
+expected is told by its exact type, in line; anything else goes to the lenient hooks.
+
+A frozen class is slow to make: its ``__init__`` sets each attribute by a call. So the attributes are
+set on an instance of a twin, a subclass of the same layout that is not frozen, which then becomes one
+of the frozen class. What comes out has the very type of the model; the twin is never seen.
+"""
+
+from __future__ import annotations
+
+import types
+from typing import TYPE_CHECKING, Any, TypeAlias, Union, get_args, get_origin
+
+import attrs
+
+from mettl_async.codec.mismatch import MismatchError, Problem, expected
+from mettl_async.codec.naming import Place, wire_places
+from mettl_async.codec.scalars import to_frozen
+from mettl_async.models._frozen_map import EMPTY, FrozenMap
+from mettl_async.models._open_enum import OpenStrEnum
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Hook: TypeAlias = "Callable[[Any, Any], Any]"
+
+REST = "raw"
+"""An attribute of this name holds the properties that no other attribute of its class reads."""
+
+# When a value needs no hook: the test, and what must be done with it then.
+_AS_IT_IS = {
+    str: "type(v) is str",
+    bool: "v is True or v is False",
+    int: "type(v) is int",
+    # An infinity or NaN minus itself is NaN, which is true.
+    float: "type(v) is float and not v - v",
+}
+
+
+def compile_reader(cls: Any, hook_of: Callable[[Any], Hook]) -> Hook:
+    """Write and compile the function for one class.
+
+    Args:
+        cls: An attrs class; each default is a constant.
+        hook_of: Gives the hook for the type of a field.
+    """
+    attrs.resolve_types(cls)
+    fields = attrs.fields(cls)
+    twin = _twin(cls)
+    names: dict[str, Any] = {
+        "cls": cls,
+        "twin": twin,
+        "MismatchError": MismatchError,
+        "expected": expected,
+        "EMPTY": EMPTY,
+        "below": _below,
+        "rest": _rest,
+    }
+    lines = [
+        "def structure(data, _):",
+        " if type(data) is not dict and not isinstance(data, dict):",
+        "  raise expected('object', data)",
+        " get = data.get",
+        " problems = []" if any(a.default is attrs.NOTHING for a in fields) else "",
+        " o = twin()" if twin else "",
+    ]
+    for number, attribute in enumerate(fields):
+        lines += _reading(cls, attribute, number, hook_of, names)
+        lines.append(f" o.{attribute.name} = v" if twin else f" v{number} = v")
+    if any(a.default is attrs.NOTHING for a in fields):
+        lines += [" if problems:", "  raise MismatchError(problems)"]
+    if twin:
+        lines += [" o.__class__ = cls", " return o"]
+    else:
+        lines.append(f" return cls({', '.join(f'{a.name}=v{i}' for i, a in enumerate(fields))})")
+    code = compile("\n".join(lines), f"<reader of {cls.__name__}>", "exec")
+    exec(code, names)  # noqa: S102 - text from our own classes, no value of anyone's in it
+    return names["structure"]  # type: ignore[no-any-return]
+
+
+def _twin(cls: Any) -> type | None:
+    """Give a subclass whose attributes can be set; None if making ``cls`` does more than setting."""
+    does_more = hasattr(cls, "__attrs_post_init__") or any(
+        a.converter is not None or a.validator is not None for a in attrs.fields(cls)
+    )
+    ordinary = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    new = {"__new__": object.__new__, "__init__": object.__init__}
+    return None if does_more else type("Twin", (cls,), {"__slots__": (), **ordinary, **new})
+
+
+def _reading(
+    cls: Any,
+    attribute: attrs.Attribute[Any],
+    number: int,
+    hook_of: Callable[[Any], Hook],
+    names: dict[str, Any],
+) -> list[str]:
+    """Lines that leave the value of one attribute in ``v``, or append to ``problems``."""
+    places = wire_places(attribute.name, cls.__name__)
+    if attribute.name == REST:
+        known = {p[0] for a in attrs.fields(cls) for p in wire_places(a.name, cls.__name__)}
+        names[f"k{number}"] = frozenset(known - {REST})
+        return [f" v = EMPTY if data.keys() <= k{number} else rest(data, k{number})"]
+    if isinstance(attribute.default, attrs.Factory):  # type: ignore[arg-type]
+        raise TypeError(f"{cls.__name__}.{attribute.name}: a default is a constant here")
+    kind = _without_none(attribute.type)
+    hook, default = f"h{number}(v, k{number})", f"d{number}"
+    names |= {f"h{number}": hook_of(kind), f"k{number}": kind, f"d{number}": attribute.default}
+    wire = places[0][0]
+    required = attribute.default is attrs.NOTHING
+    if len(places) > 1 or len(places[0]) > 1:
+        lines = [" v = None"]
+        for place in places:
+            lines += _looking(place, f"h{number}(w, k{number})")
+        lines.append(" if v is None:")
+        if not required:
+            return [*lines, f"  v = {default}"]
+        # The hook says what is wrong at the first place.
+        lines.append(f"  v = get({wire!r})")
+    elif get_origin(kind) is tuple and not required:
+        return _listing(wire, get_args(kind)[0], number, hook_of, names)
+    else:
+        lines = _direct(kind, wire, number, names)
+        lines += [] if required else [" elif v is None:", f"  v = {default}"]
+        lines.append(" else:")
+    lines += ["  try:", f"   v = {hook}"]
+    if required:
+        lines += ["  except MismatchError as e:", f"   problems += below({'.' + wire!r}, e)"]
+    else:
+        lines += ["  except MismatchError:", f"   v = {default}"]
+    return lines
+
+
+def _direct(kind: Any, wire: str, number: int, names: dict[str, Any]) -> list[str]:
+    """Lines for what needs no hook; an ``else`` is to follow."""
+    test, enough = _test(kind, number, names)
+    lines = [f" v = get({wire!r})", f" if {test}:", f"  {enough}"]
+    if kind is int:  # [seen] counts arrive as 1.0
+        lines += [" elif type(v) is float and v.is_integer():", "  v = int(v)"]
+    if kind is float:  # [seen] and times of difficultyMarks as 7; larger ones may not be exact
+        lines += [" elif type(v) is int and -1e15 < v < 1e15:", "  v = float(v)"]
+    return lines
+
+
+def _listing(
+    wire: str, kind: Any, number: int, hook_of: Callable[[Any], Hook], names: dict[str, Any]
+) -> list[str]:
+    """Lines for a list, which keeps its good items."""
+    names |= {f"h{number}": hook_of(kind), f"k{number}": kind, "good_items": good_items}
+    return [
+        f" v = get({wire!r})",
+        " if type(v) is not list:",
+        f"  v = d{number}",
+        " elif not v:",
+        "  v = ()",
+        " else:",
+        "  try:",
+        f"   v = tuple([h{number}(item, k{number}) for item in v])",
+        "  except MismatchError:",
+        f"   v = good_items(v, h{number}, k{number})",
+    ]
+
+
+def good_items(items: list[Any], hook: Hook, kind: Any) -> tuple[Any, ...]:
+    """Make what can be made of a list."""
+    good = []
+    for item in items:
+        try:
+            good.append(hook(item, kind))
+        except MismatchError:
+            continue
+    return tuple(good)
+
+
+def _looking(place: Place, hook: str) -> list[str]:
+    """Lines that look at one place, unless an earlier one was readable."""
+    first, *inner = place
+    return [
+        " if v is None:",
+        f"  w = get({first!r})",
+        *(f"  w = w.get({name!r}) if type(w) is dict else None" for name in inner),
+        "  if w is not None:",
+        "   try:",
+        f"    v = {hook}",
+        "   except MismatchError:",
+        "    pass",
+    ]
+
+
+def _test(kind: Any, number: int, names: dict[str, Any]) -> tuple[str, str]:
+    """When the value needs no hook, and the statement that is then enough."""
+    if kind in _AS_IT_IS:
+        return _AS_IT_IS[kind], "pass"
+    if isinstance(kind, type) and issubclass(kind, OpenStrEnum):
+        names[f"w{number}"] = {member.value: member for member in kind}
+        return f"type(v) is str and v in w{number}", f"v = w{number}[v]"
+    return "False", "pass"
+
+
+def _without_none(kind: Any) -> Any:
+    if get_origin(kind) not in {Union, types.UnionType}:
+        return kind
+    (only,) = (one for one in get_args(kind) if one is not type(None))
+    return only
+
+
+def _below(path: str, error: MismatchError) -> list[Problem]:
+    return [(path + inner, problem) for inner, problem in error.problems]
+
+
+def _rest(data: dict[str, Any], known: frozenset[str]) -> FrozenMap[Any]:
+    return FrozenMap({name: to_frozen(item) for name, item in data.items() if name not in known})

@@ -1,0 +1,47 @@
+"""How a candidate did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import field, frozen
+
+from mettl_async.models._frozen_map import EMPTY, FrozenMap
+from mettl_async.models.test_status import TestStatus
+
+
+@frozen(kw_only=True)
+class CandidateResult:
+    """How a candidate did in the test of one schedule; the repr shows no personal data.
+
+    Attributes:
+        email: Who.
+        registration: The registration fields by their names; a value that is no text is its JSON text,
+            a null is left out.
+        test_status: How far the test is, with the result. [seen] null now and then.
+        context_data: The text given at registration, when the answer has it.
+
+    Source: api.md, APIs 16 and 17.
+    """
+
+    email: str = field(repr=False)
+    registration: FrozenMap[str] = field(default=EMPTY)
+    test_status: TestStatus | None = None
+    context_data: str | None = field(default=None, repr=False)
+
+
+@frozen(kw_only=True)
+class TestInstance:
+    """One test of a candidate, of all those in the account.
+
+    No sample of this answer is known: the attributes are [assumed] by the other answers,
+    and ``raw`` has all the rest as it came, frozen.
+
+    Source: api.md, API 18.
+    """
+
+    __test__ = False  # its name makes pytest think it holds tests
+
+    access_key: str | None = None
+    test_status: TestStatus | None = None
+    raw: FrozenMap[Any] = field(default=EMPTY)

@@ -1,0 +1,13 @@
+"""How hard a question is."""
+
+from __future__ import annotations
+
+from mettl_async.models._open_enum import OpenStrEnum
+
+
+class Level(OpenStrEnum):
+    """Difficulty. [doc] the first; [seen] the others, in a client's comment."""
+
+    EASY = "EASY"
+    MEDIUM = "MEDIUM"
+    DIFFICULT = "DIFFICULT"

@@ -1,0 +1,234 @@
+"""An assessment to be created."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from mettl_async.errors import InvalidInputError
+from mettl_async.models import _check, _extra
+from mettl_async.models._frozen_map import EMPTY, FrozenMap
+from mettl_async.models.level import Level
+from mettl_async.models.question_response import QuestionType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_SKILL_NAMES = frozenset(
+    {
+        "name",
+        "level",
+        "questionCount",
+        "questionPooling",
+        "questionType",
+        "correctGrade",
+        "incorrectGrade",
+    }
+)
+_SECTION_NAMES = frozenset(
+    {
+        "name",
+        "skills",
+        "duration",
+        "instructions",
+        "allQuestionsMandatory",
+        "randomizeQuestions",
+    }
+)
+_ASSESSMENT_NAMES = frozenset(
+    {
+        "name",
+        "sections",
+        "duration",
+        "instructions",
+        "allowCopyPaste",
+        "exitRedirectionURL",
+        "showReportToCandidateOnExit",
+        "onScreenCalculator",
+    }
+)
+
+
+def _skill_extra(value: Mapping[str, Any]) -> FrozenMap[Any]:
+    return _extra.frozen("skill.extra", value, _SKILL_NAMES)
+
+
+def _section_extra(value: Mapping[str, Any]) -> FrozenMap[Any]:
+    return _extra.frozen("section.extra", value, _SECTION_NAMES)
+
+
+def _assessment_extra(value: Mapping[str, Any]) -> FrozenMap[Any]:
+    return _extra.frozen("extra", value, _ASSESSMENT_NAMES)
+
+
+def _skills(value: Iterable[NewSkill]) -> tuple[NewSkill, ...]:
+    return _items("section.skills", value, NewSkill)
+
+
+def _sections(value: Iterable[NewSection]) -> tuple[NewSection, ...]:
+    return _items("sections", value, NewSection)
+
+
+def _items(path: str, value: Iterable[Any], kind: type) -> tuple[Any, ...]:
+    items = _check.sequence(path, value)
+    if not items:
+        # [assumed] The page says what questions it wants (imported ones), so there must be some.
+        raise InvalidInputError(path, "is empty", f"give at least one {kind.__name__}")
+    for index, item in enumerate(items):
+        _check.instance(f"{path}[{index}]", item, kind, optional=False)
+    return items
+
+
+def _positive(path: str, value: object) -> None:
+    _check.count(path, value)
+    if value == 0:
+        raise InvalidInputError(path, "is 0", "give 1 or more")
+
+
+def _grade(path: str, value: object) -> None:
+    if value is None:
+        return
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise InvalidInputError(path, f"expected float, got {_check.shape(value)}", "give a number")
+    if not math.isfinite(value):
+        raise InvalidInputError(path, "is not a finite number", "give a number")
+
+
+@frozen(kw_only=True)
+class NewSkill:
+    """Questions of one skill, picked from the account's question bank.
+
+    Checked when built. What is None is not sent. [seen] the whole form, in a client's method that is no
+    longer in use; the page is cut off before it.
+
+    Attributes:
+        name: Of a skill in the question bank.
+        level: How hard; [assumed] sent as the server spells it (``EASY``), where that client has ``easy``.
+        question_count: How many, 1 or more.
+        question_pooling: Whether each candidate gets other questions.
+        question_type: Kind of question.
+        correct_grade: Marks for a right answer.
+        incorrect_grade: Marks for a wrong one; 0 or negative as a rule.
+        extra: Further properties by their wire names.
+
+    Raises:
+        InvalidInputError: A rule is broken; `field` names the place.
+
+    Source: api.md, API 8.
+    """
+
+    name: str
+    level: Level
+    question_count: int
+    question_pooling: bool | None = None
+    question_type: QuestionType | None = None
+    correct_grade: float | None = None
+    incorrect_grade: float | None = None
+    extra: FrozenMap[Any] = field(default=EMPTY, converter=_skill_extra)
+
+    def __attrs_post_init__(self) -> None:
+        _check.text("skill.name", self.name)
+        _check.member("skill.level", self.level, Level, optional=False)
+        _positive("skill.question_count", self.question_count)
+        _check.flag("skill.question_pooling", self.question_pooling)
+        _check.member("skill.question_type", self.question_type, QuestionType)
+        _grade("skill.correct_grade", self.correct_grade)
+        _grade("skill.incorrect_grade", self.incorrect_grade)
+
+
+@frozen(kw_only=True)
+class NewSection:
+    """A section of a new assessment.
+
+    Checked when built. What is None is not sent. [seen] the whole form; see `NewSkill`.
+
+    Attributes:
+        name: Unique within the assessment.
+        skills: At least one.
+        duration: Minutes, 1 or more; only for a section with a time of its own.
+        instructions: HTML is allowed.
+        all_questions_mandatory: Whether each question must be answered.
+        randomize_questions: Whether they come in another order for each candidate.
+        extra: Further properties by their wire names.
+
+    Raises:
+        InvalidInputError: A rule is broken; `field` names the place.
+
+    Source: api.md, API 8.
+    """
+
+    name: str
+    skills: tuple[NewSkill, ...] = field(converter=_skills)
+    duration: int | None = None
+    instructions: str | None = None
+    all_questions_mandatory: bool | None = None
+    randomize_questions: bool | None = None
+    extra: FrozenMap[Any] = field(default=EMPTY, converter=_section_extra)
+
+    def __attrs_post_init__(self) -> None:
+        _check.text("section.name", self.name)
+        if self.duration is not None:
+            _positive("section.duration", self.duration)
+        if self.instructions is not None:
+            _check.text("section.instructions", self.instructions, blank=True)
+        _check.flag("section.all_questions_mandatory", self.all_questions_mandatory)
+        _check.flag("section.randomize_questions", self.randomize_questions)
+
+
+@frozen(kw_only=True)
+class NewAssessment:
+    """An assessment to be created of questions that are already in the account.
+
+    Checked when built, down to the last property. What is None is not sent.
+
+    Attributes:
+        name: Unique in the account.
+        sections: At least one, no name twice.
+        duration: Minutes, 1 or more; may be left out when every section has its own.
+        instructions: HTML is allowed.
+        allow_copy_paste: Whether candidates may copy and paste.
+        exit_redirection_url: Where candidates go from the end. It may hold a token, so the repr has none.
+        show_report_to_candidate_on_exit: Whether they see their report.
+        on_screen_calculator: Whether they have a calculator.
+        extra: Further properties of the JSON by their wire names, sent as they are: the page's table is
+            cut off.
+
+    Raises:
+        InvalidInputError: A rule is broken; `field` names the place.
+
+    Source: api.md, API 8.
+    """
+
+    name: str
+    sections: tuple[NewSection, ...] = field(converter=_sections)
+    duration: int | None = None
+    instructions: str | None = None
+    allow_copy_paste: bool | None = None
+    exit_redirection_url: str | None = field(default=None, repr=False)
+    show_report_to_candidate_on_exit: bool | None = None
+    on_screen_calculator: bool | None = None
+    extra: FrozenMap[Any] = field(default=EMPTY, converter=_assessment_extra)
+
+    def __attrs_post_init__(self) -> None:
+        _check.text("name", self.name)
+        seen: dict[str, int] = {}
+        for index, section in enumerate(self.sections):
+            if (first := seen.setdefault(section.name.casefold(), index)) != index:
+                raise InvalidInputError(
+                    f"sections[{index}].name", f"repeats the name of item {first}", "rename one"
+                )
+        if self.duration is not None:
+            _positive("duration", self.duration)
+        elif any(section.duration is None for section in self.sections):
+            raise InvalidInputError(
+                "duration", "is missing", "give minutes, here or in every section"
+            )
+        if self.instructions is not None:
+            _check.text("instructions", self.instructions, blank=True)
+        if self.exit_redirection_url is not None:
+            _check.url("exit_redirection_url", self.exit_redirection_url)
+        _check.flag("allow_copy_paste", self.allow_copy_paste)
+        _check.flag("show_report_to_candidate_on_exit", self.show_report_to_candidate_on_exit)
+        _check.flag("on_screen_calculator", self.on_screen_calculator)

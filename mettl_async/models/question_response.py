@@ -1,0 +1,98 @@
+"""What a candidate answered to one question."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import field, frozen
+
+from mettl_async.models import _check
+from mettl_async.models._frozen_map import EMPTY, FrozenMap
+from mettl_async.models._open_enum import OpenStrEnum
+
+
+class QuestionType(OpenStrEnum):
+    """Kind of question (api.md, API 7); the abbreviations are the vendor's, who explains none."""
+
+    ALL_TYPE = "AllType"
+    MCQ = "MCQ"
+    MCA = "MCA"
+    CODE = "CODE"
+    FITB = "FITB"
+    LONG_ANSWER = "LONG_ANSWER"
+    SHORT_ANSWER = "SHORT_ANSWER"
+    SQL = "SQL"
+    CS = "CS"
+    CP = "CP"
+    FES = "FES"
+    TS = "TS"
+    FU = "FU"
+
+
+@frozen(kw_only=True)
+class CandidateResponse:
+    """The answer itself; which attribute is set follows from the question's type.
+
+    All is [seen]. The repr shows nothing of it.
+
+    Attributes:
+        response_index: The choice, of a multiple-choice question.
+        responses: The choices, of one with several answers, as they came: their form is not documented.
+        text: Of a long or short answer.
+        uploaded_files: Files that came with it, as they came: their form is not documented.
+        raw: Answers of other types (diagrams and what may be added), frozen.
+    """
+
+    response_index: int | None = field(default=None, repr=False)
+    responses: tuple[Any, ...] = field(default=(), repr=_check.size)
+    text: str | None = field(default=None, repr=False)
+    uploaded_files: tuple[Any, ...] = field(default=(), repr=_check.size)
+    raw: FrozenMap[Any] = field(default=EMPTY)
+
+
+@frozen(kw_only=True)
+class EvaluatorData:
+    """What a human evaluator gave; the repr shows no personal data. All is [seen].
+
+    The form of ``evaluation_time`` is not documented, so it stays text.
+    """
+
+    name: str | None = field(default=None, repr=False)
+    email: str | None = field(default=None, repr=False)
+    marks_awarded: float | None = None
+    evaluation_comments: str | None = field(default=None, repr=False)
+    evaluation_time: str | None = None
+    evaluator_role: str | None = None
+
+
+@frozen(kw_only=True)
+class QuestionResponse:
+    """A question and what the candidate made of it. All is [seen].
+
+    Attributes:
+        question_id: The question.
+        api_question_type: Its kind.
+        version: Its version.
+        response: The answer; None when none was given.
+        min_marks: The least there is to get; may be negative.
+        max_marks: The most.
+        marks_scored: What was got; may be negative.
+        is_attempted: Whether it was answered.
+        time_spent: Seconds.
+        skill_name: The skill it tests.
+        evaluator_data: What human evaluators gave.
+
+    Source: api.md, API 17 (the undocumented parameters ``cr`` and ``em``).
+    """
+
+    question_id: int | None = None
+    api_question_type: QuestionType | None = None
+    version: int | None = None
+    response: CandidateResponse | None = None
+    min_marks: float | None = None
+    max_marks: float | None = None
+    marks_scored: float | None = None
+    is_attempted: bool | None = None
+    time_spent: float | None = None
+    skill_name: str | None = None
+    evaluator_data: tuple[EvaluatorData, ...] = ()

@@ -1,0 +1,111 @@
+"""Marks."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from mettl_async.models import _check
+from mettl_async.models._open_enum import OpenStrEnum
+from mettl_async.models.level import Level
+from mettl_async.models.question_response import QuestionResponse
+
+
+class CredibilityIndex(OpenStrEnum):
+    """How far the proctoring lets one believe that the candidate did not cheat.
+
+    The flow page has an admin review the test log when it is low. [seen] the last, without proctoring.
+    """
+
+    HIGH = "High"
+    MEDIUM = "Medium"
+    LOW = "Low"
+    NOT_APPLICABLE = "Not Applicable"
+
+
+@frozen(kw_only=True)
+class DifficultyMarks:
+    """Marks of the questions of one difficulty; ``time_taken`` is in seconds."""
+
+    level: Level | None = None
+    total_marks: float | None = None
+    max_marks: float | None = None
+    time_taken: float | None = None
+    total_question: int | None = None
+    total_correct_answers: int | None = None
+    total_un_answered: int | None = None
+
+
+@frozen(kw_only=True)
+class SkillMarks:
+    """Marks of one skill within a section; ``time_taken`` is in seconds."""
+
+    skill_name: str | None = None
+    total_marks: float | None = None
+    max_marks: float | None = None
+    time_taken: float | None = None
+    total_question: int | None = None
+    total_correct_answers: int | None = None
+    total_un_answered: int | None = None
+    difficulty_marks: tuple[DifficultyMarks, ...] = ()
+
+
+@frozen(kw_only=True)
+class SectionMarks:
+    """Marks of one section.
+
+    ``time_taken`` is in seconds; [seen] 0 although the section's skills have some.
+    ``question_responses`` is empty unless question-wise responses were asked for.
+    """
+
+    section_name: str | None = None
+    total_marks: float | None = None
+    max_marks: float | None = None
+    time_taken: float | None = None
+    total_question: int | None = None
+    total_correct_answers: int | None = None
+    total_un_answered: int | None = None
+    skill_marks: tuple[SkillMarks, ...] = ()
+    difficulty_marks: tuple[DifficultyMarks, ...] = ()
+    question_responses: tuple[QuestionResponse, ...] = field(default=(), repr=_check.size)
+
+
+@frozen(kw_only=True)
+class TestResult:
+    """Marks of one test, by section, skill and difficulty.
+
+    Of a psychometric assessment none of the scores means anything, and all must be ignored, says the
+    vendor's flow page; nothing in the answer tells such a test from others. See `TestStatus.analysis`.
+
+    Attributes:
+        total_marks: What was got; may be negative.
+        max_marks: The most there was to get.
+        percentile: 0 to 100.
+        attempt_time: Seconds, with a fraction.
+        candidate_credibility_index: How credible the result is.
+        code_plagiarism: ``NA``, or what the check of code found. Its words are not documented.
+        total_question: How many questions.
+        total_correct_answers: How many right.
+        total_un_answered: How many without an answer.
+        section_marks: By section.
+        performance_category: Such as ``Poor``, of those the assessment defines.
+        performance_category_version: Of the definition.
+        difficulty_marks: By difficulty.
+
+    Source: api.md, API 17.
+    """
+
+    __test__ = False  # its name makes pytest think it holds tests
+
+    total_marks: float | None = None
+    max_marks: float | None = None
+    percentile: float | None = None
+    attempt_time: float | None = None
+    candidate_credibility_index: CredibilityIndex | None = None
+    code_plagiarism: str | None = None
+    total_question: int | None = None
+    total_correct_answers: int | None = None
+    total_un_answered: int | None = None
+    section_marks: tuple[SectionMarks, ...] = ()
+    performance_category: str | None = None
+    performance_category_version: int | None = None
+    difficulty_marks: tuple[DifficultyMarks, ...] = ()

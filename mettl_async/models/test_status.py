@@ -1,0 +1,240 @@
+"""How far a candidate's test is."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from attrs import field, frozen
+
+from mettl_async.models._open_enum import OpenStrEnum
+from mettl_async.models.analysis import Analysis
+from mettl_async.models.completion_mode import CompletionMode
+from mettl_async.models.test_result import TestResult
+
+
+class TestState(OpenStrEnum):
+    """State of a test in one word; all are [seen], the pages have no list."""
+
+    __test__ = False  # its name makes pytest think it holds tests
+
+    TO_BE_TAKEN = "ToBeTaken"
+    IN_PROGRESS = "InProgress"
+    COMPLETED = "Completed"
+    ARCHIVE = "Archive"
+    ACCESS_REVOKED = "AccessRevoked"
+    INVALID = "InValid"
+
+
+class OverallStatus(OpenStrEnum):
+    """State of a test, first column of the table in api.md section 7."""
+
+    YET_TO_START = "Yet to Start"
+    NOT_STARTED = "Not Started"
+    IN_PROGRESS = "In-progress"
+    COMPLETED = "Completed"
+    TEST_STOPPED = "Test Stopped"
+    BLOCKED = "Blocked"
+    DISCONNECTED = "Disconnected"
+
+
+class DetailedStatus(OpenStrEnum):
+    """State of a test, second column of the table in api.md section 7."""
+
+    MAPPED = "Mapped"
+    INVITED = "Invited"
+    REGISTERED = "Registered"
+    ACCESS_EXPIRED = "Access Expired"
+    IN_PROGRESS = "In-progress"
+    AWAITING_RESUME_PERMISSION = "Awaiting Resume Permission"
+    # The table has a small c; samples and real data a capital one.
+    TEST_TAKER_COMPLETED = "Test-taker Completed"
+    TIME_OVER = "Time Over"
+    MIC_MUTE_LIMIT_EXCEEDED = "Mic Mute Limit exceeded"
+    BROWSING_TOLERANCE_LIMIT_EXCEEDED = "Browsing Tolerance Limit Exceeded"
+    PROCTOR_STOPPED = "Proctor Stopped"
+    SUSPICIOUS_SOFTWARE_DETECTED = "Suspicious Software Detected"
+    MULTIPLE_SCREEN_DETECTED = "Multiple Screen Detected"
+    PROHIBITED_APPS_RUNNING = "Prohibited Apps Running"
+    SCREEN_CAPTURE_DETECTED = "Screen Capture/Recording Detected"
+    SCREEN_SHARING_DETECTED = "Screen Sharing/Remote Access Detected"
+    AUTHORIZER_BLOCKED = "Authorizer Blocked"
+    DISCONNECTED_FROM_SERVER = "Disconnected from Server"
+    TEST_WINDOW_CLOSED = "Test Window Closed"
+    AWAITING_TEST_TAKER_RESUME = "Awaiting Test-taker Resume"
+
+    @property
+    def overall(self) -> OverallStatus | None:
+        """The first column for this row of the table; None for unknown words."""
+        return _OVERALL.get(self)
+
+
+_ROWS: dict[OverallStatus, tuple[DetailedStatus, ...]] = {
+    OverallStatus.YET_TO_START: (
+        DetailedStatus.MAPPED,
+        DetailedStatus.INVITED,
+        DetailedStatus.REGISTERED,
+    ),
+    OverallStatus.NOT_STARTED: (DetailedStatus.ACCESS_EXPIRED,),
+    OverallStatus.IN_PROGRESS: (
+        DetailedStatus.IN_PROGRESS,
+        DetailedStatus.AWAITING_RESUME_PERMISSION,
+    ),
+    OverallStatus.COMPLETED: (DetailedStatus.TEST_TAKER_COMPLETED, DetailedStatus.TIME_OVER),
+    OverallStatus.TEST_STOPPED: (
+        DetailedStatus.MIC_MUTE_LIMIT_EXCEEDED,
+        DetailedStatus.BROWSING_TOLERANCE_LIMIT_EXCEEDED,
+        DetailedStatus.PROCTOR_STOPPED,
+        DetailedStatus.SUSPICIOUS_SOFTWARE_DETECTED,
+        DetailedStatus.MULTIPLE_SCREEN_DETECTED,
+        DetailedStatus.PROHIBITED_APPS_RUNNING,
+        DetailedStatus.SCREEN_CAPTURE_DETECTED,
+        DetailedStatus.SCREEN_SHARING_DETECTED,
+    ),
+    OverallStatus.BLOCKED: (DetailedStatus.AUTHORIZER_BLOCKED,),
+    OverallStatus.DISCONNECTED: (
+        DetailedStatus.DISCONNECTED_FROM_SERVER,
+        DetailedStatus.TEST_WINDOW_CLOSED,
+        DetailedStatus.AWAITING_TEST_TAKER_RESUME,
+    ),
+}
+_OVERALL = {detailed: overall for overall, row in _ROWS.items() for detailed in row}
+
+_OVER = {
+    OverallStatus.COMPLETED,
+    OverallStatus.TEST_STOPPED,
+    OverallStatus.BLOCKED,
+    OverallStatus.DISCONNECTED,
+}
+_TROUBLE = _OVER - {OverallStatus.COMPLETED}
+_SHUT_OUT = {TestState.ACCESS_REVOKED, TestState.INVALID}
+
+
+@frozen(kw_only=True)
+class TestStatus:
+    """How far a candidate's test is, and its result when there is one.
+
+    Nothing is certain but the class: whatever is absent, or not of the expected form, is None. Times
+    are aware. Words the library does not know are kept (``is_known`` is False). A test is at most one
+    of startable, in progress and finished; it is none of them when access expired or was revoked, or
+    the server's words are unknown.
+
+    Attributes:
+        status: State in one word; in every version of the API.
+        overall_status: First column of the table of statuses; newer answers only.
+        detailed_status: Second column.
+        start_time: When it was started; the field in GMT when there is one.
+        end_time: When it ended.
+        last_response_time: Last sign of a candidate at work, as text, since its form is not
+            documented. [seen] only while in progress.
+        completion_mode: How it ended; None until then.
+        compensatory_time: Extra time; None when there is none. [assumed] a number is minutes.
+        result: Marks; None until graded.
+        analysis: Recommendations and response styles; here whether the server puts it
+            within the result [seen] or beside it [doc].
+        pdf_report: Address of the report: who has it can read it, so it is not in the repr.
+        html_report: The same.
+
+    Source: api.md, API 17 and section 7.
+    """
+
+    __test__ = False  # its name makes pytest think it holds tests
+
+    status: TestState | None = None
+    overall_status: OverallStatus | None = None
+    detailed_status: DetailedStatus | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    last_response_time: str | None = None
+    completion_mode: CompletionMode | None = None
+    compensatory_time: timedelta | None = None
+    result: TestResult | None = None
+    analysis: Analysis | None = None
+    pdf_report: str | None = field(default=None, repr=False)
+    html_report: str | None = field(default=None, repr=False)
+
+    @property
+    def is_startable(self) -> bool:
+        """Whether the candidate may begin.
+
+        Overall status "Yet to Start" (mapped, invited or registered; never begun); where the answer has no
+        status of the table, status ``ToBeTaken``. Never with ``AccessRevoked`` or ``InValid`` [seen].
+        """
+        if self.status in _SHUT_OUT:
+            return False
+        overall = self._overall
+        if overall is None:
+            return self.status is TestState.TO_BE_TAKEN and not self._is_resumed
+        return overall is OverallStatus.YET_TO_START
+
+    @property
+    def is_in_progress(self) -> bool:
+        """Whether the candidate has begun, and may go on or is waiting to.
+
+        "In-progress" (with or without "Awaiting Resume Permission"), or "Disconnected: Awaiting
+        Test-taker Resume", where an admin has let the candidate in again. Where the answer has no status
+        of the table, completion mode ``ResumeEnabled``, which says the same, or status ``InProgress``.
+        """
+        if self.detailed_status is DetailedStatus.AWAITING_TEST_TAKER_RESUME:
+            return True
+        overall = self._overall
+        if overall is None:
+            return self._is_resumed or self.status is TestState.IN_PROGRESS
+        return overall is OverallStatus.IN_PROGRESS or (
+            overall is OverallStatus.DISCONNECTED and self._is_resumed
+        )
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the attempt is over; nothing more comes of it unless an admin lets it be resumed.
+
+        "Completed", "Test Stopped" or "Blocked", and "Disconnected" (the 30 minutes to come back have
+        passed, and Mettl grades what there is) unless an admin has since let the candidate in again. Where the
+        answer has no status of the table, status ``Completed``. Whether it is graded is another
+        question: see `result`; a blocked candidate never has one.
+        """
+        if self.is_in_progress:
+            return False
+        overall = self._overall
+        if overall is None:
+            return self.status is TestState.COMPLETED
+        return overall in _OVER
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether someone on the admin's side should look.
+
+        "Awaiting Resume Permission" (the candidate waits for an admin); each "Test Stopped", "Blocked" and
+        "Disconnected" but "Awaiting Test-taker Resume", where the admin has acted already; or a
+        completion mode that tells of one of these. A regular end with little credibility is not among
+        them: see `TestResult.candidate_credibility_index`.
+        """
+        if self.detailed_status is DetailedStatus.AWAITING_RESUME_PERMISSION:
+            return True
+        if self.is_in_progress:
+            return False
+        return self._overall in _TROUBLE or self.completion_mode in _TROUBLED_MODES
+
+    @property
+    def can_be_resumed(self) -> bool:
+        """Whether an admin may let the candidate resume: only from completion mode ``Expired``."""
+        return self.completion_mode is CompletionMode.EXPIRED
+
+    @property
+    def _overall(self) -> OverallStatus | None:
+        if self.detailed_status is not None and self.detailed_status.overall is not None:
+            return self.detailed_status.overall
+        known = self.overall_status is not None and self.overall_status.is_known
+        return self.overall_status if known else None
+
+    @property
+    def _is_resumed(self) -> bool:
+        return self.completion_mode is CompletionMode.RESUME_ENABLED
+
+
+_TROUBLED_MODES = {
+    CompletionMode.BROWSING_TOLERANCE_EXCEEDED,
+    CompletionMode.EXPIRED,
+    CompletionMode.PROCTORED_FINISH,
+    CompletionMode.SUSPICIOUS_SOFTWARE_FINISH,
+    CompletionMode.CANDIDATE_CLOSED,
+}

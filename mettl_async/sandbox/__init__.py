@@ -18,7 +18,9 @@ except ImportError as error:
         'the sandbox needs starlette and uvicorn: pip install "mettl-async[sandbox]"'
     ) from error
 
+from mettl_async.sandbox.blueprint import Section, Skill
 from mettl_async.sandbox.faults import Fault, Faults
+from mettl_async.sandbox.life import Pace
 from mettl_async.sandbox.running import run
 from mettl_async.sandbox.sandbox import Sandbox, Server
 from mettl_async.sandbox.state import (
@@ -39,12 +41,15 @@ __all__ = [
     "Call",
     "Fault",
     "Faults",
+    "Pace",
     "RegistrationField",
     "Sandbox",
     "SandboxCandidate",
     "SandboxCredentials",
     "Schedule",
+    "Section",
     "Server",
+    "Skill",
     "Stats",
     "run",
 ]

@@ -47,6 +47,7 @@ class Exchange:
     version: str = ""
     sent_in: str = ""
     parameters: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     outcome: str = ""
 
 
@@ -108,6 +109,7 @@ class FaultLayer:
                     version=exchange.version,
                     sent_in=exchange.sent_in,
                     parameters=exchange.parameters,
+                    files=exchange.files,
                     status=status,
                     outcome=exchange.outcome,
                     fault=None if fault is None else fault.label,

@@ -54,6 +54,14 @@ def json_parameter(parameters: Mapping[str, str], name: str) -> Any:
         raise bad_request(f"{name} is not JSON") from None
 
 
+def read_flag(parameters: Mapping[str, str], name: str) -> bool:
+    """Read an optional ``true`` or ``false``; false unless given."""
+    value = _BOOLEANS.get(parameters.get(name, "false"))
+    if value is None:
+        raise bad_request(f"{name} must be true or false")
+    return value
+
+
 def is_email(value: object) -> bool:
     """Tell whether a value has the shape of an email address."""
     return isinstance(value, str) and _EMAIL.fullmatch(value) is not None
@@ -74,20 +82,13 @@ def read_pbts(parameters: Mapping[str, str]) -> list[int]:
 
 def read_options(parameters: Mapping[str, str]) -> RegistrationOptions:
     """Read the optional parameters of a registration."""
-
-    def flag(name: str) -> bool:
-        value = _BOOLEANS.get(parameters.get(name, "false"))
-        if value is None:
-            raise bad_request(f"{name} must be true or false")
-        return value
-
     limit = parameters.get("timeLimitInSec")
     if limit is not None and not re.fullmatch(r"0*[1-9][0-9]{0,11}", limit, re.ASCII):
         raise bad_request("timeLimitInSec must be an integer greater than 0")
     return RegistrationOptions(
-        skip_mandatory=flag("allowMissingMandatoryRegistrationFields"),
+        skip_mandatory=read_flag(parameters, "allowMissingMandatoryRegistrationFields"),
         time_limit=None if limit is None else int(limit),
-        show_custom_instructions=flag("showCustomInstructions"),
+        show_custom_instructions=read_flag(parameters, "showCustomInstructions"),
     )
 
 

@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from attrs import field, frozen
 
+from mettl_async.sandbox import grading, life
+from mettl_async.sandbox.blueprint import DEFAULT_SECTIONS, Section
 from mettl_async.sandbox.faults import Faults
 from mettl_async.sandbox.injection import FaultLayer
 from mettl_async.sandbox.routes import make_app
@@ -72,6 +74,7 @@ class Sandbox:
         state: Everything remembered; `schedules` and `candidates` are the usual ways to look.
         credentials: Keys of the first account.
         access_key: Access key of the ready schedule.
+        pace: The `Pace` of grading, of which `grade_delay` and `report_delay` are the usual part.
         timestamp_ahead: Seconds that ``ts`` may be ahead of the sandbox's clock.
     """
 
@@ -84,6 +87,8 @@ class Sandbox:
         error_http_status: bool = False,
     ) -> None:
         self._clock = clock
+        self._advanced = 0.0
+        self.pace = life.Pace()
         self.stats = Stats()
         self.state = State(Random(f"keys {seed}"))  # noqa: S311 - repeatable on purpose
         self.timestamp_ahead = TIMESTAMP_AHEAD
@@ -150,6 +155,24 @@ class Sandbox:
         self._account.registration_limit = limit
 
     @property
+    def grade_delay(self) -> float:
+        """Seconds of the sandbox's clock from finishing until the result is there."""
+        return self.pace.grade_delay
+
+    @grade_delay.setter
+    def grade_delay(self, seconds: float) -> None:
+        self.pace.grade_delay = seconds
+
+    @property
+    def report_delay(self) -> float:
+        """Seconds of the sandbox's clock from finishing until the reports are there."""
+        return self.pace.report_delay
+
+    @report_delay.setter
+    def report_delay(self, seconds: float) -> None:
+        self.pace.report_delay = seconds
+
+    @property
     def schedules(self) -> Mapping[str, Schedule]:
         """All schedules by access key, read-only."""
         return MappingProxyType(self.state.schedules)
@@ -166,8 +189,20 @@ class Sandbox:
         return tuple(self.state.schedules[access_key].candidates.values())
 
     def now(self) -> float:
-        """Tell the time in Unix seconds as the sandbox sees it, clock skew included."""
-        return self._clock() + self.faults.clock_skew
+        """Tell the time in Unix seconds as the sandbox sees it: advances and clock skew included."""
+        return self._clock() + self._advanced + self.faults.clock_skew
+
+    def advance(self, seconds: float) -> None:
+        """Put the sandbox's clock forward, for good; nothing waits.
+
+        A client whose own clock stays behind is refused with E504 after a day of it.
+
+        Raises:
+            ValueError: ``seconds`` is negative.
+        """
+        if seconds < 0:
+            raise ValueError("the clock can't go back")
+        self._advanced += seconds
 
     def add_account(
         self,
@@ -184,13 +219,16 @@ class Sandbox:
         registration_fields: Iterable[RegistrationField] = (),
         *,
         account: Account | None = None,
+        sections: Iterable[Section] = DEFAULT_SECTIONS,
     ) -> Assessment:
         """Add an assessment, to the first account unless another is given.
 
         ``Email Address`` and ``First Name`` are always mandatory and need not be listed.
         """
         owner = account or self._account
-        return self.state.add_assessment(owner, name, tuple(registration_fields), now=self.now())
+        return self.state.add_assessment(
+            owner, name, tuple(registration_fields), now=self.now(), sections=tuple(sections)
+        )
 
     def add_schedule(
         self,
@@ -222,17 +260,57 @@ class Sandbox:
             schedule.invited[same_person(email)] = Invited(email=email, name=email, fields={})
         return schedule
 
-    def finish(self, access_key: str, email: str) -> None:
-        """Mark a registered candidate as ``Completed``: registering again gives no link then.
+    def start(self, access_key: str, email: str) -> None:
+        """Let a registered candidate start the test, or go on with one that may be resumed.
 
         Raises:
             KeyError: No such schedule or candidate; the email is not in the message.
+            ValueError: The test runs, is finished or revoked, or its link has expired.
         """
+        schedule, candidate = self._find(access_key, email)
+        first = candidate.started_at is None
+        life.start(candidate, self.now())
+        schedule.assessment.tests_taken += first
+
+    def finish(self, access_key: str, email: str, mode: str = "NormalSubmission") -> None:
+        """End the test of a registered candidate, who is ``Completed`` and gets no link from then on.
+
+        Whoever was not started counts as having begun a while ago. The result is there at once, and
+        the reports with it, unless `grade_delay` and `report_delay` say otherwise. Marks follow from
+        the assessment and the email.
+
+        Args:
+            access_key: Key of the schedule.
+            email: Who.
+            mode: How it ends: ``NormalSubmission``, ``TimeExpired``, ``Blocked``,
+                ``BrowsingToleranceExceeded``, ``TestExpired`` (can be resumed), ``ParentFinish``,
+                ``ProctoredFinish``, ``SuspiciousSoftwareFinish`` or ``CandidateClosed``.
+
+        Raises:
+            KeyError: No such schedule or candidate; the email is not in the message.
+            ValueError: No such mode, or the test is finished or revoked.
+        """
+        schedule, candidate = self._find(access_key, email)
+        first = candidate.started_at is None
+        usual = grading.usual_seconds(schedule.assessment, candidate.email)
+        life.finish(candidate, mode, self.now(), usual)
+        schedule.assessment.tests_taken += first
+
+    def resume(self, access_key: str, email: str) -> None:
+        """Allow an expired test to go on, as an administrator does in Mettl's own pages.
+
+        Raises:
+            KeyError: No such schedule or candidate; the email is not in the message.
+            ValueError: The test did not end as ``TestExpired``.
+        """
+        life.resume(self._find(access_key, email)[1])
+
+    def _find(self, access_key: str, email: str) -> tuple[Schedule, SandboxCandidate]:
         schedule = self.state.schedules[access_key]
         candidate = schedule.candidates.get(same_person(email))
         if candidate is None:
             raise KeyError("no such candidate in this schedule")
-        candidate.status = "Completed"
+        return schedule, candidate
 
     def owner_of(self, link: str) -> str | None:
         """Tell whose link this is: the email as first registered, or None for no link of ours."""

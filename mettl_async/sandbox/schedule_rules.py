@@ -8,17 +8,28 @@ Source: api.md API 13 and 14.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from datetime import date
 from functools import cache
 from ipaddress import AddressValueError, IPv4Address
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from mettl_async.sandbox.envelope import bad_request
 from mettl_async.sandbox.rules import is_email, is_http_url
+from mettl_async.sandbox.shapes import (
+    BOOL,
+    COUNT,
+    TEXT,
+    WORDS,
+    Check,
+    each,
+    must,
+    one_of,
+    shape,
+)
 
-Check = Callable[[Any, str], None]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = (
@@ -39,49 +50,6 @@ _DATE: Final = re.compile(r"([A-Z][a-z]{2}), ([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4
 _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]", re.ASCII)
 _OFFSET: Final = re.compile(r"UTC[+-](0[0-9]|1[0-4]):[0-5][0-9]", re.ASCII)
 _ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", re.ASCII)
-
-
-def _must(be: str, holds: Callable[[Any], bool]) -> Check:
-    def check(value: Any, where: str) -> None:
-        if not holds(value):
-            raise bad_request(f"{where} must be {be}")
-
-    return check
-
-
-def _one_of(*values: str) -> Check:
-    allowed = " or ".join(values)
-    return _must(allowed, lambda value: isinstance(value, str) and value in values)
-
-
-def _each(check: Check) -> Check:
-    def check_list(value: Any, where: str) -> None:
-        if not isinstance(value, list):
-            raise bad_request(f"{where} must be a list")
-        for place, item in enumerate(value):
-            check(item, f"{where}[{place}]")
-
-    return check_list
-
-
-def _shape(
-    properties: Mapping[str, Check],
-    required: tuple[str, ...] = (),
-    further: Callable[[Mapping[str, Any], str], None] | None = None,
-) -> Check:
-    def check(value: Any, where: str) -> None:
-        if not isinstance(value, dict):
-            raise bad_request(f"{where} must be an object")
-        for name in required:
-            if name not in value:
-                raise bad_request(f"{where}.{name} is required")
-        for name, item in value.items():
-            if name in properties:
-                properties[name](item, f"{where}.{name}")
-        if further is not None:
-            further(value, where)
-
-    return check
 
 
 def _is_date(value: Any) -> bool:
@@ -139,24 +107,18 @@ def _restriction(restriction: Mapping[str, Any], where: str) -> None:
         raise bad_request(f"{where}.{needed} is required with {kind}")
 
 
-_TEXT: Final = _must("a string", lambda value: isinstance(value, str))
-_WORDS: Final = _must(
-    "a string that is not empty", lambda value: isinstance(value, str) and value.strip() != ""
-)
-_BOOL: Final = _must("a boolean", lambda value: isinstance(value, bool))
-_COUNT: Final = _must("an integer of at least 0", lambda value: type(value) is int and value >= 0)
-_URL: Final = _must("a URL", is_http_url)
-_IP: Final = _must("an IPv4 address", _is_ipv4)
-_CLOCK: Final = _must(
+_URL: Final = must("a URL", is_http_url)
+_IP: Final = must("an IPv4 address", _is_ipv4)
+_CLOCK: Final = must(
     "a time such as 09:00:00", lambda value: isinstance(value, str) and bool(_TIME.fullmatch(value))
 )
-_DAY: Final = _must("a date such as Wed, 20 Oct 2021", _is_date)
-_UTC_OFFSET: Final = _must(
+_DAY: Final = must("a date such as Wed, 20 Oct 2021", _is_date)
+_UTC_OFFSET: Final = must(
     "an offset such as UTC+05:30",
     lambda value: isinstance(value, str) and bool(_OFFSET.fullmatch(value)),
 )
-_EMAIL: Final = _must("an email address", is_email)
-_ENABLED: Final = {"enabled": _BOOL}
+_EMAIL: Final = must("an email address", is_email)
+_ENABLED: Final = {"enabled": BOOL}
 
 
 def _person(person: Mapping[str, Any], where: str) -> None:
@@ -165,47 +127,47 @@ def _person(person: Mapping[str, Any], where: str) -> None:
             raise bad_request(f"{where}.{name} must be a string")
 
 
-_PERSON: Final = _shape(
-    {"email": _EMAIL, "name": _WORDS, "compensatory_time": _COUNT}, ("email", "name"), _person
+_PERSON: Final = shape(
+    {"email": _EMAIL, "name": WORDS, "compensatory_time": COUNT}, ("email", "name"), _person
 )
 
 _COMMON: Final[dict[str, Check]] = {
-    "name": _WORDS,
-    "sourceApp": _WORDS,
-    "scheduleType": _one_of("AlwaysOn", "Fixed"),
-    "scheduleWindow": _shape(
+    "name": WORDS,
+    "sourceApp": WORDS,
+    "scheduleType": one_of("AlwaysOn", "Fixed"),
+    "scheduleWindow": shape(
         {
-            "fixedAccessOption": _one_of("ExactTime", "SlotWise"),
+            "fixedAccessOption": one_of("ExactTime", "SlotWise"),
             "startsOnDate": _DAY,
             "endsOnDate": _DAY,
             "startsOnTime": _CLOCK,
             "endsOnTime": _CLOCK,
             "timeZone": _UTC_OFFSET,
-            "locationTimeZone": _must("a time zone such as Asia/Kolkata", _is_zone),
+            "locationTimeZone": must("a time zone such as Asia/Kolkata", _is_zone),
         },
         ("startsOnDate", "startsOnTime", "endsOnDate", "endsOnTime"),
         _window_zone,
     ),
-    "webProctoring": _shape({**_ENABLED, "count": _COUNT, "showRemainingCounts": _BOOL}),
-    "visualProctoring": _shape(
+    "webProctoring": shape({**_ENABLED, "count": COUNT, "showRemainingCounts": BOOL}),
+    "visualProctoring": shape(
         {
-            "mode": _one_of("PHOTO", "OFF", "VIDEO"),  # VIDEO is [seen] only
-            "options": _shape({"candidateScreenCapture": _BOOL, "candidateAuthorization": _BOOL}),
+            "mode": one_of("PHOTO", "OFF", "VIDEO"),  # VIDEO is [seen] only
+            "options": shape({"candidateScreenCapture": BOOL, "candidateAuthorization": BOOL}),
         }
     ),
-    "secureBrowser": _shape(_ENABLED),
+    "secureBrowser": shape(_ENABLED),
     "testStartNotificationUrl": _URL,
     "testFinishNotificationUrl": _URL,
     "testGradedNotificationUrl": _URL,
     "testResumeEnabledForExpiredTestURL": _URL,
-    "testNotificationBasicAuthHeader": _TEXT,
-    "testGradeNotification": _shape({**_ENABLED, "recipients": _each(_EMAIL)}, (), _recipients),
-    "ipAccessRestriction": _shape(
+    "testNotificationBasicAuthHeader": TEXT,
+    "testGradeNotification": shape({**_ENABLED, "recipients": each(_EMAIL)}, (), _recipients),
+    "ipAccessRestriction": shape(
         {
             **_ENABLED,
-            "type": _one_of("SINGLE", "RANGE"),
+            "type": one_of("SINGLE", "RANGE"),
             "ip": _IP,
-            "ranges": _each(_shape({"start": _IP, "end": _IP}, ("start", "end"))),
+            "ranges": each(shape({"start": _IP, "end": _IP}, ("start", "end"))),
         },
         (),
         _restriction,
@@ -213,33 +175,55 @@ _COMMON: Final[dict[str, Check]] = {
 }
 
 _ACCESS: Final = {
-    "type": _one_of("OpenForAll", "ByInvitation"),
-    "sendEmail": _BOOL,
-    "isCandidateCrfPrefilled": _BOOL,
+    "type": one_of("OpenForAll", "ByInvitation"),
+    "sendEmail": BOOL,
+    "isCandidateCrfPrefilled": BOOL,
 }
 
-_CREATE: Final = _shape(
+_CREATE: Final = shape(
     {
         **_COMMON,
-        "access": _shape({**_ACCESS, "candidates": _each(_PERSON)}, ("type",)),
-        "protected": _one_of("OtpOnEmail"),
+        "access": shape({**_ACCESS, "candidates": each(_PERSON)}, ("type",)),
+        "protected": one_of("OtpOnEmail"),
     },
     ("name", "sourceApp", "access", "scheduleType"),
 )
 
-_EDIT: Final = _shape(
+_EDIT: Final = shape(
     {
         **_COMMON,
-        "access": _shape(
+        "access": shape(
             {
                 **_ACCESS,
-                "candidates": _shape({"add": _each(_PERSON), "remove": _each(_EMAIL)}),
+                "candidates": shape({"add": each(_PERSON), "remove": each(_EMAIL)}),
             },
             ("type",),
         ),
-        "protected": _one_of("OtpOnEmail", "NotEnabled"),
+        "protected": one_of("OtpOnEmail", "NotEnabled"),
     }
 )
+
+
+_FILTER: Final = shape(
+    {
+        "visualProctoring": shape(
+            {
+                "mode": one_of("PHOTO", "OFF"),
+                "options": shape({"candidateScreenCapture": BOOL, "candidateAuthorization": BOOL}),
+            }
+        ),
+        "webProctoring": shape({**_ENABLED, "count": COUNT}, ("enabled",)),
+    }
+)
+
+
+def check_filter(wanted: Any) -> None:
+    """Check the ``filter`` of the schedules of an assessment.
+
+    Raises:
+        RefusalError: E400 naming the property.
+    """
+    _FILTER(wanted, "filter")
 
 
 def check_new_schedule(sc: Any) -> None:

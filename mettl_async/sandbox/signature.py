@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import b64encode
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
@@ -21,8 +22,10 @@ MAX_AGE: Final = 24 * 3600.0  # [doc]
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)  # fractions are [seen]
 
 
-def read_parameters(query: bytes, form: bytes) -> dict[str, str]:
-    """Decode the parameters of a raw query and a raw urlencoded body.
+def read_parameters(
+    query: bytes, form: bytes, parts: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
+    """Decode the parameters of a raw query and a raw urlencoded body, and add those of ``parts``.
 
     Raises:
         RefusalError: E400, for bytes that are not UTF-8 and for a parameter given twice.
@@ -41,7 +44,9 @@ def read_parameters(query: bytes, form: bytes) -> dict[str, str]:
             # [assumed]: the order of signing is not defined for it
             raise bad_request("a parameter is given twice")
         found[name] = value
-    return found
+    if not found.keys().isdisjoint(parts):
+        raise bad_request("a parameter is given twice")
+    return {**found, **parts} if parts else found
 
 
 def expected_signature(

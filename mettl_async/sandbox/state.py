@@ -7,12 +7,15 @@ Personal values and keys stay out of reprs.
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 from hashlib import blake2b
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field, frozen
+
+from mettl_async.sandbox.blueprint import DEFAULT_SECTIONS, Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,12 +61,36 @@ class RegistrationField:
 
 @define(kw_only=True, eq=False)
 class Account:
-    """One customer; ``registration_limit`` of None means no limit."""
+    """One customer.
+
+    Attributes:
+        credentials: Its keys.
+        registration_limit: How many candidates it may register in all; None means no limit.
+        registrations: How many it has registered.
+        may_white_label: Whether it may change its white label; only some accounts may [doc].
+        logo: The picture that was uploaded last.
+        white_label: The ``wl`` that was sent last.
+        support_numbers: The ``sn`` that was sent last.
+        favicon: The file ``fav`` that was sent last.
+        cover: The file ``cov`` that was sent last.
+    """
 
     credentials: SandboxCredentials
     registration_limit: int | None = None
     registrations: int = 0
     added_pbts: set[int] = field(factory=set)
+    may_white_label: bool = True
+    logo: bytes | None = field(default=None, repr=False)
+    white_label: Mapping[str, str] | None = None
+    support_numbers: tuple[str, ...] = ()
+    favicon: bytes | None = field(default=None, repr=False)
+    cover: bytes | None = field(default=None, repr=False)
+    assessments: dict[int, Assessment] = field(factory=dict, repr=False)
+
+    def schedules(self) -> Iterator[Schedule]:
+        """Walk over the schedules of all assessments."""
+        for assessment in self.assessments.values():
+            yield from assessment.schedules.values()
 
 
 @define(kw_only=True, eq=False)
@@ -74,9 +101,15 @@ class Assessment:
     name: str
     account: Account = field(repr=False)
     registration_fields: tuple[RegistrationField, ...] = ()
+    sections: tuple[Section, ...] = DEFAULT_SECTIONS
     duration: int = 30
     instructions: str = ""
+    allow_copy_paste: bool = False
+    exit_redirection_url: str | None = None
+    show_report_on_exit: bool = False
+    on_screen_calculator: bool = False
     created_at: float = 0.0
+    tests_taken: int = 0
     schedules: dict[str, Schedule] = field(factory=dict, repr=False)
 
 
@@ -91,10 +124,26 @@ class Invited:
 
 @define(kw_only=True, eq=False)
 class SandboxCandidate:
-    """Someone registered in a schedule.
+    """Someone registered in a schedule; `life` has the steps from one status to the next.
 
-    ``status`` is ``ToBeTaken``, ``Completed`` or ``AccessRevoked`` so far; ``ecc`` is the opaque part
-    of the link; ``expires_at`` is in seconds of the sandbox's clock, None if the link never expires.
+    Attributes:
+        access_key: Key of the schedule.
+        email: As first registered.
+        ecc: The opaque part of the link.
+        fields: The registration fields as last sent.
+        status: ``ToBeTaken``, ``InProgress``, ``Completed`` or ``AccessRevoked``.
+        context_data: Text of the caller.
+        compensatory_time: Minutes as text.
+        expires_at: When the link expires; None if it never does. All times here are in seconds of
+            the sandbox's clock.
+        show_custom_instructions: As sent.
+        started_at: When the test was first started.
+        session_at: When the sitting that runs, or ran last, was started.
+        finished_at: When it was finished; None again after a resume.
+        finish_mode: How it was finished, a key of `life.ENDINGS`.
+        seconds: Time spent in all finished sittings.
+        resumable: Whether an expired test may be resumed and was not yet.
+        result: What was graded, kept between requests; `grading` makes it.
     """
 
     access_key: str
@@ -106,6 +155,13 @@ class SandboxCandidate:
     compensatory_time: str | None = field(default=None, repr=False)
     expires_at: float | None = None
     show_custom_instructions: bool = False
+    started_at: float | None = None
+    session_at: float | None = None
+    finished_at: float | None = None
+    finish_mode: str | None = None
+    seconds: float = 0.0
+    resumable: bool = False
+    result: dict[str, Any] | None = field(default=None, init=False, repr=False)
 
 
 @define(kw_only=True, eq=False)
@@ -150,6 +206,7 @@ class State:
         self.assessments: dict[int, Assessment] = {}
         self.schedules: dict[str, Schedule] = {}
         self.owners: dict[str, SandboxCandidate] = {}
+        self._deleted: Counter[tuple[str, str]] = Counter()
 
     def add_account(self, credentials: SandboxCredentials | None, limit: int | None) -> Account:
         """Add a customer, with made-up keys unless some are given."""
@@ -163,14 +220,25 @@ class State:
         return account
 
     def add_assessment(
-        self, account: Account, name: str, fields: tuple[RegistrationField, ...], *, now: float
+        self,
+        account: Account,
+        name: str,
+        fields: tuple[RegistrationField, ...],
+        *,
+        now: float,
+        sections: tuple[Section, ...] = DEFAULT_SECTIONS,
     ) -> Assessment:
         """Add an assessment to an account."""
         number = next(self._assessment_ids)
         assessment = Assessment(
-            id=number, name=name, account=account, registration_fields=fields, created_at=now
+            id=number,
+            name=name,
+            account=account,
+            registration_fields=fields,
+            sections=sections,
+            created_at=now,
         )
-        self.assessments[number] = assessment
+        self.assessments[number] = account.assessments[number] = assessment
         return assessment
 
     def add_schedule(
@@ -208,12 +276,24 @@ class State:
         person = same_person(email)
         candidate = schedule.candidates.get(person)
         if candidate is None:
-            text = f"{schedule.access_key}\n{person}".encode()
-            ecc = blake2b(text, key=self._link_key, digest_size=20).hexdigest()
+            text = f"{schedule.access_key}\n{person}"
+            deleted = self._deleted.get((schedule.access_key, person))
+            if deleted:
+                text += (
+                    f"\n{deleted}"  # [assumed]: a deleted attempt's link is dead, the next differs
+                )
+            ecc = blake2b(text.encode(), key=self._link_key, digest_size=20).hexdigest()
             candidate = SandboxCandidate(access_key=schedule.access_key, email=email, ecc=ecc)
             schedule.candidates[person] = self.owners[ecc] = candidate
             schedule.assessment.account.registrations += 1
         return candidate
+
+    def delete(self, schedule: Schedule, candidate: SandboxCandidate) -> None:
+        """Forget a registration and its result."""
+        person = same_person(candidate.email)
+        del schedule.candidates[person], self.owners[candidate.ecc]
+        schedule.assessment.tests_taken -= 1
+        self._deleted[schedule.access_key, person] += 1
 
     def all_candidates(self) -> Iterator[SandboxCandidate]:
         """Walk over the candidates of all schedules."""

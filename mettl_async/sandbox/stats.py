@@ -16,13 +16,17 @@ class Call:
 
     Attributes:
         method: HTTP method.
-        operation: Name of the endpoint, such as ``candidates.register``; empty for an unknown path.
-        version: ``v1`` or ``v2``; empty for an unknown path.
-        sent_in: Where the parameters were: ``query``, ``form``, ``both`` or empty.
+        operation: Name of the endpoint, such as ``candidates.register``, or ``reports.pdf`` and
+            ``reports.html``; empty for an unknown path.
+        version: ``v1``, ``v2`` or ``v3``; empty for an unknown path and for reports.
+        sent_in: Where the parameters were: ``query``, ``form``, ``multipart``, ``both`` (the query
+            and a body) or empty.
         parameters: Names of the parameters, sorted.
+        files: Names of the files of a multipart body, sorted.
         status: HTTP status that was answered; 0 if the connection was reset.
         outcome: What handling the request gave: ``SUCCESS``, ``ERROR`` (a partial result), a code
-            such as ``E401``, or empty if it was not handled.
+            such as ``E401``, for a report that was not given the HTTP status, or empty if it was not
+            handled.
         fault: Fault that was injected, such as ``throttle``, or None.
     """
 
@@ -31,6 +35,7 @@ class Call:
     version: str = ""
     sent_in: str = ""
     parameters: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     status: int = 0
     outcome: str = ""
     fault: str | None = None

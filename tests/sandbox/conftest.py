@@ -48,6 +48,25 @@ class Caller:
     async def post(self, path, params=(), *, form=True, ts=None):
         return (await self.response(path, params, form=form, ts=ts)).json()
 
+    async def read(self, path, params=(), *, method="GET", ts=None):
+        """Send in the query, without a body, as reading endpoints want it."""
+        signed = self.parameters(path, params, method=method, ts=ts)
+        return await self.send(path, signed, form=False, method=method)
+
+    async def get(self, path, params=()):
+        return (await self.read(path, params)).json()
+
+    async def delete(self, path):
+        return (await self.read(path, method="DELETE")).json()
+
+    async def upload(self, path, files, params=(), *, in_query=True):
+        """Post multipart; the parameters go in the query or as parts, the files are not signed."""
+        signed = self.parameters(path, params)
+        url = self.base_url + path
+        if in_query:
+            return (await self.client.post(f"{url}?{encoded(signed)}", files=files)).json()
+        return (await self.client.post(url, data=signed, files=files)).json()
+
     async def register(self, access_key, details, *, optional=None, form=True, **params):
         rd = {"registrationDetails": details}
         if optional is not None:
@@ -87,6 +106,16 @@ async def server(sandbox):
 async def wire(server):
     async with httpx.AsyncClient() as client:
         yield Caller(client, server.base_url, server.credentials)
+
+
+@pytest.fixture(params=["socket", "in_process"])
+async def either(request, sandbox):
+    if request.param == "in_process":
+        async with httpx.AsyncClient(transport=sandbox.transport()) as client:
+            yield Caller(client, "https://api.mettl.com", sandbox.credentials)
+    else:
+        async with sandbox.serve() as server, httpx.AsyncClient() as client:
+            yield Caller(client, server.base_url, server.credentials)
 
 
 @pytest.fixture

@@ -15,16 +15,6 @@ PBTS = {"pbts": "[1336]"}
 PATH = "/v2/pbts/add"
 
 
-@pytest.fixture(params=["socket", "in_process"])
-async def either(request, sandbox, make_caller):
-    if request.param == "in_process":
-        async with httpx.AsyncClient(transport=sandbox.transport()) as client:
-            yield make_caller(client, "https://api.mettl.com", sandbox.credentials)
-    else:
-        async with sandbox.serve() as server, httpx.AsyncClient() as client:
-            yield make_caller(client, server.base_url, server.credentials)
-
-
 async def raw_exchange(server, caller, encoded, path=PATH):
     """Send one request on a bare socket; give what came back and the error that ended it."""
     host, port = server.base_url.removeprefix("http://").split(":")

@@ -77,7 +77,7 @@ async def test_answers_are_utf8_and_not_escaped(wire, server):
 @pytest.mark.parametrize(("path", "method", "expected"), [
     ("/", "GET", "E404"),
     ("/v3/pbts/add", "POST", "E404"),
-    ("/v2/pbts", "POST", "E404"),
+    ("/v2/pbts", "POST", "E405"),
     ("/v2/pbts/add", "GET", "E405"),
     ("/v2/pbts/add", "DELETE", "E405"),
 ])  # fmt: skip
@@ -189,7 +189,7 @@ async def test_a_bug_inside_answers_500_and_logs_no_values(wire, server, asha, m
     def broken(*_, **__):
         raise RuntimeError("asha@example.com")
 
-    monkeypatch.setattr("mettl_async.sandbox.endpoints._register", broken)
+    monkeypatch.setattr("mettl_async.sandbox.candidate_endpoints._register", broken)
     path = f"/v2/schedules/{server.access_key}/candidates"
     answer = await wire.response(path, {"rd": json.dumps({"registrationDetails": [asha]})})
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "E000")

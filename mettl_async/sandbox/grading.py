@@ -1,0 +1,226 @@
+"""What a candidate answered and how it was marked: made up, and the same each time for one email.
+
+Pure: the assessment, the candidate and nothing else decide. Shapes are those of api.md API 17.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import field, frozen
+
+from mettl_async.sandbox.blueprint import Skill, max_marks
+from mettl_async.sandbox.state import same_person
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from mettl_async.sandbox.state import Assessment, SandboxCandidate, Schedule
+
+ESSAYS: Final = ("LONG_ANSWER", "SHORT_ANSWER")
+_CATEGORIES: Final = ((0.4, "Poor"), (0.7, "Average"), (1.0, "Good"))
+CATEGORY_NAMES: Final = tuple(name for _, name in _CATEGORIES)
+_SUSPECT: Final = ("BrowsingToleranceExceeded", "ProctoredFinish", "SuspiciousSoftwareFinish")
+
+
+@frozen(kw_only=True)
+class Answered:
+    """One question with its marks; ``seconds`` are whole."""
+
+    question_id: int
+    skill: Skill
+    attempted: bool
+    correct: bool
+    scored: float
+    seconds: int
+    choice: int = field(repr=False)
+
+
+def _random(assessment: Assessment, email: str, what: str) -> Random:
+    return Random(f"{what} {assessment.id} {same_person(email)}")  # noqa: S311 - repeatable on purpose
+
+
+def usual_seconds(assessment: Assessment, email: str) -> float:
+    """Tell how long this candidate takes when nobody says: 30 to 90% of the duration."""
+    share = _random(assessment, email, "pace").uniform(0.3, 0.9)
+    return round(assessment.duration * 60 * share, 3)
+
+
+def answers(assessment: Assessment, candidate: SandboxCandidate) -> list[list[Answered]]:
+    """Answer the questions of each section."""
+    random = _random(assessment, candidate.email, "answers")
+    ability = random.uniform(0.25, 0.95)
+    total = sum(skill.question_count for part in assessment.sections for skill in part.skills)
+    seconds = int(candidate.seconds / max(1, total))
+    number = assessment.id * 1000
+    sections = []
+    for part in assessment.sections:
+        answered = []
+        for skill in part.skills:
+            for _ in range(skill.question_count):
+                number += 1
+                attempted = random.random() < 0.9  # noqa: PLR2004 - one in ten is left out
+                correct = attempted and random.random() < ability
+                scored = 0.0
+                if attempted:
+                    scored = skill.correct_grade if correct else skill.incorrect_grade
+                answered.append(
+                    Answered(
+                        question_id=number,
+                        skill=skill,
+                        attempted=attempted,
+                        correct=correct,
+                        scored=scored + 0.0,  # no minus before a zero
+                        seconds=seconds if attempted else 0,
+                        choice=random.randrange(4),
+                    )
+                )
+        sections.append(answered)
+    return sections
+
+
+def result_of(schedule: Schedule, candidate: SandboxCandidate) -> dict[str, Any]:
+    """Mark the test, once; without question-wise responses, and with an empty analysis."""
+    if candidate.result is None:
+        candidate.result = _mark(schedule, candidate)
+    return candidate.result
+
+
+def _mark(schedule: Schedule, candidate: SandboxCandidate) -> dict[str, Any]:
+    assessment = schedule.assessment
+    sections = answers(assessment, candidate)
+    everything = [one for part in sections for one in part]
+    totals = _counts(everything)
+    share = max(0.0, totals["totalMarks"] / (max_marks(assessment.sections) or 1.0))
+    return {
+        "totalMarks": totals["totalMarks"],
+        "maxMarks": totals["maxMarks"],
+        "percentile": round(share * 100, 13),  # [assumed]: others don't count here
+        "attemptTime": candidate.seconds,
+        "candidateCredibilityIndex": _credibility(schedule, candidate),
+        "codePlagiarism": "NA",
+        "totalQuestion": totals["totalQuestion"],
+        "totalCorrectAnswers": totals["totalCorrectAnswers"],
+        "totalUnAnswered": totals["totalUnAnswered"],
+        "sectionMarks": [
+            _section(part.name, answered)
+            for part, answered in zip(assessment.sections, sections, strict=True)
+        ],
+        "performanceCategory": next(name for most, name in _CATEGORIES if share <= most),
+        "performanceCategoryVersion": 1,
+        "difficultyMarks": [],
+        "analysis": {"responseStyles": [], "recommendation": []},
+    }
+
+
+def _counts(answered: Sequence[Answered]) -> dict[str, float]:
+    # Counts are floats here and integers in difficultyMarks: [seen]
+    return {
+        "totalMarks": float(sum(one.scored for one in answered)),
+        "maxMarks": float(sum(one.skill.correct_grade for one in answered)),
+        "timeTaken": float(sum(one.seconds for one in answered)),
+        "totalQuestion": float(len(answered)),
+        "totalCorrectAnswers": float(sum(one.correct for one in answered)),
+        "totalUnAnswered": float(sum(not one.attempted for one in answered)),
+    }
+
+
+def _section(name: str, answered: Sequence[Answered]) -> dict[str, Any]:
+    return {
+        "sectionName": name,
+        **_counts(answered),
+        "timeTaken": 0.0,  # while its skills have time: [seen]
+        "skillMarks": [
+            {
+                "skillName": skill,
+                **_counts(of_skill),
+                "difficultyMarks": [
+                    _difficulty(level, of_level)
+                    for level, of_level in _grouped((one.skill.level, one) for one in of_skill)
+                ],
+            }
+            for skill, of_skill in _grouped((one.skill.name, one) for one in answered)
+        ],
+        "difficultyMarks": [],
+        "questionWiseResponse": None,
+    }
+
+
+def _difficulty(level: str, answered: Sequence[Answered]) -> dict[str, Any]:
+    counts = _counts(answered)
+    whole = ("totalQuestion", "totalUnAnswered", "timeTaken", "totalCorrectAnswers")
+    return {"level": level, **counts, **{name: int(counts[name]) for name in whole}}
+
+
+def _grouped(pairs: Iterable[tuple[str, Answered]]) -> list[tuple[str, list[Answered]]]:
+    groups: dict[str, list[Answered]] = {}
+    for name, one in pairs:
+        groups.setdefault(name, []).append(one)
+    return list(groups.items())
+
+
+def _credibility(schedule: Schedule, candidate: SandboxCandidate) -> str:
+    proctored = (
+        schedule.settings.get("visualProctoring", {}).get("mode", "OFF") != "OFF"
+        or schedule.settings.get("webProctoring", {}).get("enabled") is True
+    )
+    if not proctored:
+        return "Not Applicable"
+    if candidate.finish_mode in _SUSPECT:
+        return "Low"
+    return _random(schedule.assessment, candidate.email, "trust").choice(("High", "Medium", "Low"))
+
+
+def question_wise(
+    assessment: Assessment, candidate: SandboxCandidate, *, all_types: bool, evaluators: bool
+) -> list[list[dict[str, Any]]]:
+    """Give the question-wise responses of each section; only essays unless ``all_types``."""
+    return [
+        [
+            _response(one, evaluators=evaluators)
+            for one in part
+            if all_types or one.skill.question_type in ESSAYS
+        ]
+        for part in answers(assessment, candidate)
+    ]
+
+
+def _response(one: Answered, *, evaluators: bool) -> dict[str, Any]:
+    kind = one.skill.question_type
+    seen = evaluators and kind == "LONG_ANSWER" and one.attempted
+    return {
+        "questionId": one.question_id,
+        "apiQuestionType": kind,
+        "version": 1,
+        "questionResponse": _given(kind, one) if one.attempted else None,
+        "minMarks": one.skill.incorrect_grade + 0.0,
+        "maxMarks": one.skill.correct_grade,
+        "marksScored": one.scored,
+        "isAttempted": one.attempted,
+        "timeSpent": one.seconds,
+        "skillName": one.skill.name,
+        "evaluatorData": [_evaluation(one)] if seen else [] if evaluators else None,
+    }
+
+
+def _given(kind: str, one: Answered) -> dict[str, Any]:
+    if kind == "MCA":
+        return {"mcaTypeResponse": {"responses": sorted({one.choice, 0})}}
+    if kind == "LONG_ANSWER":
+        text = "Überlegt, dann geschrieben."
+        return {"longAnswerTypeResponse": {"candidateResponse": text, "uploadedFiles": []}}
+    if kind == "SHORT_ANSWER":
+        return {"shortAnswerTypeResponse": {"candidateResponse": f"answer {one.choice}"}}
+    return {"mcqTypeResponse": {"responseIndex": one.choice}}
+
+
+def _evaluation(one: Answered) -> dict[str, Any]:
+    return {
+        "name": "Evaluator",
+        "email": "",  # may be blank [seen]
+        "marksAwarded": one.scored,
+        "evaluationComments": "Clear — well argued.",
+        "evaluationTime": None,  # its form is not known
+        "evaluatorRole": "EVALUATOR",  # [assumed]
+    }

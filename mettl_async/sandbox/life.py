@@ -1,0 +1,152 @@
+"""The life of a registration: registered, started, finished, graded, perhaps resumed.
+
+The steps change a `SandboxCandidate` and take the time as an argument. Source: the tables of api.md
+section 7; which overall and detailed status belongs to which finish mode is [assumed].
+"""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Final
+
+from attrs import define, frozen
+
+if TYPE_CHECKING:
+    from mettl_async.sandbox.state import SandboxCandidate
+
+_IST_SECONDS: Final = 5.5 * 3600
+
+
+@frozen
+class Ending:
+    """What results say of a test that ended so."""
+
+    completion: str | None
+    overall: str
+    detailed: str
+
+
+ENDINGS: Final = {
+    "NormalSubmission": Ending("Completed", "Completed", "Test-taker Completed"),
+    "TimeExpired": Ending("AutoCompleted", "Completed", "Time Over"),
+    # "NA" in the table: not sent.
+    "Blocked": Ending(None, "Blocked", "Authorizer Blocked"),
+    "BrowsingToleranceExceeded": Ending(
+        "BrowsingToleranceExceeded", "Test Stopped", "Browsing Tolerance Limit Exceeded"
+    ),
+    "TestExpired": Ending("Expired", "Disconnected", "Disconnected from Server"),
+    "ParentFinish": Ending("ParentFinished", "Completed", "Test-taker Completed"),
+    "ProctoredFinish": Ending("ProctoredFinish", "Test Stopped", "Proctor Stopped"),
+    "SuspiciousSoftwareFinish": Ending(
+        "SuspiciousSoftwareFinish", "Test Stopped", "Suspicious Software Detected"
+    ),
+    "CandidateClosed": Ending("CandidateClosed", "Disconnected", "Test Window Closed"),
+}
+_RESUMABLE: Final = Ending("ResumeEnabled", "Disconnected", "Awaiting Test-taker Resume")
+
+
+@define(kw_only=True, eq=False)
+class Pace:
+    """How long grading takes; every field may be changed while the sandbox runs.
+
+    Attributes:
+        grade_delay: Seconds of the sandbox's clock after finishing until ``result`` is there.
+        report_delay: The same until the reports are there, not before ``result``.
+        links_first: Whether ``pdfReport`` and ``htmlReport`` are named with ``result``, and the
+            reports themselves answer ``pending_status`` until they are there. Otherwise their URLs
+            are null until then.
+        pending_status: HTTP status of a report that is not there yet, such as 404 or 202.
+    """
+
+    grade_delay: float = 0.0
+    report_delay: float = 0.0
+    links_first: bool = False
+    pending_status: int = 404
+
+    def graded(self, candidate: SandboxCandidate, now: float) -> bool:
+        """Tell whether the result is there."""
+        return candidate.finished_at is not None and now >= candidate.finished_at + self.grade_delay
+
+    def reported(self, candidate: SandboxCandidate, now: float) -> bool:
+        """Tell whether the reports are there."""
+        return (
+            self.graded(candidate, now)
+            and candidate.finished_at is not None
+            and now >= candidate.finished_at + self.report_delay
+        )
+
+
+def start(candidate: SandboxCandidate, now: float) -> None:
+    """Start the test, or go on with one that may be resumed.
+
+    Raises:
+        ValueError: It runs, is finished or revoked, or the link has expired.
+    """
+    if candidate.status != "ToBeTaken" and not candidate.resumable:
+        raise ValueError(f"a test that is {candidate.status} can't be started")
+    if candidate.expires_at is not None and now >= candidate.expires_at:
+        raise ValueError("the link has expired")
+    candidate.status = "InProgress"
+    candidate.resumable = False
+    candidate.session_at = now
+    if candidate.started_at is None:
+        candidate.started_at = now
+
+
+def finish(candidate: SandboxCandidate, mode: str, now: float, usual_seconds: float) -> None:
+    """End the test; one that was never started is taken to have been, ``usual_seconds`` ago.
+
+    Raises:
+        ValueError: The mode is not one of `ENDINGS`, or the test is finished or revoked.
+    """
+    if mode not in ENDINGS:
+        raise ValueError(f"{mode!r} is not a finish mode; known are {', '.join(ENDINGS)}")
+    if candidate.status not in ("ToBeTaken", "InProgress"):
+        raise ValueError(f"a test that is {candidate.status} can't be finished")
+    session = candidate.session_at
+    if session is None or candidate.resumable:
+        session = candidate.session_at = now - usual_seconds
+    if candidate.started_at is None:
+        candidate.started_at = session
+    candidate.seconds = round(candidate.seconds + max(0.0, now - session), 3)
+    candidate.status = "Completed"  # [assumed] for all modes; completionMode tells them apart
+    candidate.finish_mode = mode
+    candidate.finished_at = now
+    candidate.resumable = False
+    candidate.result = None
+
+
+def resume(candidate: SandboxCandidate) -> None:
+    """Allow an expired test to go on, as an administrator does; its result is gone until the next end.
+
+    Raises:
+        ValueError: The test did not end by expiring.
+    """
+    if candidate.finish_mode != "TestExpired" or candidate.status != "Completed":
+        raise ValueError("only an expired test can be resumed")
+    candidate.status = "InProgress"  # [assumed]
+    candidate.resumable = True
+    candidate.finished_at = candidate.finish_mode = None
+
+
+def ending(candidate: SandboxCandidate, now: float) -> Ending:
+    """Tell the completion mode and the two newer statuses."""
+    if candidate.finish_mode is not None:
+        return ENDINGS[candidate.finish_mode]
+    if candidate.resumable:
+        return _RESUMABLE
+    if candidate.status == "InProgress":
+        return Ending(None, "In-progress", "In-progress")
+    if candidate.expires_at is not None and now >= candidate.expires_at:
+        return Ending(None, "Not Started", "Access Expired")
+    return Ending(None, "Yet to Start", "Registered")
+
+
+def gmt(seconds: float, zone: str = "GMT") -> str:
+    """Write a time in GMT; some places call it UTC [seen]."""
+    return formatdate(seconds, usegmt=True)[:-3] + zone
+
+
+def ist(seconds: float) -> str:
+    """Write a time in the account's zone, which is India's here."""
+    return gmt(seconds + _IST_SECONDS, "IST")

@@ -1,0 +1,102 @@
+"""Report links and what is behind them: public, unsigned pages; who has the link may read [seen].
+
+A made-up PDF and HTML page with the score and nothing personal. The links look like those of 2024,
+double escapes included, but stay on the sandbox's own host.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, unquote
+
+from mettl_async.sandbox import grading
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mettl_async.sandbox.asked import Asked, Payload
+    from mettl_async.sandbox.life import Pace
+    from mettl_async.sandbox.state import SandboxCandidate, State
+
+PDF_PATH: Final = "/analytics/download-candidate-report"
+HTML_PATH: Final = "/analytics/share-report"
+PDF: Final = b"application/pdf"
+HTML: Final = b"text/html;charset=utf-8"
+
+_BOX: Final = "/MediaBox [0 0 612 792]"
+_FONTS: Final = "<< /Font << /F1 5 0 R >> >>"
+
+Document = tuple[int, bytes, bytes]
+
+
+def links(asked: Asked, candidate: SandboxCandidate) -> Payload:
+    """Make ``pdfReport`` and ``htmlReport``; null until they are given."""
+    pace = asked.pace
+    given = pace.graded if pace.links_first else pace.reported
+    if not given(candidate, asked.now):
+        return {"pdfReport": None, "htmlReport": None}
+    # Base64, so that the escapes matter as they do in the real links.
+    key = b64encode(bytes.fromhex(candidate.ecc)).decode()
+    html = f"{asked.base_url}{HTML_PATH}?key={quote(key, safe='')}"
+    return {
+        "pdfReport": (
+            f"{asked.base_url}{PDF_PATH}?isCiim=false&isShareReport=true&comp=false"
+            f"&url={quote(html, safe='')}"
+        ),
+        "htmlReport": html,
+    }
+
+
+def read_report(state: State, pace: Pace, path: str, query: str, now: float) -> Document:
+    """Answer a report link with HTTP status, content type and body."""
+    parameters = dict(pair.partition("=")[::2] for pair in query.split("&"))
+    if path == PDF_PATH:
+        inner = unquote(parameters.get("url", "")).partition("?")[2]
+        parameters = dict(pair.partition("=")[::2] for pair in inner.split("&"))
+    try:
+        ecc = b64decode(unquote(parameters.get("key", "")), validate=True).hex()
+    except ValueError:
+        ecc = ""
+    candidate = state.owners.get(ecc)
+    if candidate is None or candidate.finished_at is None:
+        return 404, HTML, _page("No such report")
+    if not pace.reported(candidate, now):
+        return pace.pending_status, HTML, _page("The report is being generated")
+    result = grading.result_of(state.schedules[candidate.access_key], candidate)
+    text = f"Score {result['totalMarks']:g} of {result['maxMarks']:g}"
+    return (200, PDF, make_pdf(text)) if path == PDF_PATH else (200, HTML, _page(text))
+
+
+def _page(text: str) -> bytes:
+    return (
+        "<!DOCTYPE html><html><head><title>Report</title></head>"
+        f"<body><h1>{text}</h1></body></html>\n"
+    ).encode()
+
+
+def make_pdf(text: str) -> bytes:
+    """Make a PDF of one page with one line of plain ASCII, without brackets and backslashes."""
+    stream = f"BT /F1 24 Tf 72 720 Td ({text}) Tj ET"
+    return _assemble(
+        (
+            "<< /Type /Catalog /Pages 2 0 R >>",
+            "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            f"<< /Type /Page /Parent 2 0 R {_BOX} /Contents 4 0 R /Resources {_FONTS} >>",
+            f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
+            "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        )
+    )
+
+
+def _assemble(objects: Sequence[str]) -> bytes:
+    written, places = "%PDF-1.4\n", []
+    for number, content in enumerate(objects, start=1):
+        places.append(len(written))
+        written += f"{number} 0 obj\n{content}\nendobj\n"
+    size = len(objects) + 1
+    table = "".join(f"{place:010d} 00000 n \n" for place in places)
+    return (
+        f"{written}xref\n0 {size}\n0000000000 65535 f \n{table}"
+        f"trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{len(written)}\n%%EOF\n"
+    ).encode("ascii")

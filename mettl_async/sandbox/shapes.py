@@ -1,0 +1,73 @@
+"""Small checks of JSON values that are put together to tables of rules.
+
+Each takes a value and where it stands, and raises E400 that names the place, never the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from mettl_async.sandbox.envelope import bad_request
+
+Check = Callable[[Any, str], None]
+
+
+def must(be: str, holds: Callable[[Any], bool]) -> Check:
+    """Make the check that a value holds; ``be`` is the end of the complaint."""
+
+    def check(value: Any, where: str) -> None:
+        if not holds(value):
+            raise bad_request(f"{where} must be {be}")
+
+    return check
+
+
+def one_of(*values: str) -> Check:
+    """Make the check that a value is one of these words."""
+    allowed = " or ".join(values)
+    return must(allowed, lambda value: isinstance(value, str) and value in values)
+
+
+def each(check: Check) -> Check:
+    """Make the check of a list, item by item."""
+
+    def check_list(value: Any, where: str) -> None:
+        if not isinstance(value, list):
+            raise bad_request(f"{where} must be a list")
+        for place, item in enumerate(value):
+            check(item, f"{where}[{place}]")
+
+    return check_list
+
+
+def shape(
+    properties: Mapping[str, Check],
+    required: tuple[str, ...] = (),
+    further: Callable[[Mapping[str, Any], str], None] | None = None,
+) -> Check:
+    """Make the check of an object: known properties are checked, unknown ones let through."""
+
+    def check(value: Any, where: str) -> None:
+        if not isinstance(value, dict):
+            raise bad_request(f"{where} must be an object")
+        for name in required:
+            if name not in value:
+                raise bad_request(f"{where}.{name} is required")
+        for name, item in value.items():
+            if name in properties:
+                properties[name](item, f"{where}.{name}")
+        if further is not None:
+            further(value, where)
+
+    return check
+
+
+TEXT: Final = must("a string", lambda value: isinstance(value, str))
+WORDS: Final = must(
+    "a string that is not empty", lambda value: isinstance(value, str) and value.strip() != ""
+)
+BOOL: Final = must("a boolean", lambda value: isinstance(value, bool))
+COUNT: Final = must("an integer of at least 0", lambda value: type(value) is int and value >= 0)
+NUMBER: Final = must("a number", lambda value: type(value) in (int, float))
+POSITIVE: Final = must("an integer greater than 0", lambda value: type(value) is int and value > 0)

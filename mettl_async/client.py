@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 import anyio
 from attrs import fields
 
+from mettl_async.api.account import Account
+from mettl_async.api.assessments import Assessments
 from mettl_async.api.candidates import Candidates
+from mettl_async.api.custom import checked_texts, custom_endpoint
 from mettl_async.api.endpoint import Caller
 from mettl_async.api.pbts import Pbts
+from mettl_async.api.results import Results
 from mettl_async.api.schedules import Schedules
 from mettl_async.config import (
     BASE_URL_VARIABLE,
@@ -22,11 +26,13 @@ from mettl_async.config import (
     base_url_for,
 )
 from mettl_async.core.auth import ServerClock, SignatureAuth
+from mettl_async.core.injected import InjectedTransport
 from mettl_async.core.limits import Slots
 from mettl_async.core.middleware import Middleware, Middlewares, check_middleware
-from mettl_async.core.pipeline import Pipeline, Shared
+from mettl_async.core.pipeline import Answer, Pipeline, Shared
+from mettl_async.core.request import Placement
 from mettl_async.core.retry import RetryQuota
-from mettl_async.core.transport import InjectedTransport, LaneTransport
+from mettl_async.core.transport import LaneTransport
 from mettl_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,7 +41,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from mettl_async.config import CredentialsProvider, KeyPair, Region
-    from mettl_async.core.transport import AsyncHttpClient
+    from mettl_async.core.injected import AsyncHttpClient
+    from mettl_async.core.multipart import FilePart
 
 
 class MettlClient:
@@ -61,8 +68,11 @@ class MettlClient:
         ConfigurationError: An argument cannot work; nothing was opened.
     """
 
+    account: Account
+    assessments: Assessments
     candidates: Candidates
     pbts: Pbts
+    results: Results
     schedules: Schedules
 
     def __init__(
@@ -126,13 +136,17 @@ class MettlClient:
         self.version, self.options = version, options
         caller = Caller(
             pipeline=Pipeline(shared, auth, middleware),
-            lifecycle=shared.lifecycle,
+            shared=shared,
             options=options,
             base_url=base_url,
             version=version,
         )
+        self._caller = caller
+        self.account = Account(caller)
+        self.assessments = Assessments(caller)
         self.candidates = Candidates(caller)
         self.pbts = Pbts(caller)
+        self.results = Results(caller)
         self.schedules = Schedules(caller)
 
     @classmethod
@@ -192,6 +206,45 @@ class MettlClient:
             options=options,
         )
         return clone
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        path_values: Mapping[str, str] | None = None,
+        repeatable: bool | None = None,
+        placement: Placement | str = Placement.QUERY,
+        files: Iterable[FilePart] = (),
+    ) -> Answer:
+        """Call an endpoint that has no method here: signed, retried and refused like any other.
+
+        Args:
+            method: ``GET``, ``POST``, ``DELETE`` or another.
+            path: Below the version, with placeholders: ``"/schedules/{access_key}"``. Logs show it.
+            params: Decoded text by name, without ak, ts and asgn.
+            path_values: Text for the placeholders; it is escaped here.
+            repeatable: Whether handling it twice does no harm; by default only for GET.
+            placement: ``"query"`` or ``"form"``.
+            files: Sent as a multipart body; not signed.
+
+        Returns:
+            The whole JSON object of the answer and the response it came in.
+
+        Raises:
+            InvalidInputError: An argument is not of its form.
+            CallError: See `mettl_async.errors`.
+        """
+        endpoint = custom_endpoint(method, path, placement, repeatable=repeatable)
+        values = checked_texts("path_values", path_values)
+        return await self._caller.call(
+            endpoint,
+            values,
+            checked_texts("params", params),
+            lambda answer: answer,
+            files=tuple(files),
+        )
 
     async def aclose(self) -> None:
         """Close: bulk runs read no further, requests in flight finish, connections are closed.

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from attrs import evolve, field, frozen
 
 from mettl_async.errors import ConfigurationError
+from mettl_async.models import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,8 +92,8 @@ class Credentials:
         ConfigurationError: A key is empty or holds spaces, line ends or non-ASCII characters.
     """
 
-    public_key: str = field(validator=_key, repr=False)
-    private_key: str = field(validator=_key, repr=False)
+    public_key: str = field(validator=_key, repr=lambda _: "***")
+    private_key: str = field(validator=_key, repr=lambda _: "***")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -144,7 +145,7 @@ def normalise_base_url(base_url: str, *, allow_insecure_http: bool = False) -> s
         )
     if not _BASE_PATH.fullmatch(path):
         raise ConfigurationError("base_url: the path may hold letters, digits, _ ~ - and / only")
-    if parts.scheme == "http" and not allow_insecure_http and not _LOOPBACK.fullmatch(host):
+    if parts.scheme == "http" and not allow_insecure_http and not is_loopback(host):
         raise ConfigurationError(
             "base_url: plain http would send candidates' data in the clear; use https, "
             "or ClientOptions(allow_insecure_http=True) if you must"
@@ -168,6 +169,11 @@ def base_url_for(
         raise ConfigurationError(
             f"region: not one of {', '.join(Region)}; pass base_url= for another host"
         ) from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine."""
+    return _LOOPBACK.fullmatch(host.lower()) is not None
 
 
 def _bounded(
@@ -245,7 +251,8 @@ class ClientOptions:
         write_timeout: Seconds without progress in sending.
         retry: Patience of a single call.
         bulk_retry: Patience of one batch of ``register_many`` and ``stream_registrations``: registering
-            again is harmless [seen], so a run rides out a few minutes of trouble.
+            again is harmless [seen], so a run rides out a few minutes of trouble (30 attempts, pauses
+            up to 30 s, 10 minutes). Make it smaller in tests against a failing sandbox.
         retry_quota: Retries that all calls of the client together may have outstanding, in units of
             5 a retry, given back by success: a dead server is not hammered. 0 turns retries off.
         max_concurrency: Requests in flight at once, and connections kept. Past 50 nothing is gained.
@@ -259,6 +266,7 @@ class ClientOptions:
         proxy: URL of an HTTP proxy for every request; beats the environment.
         ssl_context: Own certificates, for example behind an inspecting proxy.
         user_agent: Appended to the client's own, such as ``"acme-ats/3.1"``.
+        webhooks: Set on every schedule that is created, where the schedule itself does not say otherwise.
     """
 
     connect_timeout: float = field(default=5.0, validator=_bounded(0.001, _DAY, "seconds"))
@@ -282,13 +290,14 @@ class ClientOptions:
         default=None, repr=False, eq=False, validator=_of_type(ssl.SSLContext, type(None))
     )
     user_agent: str = field(default="", validator=_header_text)
+    webhooks: Webhooks | None = field(default=None, validator=_of_type(Webhooks, type(None)))
 
     def with_deadline(self, seconds: float) -> ClientOptions:
         """The same options, with another total deadline for a single call."""
         return evolve(self, retry=evolve(self.retry, deadline=seconds))
 
 
-OWN_OPTIONS = ("retry", "bulk_retry", "post_parameters", "max_url_bytes")
+OWN_OPTIONS = ("retry", "bulk_retry", "post_parameters", "max_url_bytes", "webhooks")
 """In these a clone of a client may differ; all others belong to the connections that it shares."""
 
 

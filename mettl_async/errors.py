@@ -6,6 +6,8 @@
     ├── ConfigurationError          credentials, options or misuse of the client; nothing was sent
     ├── InvalidInputError           a value you built breaks a rule: .field .problem .fix; nothing was sent
     ├── RegistrationFailures        some candidates of a bulk run were not registered: .report
+    ├── RunInterrupted              the input of register_many raised midway: .report .__cause__
+    ├── NotReadyError               a result or a report was not there in time: .why .waited .final
     └── CallError                   a call was tried: .operation .attempts .request_id .sent .safe_to_repeat
         ├── TransportError          no answer came
         │   ├── ConnectError        the connection could not be made
@@ -27,7 +29,8 @@ Codes and their sources: api.md section 4. No message carries a key, a signature
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import frozen
 
@@ -69,6 +72,42 @@ class RegistrationFailures(MettlError):  # noqa: N818 - a plural says it best
 
     def __str__(self) -> str:
         return str(self.report)
+
+
+class RunInterrupted(MettlError):  # noqa: N818 - says what happened
+    """The input of ``register_many`` raised midway; its own exception is the ``__cause__``.
+
+    Attributes:
+        report: Outcomes of every candidate that was read before.
+    """
+
+    def __init__(self, report: RegistrationReport, cause: Exception) -> None:
+        super().__init__(report, cause)
+        self.report = report
+
+    def __str__(self) -> str:
+        return f"the input ended with {type(self.args[1]).__name__}: {self.report}"
+
+
+class NotReadyError(MettlError):
+    """A result or a report was not there in time, or never will be.
+
+    Attributes:
+        why: What it was waiting for.
+        waited: Seconds.
+        final: Whether waiting longer is no use.
+    """
+
+    def __init__(self, why: str, *, waited: float, final: bool) -> None:
+        super().__init__(why)
+        self.why, self.waited, self.final = why, waited, final
+
+    def __str__(self) -> str:
+        rest = "waiting longer is no use" if self.final else f"waited {self.waited:.0f} s"
+        return f"{self.why} ({rest})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), waited=self.waited, final=self.final), (self.why,)
 
 
 @frozen(kw_only=True)
@@ -166,13 +205,19 @@ class CallError(MettlError):
             f"HTTP {facts.http_status}" if facts.http_status else "",
             f"attempt {facts.attempts}" if facts.attempts else "",
             f"retry after {facts.retry_after:g} s" if facts.retry_after is not None else "",
-            "may have been sent" if facts.sent else "not sent",
-            "safe to repeat" if facts.safe_to_repeat else "not safe to repeat",
+            self._fate(),
             f"request {facts.request_id}" if facts.request_id else "",
         ]
         head = f"{facts.operation}: {self.problem}" if facts.operation else self.problem
         hint = f". {self.hint}" if self.hint else ""
         return f"{head} ({', '.join(filter(None, known))}){hint}"
+
+    def _fate(self) -> str:
+        """What became of it, in words: was it sent, and what would a repeat do?"""
+        if not self.facts.sent:
+            return "not sent, safe to repeat"
+        repeat = "safe" if self.facts.safe_to_repeat else "not safe"
+        return f"it may have been handled, {repeat} to repeat"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
@@ -204,6 +249,11 @@ class MettlDecodeError(CallError):
 class ApiError(CallError):
     """Mettl (or its front end) refused the call."""
 
+    def _fate(self) -> str:
+        if self.facts.may_have_been_handled:
+            return super()._fate()
+        return "refused, nothing was done"
+
 
 class BadRequestError(ApiError):
     """The request is not well-formed for this endpoint."""
@@ -218,9 +268,13 @@ class AuthenticationError(ApiError):
 class PermissionDeniedError(ApiError):
     """The public key is unknown, or not authorised for this resource."""
 
+    hint = "Check the public key, and that it belongs to this region"
+
 
 class NotFoundError(ApiError):
     """No such schedule, assessment or candidate in this account and region."""
+
+    hint = "Check the access key or id, and that it belongs to this account and region"
 
 
 class TimestampError(ApiError):

@@ -452,9 +452,9 @@ def test_a_clone_keeps_every_argument_of_the_constructor():
         options=ClientOptions(ssl_context=context, max_concurrency=7), middleware=[],
     )  # fmt: skip
     clone = given.with_options()
-    state = {
-        name for name in vars(given) if name not in {"_owner", "candidates", "pbts", "schedules"}
-    }
+    state = {"_shared", "_auth", "middleware", "base_url", "version", "options"}
+    resources = set(MettlClient.__annotations__)
+    assert set(vars(given)) == set(vars(clone)) == state | resources | {"_owner", "_caller"}
     assert all(getattr(clone, name) is getattr(given, name) for name in state)
     known = {
         "credentials",

@@ -26,15 +26,26 @@ async def test_every_block_of_python_runs(monkeypatch, capsys):
             "ACCESS_KEY": server.access_key,
             "ASSESSMENT_ID": next(iter(server.sandbox.assessments)),
         }
+        alone = []
         for block in BLOCKS:
             if "asyncio.run(" in block:
-                await run_alone(block)
+                alone.append(await run_alone(block))
                 continue
             code = compile(block, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
             result = eval(code, names)  # noqa: S307 - our own README
             if asyncio.iscoroutine(result):
                 await result
         assert server.sandbox.stats.bad_signatures == 0
+    first, flow = alone
+    assert first.startswith("asha@example.org ToBeTaken http")
+    assert flow.splitlines()[1:] == [
+        "can be resumed: True",
+        "the same link: True",
+        *flow.splitlines()[3:4],
+        "asha.pdf b'%PDF-'",
+        "exported: 1",
+    ]
+    assert flow.splitlines()[3].endswith(", Completed")
     said = capsys.readouterr().out
     assert said.count("has a link") == 100
     assert "pbts.add /v2/pbts/add 1 200" in said
@@ -47,11 +58,11 @@ async def run_alone(block):
     )  # fmt: skip
     out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
-    assert out.startswith(b"asha@example.org ToBeTaken http")
+    return out.decode()
 
 
 def test_there_are_blocks_to_run():
-    assert len(BLOCKS) >= 7
+    assert len(BLOCKS) >= 9
 
 
 def test_ci_runs_the_readmes_two_commands():
@@ -82,6 +93,13 @@ def test_every_error_of_the_tree_exists():
         if name.endswith(("Error", "Lost", "Timeout", "Failures"))
     }
     assert public <= names
+
+
+def test_all_nineteen_endpoints_stand_in_the_table_with_a_test_that_exists():
+    rows = re.findall(r"^\| (\d+) \|.*`(tests/[\w/]+\.py)::(\w+)` \|$", README, re.MULTILINE)
+    assert [int(number) for number, _, _ in rows] == list(range(1, 20))
+    for _, file, name in rows:
+        assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8")
 
 
 def test_files_that_are_named_exist():

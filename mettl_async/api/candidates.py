@@ -5,9 +5,16 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from mettl_async.api.endpoint import Caller, Endpoint, checked_access_key, payload_list
+from mettl_async.api.endpoint import (
+    Caller,
+    Endpoint,
+    checked_access_key,
+    expect,
+    payload_list,
+)
+from mettl_async.api.results import Results
 from mettl_async.bulk.batches import MAX_BATCH, Entry, check_source, entry, rd_text
 from mettl_async.bulk.outcomes import Outcome, RegistrationReport
 from mettl_async.bulk.run import Answered
@@ -15,8 +22,8 @@ from mettl_async.bulk.seen import SeenEmails, email_key
 from mettl_async.bulk.stream import check_bounds, outcomes_of
 from mettl_async.codec import list_from_wire, wire_name
 from mettl_async.core.request import Placement
-from mettl_async.errors import InvalidInputError
-from mettl_async.models import Candidate, Registration
+from mettl_async.errors import CallError, InvalidInputError, RunInterrupted
+from mettl_async.models import Candidate, NoLink, ReadyLink, Registration, ensured
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
@@ -34,6 +41,9 @@ REGISTER = Endpoint(
     personal_params=("rd",),
 )
 
+
+FIRST_CONTACT_SECONDS = 30.0
+"""Until a run has had its first answer it is less patient: the address may simply be wrong."""
 
 MAX_TIME_LIMIT = 2**31 - 1
 """Seconds; only "greater than 0" is documented, and no server takes more than this [assumed]."""
@@ -158,16 +168,27 @@ class Candidates:
         )
         caller, path = self._caller, {"access_key": key}
 
+        patient = caller.options.bulk_retry
+        first_contact = evolve(patient, deadline=min(patient.deadline, FIRST_CONTACT_SECONDS))
+        contacted = False
+
         async def send(entries: Sequence[Entry]) -> Answered:
-            # No quota: a run has no more retries outstanding than it has workers.
-            return await caller.call(
-                REGISTER,
-                path,
-                {"rd": rd_text(entries), **fixed},
-                _answered,
-                retry=caller.options.bulk_retry,
-                uses_quota=False,
-            )
+            nonlocal contacted
+            try:
+                # No quota: a run has no more retries outstanding than it has workers.
+                answered = await caller.call(
+                    REGISTER,
+                    path,
+                    {"rd": rd_text(entries), **fixed},
+                    _answered,
+                    retry=patient if contacted else first_contact,
+                    uses_quota=False,
+                )
+            except CallError as error:
+                contacted = contacted or error.http_status is not None
+                raise
+            contacted = True
+            return answered
 
         outcomes = outcomes_of(
             candidates,
@@ -183,6 +204,42 @@ class Candidates:
         finally:
             await outcomes.aclose()
 
+    async def ensure_registered(self, access_key: str, candidate: Candidate) -> ReadyLink | NoLink:
+        """A usable link for one candidate, or why there is none.
+
+        Registering again gives the link again [seen], so this may be called on every click: to start, and
+        to resume.
+
+        Returns:
+            `ReadyLink`, or `NoLink` with a reason: completed, not invited, or other.
+
+        Raises:
+            InvalidInputError: Not an access key, or not a `Candidate`.
+            CallError: See `mettl_async.errors`.
+
+        Source: api.md, API 15; observed.md section 6.
+        """
+        items = await self.register(access_key, [candidate])
+        wanted = email_key(candidate.email)
+        found = [item for item in items if email_key(item.email) == wanted]
+        return ensured(found[0] if found else None)
+
+    async def reset_attempt(self, access_key: str, candidate: Candidate) -> ReadyLink | NoLink:
+        """Delete the candidate's result and register again, so that the test can be taken anew.
+
+        The old result is gone for good. One that is in progress is not affected [doc].
+
+        Raises:
+            InvalidInputError: Not an access key, or not a `Candidate`.
+            CallError: See `mettl_async.errors`. If the second step fails, the result is deleted already,
+                and `ensure_registered` does the rest.
+
+        Source: api.md, APIs 19 and 15; observed.md section 6.
+        """
+        expect("candidate", candidate, Candidate)
+        await Results(self._caller).delete(access_key, candidate.email)
+        return await self.ensure_registered(access_key, candidate)
+
     async def register_many(
         self,
         access_key: str,
@@ -197,6 +254,7 @@ class Candidates:
         """Register any number of candidates, and collect all outcomes in the order of the input.
 
         Raises nothing for candidates that were not registered; ``report.raise_for_failures()`` does.
+        When the input raises midway, what was registered until then is in `RunInterrupted.report`.
         Arguments, promises and errors are those of `stream_registrations`, but memory grows with the
         input, for the report holds all of it.
         """
@@ -209,7 +267,15 @@ class Candidates:
             time_limit_in_sec=time_limit_in_sec,
             show_custom_instructions=show_custom_instructions,
         )
-        return RegistrationReport([outcome async for outcome in outcomes])
+        found: list[Outcome] = []
+        try:
+            async for outcome in outcomes:
+                found.append(outcome)  # noqa: PERF401 - what was found so far outlives an exception
+        except Exception as exc:
+            if found:
+                raise RunInterrupted(RegistrationReport(found), exc) from exc
+            raise
+        return RegistrationReport(found)
 
 
 def _registrations(answer: Answer) -> list[Registration]:

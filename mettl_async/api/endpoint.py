@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import frozen
 
+from mettl_async.api.pager import Page
+from mettl_async.codec import from_wire, list_from_wire
 from mettl_async.config import ApiVersion, ClientOptions, RetryPolicy
-from mettl_async.core.lifecycle import Lifecycle
-from mettl_async.core.pipeline import Pipeline
+from mettl_async.core.pipeline import Effects, Pipeline, Shared
 from mettl_async.core.request import Placement, Request, encoded_length, path_segment
 from mettl_async.errors import ConfigurationError, InvalidInputError, MettlDecodeError
+from mettl_async.models import Paging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from mettl_async.core.lifecycle import Lifecycle
+    from mettl_async.core.limits import Slots
+    from mettl_async.core.multipart import FilePart
     from mettl_async.core.pipeline import Answer
+    from mettl_async.core.transport import Transport
 
 T = TypeVar("T")
 
@@ -58,10 +64,30 @@ class Caller:
     """What resources need of their client."""
 
     pipeline: Pipeline
-    lifecycle: Lifecycle
+    shared: Shared
     options: ClientOptions
     base_url: str
     version: ApiVersion
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """When the client ends, and what ends with it."""
+        return self.shared.lifecycle
+
+    @property
+    def effects(self) -> Effects:
+        """Clock, pauses and chance."""
+        return self.shared.effects
+
+    @property
+    def slots(self) -> Slots:
+        """How many requests may be in flight."""
+        return self.shared.slots
+
+    @property
+    def transport(self) -> Transport:
+        """What sends; for requests that are not signed."""
+        return self.shared.transport
 
     def placement(self, endpoint: Endpoint) -> Placement:
         """Where the parameters of a call travel, by the client's options."""
@@ -101,6 +127,8 @@ class Caller:
         params: Mapping[str, str],
         decode: Callable[[Answer], T],
         *,
+        files: tuple[FilePart, ...] = (),
+        placement: Placement | None = None,
         repeatable: bool | None = None,
         retry: RetryPolicy | None = None,
         uses_quota: bool = True,
@@ -112,6 +140,8 @@ class Caller:
             path: Values of the placeholders, unescaped.
             params: Decoded values, without ak, ts and asgn.
             decode: Makes the result of a success; may raise `MettlDecodeError`.
+            files: Sent as a multipart body.
+            placement: Beats the endpoint's documented one, unless the client's options say otherwise.
             repeatable: Beats the endpoint's own, where it depends on the arguments.
             retry: Beats the client's own.
             uses_quota: False for callers that are bounded otherwise.
@@ -121,7 +151,9 @@ class Caller:
             ConfigurationError: Not in this API version, closed client, second event loop.
             CallError: See `mettl_async.errors`.
         """
-        url, placement = self.url(endpoint, path), self.placement(endpoint)
+        url = self.url(endpoint, path)
+        if placement is None or self.options.post_parameters != "documented":
+            placement = self.placement(endpoint)
         if placement is Placement.QUERY:
             length = len(url) + SIGNATURE_ALLOWANCE + _length(params)
             if length > self.options.max_url_bytes:
@@ -138,6 +170,7 @@ class Caller:
             template=f"/{self.version}{endpoint.path}",
             params=params,
             placement=placement,
+            files=files,
             version=self.version,
             repeatable=endpoint.repeatable if repeatable is None else repeatable,
             success_keys=(endpoint.payload,),
@@ -163,6 +196,54 @@ def payload_list(answer: Answer, key: str) -> list[Any]:
         shape = "null" if items is None else type(items).__name__
         raise MettlDecodeError(f"$.{key}: expected a list, got {shape}")
     return items
+
+
+def page_reader(
+    cls: type[T], payload: str, offset: int, *, where: str = "$"
+) -> Callable[[Answer], Page[T]]:
+    """Make a function that reads one page of a list; items that cannot be read are left out."""
+
+    def read(answer: Answer) -> Page[T]:
+        rows = payload_list(answer, payload)
+        items, _ = list_from_wire(cls, rows, where=f"{where}.{payload}")
+        paging = answer.payload.get("paging")
+        known = from_wire(Paging, paging, where="$.paging") if isinstance(paging, dict) else None
+        return Page(
+            items=tuple(items),
+            offset=offset,
+            received=len(rows),
+            total=known.total_records if known else None,
+            has_next=known.has_next if known else None,
+        )
+
+    return read
+
+
+def expect(field: str, value: object, kind: type) -> None:
+    """Refuse an argument of another type.
+
+    Raises:
+        InvalidInputError: It is not a ``kind``.
+    """
+    if not isinstance(value, kind):
+        raise InvalidInputError(field, f"is a {type(value).__name__}", f"pass a {kind.__name__}")
+
+
+def checked_email(email: object) -> str:
+    """Refuse what cannot be a candidate's email in a path.
+
+    Raises:
+        InvalidInputError: No text with one "@" inside, or with spaces or control characters.
+    """
+    if (
+        isinstance(email, str)
+        and 0 < email.find("@") < len(email) - 1
+        and email.isprintable()
+        and " " not in email
+    ):
+        return email
+    shape = f"{len(email)} characters" if isinstance(email, str) else "not text"
+    raise InvalidInputError("email", f"is no email address ({shape})", "pass the candidate's email")
 
 
 def checked_access_key(access_key: object) -> str:

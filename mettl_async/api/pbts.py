@@ -11,7 +11,7 @@ from mettl_async.api.endpoint import Caller, Endpoint, checked_id, payload_list
 from mettl_async.codec import dumps, list_from_wire
 from mettl_async.core.request import Placement
 from mettl_async.errors import InvalidInputError
-from mettl_async.models import PbtAddition
+from mettl_async.models import Pbt, PbtAddition
 
 if TYPE_CHECKING:
     from mettl_async.core.pipeline import Answer
@@ -28,11 +28,32 @@ ADD = Endpoint(
 )
 
 
+# The page is not stored; path and name of the list are [seen] and [assumed].
+LIST = Endpoint(
+    operation="pbts.list",
+    method="GET",
+    path="/pbts",
+    placement=Placement.QUERY,
+    payload="pbts",
+    repeatable=True,
+)
+
+
 @frozen
 class Pbts:
     """``mettl.pbts``."""
 
     _caller: Caller
+
+    async def list(self) -> tuple[Pbt, ...]:
+        """All pre-built tests of the vendor's library.
+
+        Raises:
+            CallError: See `mettl_async.errors`.
+
+        Source: api.md, API 4; what an item holds besides its id is not known, so all of it is in ``raw``.
+        """
+        return await self._caller.call(LIST, {}, {}, _pbts)
 
     async def add(self, pbt_ids: Collection[int]) -> tuple[PbtAddition, ...]:
         """Add pre-built tests to the account's assessments.
@@ -59,6 +80,11 @@ class Pbts:
             problem = "has an id twice" if ids else "is empty"
             raise InvalidInputError("pbt_ids", problem, "pass each PBT id once")
         return await self._caller.call(ADD, {}, {"pbts": dumps(ids)}, _additions)
+
+
+def _pbts(answer: Answer) -> tuple[Pbt, ...]:
+    items, _ = list_from_wire(Pbt, payload_list(answer, LIST.payload), where="$.pbts")
+    return tuple(items)
 
 
 def _additions(answer: Answer) -> tuple[PbtAddition, ...]:

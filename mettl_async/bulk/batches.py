@@ -49,8 +49,8 @@ class Entry:
     weight: int
 
 
-def entry(index: int, candidate: Candidate) -> Entry:
-    """Encode a candidate for its place in a batch.
+def entry(index: int, candidate: Candidate, *, weighed: bool = True) -> Entry:
+    """Encode a candidate for its place in a batch; without its weight where no length is counted.
 
     Raises:
         InvalidInputError: Not a `Candidate`.
@@ -64,14 +64,11 @@ def entry(index: int, candidate: Candidate) -> Entry:
     detail = dumps(candidate_detail(candidate))
     extra = candidate_optional(candidate)
     optional = dumps(extra) if extra else ""
-    weight = encoded_length(detail) + _COMMA
-    return Entry(
-        index,
-        candidate,
-        detail,
-        optional,
-        weight + encoded_length(optional) + _COMMA if optional else weight,
-    )
+    weight = 0
+    if weighed:
+        weight = encoded_length(detail) + _COMMA
+        weight += encoded_length(optional) + _COMMA if optional else 0
+    return Entry(index, candidate, detail, optional, weight)
 
 
 def rd_text(entries: Sequence[Entry]) -> str:
@@ -123,7 +120,7 @@ async def cut(
     async with aclosing(_each(candidates)) as source:
         while broken is None:
             try:
-                one = entry(index, await anext(source))
+                one = entry(index, await anext(source), weighed=room is not None)
             except StopAsyncIteration:
                 break
             except Exception as exc:  # noqa: BLE001 - anything the input raises, raised again below

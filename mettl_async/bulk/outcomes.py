@@ -49,7 +49,8 @@ class Rejected(_Outcome):
     """There is no link for this candidate, and asking again gives the same answer.
 
     Attributes:
-        reason: The server's words, or ours for a duplicate; may name the candidate.
+        reason: The server's words, or ours for a duplicate. They may name the candidate: show them to
+            the caller, keep them out of logs.
         code: Mettl's code (``E028``), an item's status (``Completed``, ``InValid`` [seen]), ``HTTP 414``
             for a refusal without a code, or `DUPLICATE_EMAIL`.
     """
@@ -98,7 +99,9 @@ def _in_input_order(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
 class RegistrationReport:
     """All outcomes of a run, in the order of the input: each candidate exactly once."""
 
-    outcomes: tuple[Outcome, ...] = field(converter=_in_input_order, repr=False)
+    outcomes: tuple[Outcome, ...] = field(
+        converter=_in_input_order, repr=lambda outcomes: f"<{len(outcomes)} outcomes>"
+    )
 
     @property
     def registered(self) -> tuple[Registered, ...]:

@@ -54,6 +54,9 @@ STOPS_THE_RUN = (
 REFUSED_ALIKE = 60
 """Candidates refused in a row with one code, none registered between them, that stop a run."""
 
+SPARE_WORKERS = 2
+"""More than may send at once: these encode a batch, or tell of one, while the others' calls are out."""
+
 LEAST_FRUITLESS = 3
 """Batches in a row without any answer that stop a run, however few workers it has."""
 
@@ -85,6 +88,7 @@ class Run:
     ) -> None:
         self._candidates, self._send = candidates, send
         self._concurrency, self._size, self._room = concurrency, batch_size, room
+        self._sending = anyio.Semaphore(concurrency, fast_acquire=True)
         self._reading = anyio.CancelScope()
         self._stopped_by: MettlError | None = None
         self._fruitless = self._refused_alike = 0
@@ -105,7 +109,7 @@ class Run:
                 self._everything = group.cancel_scope
                 group.start_soon(self._read, send)
                 async with receive:
-                    for _ in range(self._concurrency):
+                    for _ in range(self._concurrency + SPARE_WORKERS):
                         group.start_soon(self._worker, receive.clone())
             self.finished = not group.cancel_scope.cancel_called
 
@@ -162,11 +166,12 @@ class Run:
         waiting = [Part(entries)] if entries else []
         while waiting:
             part = waiting.pop()
-            if self._stopped_by is not None:
-                outcomes += part.unsettled(self._stopped_by)
-                continue
             try:
-                answered = await self._send(part.entries)
+                async with self._sending:
+                    if self._stopped_by is not None:
+                        outcomes += part.unsettled(self._stopped_by)
+                        continue
+                    answered = await self._send(part.entries)
             except CallError as error:
                 part = part.after(error.attempts, handled=error.may_have_been_handled)
                 if len(part.entries) > 1 and _is_call_wide(error):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from attrs import define, field
 
@@ -14,6 +14,27 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 
+T = TypeVar("T")
+
+
+class Prefetched(Generic[T]):
+    """Something that is being read ahead: `get` it, or `drop` it."""
+
+    def __init__(self, task: asyncio.Task[T]) -> None:
+        self._task = task
+
+    async def get(self) -> T:
+        """Wait for it; raises what reading it raised."""
+        return await self._task
+
+    def drop(self) -> None:
+        """Nobody wants it: stop, and let no error of it be reported."""
+        if not self._task.done():
+            self._task.cancel()
+        elif not self._task.cancelled():
+            self._task.exception()
+
+
 @define(eq=False)
 class Lifecycle:
     """Shared by a client and its clones."""
@@ -21,6 +42,7 @@ class Lifecycle:
     closing: bool = False
     closed: bool = False
     _loop: asyncio.AbstractEventLoop | None = field(default=None, repr=False)
+    _ahead: set[asyncio.Task[Any]] = field(factory=set, repr=False)
     _work: dict[asyncio.Task[None], Callable[[], None]] = field(factory=dict, repr=False)
 
     def check(self) -> None:
@@ -54,10 +76,21 @@ class Lifecycle:
         self._work[task] = abandon
         task.add_done_callback(self._work.pop)
 
+    def prefetch(self, work: Coroutine[None, None, T]) -> Prefetched[T]:
+        """Run a read ahead of its use; it is cancelled when nobody wants it any more."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._ahead.add(task)
+        task.add_done_callback(self._ahead.discard)
+        return Prefetched(task)
+
     async def drain(self) -> None:
         """Have all background work come to an end, and wait for it; calls are not tried again."""
         self.closing = True
+        for task in tuple(self._ahead):
+            task.cancel()
         while self._work:
             for abandon in self._work.values():
                 abandon()
             await asyncio.wait(tuple(self._work))
+        while self._ahead:
+            await asyncio.wait(tuple(self._ahead))

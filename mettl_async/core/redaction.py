@@ -22,7 +22,7 @@ LOGGED_FIELDS = (
 _PART = r"[^\s'\"<>()\[\],;:=&?/@]"
 _EMAIL = re.compile(rf"{_PART}{{1,64}}(?:@|%40){_PART}{{1,255}}")
 _KEY_OR_SIGNATURE = re.compile(r"[A-Za-z0-9+/%_-]{24,}={0,2}")
-_SIGNED_QUERY = re.compile(r"\?\S*\b(?:ak|asgn|rd|sc)=\S*")
+_SIGNED_QUERY = re.compile(r"\?\S*\b(?:ak|asgn|rd|sc|key|url)=\S*")
 _MAX_READ, _MAX_MESSAGE = 2_000, 500
 
 
@@ -75,7 +75,7 @@ def log_fields(request: Request, **more: Any) -> dict[str, Any]:
 
 
 class SignedUrlFilter(logging.Filter):
-    """Blanks the query and the emails of signed URLs in the records of an HTTP library's logger."""
+    """Blanks queries and emails of URLs that are signed, or links to a report, in an HTTP library's log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record's arguments; it is always let through."""

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from attrs import define, evolve, field, frozen
 
 from mettl_async.config import ApiVersion, RetryPolicy
+from mettl_async.core.multipart import FilePart, encode_multipart
 
 UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _PERCENT = ord("%")
@@ -47,6 +48,7 @@ class Request:
         params: Decoded values by name. After signing they include ``ak``, ``ts`` and ``asgn``.
         headers: Further HTTP headers, such as a gateway's; not signed.
         placement: Whether they travel in the query or as a form body.
+        files: Sent as a multipart body; not signed.
         version: Decides the hash of the signature.
         repeatable: Whether handling it twice does no harm.
         success_keys: Payload keys that make an answer a success even without ``status``.
@@ -65,6 +67,7 @@ class Request:
     params: Mapping[str, str] = field(factory=dict, repr=lambda params: f"<{', '.join(params)}>")
     headers: Mapping[str, str] = field(factory=dict, repr=lambda headers: f"<{', '.join(headers)}>")
     placement: Placement = Placement.QUERY
+    files: tuple[FilePart, ...] = ()
     version: ApiVersion = ApiVersion.V2
     repeatable: bool = False
     success_keys: tuple[str, ...] = field(default=(), repr=False)
@@ -158,6 +161,8 @@ def encode_params(params: Mapping[str, str]) -> bytes:
 def encode(request: Request) -> SignedRequest:
     """Turn a signed request into the bytes of its request line and body."""
     path = request.url[request.url.index("/", 8) :].encode("ascii")
+    if request.files:
+        return _encode_with_files(request, path)
     encoded = encode_params(request.params)
     if request.placement is Placement.FORM:
         return SignedRequest(
@@ -173,4 +178,16 @@ def encode(request: Request) -> SignedRequest:
         target=path + b"?" + encoded,
         body=b"",
         headers=request.headers,
+    )
+
+
+def _encode_with_files(request: Request, path: bytes) -> SignedRequest:
+    in_query = request.placement is Placement.QUERY
+    content_type, body = encode_multipart({} if in_query else request.params, request.files)
+    return SignedRequest(
+        method=request.method,
+        url=request.url,
+        target=path + b"?" + encode_params(request.params) if in_query else path,
+        body=body,
+        headers={**request.headers, "Content-Type": content_type},
     )

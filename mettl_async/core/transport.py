@@ -1,16 +1,11 @@
-"""The only module that names httpx (and httpcore, the layer below it): exact bytes out, a response in.
-
-Whether the server may have seen a request (``.sent``) is said only from exceptions whose meaning we
-know: those of our own connections. An injected client's transport may hide anything behind a
-connect error, so with it every failure counts as maybe sent.
-"""
+"""The only module that names httpx (and httpcore, the layer below it): exact bytes out, a response in."""
 
 from __future__ import annotations
 
-import inspect
 import platform
 import ssl
-from typing import TYPE_CHECKING, Any, Protocol
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined] # typeshed lacks the second
 
@@ -20,23 +15,27 @@ import httpx
 from attrs import evolve
 
 from mettl_async._version import __version__
-from mettl_async.core.redaction import guard_http_loggers, scrub
-from mettl_async.core.request import Response
+from mettl_async.core.download import Download
+from mettl_async.core.failures import make_response, translate, translated, translated_chunks
 from mettl_async.errors import (
     CallError,
-    CallFacts,
     ConfigurationError,
-    ConnectError,
-    ConnectionLost,
-    MettlDecodeError,
-    TransportTimeout,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncGenerator
+    from contextlib import AbstractAsyncContextManager
 
     from mettl_async.config import ClientOptions
-    from mettl_async.core.request import SignedRequest
+    from mettl_async.core.request import Response, SignedRequest
+
+
+Lane = httpcore.AsyncHTTPConnection | httpcore.AsyncConnectionPool
+
+KEEPALIVE_SECONDS = 5.0
+"""How long an idle connection is kept, as httpx does: most servers keep it longer."""
+
+_CLOSE_SECONDS = 1.0
 
 
 class Transport(Protocol):
@@ -53,31 +52,17 @@ class Transport(Protocol):
         """
         ...
 
+    def stream(self, url: str) -> AbstractAsyncContextManager[Download]:
+        """GET an address as it is, unsigned and unlogged; redirects are answers.
+
+        Raises:
+            CallError: Like `send`.
+        """
+        ...
+
     async def aclose(self) -> None:
         """Give back what was opened by the transport itself."""
         ...
-
-
-class AsyncHttpClient(Protocol):
-    """What is used of an injected client: ``httpx.AsyncClient`` and ``httpx2.AsyncClient`` have it."""
-
-    def build_request(
-        self, method: str, url: str, *, content: Any = ..., headers: Any = ...
-    ) -> Any:
-        """Make a request from an already encoded URL."""
-        ...
-
-    async def send(self, request: Any, *, auth: Any = ..., follow_redirects: Any = ...) -> Any:
-        """Send it."""
-        ...
-
-
-Lane = httpcore.AsyncHTTPConnection | httpcore.AsyncConnectionPool
-
-KEEPALIVE_SECONDS = 5.0
-"""How long an idle connection is kept, as httpx does: most servers keep it longer."""
-
-_CLOSE_SECONDS = 1.0
 
 
 def user_agent(suffix: str) -> str:
@@ -86,62 +71,9 @@ def user_agent(suffix: str) -> str:
     return f"{own} {suffix}".strip()
 
 
-# The most specific first: names, so that httpx, httpx2 and what is below them are translated alike.
-_FAMILIES: tuple[tuple[str, type[CallError], str, bool], ...] = (
-    ("PoolTimeout", TransportTimeout, "no free connection in the pool", False),
-    ("ConnectTimeout", TransportTimeout, "connecting took too long", False),
-    ("WriteTimeout", TransportTimeout, "sending took too long", True),
-    ("ReadTimeout", TransportTimeout, "no byte of the answer for too long", True),
-    ("TimeoutException", TransportTimeout, "too slow", True),
-    ("ConnectError", ConnectError, "the connection could not be made", False),
-    ("ProxyError", ConnectError, "the proxy refused the connection", False),
-    ("UnsupportedProtocol", ConnectError, "the URL's scheme is not supported", False),
-    ("DecodingError", MettlDecodeError, "the body could not be decompressed", True),
-    ("ConnectionNotAvailable", ConnectError, "the connection was closed before it was used", False),
-    ("NetworkError", ConnectionLost, "the connection broke", True),
-    ("ProtocolError", ConnectionLost, "the connection broke", True),
-    ("TransportError", ConnectionLost, "the connection broke", True),
-    # Whatever else these libraries raise knows the URL, so it never comes through as it is.
-    ("HTTPError", ConnectionLost, "the HTTP library gave up", True),
-    ("StreamError", ConnectionLost, "the body could not be read", True),
-    ("InvalidURL", ConnectError, "the URL was refused by the HTTP library", False),
-)
-
-
-_LIBRARIES = {"httpx", "httpx2", "httpcore", "httpcore2"}
-
-
-def _library(cls: type) -> str:
-    return cls.__module__.partition(".")[0]
-
-
-def translate(exc: Exception, *, known: bool) -> CallError | None:
-    """Our error for an exception of httpx's, httpx2's or httpcore's, or None for anything else.
-
-    Args:
-        exc: What was raised.
-        known: Whether the connections are our own, so that "not connected" is certain.
-    """
-    names = {cls.__name__ for cls in type(exc).__mro__ if _library(cls) in _LIBRARIES}
-    for name, kind, problem, sent in _FAMILIES:
-        if name in names:
-            # Connect errors say which (refused, DNS, TLS) in words that hold no request data.
-            detail = f": {scrub(str(exc))}" if name == "ConnectError" and known and str(exc) else ""
-            return kind(problem + detail, CallFacts(sent=sent or not known))
-    return None
-
-
-def _response(status: int, pairs: Iterable[tuple[str, str]], content: bytes) -> Response:
-    headers: dict[str, str] = {}
-    for name, value in pairs:
-        key = name.lower()
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
-    return Response(status=status, headers=headers, content=content)
-
-
 def _unpacked(raw: httpcore.Response, content: bytes) -> Response:
     pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw.headers]
-    response = _response(raw.status, pairs, content)
+    response = make_response(raw.status, pairs, content)
     if "content-encoding" in response.headers:
         unpacked = httpx.Response(raw.status, headers=pairs, content=content).content
         return evolve(response, content=unpacked)
@@ -206,7 +138,7 @@ class LaneTransport:
 
     def _new_lane(self) -> Lane:
         if self._context is None:
-            self._context = self._new_context()
+            self._context = self._new_context(tls=self._tls)
         if self._proxy is None:
             origin = self._url(b"/").origin
             return httpcore.AsyncHTTPConnection(
@@ -214,9 +146,9 @@ class LaneTransport:
             )
         return _proxied_lane(self._proxy, self._context)
 
-    def _new_context(self) -> ssl.SSLContext:
+    def _new_context(self, *, tls: bool) -> ssl.SSLContext:
         # Loading certificates takes 60 ms, so it is done once, and only where TLS is spoken.
-        if not self._tls:
+        if not tls:
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
             return httpx.create_ssl_context(trust_env=self._options.trust_env)
@@ -261,6 +193,44 @@ class LaneTransport:
                 await _close(lane)
         # Raised out here so that the HTTP library's exception is not its context.
         raise failure
+
+    @asynccontextmanager
+    async def stream(self, url: str) -> AsyncGenerator[Download]:
+        """See `Transport`. A connection of its own, for it may go to any host."""
+        parts = urlsplit(url)
+        address = httpcore.URL(
+            scheme=parts.scheme,
+            host=parts.hostname or "",
+            port=parts.port,
+            target=url.partition("://")[2].partition("#")[0].partition(parts.netloc)[2] or "/",
+        )
+        headers = [
+            ("Host", parts.netloc),
+            ("Accept-Encoding", "identity"),
+            ("User-Agent", user_agent(self._options.user_agent)),
+        ]
+        built = httpcore.Request(
+            "GET", address, headers=headers, extensions={"timeout": self._timeout}
+        )
+        proxy = self._options.proxy or (
+            _environment_proxy(url) if self._options.trust_env else None
+        )
+        tls = proxy is not None or parts.scheme == "https"
+        context = self._context if self._context and self._tls else self._new_context(tls=tls)
+        lane: Lane = (
+            httpcore.AsyncHTTPConnection(address.origin, ssl_context=context)
+            if proxy is None
+            else _proxied_lane(proxy, context)
+        )
+        try:
+            raw = await translated(lane.handle_async_request(built), known=True)
+            found = {
+                name.decode("latin-1").lower(): value.decode("latin-1")
+                for name, value in raw.headers
+            }
+            yield Download(raw.status, found, translated_chunks(raw.aiter_stream(), known=True))
+        finally:
+            await _close(lane)
 
     async def _drop_longest_idle(self) -> None:
         """Close what the server has closed meanwhile: one look per call, at the least used lane."""
@@ -310,64 +280,3 @@ def _proxied_lane(url: str, context: ssl.SSLContext) -> Lane:
         f"proxy: cannot be used ({problem}); write http://host:port"
         " (SOCKS needs `pip install httpx[socks]`)"
     )
-
-
-def _check_unchanged(built: bytes, wanted: bytes) -> None:
-    if built != wanted:
-        raise ConfigurationError(
-            "http_client: it changes the URL, which would break the signature; "
-            "make it without params= and base_url="
-        )
-
-
-class InjectedTransport:
-    """A client that the caller made and will close; its own timeouts, proxies and hooks apply."""
-
-    def __init__(self, client: AsyncHttpClient, options: ClientOptions) -> None:
-        for name in ("build_request", "send"):
-            if not callable(getattr(client, name, None)):
-                raise ConfigurationError(
-                    f"http_client: has no {name}(); pass an httpx.AsyncClient or one shaped like it"
-                )
-        if not inspect.iscoroutinefunction(client.send):
-            raise ConfigurationError("http_client: send() is not async; pass an httpx.AsyncClient")
-        guard_http_loggers()
-        self._client = client
-        self._headers = {
-            "User-Agent": user_agent(options.user_agent),
-            "Accept": "application/json",
-        }
-
-    async def send(self, request: SignedRequest) -> Response:
-        """See `Transport`."""
-        headers = {**self._headers, **request.headers}
-        # Its transport may ignore the target extension and lose the parameters: a real URL instead.
-        _, mark, query = request.target.partition(b"?")
-        failure: CallError | ConfigurationError | None = None
-        try:
-            built = self._client.build_request(
-                request.method,
-                request.url + (mark + query).decode("ascii"),
-                content=request.body,
-                headers=headers,
-            )
-            _check_unchanged(built.url.raw_path, request.target)
-            raw = await self._client.send(built, auth=None, follow_redirects=False)
-            return _response(raw.status_code, raw.headers.multi_items(), raw.content)
-        except Exception as exc:
-            raw = getattr(exc, "response", None)
-            if type(exc).__name__ == "HTTPStatusError" and raw is not None:
-                # An event hook raised for the status: it is a response all the same.
-                return _response(raw.status_code, raw.headers.multi_items(), await raw.aread())
-            if getattr(self._client, "is_closed", False) is True:
-                failure = ConfigurationError(
-                    "http_client: it is closed; keep it open for the client"
-                )
-            else:
-                failure = translate(exc, known=False)
-            if failure is None:
-                raise
-        raise failure
-
-    async def aclose(self) -> None:
-        """Nothing: the client belongs to the caller."""

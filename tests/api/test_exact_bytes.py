@@ -10,14 +10,27 @@ import respx
 from mettl_async import (
     Access,
     AccessEdit,
+    AssessmentSettings,
     Candidate,
     ClientOptions,
     Credentials,
+    Favicon,
     InvitedCandidate,
+    Level,
+    Logo,
     MettlClient,
     MettlDecodeError,
+    NewAssessment,
     NewSchedule,
+    NewSection,
+    NewSkill,
+    ResultDetail,
+    ResultSort,
     ScheduleEdit,
+    ScheduleFilter,
+    SortOrder,
+    WebProctoring,
+    WhiteLabel,
 )
 from mettl_async.core.auth import ServerClock, SignatureAuth
 
@@ -195,3 +208,183 @@ async def test_a_success_without_what_was_asked_for_is_a_decode_error(mettl, pay
     assert (caught.value.operation, caught.value.attempts) == ("schedules.create", 1)
     assert caught.value.may_have_been_handled
     assert not caught.value.safe_to_repeat
+
+
+SUCCESS = {"status": "SUCCESS"}
+SCHEDULE = {**SUCCESS, "schedule": {"accessKey": "0x0x0x0x0x", "name": "N"}}
+RESULT = {**SUCCESS, "candidate": {"email": "a+b@x.org", "testStatus": None}}
+READS = [
+    # call, answer, method, raw path, parameters besides ak, ts, asgn
+    (lambda m: m.account.get(), {**SUCCESS, "accountInfo": {}}, "GET", "/v2/account", {}),
+    (lambda m: m.pbts.list(), {**SUCCESS, "pbts": []}, "GET", "/v2/pbts", {}),
+    (
+        lambda m: m.assessments.list(page_size=7).collect(),
+        {**SUCCESS, "assessments": [], "paging": {"next": None, "totalRecords": "0"}},
+        "GET",
+        "/v2/assessments",
+        {"limit": "7", "offset": "0", "sort": "createdAt", "sort_order": "desc"},
+    ),
+    (
+        lambda m: m.assessments.get(7),
+        {**SUCCESS, "assessment": {"id": "7"}},
+        "GET",
+        "/v2/assessments/7",
+        {},
+    ),
+    (
+        lambda m: m.schedules.list_in_assessment(
+            7, filter=ScheduleFilter(web_proctoring=WebProctoring(enabled=True))
+        ),
+        {**SUCCESS, "schedules": []},
+        "GET",
+        "/v2/assessments/7/schedules",
+        {"filter": '{"webProctoring":{"enabled":true}}'},
+    ),
+    (
+        lambda m: m.schedules.list().collect(),
+        {**SUCCESS, "schedules": []},
+        "GET",
+        "/v2/schedules",
+        {"limit": "100", "offset": "0"},
+    ),
+    (lambda m: m.schedules.get("abc"), SCHEDULE, "GET", "/v2/schedules/abc", {}),
+    (
+        lambda m: m.results.list("abc", sort=ResultSort.NAME, order=SortOrder.ASC).collect(),
+        {**SUCCESS, "candidates": []},
+        "GET",
+        "/v2/schedules/abc/candidates",
+        {"limit": "50", "offset": "0", "sort": "name", "sort_order": "asc"},
+    ),
+    (
+        lambda m: m.results.get(
+            "abc",
+            "a+b?@x.org",
+            detail=ResultDetail(
+                recommendation=True,
+                response_style=True,
+                essay_answers=True,
+                question_responses=True,
+                evaluation=True,
+            ),
+        ),
+        RESULT,
+        "GET",
+        "/v2/schedules/abc/candidates/a+b%3F@x.org",
+        {"ir": '{"recommendation":true}', "rs": "true", "qr": "true", "cr": "true", "em": "true"},
+    ),
+    (
+        lambda m: m.results.list_for_candidate("a@x.org", essay_answers=True).collect(),
+        {**SUCCESS, "testInstances": []},
+        "GET",
+        "/v2/candidates/a@x.org",
+        {"qr": "true"},
+    ),
+    (
+        lambda m: m.with_options(version="v3").results.list_for_candidate("a@x.org").collect(),
+        {**SUCCESS, "testInstances": []},
+        "GET",
+        "/v3/candidates/a@x.org",
+        {"limit": "100", "offset": "0"},
+    ),
+    (
+        lambda m: m.results.delete("abc", "a@x.org"),
+        SUCCESS,
+        "DELETE",
+        "/v2/schedules/abc/candidates/a@x.org",
+        {},
+    ),
+    (
+        lambda m: m.assessments.edit_settings(7, AssessmentSettings(allow_copy_paste=True)),
+        {**SUCCESS, "assessment": {"id": 7}},
+        "POST",
+        "/v2/assessments/7/settings/edit",
+        {"as": '{"allowCopyPaste":true}'},
+    ),
+    (
+        lambda m: m.request("PUT", "/x/{y}", {"b": "c d"}, path_values={"y": "z/?"}),
+        SUCCESS,
+        "PUT",
+        "/v2/x/z%2F%3F",
+        {"b": "c d"},
+    ),
+]
+
+
+@respx.mock
+@pytest.mark.parametrize(("call", "answer", "method", "path", "params"), READS)
+async def test_each_read_asks_for_exactly_this(mettl, call, answer, method, path, params):
+    route = respx.route(host="api.mettl.com").respond(json=answer)
+    await call(mettl)
+    found, query, body, request = sent(route)
+    assert (request.method, found, body) == (method, path, {})
+    signature = query.pop("asgn")
+    assert len(signature) == 44
+    assert query == {"ak": KEYS.public_key, "ts": "1635976200", **params}
+
+
+@respx.mock
+async def test_create_assessment_sends_its_json_in_the_body(mettl):
+    route = respx.post("https://api.mettl.com/v2/assessments").respond(
+        json={**SUCCESS, "assessmentId": "12"}
+    )
+    skill = NewSkill(name="Python", level=Level.EASY, question_count=2)
+    created = await mettl.assessments.create(
+        NewAssessment(name="A", duration=30, sections=[NewSection(name="S", skills=[skill])])
+    )
+    _, query, body, _ = sent(route)
+    assert query == {}
+    assert json.loads(body["assessments"]) == {
+        "name": "A",
+        "duration": 30,
+        "sections": [
+            {"name": "S", "skills": [{"name": "Python", "level": "EASY", "questionCount": 2}]}
+        ],
+    }
+    assert created.assessment_id == 12
+
+
+@respx.mock
+async def test_a_logo_is_a_part_of_its_own_and_not_signed(mettl):
+    route = respx.post(host="api.mettl.com").respond(json=SUCCESS)
+    png = b"\x89PNG\r\n\x1a\n" + bytes(range(40))
+    await mettl.account.update_logo(Logo(content=png, filename="l.png"))
+    path, query, _, request = sent_raw(route)
+    assert path == "/v2/account/upload-logo"
+    assert set(query) == {"ak", "ts", "asgn"}
+    kind, _, boundary = request.headers["content-type"].partition("; boundary=")
+    assert kind == "multipart/form-data"
+    assert (
+        request.content
+        == (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="logo"; filename="l.png"\r\n'
+            "Content-Type: image/png\r\n\r\n"
+        ).encode()
+        + png
+        + f"\r\n--{boundary}--\r\n".encode()
+    )
+
+
+@respx.mock
+async def test_a_white_label_without_files_is_a_form_and_with_files_multipart(mettl):
+    route = respx.post("https://api.mettl.com/v2/account/update-white-labeling").respond(
+        json=SUCCESS
+    )
+    white = WhiteLabel(button_color="#a1b2c3", support_numbers=["+91-1"])
+    await mettl.account.update_white_label(white)
+    _, query, body, _ = sent(route)
+    assert query == {}
+    assert (json.loads(body["wl"]), json.loads(body["sn"])) == (
+        {"buttonColor": "a1b2c3"},
+        ["+91-1"],
+    )
+    png = b"\x89PNG\r\n\x1a\n" + bytes(8)
+    await mettl.account.update_white_label(white, favicon=Favicon(content=png, filename="f.png"))
+    _, query, _, request = sent_raw(route)
+    assert set(query) == {"ak", "ts", "asgn", "wl", "sn"}
+    assert b'name="fav"; filename="f.png"' in request.content
+
+
+def sent_raw(route):
+    request = route.calls.last.request
+    raw = request.url.raw_path.decode().partition("?")
+    return raw[0], dict(parse_qsl(raw[2])), request.content, request

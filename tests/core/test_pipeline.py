@@ -115,7 +115,7 @@ def build(*answers, options=None, middleware=None, auth=None, quota=500, real_ti
     )
     pipeline = Pipeline(shared, auth or SignatureAuth(KEYS, clock), middleware or Middlewares())
     caller = Caller(
-        pipeline=pipeline, lifecycle=shared.lifecycle, options=options or ClientOptions(),
+        pipeline=pipeline, shared=shared, options=options or ClientOptions(),
         base_url="https://h.example", version=ApiVersion.V2,
     )  # fmt: skip
     return caller, script, world, shared
@@ -315,7 +315,7 @@ async def test_a_call_that_never_got_a_slot_was_not_sent():
 
     caller, _, _, _ = build(wait, options=ClientOptions().with_deadline(0.05))
     patient = Caller(
-        pipeline=caller.pipeline, lifecycle=caller.lifecycle, options=ClientOptions(),
+        pipeline=caller.pipeline, shared=caller.shared, options=ClientOptions(),
         base_url=caller.base_url, version=caller.version,
     )  # fmt: skip
     holders = [asyncio.create_task(perform(patient)) for _ in range(2)]
@@ -484,7 +484,7 @@ async def test_another_auth_may_sign():
 async def test_a_version_that_lacks_a_method_says_so_before_sending():
     caller, script, _, _ = build(response())
     third = Caller(
-        pipeline=caller.pipeline, lifecycle=caller.lifecycle, options=ClientOptions(),
+        pipeline=caller.pipeline, shared=caller.shared, options=ClientOptions(),
         base_url=caller.base_url, version=ApiVersion.V3,
     )  # fmt: skip
     with pytest.raises(ConfigurationError, match="v1 and v2"):

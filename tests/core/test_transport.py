@@ -18,8 +18,10 @@ from mettl_async import (
     MettlDecodeError,
     TransportTimeout,
 )
+from mettl_async.core.failures import translate
+from mettl_async.core.injected import InjectedTransport
 from mettl_async.core.request import FORM_CONTENT_TYPE, SignedRequest
-from mettl_async.core.transport import InjectedTransport, LaneTransport, translate
+from mettl_async.core.transport import LaneTransport
 
 
 def request(base_url, *, body=b"a=1", target=b"/v2/x", method="POST"):
@@ -276,7 +278,7 @@ async def test_certificates_that_cannot_be_loaded_are_a_configuration_error(monk
     lanes = LaneTransport("https://h.example", ClientOptions())
     with pytest.raises(ConfigurationError, match="SSL_CERT_FILE"):
         await lanes.send(request("https://h.example"))
-    LaneTransport("https://h.example", ClientOptions(trust_env=False))._new_context()
+    LaneTransport("https://h.example", ClientOptions(trust_env=False))._new_context(tls=True)
 
 
 async def test_an_event_hook_that_raises_for_a_status_changes_nothing():

@@ -14,6 +14,7 @@ from mettl_async import (
     MettlClient,
     Registered,
     RetryPolicy,
+    RunInterrupted,
 )
 from mettl_async.sandbox import Faults, Sandbox
 
@@ -206,3 +207,35 @@ async def test_a_run_in_process_needs_no_socket():
         report = await mettl.candidates.register_many(sandbox.access_key, people(500))
     report.raise_for_failures()
     assert sandbox.stats.bad_signatures == 0
+
+
+async def test_what_was_registered_before_the_input_broke_is_not_lost():
+    def source():
+        yield from people(100)
+        raise OSError("disk")
+
+    async with (
+        Sandbox().serve() as server,
+        MettlClient(server.credentials, base_url=server.base_url) as mettl,
+    ):
+        with pytest.raises(RunInterrupted, match="OSError: 100 of 100") as caught:
+            await mettl.candidates.register_many(server.access_key, source())
+        assert len(caught.value.report.registered) == 100
+        assert type(caught.value.__cause__) is OSError
+
+
+async def test_a_server_that_never_answered_is_not_waited_for_as_long(monkeypatch):
+    monkeypatch.setattr("mettl_async.api.candidates.FIRST_CONTACT_SECONDS", 0.2)
+    sandbox = Sandbox()
+    async with (
+        sandbox.serve() as server,
+        MettlClient(server.credentials, base_url=server.base_url) as mettl,
+    ):
+        sandbox.faults.reset_before = 1.0
+        report = await mettl.candidates.register_many(server.access_key, people(20))
+        assert len(report.unknown) == 20
+        sandbox.faults.reset_before = 0.0
+        # Once it has answered, patience is the ordinary one: four failures take longer than 0.2 s.
+        sandbox.faults.script([None, *["reset_before"] * 5])
+        report = await mettl.candidates.register_many(server.access_key, people(40), concurrency=1)
+    report.raise_for_failures()

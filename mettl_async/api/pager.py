@@ -1,0 +1,198 @@
+"""Lists that come page by page: api.md section 5.
+
+Pages are asked for by our own, freshly signed limit and offset. The server's ``next`` addresses carry
+a signature and could name any host, so they are never followed; only their presence counts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from attrs import field, frozen
+
+from mettl_async.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable
+
+    from mettl_async.core.lifecycle import Lifecycle
+
+T = TypeVar("T")
+
+MOST_PER_PAGE = 100
+"""[doc] ``limit`` is 1 to 100, and 20 when it is not given."""
+
+
+@frozen(kw_only=True)
+class Page(Generic[T]):
+    """Part of a list.
+
+    Attributes:
+        items: Those that no earlier page had.
+        offset: Where it begins.
+        received: Rows the server sent, those that could not be read or came before included.
+        total: How many rows there are in all, when the server says.
+        has_next: Whether the server says that more follow; None when it says nothing.
+    """
+
+    items: tuple[T, ...] = field(repr=lambda items: f"<{len(items)} items>")
+    offset: int
+    received: int
+    total: int | None = None
+    has_next: bool | None = None
+
+
+class AsyncPager(Generic[T]):
+    """A list that is read as it is needed; ``async for`` gives its items.
+
+    While one page is used the next is fetched. What is guaranteed when the list changes meanwhile: no
+    item comes twice, and none is lost to rows that are added. Rows that are deleted move later ones to
+    earlier places; when the total shrinks between two pages the gap is read again, so that an item can
+    only be missed if as many rows were added as deleted between two pages.
+
+    Each iteration starts from the beginning. Reading may be left at any time.
+
+    Attributes:
+        total: Rows in all as of the last page read; None before the first, or when the server does
+            not say.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[int, int], Awaitable[Page[T]]],
+        lifecycle: Lifecycle,
+        *,
+        page_size: int,
+        key: Callable[[T], Hashable],
+    ) -> None:
+        self._fetch, self._lifecycle, self._key = fetch, lifecycle, key
+        self.page_size = page_size
+        self.total: int | None = None
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self._items()
+
+    async def _items(self) -> AsyncGenerator[T]:
+        pages = self.pages()
+        try:
+            async for page in pages:
+                for item in page.items:
+                    yield item
+        finally:
+            await pages.aclose()
+
+    async def pages(self) -> AsyncGenerator[Page[T]]:
+        """Give whole pages; the next is fetched while one is used.
+
+        Raises:
+            CallError: See `mettl_async.errors`.
+        """
+        async for page in self._pages(ahead=True):
+            yield page
+
+    async def collect(self, limit: int | None = None) -> list[T]:
+        """Read the list to its end, or up to ``limit`` items.
+
+        Args:
+            limit: 0 or more; None for all. No page beyond the last one needed is fetched.
+
+        Raises:
+            InvalidInputError: ``limit`` is no whole number of 0 or more.
+            CallError: See `mettl_async.errors`.
+        """
+        if limit is not None and (
+            not isinstance(limit, int) or isinstance(limit, bool) or limit < 0
+        ):
+            raise InvalidInputError(
+                "limit", "is not a whole number of 0 or more", "pass None for all"
+            )
+        items: list[T] = []
+        if limit == 0:
+            return items
+        pages = self._pages(ahead=limit is None)
+        try:
+            async for page in pages:
+                items += page.items
+                if limit is not None and len(items) >= limit:
+                    break
+        finally:
+            await pages.aclose()
+        return items[:limit]
+
+    async def _pages(self, *, ahead: bool) -> AsyncGenerator[Page[T]]:
+        seen: set[Hashable] = set()
+        page = await self._fetch(0, self.page_size)
+        while True:
+            page, fresh = self._without_repeats(page, seen)
+            offset = next_offset(page, self.total, fresh=fresh)
+            self.total = page.total
+            if offset is None:
+                yield page
+                return
+            if not ahead:
+                yield page
+                page = await self._fetch(offset, self.page_size)
+                continue
+            upcoming = self._lifecycle.prefetch(self._read(offset))
+            try:
+                yield page
+                page = await upcoming.get()
+            finally:
+                upcoming.drop()
+
+    async def _read(self, offset: int) -> Page[T]:
+        return await self._fetch(offset, self.page_size)
+
+    def _without_repeats(self, page: Page[T], seen: set[Hashable]) -> tuple[Page[T], bool]:
+        fresh: list[T] = []
+        for item in page.items:
+            key = self._key(item)
+            if key not in seen:
+                seen.add(key)
+                fresh.append(item)
+        kept = Page(
+            items=tuple(fresh),
+            offset=page.offset,
+            received=page.received,
+            total=page.total,
+            has_next=page.has_next,
+        )
+        return kept, bool(fresh)
+
+
+def next_offset(page: Page[T], total_before: int | None, *, fresh: bool) -> int | None:
+    """Where the next page begins, or None at the end; pure.
+
+    Args:
+        page: The page just read.
+        total_before: The total that the page before it told.
+        fresh: Whether it had any item that none before it had.
+    """
+    after = page.offset + page.received
+    deleted = max(0, (total_before or 0) - page.total) if page.total is not None else 0
+    if page.received == 0 and not deleted:
+        return None
+    if page.total is not None:
+        if deleted:
+            # Later rows moved up, past the beginning of this page: read again from where they are.
+            after = max(0, page.offset - deleted)
+        return after if after < page.total else None
+    # Without a total: stop when the server says so, or when it only repeats itself [assumed].
+    return after if page.has_next is not False and fresh else None
+
+
+def checked_page_size(page_size: object) -> int:
+    """Refuse a page size out of bounds.
+
+    Raises:
+        InvalidInputError: Not a whole number from 1 to 100.
+    """
+    if (
+        not isinstance(page_size, int)
+        or isinstance(page_size, bool)
+        or not 1 <= page_size <= MOST_PER_PAGE
+    ):
+        raise InvalidInputError(
+            "page_size", f"is not a whole number from 1 to {MOST_PER_PAGE}", "pass 20 to 100"
+        )
+    return page_size

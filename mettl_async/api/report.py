@@ -1,0 +1,78 @@
+"""Saving a report: fetched until it is there, checked, and never half-written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from mettl_async.api.waiting import Never, NotYet, Patience, until_ready
+from mettl_async.core.download import PDF_EDGE, check_link, check_pdf, fetch
+from mettl_async.errors import ConnectError, MettlDecodeError, NotReadyError, TransportError
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from mettl_async.api.endpoint import Caller
+    from mettl_async.models import CandidateResult
+
+_OK = 200
+_FINAL = {400, 401, 403, 405, 410}
+"""[assumed] These do not change by waiting; 404 and 202 are what "not there yet" looks like."""
+
+
+async def save_report(
+    caller: Caller, result: CandidateResult, path: str | PathLike[str], *, seconds: float
+) -> Path:
+    """See `Results.download_report`."""
+    link = result.test_status.pdf_report if result.test_status else None
+    if link is None:
+        raise NotReadyError(
+            "the result has no address of a report; get the result again later",
+            waited=0.0,
+            final=False,
+        )
+    insecure = caller.options.allow_insecure_http
+    url = check_link("result.test_status.pdf_report", link, allow_insecure_http=insecure)
+    target = Path(path)
+    part = target.with_name(f"{target.name}.part")
+
+    async def look() -> NotYet | Never | None:
+        try:
+            return await _fetch_into(caller, url, part)
+        except (MettlDecodeError, ConnectError, TransportError) as error:
+            return NotYet(error.problem)
+
+    try:
+        await until_ready(
+            look,
+            lambda verdict: verdict,
+            Patience(timeout=seconds, first=1.0, most=30.0),
+            caller.effects,
+        )
+        await anyio.to_thread.run_sync(os.replace, part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+async def _fetch_into(caller: Caller, url: str, part: Path) -> NotYet | Never | None:
+    insecure = caller.options.allow_insecure_http
+    async with (
+        caller.slots,
+        fetch(caller.transport, url, allow_insecure_http=insecure) as download,
+    ):
+        if download.status in _FINAL:
+            return Never(f"the report is refused with HTTP {download.status}")
+        if download.status != _OK:
+            return NotYet(f"the report is not there: HTTP {download.status}")
+        async with await anyio.open_file(part, "wb") as file:
+            head = tail = b""
+            async for chunk in download.chunks:
+                head = head if len(head) >= PDF_EDGE else head + chunk
+                tail = (tail + chunk)[-PDF_EDGE:]
+                await file.write(chunk)
+        check_pdf(head, tail)
+    return None

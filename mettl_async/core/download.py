@@ -1,0 +1,98 @@
+"""Fetching something unsigned, such as a report: its address is the key to it.
+
+The address goes out exactly as it came (its double escapes matter [seen]), without our parameters, and
+never into a log or an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+from attrs import frozen
+
+from mettl_async.config import is_loopback
+from mettl_async.errors import CallFacts, ConnectError, InvalidInputError, MettlDecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from mettl_async.core.transport import Transport
+
+MOST_REDIRECTS = 5
+_REDIRECTS = {301, 302, 303, 307, 308}
+
+
+@frozen
+class Download:
+    """An answer whose body is read as it comes."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: AsyncIterator[bytes]
+
+
+def check_link(field: str, url: object, *, allow_insecure_http: bool = False) -> str:
+    """Refuse an address that would be fetched in the clear, or is none.
+
+    Raises:
+        InvalidInputError: Not https (http is for loopback, unless allowed), or not printable ASCII.
+    """
+    parts = urlsplit(url) if isinstance(url, str) and url.isascii() and url.isprintable() else None
+    host = (parts.hostname or "") if parts else ""
+    if parts and host and " " not in parts.geturl():
+        plain = parts.scheme == "http" and (allow_insecure_http or is_loopback(host))
+        if parts.scheme == "https" or plain:
+            return str(url)
+    raise InvalidInputError(field, "is no https address", "pass the link as the server gave it")
+
+
+@asynccontextmanager
+async def fetch(
+    transport: Transport, url: str, *, allow_insecure_http: bool = False
+) -> AsyncGenerator[Download]:
+    """GET an address; redirects are followed, for there is no signature that they could carry away.
+
+    Raises:
+        ConnectError: No connection, too many redirects, or one to an address in the clear.
+        TransportTimeout: Too slow.
+        ConnectionLost: It broke on the way.
+    """
+    for _ in range(MOST_REDIRECTS + 1):
+        async with transport.stream(url) as download:
+            if download.status not in _REDIRECTS:
+                yield download
+                return
+            location = download.headers.get("location", "")
+        try:
+            url = check_link(
+                "redirect", urljoin(url, location), allow_insecure_http=allow_insecure_http
+            )
+        except InvalidInputError:
+            raise ConnectError("redirected to an address in the clear", CallFacts()) from None
+    raise ConnectError(f"redirected more than {MOST_REDIRECTS} times", CallFacts())
+
+
+PDF_EDGE = 1024
+"""Bytes at either end of a PDF within which readers look for its marks."""
+
+
+def check_pdf(head: bytes, tail: bytes) -> None:
+    """Refuse what does not begin and end like a PDF.
+
+    Args:
+        head: The first `PDF_EDGE` bytes or more.
+        tail: The last `PDF_EDGE` bytes.
+
+    Raises:
+        MettlDecodeError: It does not.
+    """
+    if b"%PDF-" not in head[:PDF_EDGE]:
+        problem = "an HTML page" if head.lstrip()[:1] == b"<" else "not a PDF"
+    elif b"%%EOF" not in tail:
+        problem = "cut short"
+    else:
+        return
+    raise MettlDecodeError(f"the report is {problem}", CallFacts(sent=True, safe_to_repeat=True))

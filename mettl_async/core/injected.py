@@ -1,0 +1,113 @@
+"""A client that the caller made, as a transport."""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mettl_async.core.download import Download
+from mettl_async.core.failures import make_response, translate, translated, translated_chunks
+from mettl_async.core.redaction import guard_http_loggers
+from mettl_async.core.transport import user_agent
+from mettl_async.errors import CallError, ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from mettl_async.config import ClientOptions
+    from mettl_async.core.request import Response, SignedRequest
+
+
+class AsyncHttpClient(Protocol):
+    """What is used of an injected client: ``httpx.AsyncClient`` and ``httpx2.AsyncClient`` have it."""
+
+    def build_request(
+        self, method: str, url: str, *, content: Any = ..., headers: Any = ...
+    ) -> Any:
+        """Make a request from an already encoded URL."""
+        ...
+
+    async def send(
+        self, request: Any, *, stream: bool = ..., auth: Any = ..., follow_redirects: Any = ...
+    ) -> Any:
+        """Send it."""
+        ...
+
+
+def _check_unchanged(built: bytes, wanted: bytes) -> None:
+    if built != wanted:
+        raise ConfigurationError(
+            "http_client: it changes the URL, which would break the signature; "
+            "make it without params= and base_url="
+        )
+
+
+class InjectedTransport:
+    """A client that the caller made and will close; its own timeouts, proxies and hooks apply."""
+
+    def __init__(self, client: AsyncHttpClient, options: ClientOptions) -> None:
+        for name in ("build_request", "send"):
+            if not callable(getattr(client, name, None)):
+                raise ConfigurationError(
+                    f"http_client: has no {name}(); pass an httpx.AsyncClient or one shaped like it"
+                )
+        if not inspect.iscoroutinefunction(client.send):
+            raise ConfigurationError("http_client: send() is not async; pass an httpx.AsyncClient")
+        guard_http_loggers()
+        self._client = client
+        self._headers = {
+            "User-Agent": user_agent(options.user_agent),
+            "Accept": "application/json",
+        }
+
+    async def send(self, request: SignedRequest) -> Response:
+        """See `Transport`."""
+        headers = {**self._headers, **request.headers}
+        # Its transport may ignore the target extension and lose the parameters: a real URL instead.
+        _, mark, query = request.target.partition(b"?")
+        failure: CallError | ConfigurationError | None = None
+        try:
+            built = self._client.build_request(
+                request.method,
+                request.url + (mark + query).decode("ascii"),
+                content=request.body,
+                headers=headers,
+            )
+            _check_unchanged(built.url.raw_path, request.target)
+            raw = await self._client.send(built, auth=None, follow_redirects=False)
+            return make_response(raw.status_code, raw.headers.multi_items(), raw.content)
+        except Exception as exc:
+            raw = getattr(exc, "response", None)
+            if type(exc).__name__ == "HTTPStatusError" and raw is not None:
+                # An event hook raised for the status: it is a response all the same.
+                return make_response(raw.status_code, raw.headers.multi_items(), await raw.aread())
+            if getattr(self._client, "is_closed", False) is True:
+                failure = ConfigurationError(
+                    "http_client: it is closed; keep it open for the client"
+                )
+            else:
+                failure = translate(exc, known=False)
+            if failure is None:
+                raise
+        raise failure
+
+    @asynccontextmanager
+    async def stream(self, url: str) -> AsyncGenerator[Download]:
+        """See `Transport`."""
+        built = self._client.build_request(
+            "GET", url, headers={"User-Agent": self._headers["User-Agent"]}
+        )
+        raw = await translated(
+            self._client.send(built, auth=None, follow_redirects=False, stream=True), known=False
+        )
+        try:
+            found = {name.lower(): value for name, value in raw.headers.multi_items()}
+            yield Download(
+                raw.status_code, found, translated_chunks(raw.aiter_bytes(), known=False)
+            )
+        finally:
+            await raw.aclose()
+
+    async def aclose(self) -> None:
+        """Nothing: the client belongs to the caller."""

@@ -13,9 +13,13 @@ from mettl_async import (
     Candidate,
     ClientOptions,
     Credentials,
+    Level,
     MettlClient,
     MettlDecodeError,
+    NewAssessment,
     NewSchedule,
+    NewSection,
+    NewSkill,
     RetryPolicy,
     ScheduleEdit,
 )
@@ -56,8 +60,44 @@ GOOD = {
             "scheduleWindow": {"startsOnDate": "Mon, 07 Feb 2022", "timeZone": "UTC+05:30"},
         },
     },
+    "account": {"status": "SUCCESS", "accountInfo": {"email": "a@x.org", "accountType": "x"}},
+    "all_pbts": {"status": "SUCCESS", "pbts": [{"pbtId": 1, "pbtName": "n"}]},
+    "assessments": {
+        "status": "SUCCESS", "paging": {"next": None, "totalRecords": 1},
+        "assessments": [{"id": 1, "name": "n", "sections": [{"name": "s", "skills": [{"name": "k"}]}]}],
+    },
+    "assessment": {"status": "SUCCESS", "assessment": {"id": 1, "createdAt": "Thu, 14 Jun 2012 12:43:56 GMT"}},
+    "new_assessment": {"status": "SUCCESS", "assessmentId": 7},
+    "schedules": {
+        "status": "SUCCESS", "paging": {"next": None, "totalRecords": 1}, "schedules": [{"accessKey": "k"}],
+    },
+    "results": {
+        "status": "SUCCESS", "paging": {"next": None, "totalRecords": 1},
+        "candidates": [{"email": "a@x.org", "testStatus": {"status": "Completed", "result": {"totalMarks": 1.0}}}],
+    },
+    "result": {
+        "status": "SUCCESS",
+        "candidate": {
+            "email": "a@x.org", "registration": {"First Name": "A"},
+            "testStatus": {
+                "status": "Completed", "startTime": "Fri, 16 Aug 2024 18:44:13 IST", "pdfReport": "https://x",
+                "result": {
+                    "totalMarks": 1.0, "analysis": {"recommendation": [{"type": "t", "value": "v"}]},
+                    "sectionMarks": [{"sectionName": "s", "skillMarks": [{"skillName": "k"}],
+                                      "questionWiseResponse": [{"questionId": 1, "evaluatorData": [{}]}]}],
+                },
+            },
+        },
+    },
+    "of_candidate": {"status": "SUCCESS", "testInstances": [{"testStatus": {"status": "Completed"}}]},
     "pbts": {"status": "SUCCESS", "pbts": [{"pbtId": 1, "added": True, "assessmentId": 0}]},
 }  # fmt: skip
+
+
+SKILL = NewSkill(name="k", level=Level.EASY, question_count=1)
+NEW_ASSESSMENT = NewAssessment(
+    name="n", duration=1, sections=[NewSection(name="s", skills=[SKILL])]
+)
 
 
 def paths(value, here=()):
@@ -107,12 +147,21 @@ async def perform(name, content):
             ),
             "edit": lambda: mettl.schedules.edit("key", ScheduleEdit(name="n")),
             "pbts": lambda: mettl.pbts.add([1]),
+            "account": mettl.account.get,
+            "all_pbts": mettl.pbts.list,
+            "assessments": lambda: mettl.assessments.list().collect(limit=1),
+            "assessment": lambda: mettl.assessments.get(1),
+            "new_assessment": lambda: mettl.assessments.create(NEW_ASSESSMENT),
+            "schedules": lambda: mettl.schedules.list().collect(limit=1),
+            "results": lambda: mettl.results.list("key").collect(limit=1),
+            "result": lambda: mettl.results.get("key", "a@x.org"),
+            "of_candidate": lambda: mettl.results.list_for_candidate("a@x.org").collect(limit=1),
         }
         return await calls[name]()
 
 
 @pytest.mark.parametrize("name", GOOD)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_junk_anywhere_is_a_value_or_a_typed_error(name, data):
     path = data.draw(st.sampled_from(sorted(paths(GOOD[name]), key=repr)))
@@ -126,7 +175,7 @@ def test_junk_anywhere_is_a_value_or_a_typed_error(name, data):
             assert type(error) is MettlDecodeError
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=80), st.sampled_from(sorted(GOOD)))
 def test_any_bytes_are_a_typed_error(content, name):
     with pytest.raises(CallError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import assert_never, assert_type
 from zoneinfo import ZoneInfo
 
@@ -14,24 +15,36 @@ import httpx2
 from mettl_async import (
     Access,
     AccessEdit,
+    AccountInfo,
+    Answer,
+    Assessment,
+    AssessmentSort,
+    AsyncPager,
     BasicAuth,
     Candidate,
+    CandidateResult,
     ClientOptions,
     CreatedSchedule,
     Credentials,
+    ExportedResult,
     Failed,
+    FailedExport,
     FixedAccessOption,
     InvitedCandidate,
     IpAccessRestriction,
     IpRange,
+    Logo,
     MettlClient,
     MettlError,
     Middlewares,
     NewSchedule,
     Next,
+    NoLink,
+    NoLinkReason,
     Outcome,
     PbtAddition,
     Protection,
+    ReadyLink,
     Region,
     Registered,
     Registration,
@@ -39,11 +52,15 @@ from mettl_async import (
     Rejected,
     Request,
     Response,
+    ResultDetail,
     RetryPolicy,
     Schedule,
     ScheduleEdit,
+    ScheduleFilter,
     ScheduleWindow,
+    SortOrder,
     TestGradeNotification,
+    TestInstance,
     ThrottledError,
     Unknown,
     VisualProctoring,
@@ -178,6 +195,56 @@ async def offline() -> None:
         MettlClient(server.credentials, base_url=server.base_url) as mettl,
     ):
         await mettl.pbts.add([1336])
+
+
+async def reading(mettl: MettlClient) -> None:
+    assert_type(await mettl.account.get(), AccountInfo)
+    pager = mettl.assessments.list(sort=AssessmentSort.NAME, order=SortOrder.ASC)
+    assert_type(pager, AsyncPager[Assessment])
+    async for assessment in pager:
+        assert_type(assessment.id, int)
+    async for page in mettl.schedules.list().pages():
+        assert_type(page.items, tuple[Schedule, ...])
+    assert_type(await mettl.schedules.list().collect(limit=5), list[Schedule])
+    in_one = await mettl.schedules.list_in_assessment(
+        7, filter=ScheduleFilter(web_proctoring=WebProctoring(enabled=True))
+    )
+    assert_type(in_one, tuple[Schedule, ...])
+    result = await mettl.results.wait_for("abc", "a@x.org", timeout=60)
+    assert_type(result, CandidateResult)
+    if (status := result.test_status) is not None and status.is_finished and status.result:
+        assert_type(status.start_time, datetime | None)
+        for section in status.result.section_marks:
+            assert_type(section.section_name, str | None)
+    assert_type(await mettl.results.download_report(result, "asha.pdf"), Path)
+    async for one in mettl.results.export(["abc"], detail=ResultDetail(recommendation=True)):
+        match one:
+            case ExportedResult(access_key=key, result=found):
+                print(key, found.test_status)
+            case FailedExport(error=error):
+                assert_type(error, MettlError)
+            case _:
+                assert_never(one)
+    async for test in mettl.results.list_for_candidate("a@x.org"):
+        assert_type(test, TestInstance)
+
+
+async def conveniences(mettl: MettlClient, new: NewSchedule) -> None:
+    assert_type(await mettl.schedules.get_or_create(7, new), CreatedSchedule)
+    link = await mettl.candidates.ensure_registered(
+        "abc", Candidate(email="a@x.org", first_name="A")
+    )
+    match link:
+        case ReadyLink(url=url):
+            assert_type(url, str)
+        case NoLink(reason=reason):
+            assert_type(reason, NoLinkReason)
+        case _:
+            assert_never(link)
+    await mettl.account.update_logo(Logo(content=b"", filename="logo.png"))
+    answer = await mettl.request("GET", "/account")
+    assert_type(answer, Answer)
+    assert_type(answer.response.status, int)
 
 
 NOW = datetime.now(UTC)

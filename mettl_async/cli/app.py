@@ -10,15 +10,29 @@ from typing import Annotated, Final
 import typer
 
 from mettl_async._version import __version__
+from mettl_async.cli import listing, reporting
 from mettl_async.cli import register as registering
+from mettl_async.cli import results as reading
 from mettl_async.cli import sandbox as sandboxing
 from mettl_async.cli import sign as signing
 from mettl_async.cli.problems import CommandError, told
-from mettl_async.config import ApiVersion, Credentials, Region
+from mettl_async.cli.target import BaseUrlOption, RegionOption, Target, VersionOption
+from mettl_async.config import ApiVersion, Credentials
+from mettl_async.models import AssessmentSort, ResultDetail, SortOrder
 
 _MOST_CONCURRENCY: Final = 1000
 _MOST_BATCH: Final = 20
 _MOST_PORT: Final = 65_535
+_NOTHING_WRITTEN: Final = "nothing was written"
+
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
+_Limit = Annotated[
+    int | None, typer.Option(help="So many at most; all.", min=1, metavar="N", show_default=False)
+]
+_Key = Annotated[str, typer.Argument(help="Access key of the schedule.", metavar="KEY")]
+_Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the file of --out if there is one.")
+]
 
 app = typer.Typer(
     add_completion=False,
@@ -74,9 +88,7 @@ def register(
         Path | None,
         typer.Option(help="Write an outcome for each candidate there: .csv or .jsonl."),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the file of --out if there is one.")
-    ] = False,
+    overwrite: _Overwrite = False,
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Try it out: a made-up Mettl, no keys needed.")
     ] = False,
@@ -90,13 +102,9 @@ def register(
     batch_size: Annotated[
         int, typer.Option(help="Candidates in one call.", min=1, max=_MOST_BATCH)
     ] = _MOST_BATCH,
-    region: Annotated[
-        Region | None, typer.Option(help="Of the account; METTL_REGION, or else india.")
-    ] = None,
-    base_url: Annotated[
-        str | None, typer.Option(help="Instead of a region; also METTL_BASE_URL.", metavar="URL")
-    ] = None,
-    version: Annotated[ApiVersion, typer.Option(help="Of the API.")] = ApiVersion.V2,
+    region: RegionOption = None,
+    base_url: BaseUrlOption = None,
+    version: VersionOption = ApiVersion.V2,
     post_parameters: Annotated[
         PostParameters,
         typer.Option(help="Where candidates' data travels; form keeps it out of access logs."),
@@ -143,6 +151,137 @@ def register(
             show_custom_instructions=show_custom_instructions,
         )
         raise typer.Exit(registering.register(job))
+
+
+@app.command()
+def account(
+    *,
+    as_json: _Json = False,
+    region: RegionOption = None,
+    base_url: BaseUrlOption = None,
+    version: VersionOption = ApiVersion.V2,
+) -> None:
+    """Show the account that the keys belong to."""
+    with told(_NOTHING_WRITTEN):
+        target = Target(region=region, base_url=base_url, version=version)
+        raise typer.Exit(listing.account(target, as_json=as_json))
+
+
+@app.command()
+def assessments(
+    *,
+    limit: _Limit = None,
+    sort: Annotated[AssessmentSort, typer.Option(help="By what.")] = AssessmentSort.CREATED_AT,
+    order: Annotated[SortOrder, typer.Option(help="Upwards or downwards.")] = SortOrder.DESC,
+    as_json: _Json = False,
+    region: RegionOption = None,
+    base_url: BaseUrlOption = None,
+    version: VersionOption = ApiVersion.V2,
+) -> None:
+    """List the account's assessments."""
+    with told(_NOTHING_WRITTEN):
+        target = Target(region=region, base_url=base_url, version=version)
+        code = listing.assessments(target, sort=sort, order=order, limit=limit, as_json=as_json)
+        raise typer.Exit(code)
+
+
+@app.command()
+def schedules(
+    *,
+    assessment: Annotated[
+        int | None, typer.Option(help="Only those of this assessment.", min=1, metavar="ID")
+    ] = None,
+    limit: _Limit = None,
+    as_json: _Json = False,
+    region: RegionOption = None,
+    base_url: BaseUrlOption = None,
+    version: VersionOption = ApiVersion.V2,
+) -> None:
+    """List the schedules of the account, or of one assessment, with their access keys."""
+    with told(_NOTHING_WRITTEN):
+        target = Target(region=region, base_url=base_url, version=version)
+        code = listing.schedules(target, assessment=assessment, limit=limit, as_json=as_json)
+        raise typer.Exit(code)
+
+
+@app.command()
+def results(
+    key: _Key,
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write there: .csv, a row for each candidate, or .jsonl, all data."),
+    ] = None,
+    overwrite: _Overwrite = False,
+    recommendation: Annotated[
+        bool, typer.Option("--recommendation", help="With recommendations of the reports.")
+    ] = False,
+    response_style: Annotated[
+        bool, typer.Option("--response-style", help="With response styles of the reports.")
+    ] = False,
+    essay_answers: Annotated[
+        bool, typer.Option("--essay-answers", help="With answers to essay questions.")
+    ] = False,
+    question_responses: Annotated[
+        bool, typer.Option("--question-responses", help="With all answers, question by question.")
+    ] = False,
+    evaluation: Annotated[
+        bool, typer.Option("--evaluation", help="With evaluators' marks, question by question.")
+    ] = False,
+    limit: _Limit = None,
+    as_json: _Json = False,
+    region: RegionOption = None,
+    base_url: BaseUrlOption = None,
+    version: VersionOption = ApiVersion.V2,
+) -> None:
+    """Read how the candidates of a schedule did.
+
+    Without --out: a table on a terminal, CSV elsewhere. Answers and evaluations are in .jsonl and
+    --json only. Marks of a psychometric assessment mean nothing: ignore them. Exit code: 0
+    all read, 1 some rows are missing, 2 nothing could be done, 130 interrupted.
+    """
+    with told(_NOTHING_WRITTEN):
+        target = Target(region=region, base_url=base_url, version=version)
+        job = reading.Job(
+            access_key=key,
+            out=out,
+            overwrite=overwrite,
+            detail=ResultDetail(
+                recommendation=recommendation,
+                response_style=response_style,
+                essay_answers=essay_answers,
+                question_responses=question_responses,
+                evaluation=evaluation,
+            ),
+            limit=limit,
+            as_json=as_json,
+        )
+        raise typer.Exit(reading.results(target, job))
+
+
+@app.command()
+def report(
+    key: _Key,
+    email: Annotated[str, typer.Argument(help="Of the candidate.", metavar="EMAIL")],
+    *,
+    out: Annotated[Path, typer.Option(help="Write the PDF there, such as asha.pdf.")],
+    overwrite: _Overwrite = False,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds to wait until it is there.", min=1, metavar="N")
+    ] = 300.0,
+    region: RegionOption = None,
+    base_url: BaseUrlOption = None,
+    version: VersionOption = ApiVersion.V2,
+) -> None:
+    """Save the PDF report of a candidate who has finished.
+
+    Exit code: 0 saved, 1 there is none (yet), 2 nothing could be done, 130 interrupted.
+    """
+    with told(_NOTHING_WRITTEN):
+        target = Target(region=region, base_url=base_url, version=version)
+        raise typer.Exit(
+            reporting.report(target, key, email, out, overwrite=overwrite, timeout=timeout)
+        )
 
 
 @app.command()

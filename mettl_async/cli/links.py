@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import stat
@@ -11,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from mettl_async.bulk.outcomes import Failed, Outcome, Registered, Rejected, Unknown
+from mettl_async.cli.outfile import check_place, csv_line
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.rows import EMAIL, is_json_lines
 from mettl_async.errors import CallError, MettlError
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = (EMAIL, "status", "url", "code", "reason", "attempts", "line")
 _PRIVATE: Final = 0o600  # whoever has a link can take the test
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 # Windows would turn every "\n" into "\r\n" without it.
 _BINARY: Final = getattr(os, "O_BINARY", 0)
 
@@ -37,10 +35,7 @@ def check_out(path: Path, source: Path | None, *, overwrite: bool) -> None:
     is_json_lines(path)
     if source is not None and path.exists() and source.exists() and path.samefile(source):
         raise CommandError(f"{path}: is the input itself; write the links to another file")
-    if path.exists() and not overwrite:
-        raise CommandError(f"{path}: exists already; pass --overwrite, or another --out")
-    if not path.parent.is_dir():
-        raise CommandError(f"{path}: there is no directory {str(path.parent)!r}")
+    check_place(path, overwrite=overwrite)
 
 
 class LinkFile:
@@ -63,7 +58,7 @@ class LinkFile:
             if stat.S_ISREG(os.fstat(self._file).st_mode):
                 path.chmod(_PRIVATE)  # one that was there may have been readable by all
             if not self._json:
-                self._append(_csv_line(COLUMNS))
+                self._append(csv_line(COLUMNS))
         except FileExistsError:
             raise CommandError(f"{path}: exists already; pass --overwrite") from None
         except OSError as error:
@@ -78,7 +73,7 @@ class LinkFile:
         if self._json:
             self._append(json.dumps(cells, ensure_ascii=False) + "\n")
         else:
-            self._append(_csv_line([_guarded(cells[name]) for name in COLUMNS]))
+            self._append(csv_line([cells[name] for name in COLUMNS]))
         self.rows += 1
 
     def _append(self, text: str) -> None:
@@ -142,17 +137,3 @@ def _reason(error: MettlError) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _guarded(cell: str | int) -> str | int:
-    """Keep a spreadsheet from running a cell as a formula: candidates choose their own addresses.
-
-    A few honest addresses ("+tag@...") get the apostrophe too; JSON Lines has them unchanged.
-    """
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
-
-
-def _csv_line(cells: tuple[str, ...] | list[str | int]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()

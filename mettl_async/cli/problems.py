@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mettl_async.errors import MettlError
+from mettl_async.errors import MettlError, NotReadyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WRONG, INTERRUPTED = 2, 130
+MISSING, WRONG, INTERRUPTED = 1, 2, 130
 
 
 class CommandError(Exception):
@@ -20,15 +20,18 @@ class CommandError(Exception):
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Turn what a user can mend into one line on stderr and exit code 2."""
+def told(interrupted: str = "nothing was sent") -> Iterator[None]:
+    """Turn what a user can mend into one line on stderr and exit code 2, or 1 for what is not there yet."""
     try:
         yield
+    except NotReadyError as error:
+        tell(f"mettl: {error}")
+        raise typer.Exit(MISSING) from None
     except (CommandError, MettlError) as error:
         tell(f"mettl: {error}")
         raise typer.Exit(WRONG) from None
     except KeyboardInterrupt:
-        tell("mettl: interrupted; nothing was sent")
+        tell(f"mettl: interrupted; {interrupted}")
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -26,8 +26,9 @@ from mettl_async.cli.progress import (
 )
 from mettl_async.cli.rows import BadRow, Row, read_rows
 from mettl_async.cli.sandbox import load_sandbox
+from mettl_async.cli.target import Target
 from mettl_async.client import MettlClient
-from mettl_async.config import ApiVersion, ClientOptions, Credentials, Region
+from mettl_async.config import ApiVersion, ClientOptions, Region
 from mettl_async.errors import MettlError
 
 if TYPE_CHECKING:
@@ -131,16 +132,8 @@ def _check_target(job: Job) -> MettlClient | None:
             "--schedule is missing: the access key at the end of the schedule's link"
         )
     checked_access_key(job.schedule)
-    options = _options(job)
-    if job.region is None and job.base_url is None:
-        return MettlClient.from_env(version=job.version, options=options)
-    return MettlClient(
-        Credentials.from_env(),
-        region=job.region,
-        base_url=job.base_url,
-        version=job.version,
-        options=options,
-    )
+    target = Target(region=job.region, base_url=job.base_url, version=job.version)
+    return target.client(_options(job))
 
 
 def _options(job: Job) -> ClientOptions:

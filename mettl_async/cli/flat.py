@@ -1,0 +1,155 @@
+"""Results as rows: one for each candidate, registration fields and sections as columns.
+
+Which columns there are is known only when all candidates were seen, so rows are made first and put
+under columns later.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from attrs import define, field, frozen
+
+from mettl_async.cli.plain import number, utc_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from mettl_async.cli.tables import Cell
+    from mettl_async.models import Analysis, CandidateResult, SectionMarks
+
+FIRST: Final = "email"
+FIXED: Final = (
+    "status",
+    "overall_status",
+    "detailed_status",
+    "start_time",
+    "end_time",
+    "completion_mode",
+    "total_marks",
+    "max_marks",
+    "percentile",
+    "credibility",
+    "performance_category",
+    "pdf_report",
+    "html_report",
+)
+
+Cells = dict[str, "Cell"]
+
+
+@frozen
+class FlatResult:
+    """One candidate's row, in three parts by the names that the server gave.
+
+    ``sections`` begins with what the report says in words, where that was asked for.
+    """
+
+    fixed: Cells = field(repr=False)
+    registration: Cells = field(repr=False)
+    sections: Cells = field(repr=False)
+
+
+def flatten(result: CandidateResult) -> FlatResult:
+    """Make a row of a result; what is absent is None."""
+    status = result.test_status
+    marks = status.result if status else None
+    fixed: Cells = dict.fromkeys((FIRST, *FIXED))
+    fixed[FIRST] = result.email
+    if status is not None:
+        fixed |= {
+            "status": _text(status.status),
+            "overall_status": _text(status.overall_status),
+            "detailed_status": _text(status.detailed_status),
+            "start_time": _time(status.start_time),
+            "end_time": _time(status.end_time),
+            "completion_mode": _text(status.completion_mode),
+            "pdf_report": status.pdf_report,
+            "html_report": status.html_report,
+        }
+    if marks is not None:
+        fixed |= {
+            "total_marks": _number(marks.total_marks),
+            "max_marks": _number(marks.max_marks),
+            "percentile": _number(marks.percentile),
+            "credibility": _text(marks.candidate_credibility_index),
+            "performance_category": marks.performance_category,
+        }
+    return FlatResult(
+        fixed,
+        dict(result.registration),
+        {
+            **(_in_words(status.analysis) if status and status.analysis else {}),
+            **dict(_sections(marks.section_marks if marks else ())),
+        },
+    )
+
+
+def _in_words(analysis: Analysis) -> Cells:
+    said = {
+        "recommendation": [one.value for one in analysis.recommendations],
+        "response_style": [one.title for one in analysis.response_styles],
+    }
+    return {name: "; ".join(filter(None, words)) for name, words in said.items() if any(words)}
+
+
+def _sections(sections: tuple[SectionMarks, ...]) -> Iterator[tuple[str, Cell]]:
+    seen: set[str] = set()
+    for place, section in enumerate(sections, 1):
+        name = _free(section.section_name or f"section {place}", seen)
+        seen.add(name)
+        yield f"{name} marks", _number(section.total_marks)
+        yield f"{name} max", _number(section.max_marks)
+
+
+def _text(word: str | None) -> str | None:
+    return None if word is None else str(word)
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else utc_text(moment)
+
+
+def _number(value: float | None) -> Cell:
+    return None if value is None else number(value)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Give a name that is not taken yet: a field may well be called ``status``."""
+    free, count = name, 1
+    while free in taken:
+        count += 1
+        free = f"{name} ({count})"
+    return free
+
+
+@define
+class Columns:
+    """The columns of all rows so far, in order of first appearance within each part."""
+
+    _registration: dict[str, str] = field(factory=dict)
+    _sections: dict[str, str] = field(factory=dict)
+
+    def note(self, row: FlatResult) -> None:
+        """Add the columns that this row has and none before it had."""
+        for known, cells in (
+            (self._registration, row.registration),
+            (self._sections, row.sections),
+        ):
+            for name in cells:
+                if name not in known:
+                    known[name] = _free(name, set(self.header()))
+
+    def header(self) -> list[str]:
+        """The names of the columns, no two of them the same."""
+        return [FIRST, *self._registration.values(), *FIXED, *self._sections.values()]
+
+    def line(self, row: FlatResult) -> list[Cell]:
+        """The cells of a row under the columns."""
+        return [
+            row.fixed[FIRST],
+            *(row.registration.get(name) for name in self._registration),
+            *(row.fixed[name] for name in FIXED),
+            *(row.sections.get(name) for name in self._sections),
+        ]

@@ -1,0 +1,93 @@
+"""Files that commands write: for the owner's eyes only, safe to open in a spreadsheet, whole or absent."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+from mettl_async.cli.problems import CommandError, os_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mettl_async.cli.tables import Cell
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_OTHERS: Final = 0o077
+
+
+def check_place(path: Path, *, overwrite: bool) -> None:
+    """Refuse what can be refused before anything is asked for; touches nothing.
+
+    Raises:
+        CommandError: There already, or in no directory.
+    """
+    if path.exists() and not overwrite:
+        raise CommandError(f"{path}: exists already; pass --overwrite, or another --out")
+    if not path.parent.is_dir():
+        raise CommandError(f"{path}: there is no directory {str(path.parent)!r}")
+
+
+def check_whole(path: Path, *, overwrite: bool) -> None:
+    """Like `check_place`, for a file that is put into place when it is whole.
+
+    Raises:
+        CommandError: As there, or it is a device or a directory, which cannot be put into place.
+    """
+    check_place(path, overwrite=overwrite)
+    if path.exists() and not path.is_file():
+        raise CommandError(f"{path}: is not a file; give the name of one")
+
+
+@contextmanager
+def whole_file(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
+    """Write a file that appears under its name only when the block ends well; its owner alone can read it.
+
+    Raises:
+        CommandError: It cannot be written.
+    """
+    check_whole(path, overwrite=overwrite)
+    home = path.resolve()  # a link stays, and what it points to is replaced
+    part = None
+    try:
+        # Made with 0600 [doc of tempfile], next to its place so that it can be moved there in one step.
+        handle, part = tempfile.mkstemp(dir=home.parent, prefix=f".{home.name}.", suffix=".part")
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        check_whole(path, overwrite=overwrite)
+        Path(part).replace(home)
+    except OSError as error:
+        raise CommandError(f"{path}: cannot be written: {os_reason(error)}") from None
+    finally:
+        if part is not None:
+            Path(part).unlink(missing_ok=True)
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Whatever is created inside the block can be read by its owner only."""
+    before = os.umask(_OTHERS)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def csv_line(cells: Sequence[Cell]) -> str:
+    """Write one row of CSV, with cells that a spreadsheet cannot take for formulas."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow([_guarded(cell) for cell in cells])
+    return text.getvalue()
+
+
+def _guarded(cell: Cell) -> Cell:
+    """Keep a spreadsheet from running a cell as a formula: candidates choose their own addresses.
+
+    A few honest addresses ("+tag@...") get the apostrophe too; JSON Lines has them unchanged.
+    """
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

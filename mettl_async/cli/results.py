@@ -1,0 +1,190 @@
+"""``mettl results``: how the candidates of a schedule did, for people, spreadsheets and programs.
+
+Everything is first read into an unnamed temporary file, one line a candidate, because the columns are
+known only at the end, and because half an answer shall not come out as a whole one. So memory does not
+grow with the results, but for what a table on a terminal needs.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import typer
+from attrs import astuple, frozen
+
+from mettl_async.api.endpoint import checked_access_key
+from mettl_async.cli.flat import FIRST, Columns, FlatResult, flatten
+from mettl_async.cli.listing import page_size, tell_unread, unread
+from mettl_async.cli.outfile import check_whole, csv_line, whole_file
+from mettl_async.cli.plain import plain
+from mettl_async.cli.problems import CommandError, os_reason
+from mettl_async.cli.progress import busy
+from mettl_async.cli.rows import is_json_lines
+from mettl_async.cli.tables import at_terminal, print_table, print_text
+from mettl_async.models import ResultDetail
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from mettl_async.api.pager import AsyncPager
+    from mettl_async.cli.tables import Cell
+    from mettl_async.cli.target import Target
+    from mettl_async.client import MettlClient
+    from mettl_async.models import CandidateResult
+
+_PER_PAGE = 50  # with all answers in it a larger page gets heavy [seen]
+
+
+@frozen(kw_only=True)
+class Job:
+    """What was asked for: the results of a schedule, to a file or to stdout."""
+
+    access_key: str
+    out: Path | None
+    overwrite: bool
+    detail: ResultDetail
+    limit: int | None
+    as_json: bool
+
+    @property
+    def nested(self) -> bool:
+        """Whether the data is wanted as it is, and not as rows."""
+        return self.as_json or (self.out is not None and is_json_lines(self.out))
+
+
+def results(target: Target, job: Job) -> int:
+    """Do the whole job; gives the exit code.
+
+    Raises:
+        CommandError: It cannot be done.
+        MettlError: Likewise.
+    """
+    checked_access_key(job.access_key)
+    if job.out is not None:
+        if job.as_json:
+            raise CommandError("--json is for stdout; leave it out, or write --out results.jsonl")
+        is_json_lines(job.out)
+        check_whole(job.out, overwrite=job.overwrite)
+    with _spool(job) as spool:
+        with busy("reading results"):
+            count, lost = target.ask(spool.fill)
+        if job.out is None:
+            _print(job, spool)
+        else:
+            with whole_file(job.out, overwrite=job.overwrite) as file:
+                for text in spool.lines() if job.nested else spool.csv():
+                    file.write(text.encode())
+            typer.echo(f"results     {count:,}\nfile        {job.out}")
+    return tell_unread(lost)
+
+
+def _print(job: Job, spool: _Spool) -> None:
+    if job.as_json:
+        print_text("[")
+        for place, line in enumerate(spool.lines()):
+            print_text(("\n" if place == 0 else ",\n") + line.rstrip("\n"))
+        print_text("\n]\n")
+    elif at_terminal():
+        print_table(("email", "status", "marks", "percentile"), map(_brief, spool.rows()))
+    else:
+        for line in spool.csv():
+            print_text(line)
+
+
+def _brief(row: FlatResult) -> tuple[Cell, ...]:
+    cells = row.fixed
+    status = cells["detailed_status"] or cells["overall_status"] or cells["status"]
+    got, most, percentile = (
+        _rounded(cells[name]) for name in ("total_marks", "max_marks", "percentile")
+    )
+    marks = got if got is None or most is None else f"{got} / {most}"
+    return cells[FIRST], status, marks, percentile
+
+
+def _rounded(cell: Cell) -> Cell:
+    return round(cell, 2) if isinstance(cell, float) else cell
+
+
+class _Spool:
+    """Results on their way through a temporary file that has no name."""
+
+    def __init__(self, job: Job, file: IO[str]) -> None:
+        self._job, self._file = job, file
+        self._columns = Columns()
+
+    async def fill(self, client: MettlClient) -> tuple[int, int]:
+        """Read all results; gives how many, and how many are missing."""
+        job, count = self._job, 0
+        pager = client.results.list(
+            job.access_key, detail=job.detail, page_size=page_size(job.limit, _PER_PAGE)
+        )
+        async for result in _first(pager, job.limit):
+            self._write(result)
+            count += 1
+        return count, unread(pager, count, job.limit)
+
+    def _write(self, result: CandidateResult) -> None:
+        if self._job.nested:
+            value: Any = plain(result)
+        else:
+            row = flatten(result)
+            self._columns.note(row)
+            value = astuple(row)
+        try:
+            self._file.write(json.dumps(value, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise _spool_problem(error) from None
+
+    def lines(self) -> Iterator[str]:
+        """The lines as they were written."""
+        try:
+            self._file.seek(0)
+        except OSError as error:  # what was buffered is written only now
+            raise _spool_problem(error) from None
+        yield from self._file
+
+    def rows(self) -> Iterator[FlatResult]:
+        """The rows, unless the data is nested."""
+        for line in self.lines():
+            yield FlatResult(*json.loads(line))
+
+    def csv(self) -> Iterator[str]:
+        """The lines of a CSV file, its header first."""
+        yield csv_line(self._columns.header())
+        for row in self.rows():
+            yield csv_line(self._columns.line(row))
+
+
+@contextmanager
+def _spool(job: Job) -> Iterator[_Spool]:
+    # Next to the file that it becomes: there is room for it there, if anywhere.
+    home = None if job.out is None else job.out.resolve().parent
+    try:
+        # Not "with": an OSError of stdout, such as a closed pipe, is none of this file's.
+        file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n", dir=home)  # noqa: SIM115 - see above
+    except OSError as error:
+        raise _spool_problem(error) from None
+    try:
+        yield _Spool(job, file)
+    finally:
+        with suppress(OSError):  # what could not be flushed is not wanted any more
+            file.close()
+
+
+def _spool_problem(error: OSError) -> CommandError:
+    return CommandError(f"a temporary file cannot be written: {os_reason(error)}")
+
+
+async def _first(
+    pager: AsyncPager[CandidateResult], limit: int | None
+) -> AsyncIterator[CandidateResult]:
+    if limit is None:
+        async for result in pager:
+            yield result
+        return
+    for result in await pager.collect(limit):  # which fetches no page too many
+        yield result

@@ -1,0 +1,73 @@
+"""What the reading commands print: a table on a terminal, lines with tabs or JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mettl_async.cli.problems import CommandError, os_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Cell = str | int | float | None
+
+
+def at_terminal() -> bool:
+    """Whether stdout goes to a person."""
+    return sys.stdout.isatty()
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """Print aligned columns on a terminal, and elsewhere a header and a line with tabs for each row.
+
+    Characters that a terminal would obey are replaced: names and addresses are anybody's choice.
+    """
+    if not at_terminal():
+        for row in (columns, *rows):
+            print_text("\t".join(shown(cell) for cell in row) + "\n")
+        return
+    texts = list(rows)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place, name in enumerate(columns):
+        numbers = all(not isinstance(row[place], str) for row in texts)
+        # Folded rather than cut: keys and addresses are there to be copied.
+        table.add_column(Text(name), overflow="fold", justify="right" if numbers else "left")
+    for row in texts:
+        table.add_row(*(Text(shown(cell)) for cell in row))
+    Console(highlight=False).print(table)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document."""
+    indent = 2 if at_terminal() else None
+    print_text(json.dumps(value, ensure_ascii=False, indent=indent) + "\n")
+
+
+def print_text(text: str) -> None:
+    """Write to stdout as UTF-8, whatever the locale, so that a file has what the account has.
+
+    Raises:
+        CommandError: The disk behind stdout is full, or the like.
+        BrokenPipeError: Nobody reads any more; typer ends the process quietly.
+    """
+    try:
+        typer.echo(text.encode(), nl=False)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CommandError(f"stdout cannot be written: {os_reason(error)}") from None
+
+
+def shown(cell: Cell) -> str:
+    """Write a cell in one line of printable characters."""
+    if cell is None:
+        return ""
+    text = " ".join(str(cell).split())
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)

@@ -14,9 +14,12 @@ def main() -> None:
             f'mettl: the command line needs {" and ".join(missing)}: pip install "mettl-async[cli]"\n'
         )
         sys.exit(2)
-    from mettl_async.cli.app import app  # noqa: PLC0415 - needs the extra
+    try:
+        from mettl_async.cli.app import app  # noqa: PLC0415 - needs the extra
 
-    app(prog_name="mettl")
+        app(prog_name="mettl")
+    except KeyboardInterrupt:  # before a command could say how to end
+        sys.exit(130)
 
 
 if __name__ == "__main__":

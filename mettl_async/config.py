@@ -79,7 +79,9 @@ def _key(_: object, attribute: Attribute[str], value: object) -> None:
             "copy it from the API settings of the Mettl account, without spaces or line ends"
         )
     if value != value.strip():
-        raise ConfigurationError(f"{attribute.name}: has spaces around it; remove them")
+        raise ConfigurationError(
+            f"{attribute.name} (METTL_{attribute.name.upper()}): has spaces around it; remove them"
+        )
 
 
 @frozen(kw_only=True)
@@ -104,7 +106,9 @@ class Credentials:
         """
         for name in (PUBLIC_KEY_VARIABLE, PRIVATE_KEY_VARIABLE):
             if not environ.get(name):
-                raise ConfigurationError(f"{name} is not set; export it, or pass Credentials(...)")
+                raise ConfigurationError(
+                    f"{name} is not set; export it (in code, Credentials(...) can be passed instead)"
+                )
         return cls(
             public_key=environ[PUBLIC_KEY_VARIABLE], private_key=environ[PRIVATE_KEY_VARIABLE]
         )
@@ -140,8 +144,8 @@ def normalise_base_url(base_url: str, *, allow_insecure_http: bool = False) -> s
     path = parts.path.rstrip("/")
     if re.search(r"/v\d+$", path):
         raise ConfigurationError(
-            f"base_url: ends in an API version; leave out {path.rsplit('/', 1)[1]!r} "
-            "and pass version= instead"
+            f"base_url: ends in an API version; leave out {path.rsplit('/', 1)[1]!r}, "
+            "the version is given separately"
         )
     if not _BASE_PATH.fullmatch(path):
         raise ConfigurationError("base_url: the path may hold letters, digits, _ ~ - and / only")
@@ -160,14 +164,17 @@ def base_url_for(
 ) -> str:
     """Choose the base URL from a region or an explicit URL; India when neither is given."""
     if region is not None and base_url is not None:
-        raise ConfigurationError("region and base_url are both given; pass one of them")
+        raise ConfigurationError(
+            f"region ({REGION_VARIABLE}) and base_url ({BASE_URL_VARIABLE}) are both given; keep one"
+        )
     if base_url is not None:
         return normalise_base_url(base_url, allow_insecure_http=allow_insecure_http)
     try:
         return Region(region.lower() if region is not None else Region.INDIA).base_url
     except (ValueError, AttributeError):
         raise ConfigurationError(
-            f"region: not one of {', '.join(Region)}; pass base_url= for another host"
+            f"region ({REGION_VARIABLE}): not one of {', '.join(Region)}; "
+            f"give a base URL ({BASE_URL_VARIABLE}) for another host"
         ) from None
 
 

@@ -17,8 +17,7 @@ KEYS = Credentials(public_key="public", private_key="very-private")
 
 
 def test_keys_never_show():
-    assert "very-private" not in repr(KEYS)
-    assert "public" not in repr(KEYS)
+    assert repr(KEYS) == "Credentials(public_key=***, private_key=***)"
 
 
 @pytest.mark.parametrize("bad", ["", " key", "key\n", "ключ", None, 7, "a b", "k" * 129])

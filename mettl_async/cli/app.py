@@ -86,7 +86,9 @@ def register(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write an outcome for each candidate there: .csv or .jsonl."),
+        typer.Option(
+            help="Write an outcome for each candidate there: .csv or .jsonl; links.csv with --sandbox."
+        ),
     ] = None,
     overwrite: _Overwrite = False,
     sandbox: Annotated[

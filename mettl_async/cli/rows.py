@@ -145,6 +145,8 @@ def _much(cells: Sequence[str], header: Sequence[str]) -> str:
 
 
 def _check_header(path: Path, line: int, header: Sequence[str]) -> None:
+    _check_near_misses(path, line, header)
+
     def refuse(problem: str) -> None:
         raise CommandError(f"{path}:{line}: {problem}")
 
@@ -162,6 +164,14 @@ def _check_header(path: Path, line: int, header: Sequence[str]) -> None:
     for name in (EMAIL, FIRST_NAME):
         if name not in header:
             refuse(f"there is no column {name!r}{_hint(name, header)}")
+
+
+def _check_near_misses(path: Path, line: int, header: Sequence[str]) -> None:
+    """Refuse what was meant for a column of ours: it would silently become a registration field."""
+    for name in header:
+        for known in (CONTEXT_DATA, COMPENSATORY_TIME):
+            if name.strip() != known and _bare(name) == _bare(known):
+                raise CommandError(f"{path}:{line}: column {name!r}: rename it to {known!r}")
 
 
 def _hint(name: str, header: Sequence[str]) -> str:

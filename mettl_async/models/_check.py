@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sized
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -105,11 +105,15 @@ def flag(path: str, value: object, *, optional: bool = True) -> None:
         raise InvalidInputError(path, f"expected bool, got {shape(value)}", "give True or False")
 
 
+def _example(kind: type) -> str:
+    return 'ZoneInfo("Asia/Kolkata")' if kind is tzinfo else f"{kind.__name__}(...)"
+
+
 def instance(path: str, value: object, kind: type, *, optional: bool = True) -> None:
     """An instance of one of our classes (or None where it may be left out)."""
     if not (isinstance(value, kind) or (optional and value is None)):
         raise InvalidInputError(
-            path, f"expected {kind.__name__}, got {shape(value)}", f"build a {kind.__name__}"
+            path, f"expected {kind.__name__}, got {shape(value)}", f"pass {_example(kind)}"
         )
 
 

@@ -296,7 +296,7 @@ async def test_waiting_for_the_report_of_an_unfinished_test_is_no_use(call, serv
         (["report", "KEY", "asha@example.org", "--out", "no/r.pdf"], "there is no directory"),
         (["schedules", "--assessment", "4711"], "E404"),
         (["schedules", "--version", "v3"], "exists in v1 and v2 only"),
-        (["account", "--region", "eu", "--base-url", "https://x.org"], "pass one of them"),
+        (["account", "--region", "eu", "--base-url", "https://x.org"], "keep one"),
     ],
 )
 async def test_what_cannot_be_done_is_one_clear_line_and_2(call, server, arguments, words):
@@ -317,7 +317,7 @@ def test_missing_keys_are_said_before_anything_is_sent(mettl, command):
     done = mettl(*command)
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr == (
-        "mettl: METTL_PUBLIC_KEY is not set; export it, or pass Credentials(...)\n"
+        "mettl: METTL_PUBLIC_KEY is not set; export it (in code, Credentials(...) can be passed instead)\n"
     )
 
 

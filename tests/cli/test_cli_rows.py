@@ -194,3 +194,13 @@ def test_only_a_newline_ends_a_json_line(tmp_path):
     )
     [row] = read_rows(path)
     assert (row.line, row.candidate.first_name) == (1, "A\u2028B")
+
+
+@pytest.mark.parametrize(
+    "name", ["Context Data", "compensatory time", "COMPENSATORY_TIME", "context-data"]
+)
+def test_a_column_that_was_meant_for_ours_does_not_become_a_registration_field(tmp_path, name):
+    path = tmp_path / "people.csv"
+    path.write_text(f"Email Address,First Name,{name}\na@x.org,A,20\n", encoding="utf-8")
+    with pytest.raises(CommandError, match="rename it to"):
+        list(read_rows(path))

@@ -11,7 +11,12 @@ from attrs import fields
 from mettl_async.api.account import Account
 from mettl_async.api.assessments import Assessments
 from mettl_async.api.candidates import Candidates
-from mettl_async.api.custom import checked_texts, custom_endpoint
+from mettl_async.api.custom import (
+    checked_files,
+    checked_placeholders,
+    checked_texts,
+    custom_endpoint,
+)
 from mettl_async.api.endpoint import Caller
 from mettl_async.api.pbts import Pbts
 from mettl_async.api.results import Results
@@ -236,14 +241,12 @@ class MettlClient:
             InvalidInputError: An argument is not of its form.
             CallError: See `mettl_async.errors`.
         """
-        endpoint = custom_endpoint(method, path, placement, repeatable=repeatable)
+        texts = checked_texts("params", params)
         values = checked_texts("path_values", path_values)
+        endpoint = custom_endpoint(method, path, placement, texts, repeatable=repeatable)
+        checked_placeholders(path, values)
         return await self._caller.call(
-            endpoint,
-            values,
-            checked_texts("params", params),
-            lambda answer: answer,
-            files=tuple(files),
+            endpoint, values, texts, lambda answer: answer, files=checked_files(files)
         )
 
     async def aclose(self) -> None:

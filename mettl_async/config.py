@@ -273,7 +273,8 @@ class ClientOptions:
         proxy: URL of an HTTP proxy for every request; beats the environment.
         ssl_context: Own certificates, for example behind an inspecting proxy.
         user_agent: Appended to the client's own, such as ``"acme-ats/3.1"``.
-        webhooks: Set on every schedule that is created, where the schedule itself does not say otherwise.
+        webhooks: Set on every schedule that is created, where the schedule itself does not say otherwise;
+            ``basic_auth`` not on one that has addresses at another host.
     """
 
     connect_timeout: float = field(default=5.0, validator=_bounded(0.001, _DAY, "seconds"))

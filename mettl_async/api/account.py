@@ -29,7 +29,7 @@ UPDATE_LOGO = Endpoint(
     path="/account/upload-logo",
     # The newer page contradicts itself about the body; this is what was seen working [seen].
     placement=Placement.QUERY,
-    payload="status",
+    payload="",
     repeatable=True,
 )
 UPDATE_WHITE_LABEL = Endpoint(
@@ -38,7 +38,7 @@ UPDATE_WHITE_LABEL = Endpoint(
     path="/account/update-white-labeling",
     # The newer page says form body; with files the parameters are seen in the query [seen].
     placement=Placement.FORM,
-    payload="status",
+    payload="",
     repeatable=True,
 )
 

@@ -23,7 +23,15 @@ from mettl_async.bulk.stream import check_bounds, outcomes_of
 from mettl_async.codec import list_from_wire, wire_name
 from mettl_async.core.request import Placement
 from mettl_async.errors import CallError, InvalidInputError, RunInterrupted
-from mettl_async.models import Candidate, NoLink, ReadyLink, Registration, ensured
+from mettl_async.models import (
+    Candidate,
+    NoLink,
+    NoLinkReason,
+    ReadyLink,
+    Registration,
+    RegistrationStatus,
+    ensured,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
@@ -204,11 +212,19 @@ class Candidates:
         finally:
             await outcomes.aclose()
 
-    async def ensure_registered(self, access_key: str, candidate: Candidate) -> ReadyLink | NoLink:
+    async def ensure_registered(
+        self,
+        access_key: str,
+        candidate: Candidate,
+        *,
+        allow_missing_mandatory_registration_fields: bool = False,
+        time_limit_in_sec: int | None = None,
+        show_custom_instructions: bool = False,
+    ) -> ReadyLink | NoLink:
         """A usable link for one candidate, or why there is none.
 
         Registering again gives the link again [seen], so this may be called on every click: to start, and
-        to resume.
+        to resume. The options are those of `register`.
 
         Returns:
             `ReadyLink`, or `NoLink` with a reason: completed, not invited, or other.
@@ -219,15 +235,31 @@ class Candidates:
 
         Source: api.md, API 15; observed.md section 6.
         """
-        items = await self.register(access_key, [candidate])
+        items = await self.register(
+            access_key,
+            [candidate],
+            allow_missing_mandatory_registration_fields=allow_missing_mandatory_registration_fields,
+            time_limit_in_sec=time_limit_in_sec,
+            show_custom_instructions=show_custom_instructions,
+        )
         wanted = email_key(candidate.email)
         found = [item for item in items if email_key(item.email) == wanted]
         return ensured(found[0] if found else None)
 
-    async def reset_attempt(self, access_key: str, candidate: Candidate) -> ReadyLink | NoLink:
+    async def reset_attempt(
+        self,
+        access_key: str,
+        candidate: Candidate,
+        *,
+        allow_missing_mandatory_registration_fields: bool = False,
+        time_limit_in_sec: int | None = None,
+        show_custom_instructions: bool = False,
+    ) -> ReadyLink | NoLink:
         """Delete the candidate's result and register again, so that the test can be taken anew.
 
-        The old result is gone for good. One that is in progress is not affected [doc].
+        The old result is gone for good. One that is in progress is not affected [doc]: then the answer is
+        `NoLink` with that reason, or an error where the server says so. The options are those of
+        `register`.
 
         Raises:
             InvalidInputError: Not an access key, or not a `Candidate`.
@@ -238,7 +270,16 @@ class Candidates:
         """
         expect("candidate", candidate, Candidate)
         await Results(self._caller).delete(access_key, candidate.email)
-        return await self.ensure_registered(access_key, candidate)
+        link = await self.ensure_registered(
+            access_key,
+            candidate,
+            allow_missing_mandatory_registration_fields=allow_missing_mandatory_registration_fields,
+            time_limit_in_sec=time_limit_in_sec,
+            show_custom_instructions=show_custom_instructions,
+        )
+        if link.status is RegistrationStatus.IN_PROGRESS:
+            return NoLink(reason=NoLinkReason.IN_PROGRESS, status=link.status)
+        return link
 
     async def register_many(
         self,

@@ -29,6 +29,9 @@ T = TypeVar("T")
 SIGNATURE_ALLOWANCE = 300
 """Bytes that ak (128 at most), ts and asgn (44, three each when escaped) can add to a URL."""
 
+PERSONAL_PLACEHOLDERS = ("email",)
+"""Placeholders of paths whose values are candidates' data."""
+
 _MAX_ID = 2**63 - 1
 
 _ACCESS_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -43,7 +46,8 @@ class Endpoint:
         method: HTTP method.
         path: Template below the version.
         placement: Where the vendor's page has its parameters travel.
-        payload: Key of the answer that holds the result.
+        payload: Key of the answer that holds the result; empty where only the status is known.
+        partial_success: Whether ``status: ERROR`` with the payload is a partial result.
         repeatable: Whether handling it twice does no harm.
         personal_params: Parameters that hold candidates' data.
         versions: Where it exists.
@@ -55,6 +59,7 @@ class Endpoint:
     placement: Placement
     payload: str
     repeatable: bool
+    partial_success: bool = False
     personal_params: tuple[str, ...] = ()
     versions: tuple[ApiVersion, ...] = (ApiVersion.V1, ApiVersion.V2)
 
@@ -173,8 +178,10 @@ class Caller:
             files=files,
             version=self.version,
             repeatable=endpoint.repeatable if repeatable is None else repeatable,
-            success_keys=(endpoint.payload,),
+            success_keys=(endpoint.payload,) if endpoint.payload else (),
+            partial_success=endpoint.partial_success,
             personal_params=endpoint.personal_params,
+            personal_values=tuple(path[name] for name in PERSONAL_PLACEHOLDERS if name in path),
             retry=retry or self.options.retry,
             uses_quota=uses_quota,
         )

@@ -6,9 +6,10 @@ a signature and could name any host, so they are never followed; only their pres
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from mettl_async.errors import InvalidInputError
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from mettl_async.core.lifecycle import Lifecycle
 
 T = TypeVar("T")
+
+MOST_FRUITLESS = 10
+"""Pages in a row with nothing new, after which a shrinking total is not believed any more."""
 
 MOST_PER_PAGE = 100
 """[doc] ``limit`` is 1 to 100, and 20 when it is not given."""
@@ -46,9 +50,10 @@ class AsyncPager(Generic[T]):
     """A list that is read as it is needed; ``async for`` gives its items.
 
     While one page is used the next is fetched. What is guaranteed when the list changes meanwhile: no
-    item comes twice, and none is lost to rows that are added. Rows that are deleted move later ones to
-    earlier places; when the total shrinks between two pages the gap is read again, so that an item can
-    only be missed if as many rows were added as deleted between two pages.
+    item comes twice, and none is lost as long as, between two pages, rows are only added or only
+    deleted. Rows that are added make others come again, which is noticed; where rows were deleted the
+    total shrinks, and the gap is read again. A row that moves in the sort order may be missed: sort by
+    something that stays.
 
     Each iteration starts from the beginning. Reading may be left at any time.
 
@@ -65,6 +70,7 @@ class AsyncPager(Generic[T]):
         page_size: int,
         key: Callable[[T], Hashable],
     ) -> None:
+        # A key of None means that nothing tells two items apart, so none of them is a repeat.
         self._fetch, self._lifecycle, self._key = fetch, lifecycle, key
         self.page_size = page_size
         self.total: int | None = None
@@ -87,8 +93,9 @@ class AsyncPager(Generic[T]):
         Raises:
             CallError: See `mettl_async.errors`.
         """
-        async for page in self._pages(ahead=True):
-            yield page
+        async with aclosing(self._pages(ahead=True)) as pages:
+            async for page in pages:
+                yield page
 
     async def collect(self, limit: int | None = None) -> list[T]:
         """Read the list to its end, or up to ``limit`` items.
@@ -122,10 +129,16 @@ class AsyncPager(Generic[T]):
     async def _pages(self, *, ahead: bool) -> AsyncGenerator[Page[T]]:
         seen: set[Hashable] = set()
         page = await self._fetch(0, self.page_size)
+        before: int | None = None
+        fruitless = 0
         while True:
-            page, fresh = self._without_repeats(page, seen)
-            offset = next_offset(page, self.total, fresh=fresh)
-            self.total = page.total
+            readable = bool(page.items)
+            page, new = self._without_repeats(page, seen)
+            fruitless = 0 if new else fruitless + 1
+            # Going back must bring something new, or replicas that disagree could keep us for ever.
+            trusted = before if fruitless <= MOST_FRUITLESS else None
+            offset = next_offset(page, trusted, repeats=readable and not new)
+            before = self.total = page.total
             if offset is None:
                 yield page
                 return
@@ -143,30 +156,27 @@ class AsyncPager(Generic[T]):
     async def _read(self, offset: int) -> Page[T]:
         return await self._fetch(offset, self.page_size)
 
-    def _without_repeats(self, page: Page[T], seen: set[Hashable]) -> tuple[Page[T], bool]:
-        fresh: list[T] = []
+    def _without_repeats(self, page: Page[T], seen: set[Hashable]) -> tuple[Page[T], int]:
+        """The page without what came before, and how many of its items certainly did not."""
+        kept: list[T] = []
+        new = 0
         for item in page.items:
             key = self._key(item)
-            if key not in seen:
+            if key is None or key not in seen:
+                kept.append(item)
+            if key is not None and key not in seen:
                 seen.add(key)
-                fresh.append(item)
-        kept = Page(
-            items=tuple(fresh),
-            offset=page.offset,
-            received=page.received,
-            total=page.total,
-            has_next=page.has_next,
-        )
-        return kept, bool(fresh)
+                new += 1
+        return evolve(page, items=tuple(kept)), new
 
 
-def next_offset(page: Page[T], total_before: int | None, *, fresh: bool) -> int | None:
+def next_offset(page: Page[T], total_before: int | None, *, repeats: bool) -> int | None:
     """Where the next page begins, or None at the end; pure.
 
     Args:
         page: The page just read.
         total_before: The total that the page before it told.
-        fresh: Whether it had any item that none before it had.
+        repeats: Whether it had items, and none of them was new.
     """
     after = page.offset + page.received
     deleted = max(0, (total_before or 0) - page.total) if page.total is not None else 0
@@ -176,9 +186,13 @@ def next_offset(page: Page[T], total_before: int | None, *, fresh: bool) -> int 
         if deleted:
             # Later rows moved up, past the beginning of this page: read again from where they are.
             after = max(0, page.offset - deleted)
-        return after if after < page.total else None
+            return after if after < page.total else None
+        if after < page.total:
+            return after
+        # The total contradicts `next`: believe the one that promises more, as long as more comes.
+        return after if page.has_next and not repeats else None
     # Without a total: stop when the server says so, or when it only repeats itself [assumed].
-    return after if page.has_next is not False and fresh else None
+    return after if page.has_next is not False and not repeats else None
 
 
 def checked_page_size(page_size: object) -> int:

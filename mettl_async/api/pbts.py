@@ -23,6 +23,7 @@ ADD = Endpoint(
     path="/pbts/add",
     placement=Placement.FORM,
     payload="pbts",
+    partial_success=True,
     # A repeat adds nothing twice, but would answer "already added" for what the first one added.
     repeatable=False,
 )

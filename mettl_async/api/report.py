@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,12 @@ import anyio
 
 from mettl_async.api.waiting import Never, NotYet, Patience, until_ready
 from mettl_async.core.download import PDF_EDGE, check_link, check_pdf, fetch
-from mettl_async.errors import ConnectError, MettlDecodeError, NotReadyError, TransportError
+from mettl_async.errors import (
+    InvalidInputError,
+    MettlDecodeError,
+    NotReadyError,
+    TransportError,
+)
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -36,13 +43,19 @@ async def save_report(
         )
     insecure = caller.options.allow_insecure_http
     url = check_link("result.test_status.pdf_report", link, allow_insecure_http=insecure)
-    target = Path(path)
-    part = target.with_name(f"{target.name}.part")
+    caller.lifecycle.check()
+    target = _checked_path(path)
+    # A name of its own, next to the target: two downloads to one path do not meet.
+    handle, name = await anyio.to_thread.run_sync(
+        lambda: tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    )
+    os.close(handle)
+    part = Path(name)
 
     async def look() -> NotYet | Never | None:
         try:
             return await _fetch_into(caller, url, part)
-        except (MettlDecodeError, ConnectError, TransportError) as error:
+        except (MettlDecodeError, TransportError) as error:
             return NotYet(error.problem)
 
     try:
@@ -54,16 +67,23 @@ async def save_report(
         )
         await anyio.to_thread.run_sync(os.replace, part, target)
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(part)  # noqa: PTH108 - quick, and it must happen in a cancelled task too
+    return target
+
+
+def _checked_path(path: object) -> Path:
+    if not isinstance(path, (str, os.PathLike)) or not str(path):
+        raise InvalidInputError("path", f"is a {type(path).__name__}", "pass the file's path")
+    target = Path(path)
+    if target.is_dir():
+        raise InvalidInputError("path", "is a directory", "add the file's name")
     return target
 
 
 async def _fetch_into(caller: Caller, url: str, part: Path) -> NotYet | Never | None:
     insecure = caller.options.allow_insecure_http
-    async with (
-        caller.slots,
-        fetch(caller.transport, url, allow_insecure_http=insecure) as download,
-    ):
+    async with fetch(caller.transport, url, allow_insecure_http=insecure) as download:
         if download.status in _FINAL:
             return Never(f"the report is refused with HTTP {download.status}")
         if download.status != _OK:

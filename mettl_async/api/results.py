@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mettl_async.api import waiting
 from mettl_async.api.endpoint import (
@@ -23,7 +23,8 @@ from mettl_async.bulk.stream import check_bounds
 from mettl_async.codec import dumps, from_wire
 from mettl_async.config import ApiVersion
 from mettl_async.core.request import Placement
-from mettl_async.errors import MettlError, NotFoundError
+from mettl_async.core.retry import is_transient
+from mettl_async.errors import CallError, MettlError, NotFoundError, NotReadyError
 from mettl_async.models import (
     CandidateResult,
     ResultDetail,
@@ -70,8 +71,8 @@ DELETE = Endpoint(
     method="DELETE",
     path="/schedules/{access_key}/candidates/{email}",
     placement=Placement.QUERY,
-    payload="status",
-    # A second deletion finds nothing: nobody takes a whole test within a call's deadline.
+    payload="",
+    # A second deletion finds nothing: nobody takes a whole test between two attempts [assumed].
     repeatable=True,
 )
 _PLAIN = ResultDetail()
@@ -196,12 +197,13 @@ class Results:
 
         async def fetch(offset: int, limit: int) -> Page[TestInstance]:
             window = {"limit": str(limit), "offset": str(offset)} if paged else {}
-            return await self._caller.call(
+            page = await self._caller.call(
                 LIST_FOR_CANDIDATE,
                 path,
                 {**fixed, **window},
                 page_reader(TestInstance, LIST_FOR_CANDIDATE.payload, offset),
             )
+            return page if paged else evolve(page, has_next=False, total=None)
 
         return AsyncPager(
             fetch,
@@ -259,12 +261,25 @@ class Results:
 
         Source: api.md, API 17; observed.md, item 10 of the last list.
         """
-        return await waiting.until_ready(
-            lambda: self.get(access_key, email, detail=detail),
+
+        async def look() -> CandidateResult | waiting.NotYet:
+            try:
+                return await self.get(access_key, email, detail=detail)
+            except CallError as error:
+                # An hour's wait outlasts a bad minute; a null candidate comes now and then [seen].
+                if not is_transient(error):
+                    raise
+                return waiting.NotYet(error.problem)
+
+        found = await waiting.until_ready(
+            look,
             waiting.judge_result,
             waiting.Patience(timeout=timeout, first=2.0, most=poll_every),
             self._caller.effects,
         )
+        if isinstance(found, waiting.NotYet):  # judged never to be an answer
+            raise NotReadyError(found.why, waited=0.0, final=False)
+        return found
 
     async def export(
         self,
@@ -298,7 +313,14 @@ class Results:
 
         async def read(key: str) -> AsyncGenerator[ExportedResult | FailedExport]:
             try:
-                async for result in self.list(key, detail=detail, page_size=page_size):
+                # By name: a candidate who starts meanwhile would move in the order of starting times.
+                async for result in self.list(
+                    key,
+                    detail=detail,
+                    sort=ResultSort.NAME,
+                    order=SortOrder.ASC,
+                    page_size=page_size,
+                ):
                     yield ExportedResult(access_key=key, result=result)
             except MettlError as error:
                 yield FailedExport(access_key=key, error=error)
@@ -356,9 +378,9 @@ def _flags(detail: ResultDetail) -> dict[str, str]:
 
 
 def _instance_key(one: TestInstance) -> Any:
-    # Without an access key there is nothing to tell two tests apart by, so none is a repeat.
+    # Without an access key there is nothing to tell two tests apart by.
     if one.access_key is None:
-        return id(one)
+        return None
     start = one.test_status.start_time if one.test_status else None
     return one.access_key, start
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from attrs import evolve, fields, frozen
 
 from mettl_async.api.endpoint import (
@@ -12,7 +14,7 @@ from mettl_async.api.endpoint import (
     expect,
     page_reader,
 )
-from mettl_async.api.pager import AsyncPager, Page, checked_page_size
+from mettl_async.api.pager import MOST_PER_PAGE, AsyncPager, Page, checked_page_size
 from mettl_async.codec import dumps, from_wire, to_wire
 from mettl_async.core.request import Placement
 from mettl_async.errors import CallError, InvalidInputError
@@ -28,8 +30,8 @@ from mettl_async.models import (
 NAME_IS_TAKEN = "E000"
 """[seen] "Please use unique title for Schedule"; the code is a catch-all, so it is looked for anyway."""
 
-LOOKS_AFTER_A_LOST_CREATE = (1.0, 3.0, 0.0)
-"""Seconds after each look for a schedule whose creation may still be under way [assumed]."""
+LOOKS_AFTER_A_LOST_CREATE = (0.0, 1.0, 3.0)
+"""Seconds before each look for a schedule whose creation may still be under way [assumed]."""
 
 CREATE = Endpoint(
     operation="schedules.create",
@@ -118,7 +120,10 @@ class Schedules:
         *,
         filter: ScheduleFilter | None = None,  # noqa: A002 - the API's name
     ) -> tuple[Schedule, ...]:
-        """The schedules of an assessment; they come at once, for this list is not paged.
+        """The schedules of an assessment.
+
+        The page describes no paging; if the server says that more follow, they are asked for as in
+        other lists [assumed].
 
         Args:
             assessment_id: Of the assessment.
@@ -135,10 +140,24 @@ class Schedules:
         if filter is not None:
             expect("filter", filter, ScheduleFilter)
             params["filter"] = dumps(to_wire(filter))
-        page = await self._caller.call(
-            LIST_IN_ASSESSMENT, path, params, page_reader(Schedule, LIST_IN_ASSESSMENT.payload, 0)
+
+        async def fetch(offset: int, limit: int) -> Page[Schedule]:
+            window = {"limit": str(limit), "offset": str(offset)} if offset else {}
+            page = await self._caller.call(
+                LIST_IN_ASSESSMENT,
+                path,
+                {**params, **window},
+                page_reader(Schedule, LIST_IN_ASSESSMENT.payload, offset),
+            )
+            return evolve(page, has_next=bool(page.has_next))
+
+        pager = AsyncPager(
+            fetch,
+            self._caller.lifecycle,
+            page_size=MOST_PER_PAGE,
+            key=lambda one: one.access_key,
         )
-        return page.items
+        return tuple(await pager.collect())
 
     async def get(self, access_key: str) -> Schedule:
         """Tell about one schedule, with its assessment's details.
@@ -178,20 +197,28 @@ class Schedules:
         try:
             return await self.create(assessment_id, schedule)
         except CallError as error:
-            taken = error.code == NAME_IS_TAKEN
-            if not taken and not error.may_have_been_handled:
+            # A creation whose answer was lost may still be under way; one that was refused is not.
+            lost = error.may_have_been_handled
+            if not lost and error.code != NAME_IS_TAKEN:
                 raise
             failure = error
-        for pause in LOOKS_AFTER_A_LOST_CREATE:
-            found = await self._find(assessment_id, schedule.name)
+        for pause in LOOKS_AFTER_A_LOST_CREATE if lost else (0.0,):
+            await self._caller.effects.sleep(pause)
+            try:
+                found = await self._find(assessment_id, schedule.name, exactly=False)
+            except CallError:
+                break  # what went wrong first says more
             if found is not None:
                 return found
-            await self._caller.effects.sleep(pause)
         raise failure
 
-    async def _find(self, assessment_id: int, name: str) -> CreatedSchedule | None:
+    async def _find(
+        self, assessment_id: int, name: str, *, exactly: bool = True
+    ) -> CreatedSchedule | None:
         for one in await self.list_in_assessment(assessment_id):
-            if one.name == name:
+            # Whether case and spaces make a name another one is not known [assumed: they may not].
+            same = one.name is not None and one.name.strip().casefold() == name.strip().casefold()
+            if one.name == name or (same and not exactly):
                 return CreatedSchedule(
                     access_key=one.access_key,
                     id=one.id,
@@ -277,6 +304,8 @@ class Schedules:
             for one in fields(Webhooks)
             if getattr(own, one.name) is None
         }
+        if not _hosts(own) <= _hosts(defaults):
+            missing.pop("basic_auth", None)  # no password of ours for somebody else's host
         return evolve(schedule, webhooks=evolve(own, **missing))
 
     async def edit(self, access_key: str, changes: ScheduleEdit) -> Schedule:
@@ -308,3 +337,8 @@ class Schedules:
             lambda answer: from_wire(Schedule, answer.payload.get("schedule"), where="$.schedule"),
             repeatable=not people,
         )
+
+
+def _hosts(webhooks: Webhooks) -> set[str]:
+    urls = (getattr(webhooks, one.name) for one in fields(Webhooks))
+    return {urlsplit(url).netloc.lower() for url in urls if isinstance(url, str)}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+import anyio
 from attrs import field, frozen
 
 from mettl_async.errors import InvalidInputError, NotReadyError
-from mettl_async.models import OverallStatus
+from mettl_async.models import DetailedStatus, OverallStatus, TestState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -76,32 +77,51 @@ async def until_ready(
         NotReadyError: ``judge`` says never, or the time is over.
     """
     began, looks = effects.monotonic(), 0
+    verdict: NotYet | Never | None = NotYet("the first look took too long")
     while True:
-        found = await look()
+        left = patience.timeout - (effects.monotonic() - began)
+        with anyio.move_on_after(left) as scope:
+            found = await look()
+            verdict = judge(found)
+            if verdict is None:
+                return found
         looks += 1
-        verdict = judge(found)
-        if verdict is None:
-            return found
+        if scope.cancelled_caught and verdict is not None:
+            raise NotReadyError(verdict.why, waited=effects.monotonic() - began, final=False)
         waited = effects.monotonic() - began
         pause = min(patience.pause(looks, effects.chance()), patience.timeout - waited)
-        if isinstance(verdict, Never) or pause <= 0:
+        if verdict is not None and (isinstance(verdict, Never) or pause <= 0):
             raise NotReadyError(verdict.why, waited=waited, final=isinstance(verdict, Never))
         await effects.sleep(pause)
 
 
-def judge_result(result: CandidateResult) -> NotYet | Never | None:
-    """Whether a result is final: finished and graded, or blocked, which is never graded."""
+_SHUT_OUT = {TestState.ACCESS_REVOKED, TestState.INVALID}
+
+
+def judge_result(result: CandidateResult | NotYet) -> NotYet | Never | None:
+    """Whether a result is final: over and with marks, or blocked, which is never graded; pure."""
+    if isinstance(result, NotYet):
+        return result
     status = result.test_status
     if status is None:
         return NotYet("the answer has no test status yet")
-    if status.is_finished:
-        graded = status.result is not None or status.overall_status is OverallStatus.BLOCKED
-        return None if graded else NotYet("the test is finished, but not graded yet")
+    graded = status.result is not None and status.result.total_marks is not None
     if status.is_in_progress:
         return NotYet("the test is in progress")
+    if graded:
+        return None
+    if status.status in _SHUT_OUT:
+        return Never(f"the candidate may not take the test: {status.status}")
+    if status.is_finished:
+        blocked = (
+            status.overall_status is OverallStatus.BLOCKED
+            or status.detailed_status is DetailedStatus.AUTHORIZER_BLOCKED
+        )
+        return None if blocked else NotYet("the test is finished, but not graded yet")
     if status.is_startable:
         return NotYet("the test was not started")
-    words = status.detailed_status or status.overall_status or status.status
-    if words is None or not words.is_known:
+    words = (status.detailed_status, status.overall_status, status.status)
+    known = [str(word) for word in words if word is not None and word.is_known]
+    if not known:
         return NotYet("the status of the test is not known")
-    return Never(f"the test will not be taken: {words}")
+    return Never(f"the test will not be taken: {known[0]}")

@@ -28,6 +28,7 @@ class _FanIn(Generic[K, T]):
     ) -> None:
         self._keys, self._read, self._concurrency = keys, read, concurrency
         self._scope = anyio.CancelScope()
+        self._group: anyio.CancelScope | None = None
         self._send: MemoryObjectSendStream[T]
         self.items: MemoryObjectReceiveStream[T]
         self._send, self.items = anyio.create_memory_object_stream[T](concurrency)
@@ -38,6 +39,7 @@ class _FanIn(Generic[K, T]):
         async with self._send:
             with self._scope:
                 async with anyio.create_task_group() as group:
+                    self._group = group.cancel_scope
                     group.start_soon(self._give_keys, give)
                     async with take:
                         for _ in range(self._concurrency):
@@ -57,8 +59,18 @@ class _FanIn(Generic[K, T]):
                         if key not in seen:
                             seen.add(key)
                             await give.send(key)
+            except anyio.BrokenResourceError:
+                pass
+            except anyio.get_cancelled_exc_class():
+                self._note_cancellation()
             except Exception as exc:  # noqa: BLE001 - raised to the listener after the drain
                 self.broken = exc
+
+    def _note_cancellation(self) -> None:
+        """Let our own cancellation go on; one out of somebody's code must not look like the end."""
+        if self._group is None or self._scope.cancel_called or self._group.cancel_called:
+            raise  # noqa: PLE0704 - called while one is being handled
+        self.broken = self.broken or ConfigurationError("cancelled from inside, by what was read")
 
     async def _worker(self, take: MemoryObjectReceiveStream[K]) -> None:
         async with take:
@@ -69,6 +81,8 @@ class _FanIn(Generic[K, T]):
                             await self._send.send(item)
                 except anyio.BrokenResourceError:
                     return
+                except anyio.get_cancelled_exc_class():
+                    self._note_cancellation()
                 except Exception as exc:  # noqa: BLE001 - same
                     self.broken = self.broken or exc
 

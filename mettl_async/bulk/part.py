@@ -74,7 +74,7 @@ class Part:
         for one in registrations:
             key = email_key(one.email)
             # Where an email comes twice, the answer with a link is the one that helps.
-            if key not in answers or answers[key].url is None:
+            if key not in answers or not answers[key].url:
                 answers[key] = one
         outcomes: list[Outcome] = []
         missing: list[Entry] = []
@@ -87,7 +87,7 @@ class Part:
         return outcomes, evolve(self, entries=missing)
 
     def _settled(self, entry: Entry, answer: Registration) -> Outcome:
-        if answer.url is not None:
+        if answer.url:
             return Registered(
                 index=entry.index,
                 candidate=entry.candidate,

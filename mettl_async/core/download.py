@@ -40,12 +40,16 @@ def check_link(field: str, url: object, *, allow_insecure_http: bool = False) ->
     Raises:
         InvalidInputError: Not https (http is for loopback, unless allowed), or not printable ASCII.
     """
-    parts = urlsplit(url) if isinstance(url, str) and url.isascii() and url.isprintable() else None
-    host = (parts.hostname or "") if parts else ""
-    if parts and host and " " not in parts.geturl():
-        plain = parts.scheme == "http" and (allow_insecure_http or is_loopback(host))
-        if parts.scheme == "https" or plain:
-            return str(url)
+    if isinstance(url, str) and url.isascii() and url.isprintable() and " " not in url:
+        try:
+            parts = urlsplit(url)
+            host = parts.hostname if parts.port != 0 and "@" not in parts.netloc else None
+        except ValueError:
+            host = None
+        if host:
+            plain = parts.scheme == "http" and (allow_insecure_http or is_loopback(host))
+            if parts.scheme == "https" or plain:
+                return url
     raise InvalidInputError(field, "is no https address", "pass the link as the server gave it")
 
 
@@ -70,8 +74,8 @@ async def fetch(
             url = check_link(
                 "redirect", urljoin(url, location), allow_insecure_http=allow_insecure_http
             )
-        except InvalidInputError:
-            raise ConnectError("redirected to an address in the clear", CallFacts()) from None
+        except ValueError:
+            raise ConnectError("redirected to no https address", CallFacts()) from None
     raise ConnectError(f"redirected more than {MOST_REDIRECTS} times", CallFacts())
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mettl_async.core.download import Download
 from mettl_async.core.failures import make_response, translate, translated, translated_chunks
-from mettl_async.core.redaction import guard_http_loggers
+from mettl_async.core.redaction import guard_http_loggers, hidden_urls
 from mettl_async.core.transport import user_agent
-from mettl_async.errors import CallError, ConfigurationError
+from mettl_async.errors import CallError, CallFacts, ConfigurationError, ConnectError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -92,15 +92,21 @@ class InjectedTransport:
                 raise
         raise failure
 
+    async def _open(self, url: str) -> Any:
+        headers = {"User-Agent": self._headers["User-Agent"]}
+        try:
+            built = self._client.build_request("GET", url, headers=headers)
+        except Exception:  # noqa: BLE001 - whatever it says, it says the link too
+            built = None
+        if built is None:
+            raise ConnectError("the link cannot be fetched", CallFacts(sent=False))
+        return await self._client.send(built, auth=None, follow_redirects=False, stream=True)
+
     @asynccontextmanager
     async def stream(self, url: str) -> AsyncGenerator[Download]:
         """See `Transport`."""
-        built = self._client.build_request(
-            "GET", url, headers={"User-Agent": self._headers["User-Agent"]}
-        )
-        raw = await translated(
-            self._client.send(built, auth=None, follow_redirects=False, stream=True), known=False
-        )
+        with hidden_urls():
+            raw = await translated(self._open(url), known=False)
         try:
             found = {name.lower(): value for name, value in raw.headers.multi_items()}
             yield Download(

@@ -24,8 +24,19 @@ class Prefetched(Generic[T]):
         self._task = task
 
     async def get(self) -> T:
-        """Wait for it; raises what reading it raised."""
-        return await self._task
+        """Wait for it; raises what reading it raised.
+
+        Raises:
+            ConfigurationError: The client was closed meanwhile.
+        """
+        try:
+            return await self._task
+        except asyncio.CancelledError:
+            waiter = asyncio.current_task()
+            if waiter is not None and waiter.cancelling():
+                raise
+        # Closing cancelled what was read ahead; to the reader that must not look like its own end.
+        raise ConfigurationError("the client was closed before this was read")
 
     def drop(self) -> None:
         """Nobody wants it: stop, and let no error of it be reported."""

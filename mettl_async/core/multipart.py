@@ -5,10 +5,24 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
+
+from mettl_async.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+
+def _header_word(_: object, attribute: Attribute[str], value: object) -> None:
+    if (
+        not isinstance(value, str)
+        or not value
+        or not value.isprintable()
+        or set(value) & set('"\\')
+    ):
+        raise InvalidInputError(
+            f"file.{attribute.name}", "is not printable text without quotes", "rename it"
+        )
 
 
 @frozen(kw_only=True)
@@ -22,10 +36,10 @@ class FilePart:
         content_type: Such as ``image/png``.
     """
 
-    name: str
-    filename: str
+    name: str = field(validator=_header_word)
+    filename: str = field(validator=_header_word)
     content: bytes = field(repr=lambda content: f"<{len(content)} bytes>")
-    content_type: str
+    content_type: str = field(validator=_header_word)
 
 
 def encode_multipart(params: Mapping[str, str], files: Iterable[FilePart]) -> tuple[str, bytes]:

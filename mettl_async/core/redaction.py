@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import re
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def _leaves(value: Any) -> Iterator[str]:
 
 def personal_values(request: Request) -> set[str]:
     """Every text that the request sent as candidates' data; costs a parse, so ask only on failure."""
-    found: set[str] = set()
+    found: set[str] = set(request.personal_values)
     for name in request.personal_params:
         text = request.params.get(name, "")
         try:
@@ -74,6 +76,33 @@ def log_fields(request: Request, **more: Any) -> dict[str, Any]:
     return {f"mettl_{name}": value for name, value in fields.items()}
 
 
+_hide_urls: ContextVar[bool] = ContextVar("mettl_hide_urls", default=False)
+_AFTER_HOST = re.compile(r"(https?://[^/\s]+)\S*")
+
+
+@contextmanager
+def hidden_urls() -> Iterator[None]:
+    """While a link is fetched that is a secret as a whole, hide everything behind its host."""
+    token = _hide_urls.set(True)
+    try:
+        yield
+    finally:
+        _hide_urls.reset(token)
+
+
+class LocationFilter(logging.Filter):
+    """Blanks the address of a redirect in what httpcore says at DEBUG."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the message; it is always let through."""
+        if isinstance(record.msg, str) and "ocation'" in record.msg:
+            record.msg = _LOCATION.sub(rf"\1'{BLANK}'", record.msg)
+        return True
+
+
+_LOCATION = re.compile(r"(\(b'[Ll]ocation', b)'[^']*'")
+
+
 class SignedUrlFilter(logging.Filter):
     """Blanks queries and emails of URLs that are signed, or links to a report, in an HTTP library's log."""
 
@@ -88,15 +117,19 @@ class SignedUrlFilter(logging.Filter):
         if isinstance(argument, (int, float)):
             return argument
         text = str(argument)
+        if _hide_urls.get():
+            return _AFTER_HOST.sub(rf"\1/{BLANK}", text)
         if not _SIGNED_QUERY.search(text):
             return argument
         return _EMAIL.sub(BLANK, _SIGNED_QUERY.sub(f"?{BLANK}", text))
 
 
-_filter = SignedUrlFilter()
+_filter, _location_filter = SignedUrlFilter(), LocationFilter()
 
 
 def guard_http_loggers() -> None:
     """Keep signed URLs out of what httpx and httpx2 log at INFO; doing it again changes nothing."""
     for name in ("httpx", "httpx2"):
         logging.getLogger(name).addFilter(_filter)
+    for name in ("httpcore.http11", "httpcore.http2", "httpcore2.http11", "httpcore2.http2"):
+        logging.getLogger(name).addFilter(_location_filter)

@@ -11,6 +11,7 @@ from attrs import define, evolve, field, frozen
 
 from mettl_async.config import ApiVersion, RetryPolicy
 from mettl_async.core.multipart import FilePart, encode_multipart
+from mettl_async.errors import InvalidInputError
 
 UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _PERCENT = ord("%")
@@ -52,7 +53,9 @@ class Request:
         version: Decides the hash of the signature.
         repeatable: Whether handling it twice does no harm.
         success_keys: Payload keys that make an answer a success even without ``status``.
+        partial_success: Whether ``status: ERROR`` with a success key is a partial result.
         personal_params: Names of parameters that hold candidates' data.
+        personal_values: Further texts that are candidates' data, such as an email in the path.
         retry: How patiently it is tried.
         uses_quota: Whether its retries count against the client's quota.
         request_id: The client's own id of the call.
@@ -71,7 +74,9 @@ class Request:
     version: ApiVersion = ApiVersion.V2
     repeatable: bool = False
     success_keys: tuple[str, ...] = field(default=(), repr=False)
+    partial_success: bool = field(default=False, repr=False)
     personal_params: tuple[str, ...] = field(default=(), repr=False)
+    personal_values: tuple[str, ...] = field(default=(), repr=False)
     retry: RetryPolicy = field(factory=RetryPolicy, repr=False)
     uses_quota: bool = field(default=True, repr=False)
     request_id: str = ""
@@ -147,7 +152,12 @@ def path_segment(text: str) -> str:
     """Escape a value for one path segment, once; ``@`` and ``+`` stay as they are.
 
     [seen] observed.md section 2: the server signs the path as sent, and clients leave both raw.
+
+    Raises:
+        InvalidInputError: Empty, or one that URLs swallow (``.`` and ``..``).
     """
+    if text in {"", ".", ".."}:
+        raise InvalidInputError("path", "has an empty or a dot segment", "pass an id, key or email")
     return quote(text, safe="@+")
 
 

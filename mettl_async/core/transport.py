@@ -17,6 +17,7 @@ from attrs import evolve
 from mettl_async._version import __version__
 from mettl_async.core.download import Download
 from mettl_async.core.failures import make_response, translate, translated, translated_chunks
+from mettl_async.core.redaction import guard_http_loggers
 from mettl_async.errors import (
     CallError,
     ConfigurationError,
@@ -99,6 +100,7 @@ class LaneTransport:
     """
 
     def __init__(self, base_url: str, options: ClientOptions) -> None:
+        guard_http_loggers()
         parts = urlsplit(base_url)
         self._scheme, self._port = parts.scheme.encode("ascii"), parts.port
         self._host = (parts.hostname or "").encode("ascii")
@@ -161,7 +163,7 @@ class LaneTransport:
     async def send(self, request: SignedRequest) -> Response:
         """See `Transport`."""
         headers = list(self._headers)
-        if request.method != "GET":
+        if request.method != "GET" or request.body:
             headers.append((b"Content-Length", str(len(request.body)).encode("ascii")))
         headers += ((name.encode(), value.encode()) for name, value in request.headers.items())
         built = httpcore.Request(
@@ -202,7 +204,7 @@ class LaneTransport:
             scheme=parts.scheme,
             host=parts.hostname or "",
             port=parts.port,
-            target=url.partition("://")[2].partition("#")[0].partition(parts.netloc)[2] or "/",
+            target=_target_of(url, parts.netloc),
         )
         headers = [
             ("Host", parts.netloc),
@@ -245,6 +247,11 @@ class LaneTransport:
         lanes, self._free = self._free, []
         for lane in lanes:
             await _close(lane)
+
+
+def _target_of(url: str, netloc: str) -> str:
+    target = url.partition("#")[0].partition(netloc)[2]
+    return target if target.startswith("/") else f"/{target}"
 
 
 async def _close(lane: Lane) -> None:

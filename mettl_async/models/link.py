@@ -14,6 +14,7 @@ class NoLinkReason(StrEnum):
 
     COMPLETED = "completed"
     NOT_INVITED = "not invited"
+    IN_PROGRESS = "in progress"
     OTHER = "other"
 
 
@@ -49,10 +50,10 @@ def ensured(registration: Registration | None) -> ReadyLink | NoLink:
     """What a registration came to."""
     if registration is None:
         return NoLink(reason=NoLinkReason.OTHER)
-    if registration.url is not None:
-        return ReadyLink(url=registration.url, status=registration.status)
     reason = {
         RegistrationStatus.COMPLETED: NoLinkReason.COMPLETED,
         RegistrationStatus.INVALID: NoLinkReason.NOT_INVITED,
     }.get(registration.status, NoLinkReason.OTHER)
+    if registration.url and reason is NoLinkReason.OTHER:
+        return ReadyLink(url=registration.url, status=registration.status)
     return NoLink(reason=reason, status=registration.status, message=registration.message)

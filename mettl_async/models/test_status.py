@@ -174,6 +174,8 @@ class TestStatus:
         Test-taker Resume", where an admin has let the candidate in again. Where the answer has no status
         of the table, completion mode ``ResumeEnabled``, which says the same, or status ``InProgress``.
         """
+        if self.status in _SHUT_OUT:
+            return False
         if self.detailed_status is DetailedStatus.AWAITING_TEST_TAKER_RESUME:
             return True
         overall = self._overall

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mettl_async import AsyncPager, InvalidInputError, Page
+from mettl_async import AsyncPager, ConfigurationError, InvalidInputError, Page
 from mettl_async.api.pager import checked_page_size, next_offset
 from mettl_async.core.lifecycle import Lifecycle
 
@@ -137,15 +137,104 @@ async def test_a_server_that_ignores_the_offset_ends():
 
 
 @given(
-    st.integers(0, 200),
-    st.integers(0, 100),
-    st.none() | st.integers(0, 300),
-    st.none() | st.integers(0, 300),
+    st.integers(0, 200), st.integers(1, 100), st.integers(0, 300), st.none() | st.integers(0, 300)
 )
-def test_offsets_never_run_past_the_total(offset, received, total, before):
+def test_the_next_page_begins_behind_this_one_unless_rows_were_deleted(
+    offset, received, total, before
+):
     page = Page(items=(), offset=offset, received=received, total=total)
-    following = next_offset(page, before, fresh=True)
-    assert following is None or (following >= 0 and (total is None or following < total))
+    following = next_offset(page, before, repeats=False)
+    if before is not None and before > total:
+        back = max(0, offset - (before - total))
+        assert following == (back if back < total else None)
+    else:
+        assert following == (offset + received if offset + received < total else None)
+
+
+async def test_totals_that_alternate_do_not_keep_us_for_ever():
+    asked = []
+
+    async def two_replicas(offset, limit):
+        asked.append(offset)
+        total = 100 if len(asked) % 2 else 60
+        items = tuple(range(offset, min(40, offset + limit)))
+        return Page(items=items, offset=offset, received=limit, total=total)
+
+    pages = AsyncPager(two_replicas, Lifecycle(), page_size=10, key=lambda item: item)
+    assert await asyncio.wait_for(pages.collect(), 5) == list(range(40))
+    assert len(asked) < 60
+
+
+async def test_next_is_believed_where_the_total_is_too_small():
+    async def fetch(offset, limit):
+        items = tuple(range(offset, min(offset + 2, 6)))
+        return Page(
+            items=items, offset=offset, received=len(items), total=2, has_next=offset + 2 < 6
+        )
+
+    pages = AsyncPager(fetch, Lifecycle(), page_size=2, key=lambda item: item)
+    assert await pages.collect() == list(range(6))
+
+
+async def test_a_page_that_cannot_be_read_does_not_end_the_list():
+    async def fetch(offset, limit):
+        items = () if offset == 2 else tuple(range(offset, offset + 2))
+        return Page(items=items, offset=offset, received=2, has_next=offset < 4)
+
+    pages = AsyncPager(fetch, Lifecycle(), page_size=2, key=lambda item: item)
+    assert await pages.collect() == [0, 1, 4, 5]
+
+
+async def test_items_that_nothing_tells_apart_are_all_kept():
+    async def fetch(offset, limit):
+        return Page(items=("same", "same"), offset=offset, received=2, has_next=False)
+
+    pages = AsyncPager(fetch, Lifecycle(), page_size=2, key=lambda item: None)
+    assert await pages.collect() == ["same"] * 2
+
+
+async def test_two_readings_of_one_pager_do_not_disturb_each_other():
+    rows = Rows(12)
+    listing = pager(rows, 4)
+    first, second = await asyncio.gather(listing.collect(), listing.collect())
+    assert first == second == list(range(12))
+    rows.asked.clear()
+    await listing.collect()
+    assert rows.asked == [(0, 4), (4, 4), (8, 4)]
+
+
+async def test_a_client_closed_meanwhile_is_an_error_and_no_cancellation():
+    lifecycle = Lifecycle()
+
+    async def slow(offset, limit):
+        if offset:
+            await asyncio.sleep(3600)
+        return Page(items=(offset,), offset=offset, received=1, total=5)
+
+    items = aiter(AsyncPager(slow, lifecycle, page_size=1, key=lambda item: item))
+    await anext(items)
+    waiting = asyncio.create_task(anext(items))
+    await asyncio.sleep(0.01)
+    await lifecycle.drain()
+    with pytest.raises(ConfigurationError, match="closed before"):
+        await waiting
+
+
+async def test_leaving_early_cancels_what_was_fetched_ahead():
+    lifecycle = Lifecycle()
+
+    async def slow(offset, limit):
+        if offset:
+            await asyncio.sleep(3600)
+        return Page(items=(1,), offset=offset, received=1, total=5)
+
+    pages = AsyncPager(slow, lifecycle, page_size=1, key=lambda item: item).pages()
+    await anext(pages)
+    assert len(lifecycle._ahead) == 1
+    await pages.aclose()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not lifecycle._ahead
 
 
 @pytest.mark.parametrize("wrong", [0, 101, True, "20", 1.0])

@@ -1,6 +1,7 @@
 """Each reading method and upload against the sandbox on a real socket, on three kinds of client."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -10,7 +11,9 @@ from mettl_async import (
     AssessmentSettings,
     AssessmentSort,
     BadRequestError,
+    BasicAuth,
     Candidate,
+    CandidateResult,
     ClientOptions,
     ConfigurationError,
     ConnectionLost,
@@ -18,12 +21,12 @@ from mettl_async import (
     ExportedResult,
     FailedExport,
     Favicon,
+    FilePart,
     InvalidInputError,
     InvitedCandidate,
     Level,
     Logo,
     MettlClient,
-    MettlDecodeError,
     NewAssessment,
     NewSchedule,
     NewSection,
@@ -33,15 +36,22 @@ from mettl_async import (
     NotFoundError,
     NotReadyError,
     ReadyLink,
+    Registration,
+    RegistrationStatus,
     ResultDetail,
+    RetryPolicy,
     ScheduleFilter,
     SortOrder,
     TestState,
+    TestStatus,
     Webhooks,
     WebProctoring,
     WhiteLabel,
 )
 from mettl_async.api.results import Results
+from mettl_async.api.waiting import judge_result
+from mettl_async.codec import from_wire
+from mettl_async.models import ensured
 from mettl_async.sandbox import Pace, Sandbox
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
@@ -486,4 +496,263 @@ def test_a_client_has_one_attribute_per_resource():
     client = MettlClient(Sandbox().credentials)
     assert isinstance(client.results, Results)
     assert TestState("completed") is TestState.COMPLETED
-    assert MettlDecodeError
+
+
+async def test_a_status_that_is_no_success_is_never_taken_for_one(server):
+    async with MettlClient(server.credentials, base_url=server.base_url) as mettl:
+        await register(mettl, server)
+        with pytest.raises(ApiError):  # not finished, so not deleted
+            await mettl.candidates.reset_attempt(server.access_key, ASHA)
+
+
+async def test_all_results_of_a_candidate_ask_once_where_there_is_no_paging(server):
+    async with MettlClient(server.credentials, base_url=server.base_url) as mettl:
+        await register(mettl, server)
+        before = server.sandbox.stats.requests
+        await mettl.results.list_for_candidate(ASHA.email).collect()
+        assert server.sandbox.stats.requests == before + 1
+
+
+async def test_two_downloads_to_one_path_do_not_meet(server, tmp_path):
+    async with MettlClient(server.credentials, base_url=server.base_url) as mettl:
+        people = [Candidate(email=f"c{n}@x.org", first_name="C") for n in range(6)]
+        await register(mettl, server, *people)
+        for one in people:
+            finish(server, one.email)
+        results = await mettl.results.list(server.access_key).collect()
+        target = tmp_path / "report.pdf"
+        await asyncio.gather(*(mettl.results.download_report(one, target) for one in results))
+        assert target.read_bytes().startswith(b"%PDF-")
+        assert [file.name for file in tmp_path.iterdir()] == ["report.pdf"]
+        with pytest.raises(InvalidInputError, match="directory"):
+            await mettl.results.download_report(results[0], tmp_path)
+        with pytest.raises(InvalidInputError, match="path"):
+            await mettl.results.download_report(results[0], None)
+
+
+def report_at(url):
+    return CandidateResult(email="a@x.org", test_status=TestStatus(pdf_report=url))
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://mettl.com/r?key=SECRET",
+        "https://h:99999/SECRET",
+        "https://[bad/SECRET",
+        "ftp://h/SECRET",
+        "https://u:SECRET@h/",
+        "https://h/SEC RET",
+        "",
+    ],
+)
+async def test_a_link_that_cannot_or_must_not_be_fetched_is_refused_unseen(server, tmp_path, link):
+    async with MettlClient(server.credentials, base_url=server.base_url) as mettl:
+        with pytest.raises((InvalidInputError, NotReadyError)) as caught:
+            await mettl.results.download_report(report_at(link), tmp_path / "x.pdf")
+        assert "SECRET" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+PDF = b"%PDF-1.4 hello %%EOF"
+
+
+def http(status, body=b"", *headers):
+    lines = [f"HTTP/1.1 {status} X".encode(), b"Content-Length: %d" % len(body), *headers]
+    return b"\r\n".join([*lines, b"Connection: close", b"", body])
+
+
+@contextlib.asynccontextmanager
+async def report_host(*answers):
+    """A bare server that plays answers back, and keeps the request lines it got."""
+    waiting, asked, tasks = list(answers), [], set()
+
+    async def serve(reader, writer):
+        tasks.add(asyncio.current_task())
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            asked.append(head.split(b"\r\n")[0].decode())
+            answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+            if answer is None:
+                await reader.read()
+            else:
+                writer.write(answer)
+                await writer.drain()
+        writer.close()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with listener:
+        yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}", asked
+        await asyncio.gather(*tasks)
+
+
+async def test_redirects_of_a_report_are_followed_and_not_logged(mettl, tmp_path, all_logs):
+    moved = http(302, b"", b"Location: /second?sig=SECRET%252F2")
+    async with report_host(moved, http(200, PDF)) as (base, asked):
+        path = await mettl.results.download_report(
+            report_at(f"{base}/first?url=a%252Fb&key=SECRET1"), tmp_path / "r.pdf"
+        )
+    assert path.read_bytes() == PDF
+    assert asked == [
+        "GET /first?url=a%252Fb&key=SECRET1 HTTP/1.1",
+        "GET /second?sig=SECRET%252F2 HTTP/1.1",
+    ]
+    assert "SECRET" not in "\n".join(all_logs)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [http(302, b"", b"Location: http://mettl.com/clear"), http(302, b"", b"Location: http://[bad")],
+)
+async def test_a_redirect_into_the_clear_is_not_followed(server, tmp_path, answer):
+    async with MettlClient(server.credentials, base_url=server.base_url) as mettl:
+        scripted_sleep(mettl, [])
+        async with report_host(answer) as (base, _):
+            with pytest.raises(NotReadyError, match="no https address"):
+                await mettl.results.download_report(
+                    report_at(f"{base}/r"), tmp_path / "r.pdf", timeout=3
+                )
+
+
+@pytest.mark.parametrize("status", [401, 403, 410])
+async def test_a_report_that_is_refused_is_not_waited_for(server, tmp_path, status):
+    async with MettlClient(server.credentials, base_url=server.base_url) as mettl:
+        async with report_host(http(status)) as (base, asked):
+            with pytest.raises(NotReadyError, match=f"HTTP {status}") as caught:
+                await mettl.results.download_report(report_at(f"{base}?k"), tmp_path / "r.pdf")
+        assert caught.value.final
+        assert asked == ["GET /?k HTTP/1.1"]
+
+
+async def test_the_timeout_bounds_a_download_that_hangs_and_a_cancelled_one_leaves_nothing(
+    server, tmp_path
+):
+    async with MettlClient(server.credentials, base_url=server.base_url) as mettl:
+        async with report_host(None) as (base, asked):
+            with pytest.raises(NotReadyError):
+                await mettl.results.download_report(
+                    report_at(f"{base}/r"), tmp_path / "r.pdf", timeout=0.1
+                )
+            task = asyncio.create_task(
+                mettl.results.download_report(report_at(f"{base}/r"), tmp_path / "r.pdf")
+            )
+            while len(asked) < 2:  # noqa: ASYNC110 - the server is another task's
+                await asyncio.sleep(0.001)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_waiting_outlasts_trouble_and_its_own_timeout_bounds_a_look(server):
+    options = ClientOptions(retry=RetryPolicy(max_attempts=1))
+    async with MettlClient(server.credentials, base_url=server.base_url, options=options) as mettl:
+        await register(mettl, server)
+        finish(server, ASHA.email)
+        pauses = scripted_sleep(mettl, [])
+        server.sandbox.faults.script(["server_error", "reset_before", "html", None])
+        result = await mettl.results.wait_for(server.access_key, ASHA.email)
+        assert result.test_status.result
+        assert len(pauses) == 3
+    async with report_host(None) as (base, _):
+        async with MettlClient(server.credentials, base_url=base) as mettl:
+            with pytest.raises(NotReadyError, match="too long"):
+                await mettl.results.wait_for("abc", "a@x.org", timeout=0.1)
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        ({"status": "Completed", "result": {"totalMarks": 1}}, None),
+        ({"status": "Archive", "result": {"totalMarks": 1}}, None),
+        ({"status": "Brand new", "result": {"totalMarks": 1}}, None),
+        ({"status": "Completed", "detailedStatus": "Authorizer Blocked"}, None),
+        ({"status": "Completed", "overallStatus": "Blocked"}, None),
+        ({"status": "Completed", "result": {}}, "NotYet"),
+        ({"status": "InProgress", "result": {"totalMarks": 1}}, "NotYet"),
+        ({"status": "ToBeTaken"}, "NotYet"),
+        ({"status": "Brand new"}, "NotYet"),
+        ({}, "NotYet"),
+        ({"status": "AccessRevoked", "overallStatus": "In-progress"}, "Never"),
+        ({"status": "AccessRevoked", "detailedStatus": "Registered"}, "Never"),
+        ({"overallStatus": "Not Started", "detailedStatus": "Access Expired"}, "Never"),
+    ],
+)
+def test_when_a_result_is_final(status, verdict):
+    data = {"email": "a@x.org", "testStatus": status}
+    found = judge_result(from_wire(CandidateResult, data, where="$"))
+    assert (type(found).__name__ if found else None) == verdict
+
+
+async def test_export_says_when_something_was_cancelled_from_inside(mettl, server):
+    await register(mettl, server)
+
+    async def keys():
+        yield server.access_key
+        raise asyncio.CancelledError
+
+    with pytest.raises(ConfigurationError, match="cancelled from inside"):
+        async for _ in mettl.results.export(keys()):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more", "words"),
+    [
+        (("GET", "/a/{key}"), {}, "path_values"),
+        (("GET", "/a"), {"path_values": {"key": "x"}}, "path_values"),
+        (("GET", "/a/{key}"), {"path_values": {"key": ""}}, "segment"),
+        (("GET", "/a/{key}"), {"path_values": {"key": ".."}}, "segment"),
+        (("GET", "/a", {"ak": "x"}), {}, "params"),
+        (("GET", "/a", {"x": "\ud800"}), {}, "params.x"),
+        (("GET", "/a"), {"placement": "form"}, "placement"),
+        (("POST", "/a"), {"repeatable": "no"}, "repeatable"),
+        (("POST", "/a"), {"files": ["x"]}, "files"),
+        (("POST", "/a"), {"files": 5}, "files"),
+    ],
+)
+async def test_requests_that_cannot_work_are_refused(server, arguments, more, words):
+    async with MettlClient(server.credentials, base_url=server.base_url) as mettl:
+        with pytest.raises(InvalidInputError, match=words):
+            await mettl.request(*arguments, **more)
+    assert server.sandbox.stats.requests == 0
+
+
+@pytest.mark.parametrize("bad", ['a"b', "a\r\nX: y", "", "a\\b", 7])
+def test_files_cannot_smuggle_headers(bad):
+    for name in ("name", "filename", "content_type"):
+        given = {"name": "n", "filename": "f", "content_type": "image/png", name: bad}
+        with pytest.raises(InvalidInputError, match=f"file.{name}"):
+            FilePart(content=b"x", **given)
+
+
+def test_a_link_that_does_not_help_is_no_link():
+    def of(status, url):
+        item = Registration(
+            email="a@x.org", status=RegistrationStatus(status), message="m", url=url
+        )
+        return ensured(item)
+
+    assert isinstance(of("ToBeTaken", "https://x"), ReadyLink)
+    assert of("ToBeTaken", "").reason is NoLinkReason.OTHER
+    assert of("Completed", "https://x").reason is NoLinkReason.COMPLETED
+    assert ensured(None).reason is NoLinkReason.OTHER
+
+
+async def test_a_password_of_ours_goes_to_no_other_host(server, assessment):
+    defaults = Webhooks(
+        test_start_notification_url="https://a.example/start",
+        basic_auth=BasicAuth(username="u", password="secret"),
+    )
+    options = ClientOptions(webhooks=defaults)
+    async with MettlClient(server.credentials, base_url=server.base_url, options=options) as mettl:
+        there = Webhooks(test_graded_notification_url="https://partner.example/graded")
+        here = Webhooks(test_graded_notification_url="https://a.example/graded")
+        keys = [
+            (await mettl.schedules.create(assessment, new_schedule(name, webhooks=own))).access_key
+            for name, own in (("There", there), ("Here", here))
+        ]
+    sent = [
+        "testNotificationBasicAuthHeader" in server.sandbox.schedules[key].settings for key in keys
+    ]
+    assert sent == [False, True]

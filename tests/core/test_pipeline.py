@@ -196,7 +196,6 @@ async def test_every_bad_answer_is_a_typed_error(answer, kind, code):
     [
         b'{"status":"success","x":1}',
         b'{"x":1}',
-        b'{"status":"ERROR","x":[]}',
         b'{"status":"PARTIAL","x":1}',
     ],
 )
@@ -633,3 +632,28 @@ async def test_a_code_that_is_no_code_is_not_repeated():
     error = await failure(caller)
     assert error.code is None
     assert "asha" not in str(error)
+
+
+async def test_error_with_a_payload_is_partial_only_where_that_is_documented():
+    body = response(b'{"status":"ERROR","x":[]}')
+    caller, _, _, _ = build(body)
+    assert type(await failure(caller)) is ApiError
+    partial = evolve(READ, partial_success=True)
+    assert (await perform(caller, partial))["x"] == []
+
+
+@pytest.mark.parametrize("content", [b'{"status":"ERROR"}', b'{"status":"FAILED","message":"no"}'])
+async def test_where_only_the_status_is_known_it_must_be_success(content):
+    caller, _, _, _ = build(response(content))
+    bare = evolve(READ, payload="")
+    assert type(await failure(caller, bare)) is ApiError
+    caller, _, _, _ = build(response(b'{"status":"SUCCESS"}'))
+    await perform(caller, bare)
+
+
+async def test_an_email_in_the_path_is_blanked_whole():
+    caller, _, _, _ = build(refusal("E404", "no o'brien@x.org and a=b,c@x.org here"))
+    endpoint = evolve(READ, path="/x/{email}")
+    with pytest.raises(CallError) as caught:
+        await caller.call(endpoint, {"email": "o'brien@x.org"}, {}, lambda answer: answer)
+    assert "o'" not in str(caught.value)

@@ -45,7 +45,7 @@ ALLOWED = {
 PURE = [
     "errors.py", "codec", "config.py", "models", "core/request.py", "core/signing.py",
     "core/retry.py", "core/redaction.py", "core/envelope.py", "bulk/batches.py", "bulk/seen.py",
-    "bulk/outcomes.py",
+    "bulk/outcomes.py", "bulk/part.py", "bulk/source.py",
 ]  # fmt: skip
 EFFECTS = {"httpx", "httpx2", "anyio", "asyncio", "trio", "socket", "time", "random", "secrets",
            "starlette", "uvicorn"}  # fmt: skip

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from mettl_async.bulk.source import each
 from mettl_async.codec import candidate_detail, candidate_optional, dumps
 from mettl_async.core.request import encoded_length
 from mettl_async.errors import InvalidInputError
@@ -117,7 +118,7 @@ async def cut(
     duplicates: list[Entry] = []
     length, index = _FRAME, 0
     broken: Exception | None = None
-    async with aclosing(_each(candidates)) as source:
+    async with aclosing(each(candidates)) as source:
         while broken is None:
             try:
                 one = entry(index, await anext(source), weighed=room is not None)
@@ -142,22 +143,6 @@ async def cut(
         yield Batch(tuple(entries), tuple(duplicates))
     if broken is not None:
         raise broken
-
-
-async def _each(
-    candidates: Iterable[Candidate] | AsyncIterable[Candidate],
-) -> AsyncGenerator[Candidate]:
-    if isinstance(candidates, AsyncGenerator):
-        # Closed here and not by the garbage collector: in the task that ran it, before the run ends.
-        async with aclosing(candidates) as source:
-            async for candidate in source:
-                yield candidate
-    elif isinstance(candidates, AsyncIterable):
-        async for candidate in candidates:
-            yield candidate
-    else:
-        for candidate in candidates:
-            yield candidate
 
 
 def check_source(candidates: object, *, may_be_async: bool = True) -> None:

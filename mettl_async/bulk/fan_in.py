@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
 
+from mettl_async.bulk.source import each
 from mettl_async.errors import ConfigurationError, InvalidInputError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class _FanIn(Generic[K, T]):
         seen: set[K] = set()
         async with give:
             try:
-                async with aclosing(_each(self._keys)) as keys:
+                async with aclosing(each(self._keys)) as keys:
                     async for key in keys:
                         if key not in seen:
                             seen.add(key)
@@ -85,19 +86,6 @@ class _FanIn(Generic[K, T]):
                     self._note_cancellation()
                 except Exception as exc:  # noqa: BLE001 - same
                     self.broken = self.broken or exc
-
-
-async def _each(keys: Iterable[K] | AsyncIterable[K]) -> AsyncGenerator[K]:
-    if isinstance(keys, AsyncGenerator):
-        async with aclosing(keys) as source:
-            async for key in source:
-                yield key
-    elif isinstance(keys, AsyncIterable):
-        async for key in keys:
-            yield key
-    else:
-        for key in keys:
-            yield key
 
 
 async def fan_in(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,17 @@ def print_text(text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
+        _forget_stdout()
         raise CommandError(f"stdout cannot be written: {os_reason(error)}") from None
+
+
+def _forget_stdout() -> None:
+    """Send what is still buffered nowhere, or Python would complain again when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, sys.stdout.fileno())
+    finally:
+        os.close(nowhere)
 
 
 def shown(cell: Cell) -> str:

@@ -64,7 +64,7 @@ class InjectedTransport:
     async def send(self, request: SignedRequest) -> Response:
         """See `Transport`."""
         headers = {**self._headers, **request.headers}
-        # Its transport may ignore the target extension and lose the parameters: a real URL instead.
+        # A real URL, for its transport may ignore httpx's target extension and lose the parameters.
         _, mark, query = request.target.partition(b"?")
         failure: CallError | ConfigurationError | None = None
         try:

@@ -72,8 +72,12 @@ def user_agent(suffix: str) -> str:
     return f"{own} {suffix}".strip()
 
 
+def _decoded(raw: httpcore.Response) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw.headers]
+
+
 def _unpacked(raw: httpcore.Response, content: bytes) -> Response:
-    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw.headers]
+    pairs = _decoded(raw)
     response = make_response(raw.status, pairs, content)
     if "content-encoding" in response.headers:
         unpacked = httpx.Response(raw.status, headers=pairs, content=content).content
@@ -226,10 +230,7 @@ class LaneTransport:
         )
         try:
             raw = await translated(lane.handle_async_request(built), known=True)
-            found = {
-                name.decode("latin-1").lower(): value.decode("latin-1")
-                for name, value in raw.headers
-            }
+            found = {name.lower(): value for name, value in _decoded(raw)}
             yield Download(raw.status, found, translated_chunks(raw.aiter_stream(), known=True))
         finally:
             await _close(lane)

@@ -1,6 +1,7 @@
 """One call through the whole chain, against a scripted transport: no clock, no network, no luck."""
 
 import asyncio
+import logging
 import pickle
 import traceback
 
@@ -33,6 +34,7 @@ from mettl_async.core.auth import ServerClock, SignatureAuth
 from mettl_async.core.limits import Slots
 from mettl_async.core.middleware import Middlewares
 from mettl_async.core.pipeline import Effects, Pipeline, Shared
+from mettl_async.core.redaction import LOGGED_FIELDS
 from mettl_async.core.request import Placement, Response
 from mettl_async.core.retry import RetryQuota
 from mettl_async.errors import ApiError, CallError, CallFacts
@@ -657,3 +659,39 @@ async def test_an_email_in_the_path_is_blanked_whole():
     with pytest.raises(CallError) as caught:
         await caller.call(endpoint, {"email": "o'brien@x.org"}, {}, lambda answer: answer)
     assert "o'" not in str(caught.value)
+
+
+async def test_a_timestamp_never_ages_in_the_queue_for_a_slot():
+    release = anyio.Event()
+
+    async def wait():
+        await release.wait()
+        return response()
+
+    caller, script, world, _ = build(wait)
+    tasks = [asyncio.create_task(perform(caller)) for _ in range(3)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert len(script.sent) == 2  # both slots are taken, the third call waits
+    world.now += 1000
+    release.set()
+    await asyncio.gather(*tasks)
+    assert [b"ts=1001000&" in request.target for request in script.sent] == [False, False, True]
+
+
+async def test_log_records_carry_nothing_but_the_allowed_fields(caplog):
+    caller, _, _, _ = build(response(b"", 429), response(b"", 429), response(b"", 404))
+    with caplog.at_level("DEBUG", logger="mettl_async"):
+        await failure(caller, CREATE, {"rd": '{"First Name":"Asha"}'})
+    plain = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+    extra = {name for record in caplog.records for name in vars(record)} - plain
+    assert extra
+    assert extra <= {f"mettl_{name}" for name in LOGGED_FIELDS}
+    assert "Asha" not in caplog.text
+
+
+@pytest.mark.parametrize("words", ["ASHA RAO was here", "asha rao, ok", "Grüße an Asha Rao"])
+async def test_personal_values_are_blanked_in_any_case_and_script(words):
+    caller, _, _, _ = build(refusal("E400", words))
+    error = await failure(caller, CREATE, {"rd": '{"First Name":"Asha Rao"}'})
+    assert "asha" not in str(error).lower()

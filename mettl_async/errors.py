@@ -8,6 +8,10 @@
     ├── RegistrationFailures        some candidates of a bulk run were not registered: .report
     ├── RunInterrupted              the input of register_many raised midway: .report .__cause__
     ├── NotReadyError               a result or a report was not there in time: .why .waited .final
+    ├── WebhookError                something about a delivery to a webhook
+    │   ├── EventDecodeError            its body is not an event: .problem
+    │   ├── ContextDataError            its context_data is not ours, expired, or of another: .reason
+    │   └── ClaimLostError              someone else took the event meanwhile; nothing was kept
     └── CallError                   a call was tried: .operation .attempts .request_id .sent .safe_to_repeat
         ├── TransportError          no answer came
         │   ├── ConnectError        the connection could not be made
@@ -108,6 +112,42 @@ class NotReadyError(MettlError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(type(self), waited=self.waited, final=self.final), (self.why,)
+
+
+class WebhookError(MettlError):
+    """Something is wrong with a delivery to a webhook."""
+
+
+class EventDecodeError(WebhookError):
+    """The body of a delivery is not an event: no JSON, no UTF-8, no object.
+
+    Attributes:
+        problem: What is wrong, by shape; never the content.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+class ContextDataError(WebhookError):
+    """A ``context_data`` does not prove what it must; neither it nor the candidate is in the message.
+
+    Attributes:
+        reason: ``missing``, ``malformed``, ``forged`` (or signed with a secret that is gone),
+            ``expired``, or ``mismatched`` (signed for another candidate or schedule).
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"context_data is {self.reason}"
+
+
+class ClaimLostError(WebhookError):
+    """The lease of a claim ended and someone else took the event; nothing of this one was kept."""
 
 
 @frozen(kw_only=True)

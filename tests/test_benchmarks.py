@@ -12,7 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 BENCHMARKS = ROOT / "benchmarks"
-SCRIPTS = ("bulk_latency", "codec_costs", "decode_results", "memory", "register_calls")
+SCRIPTS = (
+    "bulk_latency", "codec_costs", "decode_results", "memory", "receiver", "register_calls",
+)  # fmt: skip
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:

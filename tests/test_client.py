@@ -88,7 +88,7 @@ async def test_registrations_come_in_the_order_of_the_candidates(mettl, server):
 
 async def test_a_finished_candidate_has_no_link(mettl, server):
     await mettl.candidates.register(server.access_key, ONE)
-    server.sandbox.finish(server.access_key, ONE[0].email)
+    server.sandbox.candidates[server.access_key, ONE[0].email].finish()
     (one,) = await mettl.candidates.register(server.access_key, ONE)
     assert (one.status, one.url) == ("Completed", None)
 

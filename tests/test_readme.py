@@ -17,7 +17,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-async def test_every_block_of_python_runs(monkeypatch, capsys):
+async def test_every_block_of_python_runs(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
     async with Sandbox().serve() as server:
         monkeypatch.setenv("METTL_PUBLIC_KEY", server.credentials.public_key)
         monkeypatch.setenv("METTL_PRIVATE_KEY", server.credentials.private_key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
@@ -9,20 +10,23 @@ from attrs import evolve, frozen
 from mettl_async.api import waiting
 from mettl_async.api.endpoint import (
     Caller,
-    Endpoint,
     checked_access_key,
     checked_email,
     expect,
     page_reader,
 )
+from mettl_async.api.export import ExportedResult, FailedExport
 from mettl_async.api.pager import AsyncPager, checked_page_size
+from mettl_async.api.reconciling import Delivered, Missed, Reconciler, described
 from mettl_async.api.report import save_report
+from mettl_async.api.result_endpoints import DELETE, GET, LIST, LIST_FOR_CANDIDATE
+from mettl_async.api.schedules import Schedules
 from mettl_async.bulk.fan_in import fan_in
 from mettl_async.bulk.seen import email_key
+from mettl_async.bulk.source import each
 from mettl_async.bulk.stream import check_bounds
 from mettl_async.codec import dumps, from_wire
 from mettl_async.config import ApiVersion
-from mettl_async.core.request import Placement
 from mettl_async.core.retry import is_transient
 from mettl_async.errors import CallError, MettlError, NotFoundError, NotReadyError
 from mettl_async.models import (
@@ -30,7 +34,12 @@ from mettl_async.models import (
     ResultDetail,
     ResultSort,
     SortOrder,
+    TestEvent,
+    TestFinished,
+    TestGraded,
     TestInstance,
+    TestResumeEnabled,
+    TestStarted,
 )
 
 if TYPE_CHECKING:
@@ -38,70 +47,11 @@ if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
+    from mettl_async.api.export import Exported
     from mettl_async.api.pager import Page
     from mettl_async.core.pipeline import Answer
 
-LIST = Endpoint(
-    operation="results.list",
-    method="GET",
-    path="/schedules/{access_key}/candidates",
-    placement=Placement.QUERY,
-    payload="candidates",
-    repeatable=True,
-)
-GET = Endpoint(
-    operation="results.get",
-    method="GET",
-    path="/schedules/{access_key}/candidates/{email}",
-    placement=Placement.QUERY,
-    payload="candidate",
-    repeatable=True,
-)
-LIST_FOR_CANDIDATE = Endpoint(
-    operation="results.list_for_candidate",
-    method="GET",
-    path="/candidates/{email}",
-    placement=Placement.QUERY,
-    payload="testInstances",  # [seen] for v1; the same for v2 and v3 is [assumed]
-    repeatable=True,
-    versions=tuple(ApiVersion),
-)
-DELETE = Endpoint(
-    operation="results.delete",
-    method="DELETE",
-    path="/schedules/{access_key}/candidates/{email}",
-    placement=Placement.QUERY,
-    payload="",
-    # A second deletion finds nothing: nobody takes a whole test between two attempts [assumed].
-    repeatable=True,
-)
 _PLAIN = ResultDetail()
-
-
-@frozen(kw_only=True)
-class ExportedResult:
-    """One candidate's result of an export.
-
-    Attributes:
-        access_key: Of the schedule.
-        result: Of the candidate.
-    """
-
-    access_key: str
-    result: CandidateResult
-
-
-@frozen(kw_only=True)
-class FailedExport:
-    """A schedule whose results could not be read, or not to the end.
-
-    Attributes:
-        access_key: Of the schedule.
-        error: Why.
-    """
-
-    access_key: str
-    error: MettlError
 
 
 @frozen
@@ -288,7 +238,7 @@ class Results:
         detail: ResultDetail = _PLAIN,
         concurrency: int = 4,
         page_size: int = 50,
-    ) -> AsyncGenerator[ExportedResult | FailedExport]:
+    ) -> AsyncGenerator[Exported]:
         """The results of many schedules, read concurrently, each candidate of a schedule once.
 
         One schedule that fails does not end the others: it comes as a `FailedExport`. For the whole
@@ -311,16 +261,9 @@ class Results:
         checked_page_size(page_size)
         expect("detail", detail, ResultDetail)
 
-        async def read(key: str) -> AsyncGenerator[ExportedResult | FailedExport]:
+        async def read(key: str) -> AsyncGenerator[Exported]:
             try:
-                # By name: a candidate who starts meanwhile would move in the order of starting times.
-                async for result in self.list(
-                    key,
-                    detail=detail,
-                    sort=ResultSort.NAME,
-                    order=SortOrder.ASC,
-                    page_size=page_size,
-                ):
+                async for result in self._by_name(key, detail, page_size):
                     yield ExportedResult(access_key=key, result=result)
             except MettlError as error:
                 yield FailedExport(access_key=key, error=error)
@@ -331,6 +274,71 @@ class Results:
                 yield one
         finally:
             await results.aclose()
+
+    async def reconcile(
+        self,
+        access_key: str,
+        delivered: Iterable[TestEvent] | AsyncIterable[TestEvent],
+        *,
+        kinds: tuple[type[TestEvent], ...] = (
+            TestStarted,
+            TestFinished,
+            TestGraded,
+            TestResumeEnabled,
+        ),
+        slack: timedelta = timedelta(minutes=5),
+        page_size: int = 100,
+    ) -> tuple[Missed, ...]:
+        """The events of a schedule that its webhooks should have had and did not.
+
+        Nobody promises that webhooks are delivered [doc says nothing], so compare now and then. What is
+        returned goes to ``receiver.handle(event)`` like any other event; ``reconciled`` is True, and
+        what results don't tell (``candidate_instance_id``, when a resume was allowed) is None.
+
+        Args:
+            access_key: Of the schedule.
+            delivered: The events that came, of any schedules in any order, or as much of them as was
+                stored: kind, access key, email, and for times and marks what is there. A `TestGraded`
+                with other marks or an earlier end than the result's counts as another one.
+            kinds: Which events are of interest; all four by default.
+            slack: How far the time of an event may lie before the result's [assumed].
+            page_size: Candidates per request, 1 to 100.
+
+        Returns:
+            The missed ones, by candidate, each candidate's in the order in which they happened.
+
+        Raises:
+            InvalidInputError: An argument is out of bounds, or something delivered is no event.
+            CallError: See `mettl_async.errors`.
+
+        Source: api.md, APIs 12 and 16 and section 7.
+        """
+        checked_page_size(page_size)
+        reconciler = Reconciler(
+            delivered=Delivered(checked_access_key(access_key)), kinds=kinds, slack=slack
+        )
+        async for event in each(delivered):
+            expect("delivered", event, TestEvent)
+            reconciler.delivered.add(event)
+        missed: list[Missed] = []
+        async for result in self._by_name(access_key, _PLAIN, page_size):
+            missed += reconciler.missed(result)
+        if not missed:
+            return ()
+        schedule = await Schedules(self._caller).get(access_key)
+        return tuple(described(event, schedule) for event in missed)
+
+    def _by_name(
+        self, access_key: str, detail: ResultDetail, page_size: int
+    ) -> AsyncPager[CandidateResult]:
+        # A candidate who starts meanwhile would move in the order of starting times.
+        return self.list(
+            access_key,
+            detail=detail,
+            sort=ResultSort.NAME,
+            order=SortOrder.ASC,
+            page_size=page_size,
+        )
 
     async def download_report(
         self,

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from array import array
 
+from mettl_async.models._email_key import email_key
+
+__all__ = ["SeenEmails", "email_key"]
+
 _SHARDS = 64
 _FIRST_SLOTS = 16
 _FULL = 0.75
 _MASK = (1 << 64) - 1
-
-
-def email_key(email: str) -> str:
-    """What two spellings of one address have in common: case does not matter."""
-    return email.strip().lower()
 
 
 class SeenEmails:

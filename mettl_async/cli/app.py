@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from mettl_async._version import __version__
-from mettl_async.cli import listing, reporting
+from mettl_async.cli import listing, reporting, webhooks
 from mettl_async.cli import register as registering
 from mettl_async.cli import results as reading
 from mettl_async.cli import sandbox as sandboxing
@@ -44,6 +44,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Mercer | Mettl from the command line.",
 )
+app.add_typer(webhooks.app, name="webhooks")
 
 
 class PostParameters(StrEnum):
@@ -325,7 +326,15 @@ def sandbox(
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=_MOST_PORT)] = 8765,
+    db: Annotated[
+        Path | None,
+        typer.Option(
+            help="Remember everything in this file, and go on from it: sandbox.sqlite3. "
+            "By default it is forgotten at the end.",
+            metavar="FILE",
+        ),
+    ] = None,
 ) -> None:
     """Run a made-up Mettl on this machine until Ctrl-C, for development without keys."""
     with told():
-        sandboxing.serve(host, port)
+        sandboxing.serve(host, port, db)

@@ -10,6 +10,8 @@ from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.config import BASE_URL_VARIABLE, PRIVATE_KEY_VARIABLE, PUBLIC_KEY_VARIABLE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mettl_async.sandbox import Sandbox, Server
 
 
@@ -28,17 +30,24 @@ def load_sandbox() -> type[Sandbox]:
     return Sandbox
 
 
-def serve(host: str, port: int) -> None:
+def serve(host: str, port: int, db: Path | None = None) -> None:
     """Run the sandbox until Ctrl-C.
 
     Raises:
-        CommandError: The address cannot be used, or the extra is missing.
+        CommandError: The address or the file cannot be used, or the extra is missing.
     """
-    load_sandbox()
-    from mettl_async.sandbox import run  # noqa: PLC0415 - needs the extra
+    make_sandbox = load_sandbox()
+    from mettl_async.sandbox import StorageError, run  # noqa: PLC0415 - needs the extra
 
     try:
-        run(host, port, on_ready=lambda server: typer.echo(greeting(server)))
+        run(
+            host,
+            port,
+            sandbox=make_sandbox(db=db),
+            on_ready=lambda server: typer.echo(greeting(server)),
+        )
+    except StorageError as error:
+        raise CommandError(str(error)) from None
     except OSError as error:
         raise CommandError(f"cannot listen on {host} port {port}: {os_reason(error)}") from None
 

@@ -1,15 +1,19 @@
 """Between JSON text, plain data and models: the one converter of the process; wire names live here."""
 
+from mettl_async.codec.events import EVENT_TYPES
 from mettl_async.codec.json_text import dumps, loads
+from mettl_async.codec.mismatch import kind
 from mettl_async.codec.naming import wire_name
 from mettl_async.codec.reading import from_wire, list_from_wire
 from mettl_async.codec.writing import candidate_detail, candidate_optional, to_wire
 
 __all__ = [
+    "EVENT_TYPES",
     "candidate_detail",
     "candidate_optional",
     "dumps",
     "from_wire",
+    "kind",
     "list_from_wire",
     "loads",
     "to_wire",

@@ -100,7 +100,10 @@ def _reading(
 ) -> list[str]:
     """Lines that leave the value of one attribute in ``v``, or append to ``problems``."""
     places = wire_places(attribute.name, cls.__name__)
-    if attribute.name == REST:
+    if not places:
+        names[f"d{number}"] = attribute.default
+        return [f" v = d{number}"]
+    if places == ((REST,),):
         known = {p[0] for a in attrs.fields(cls) for p in wire_places(a.name, cls.__name__)}
         names[f"k{number}"] = frozenset(known - {REST})
         return [f" v = EMPTY if data.keys() <= k{number} else rest(data, k{number})"]

@@ -6,6 +6,13 @@ from typing import TypeAlias
 
 Place: TypeAlias = tuple[str, ...]  # names from the object inwards
 
+WHOLE = ""
+"""Where the reader of events puts a whole event as it came, for the attribute ``raw``."""
+
+_EVENTS = ("TestStarted", "TestFinished", "TestGraded", "TestResumeEnabled", "UnknownEvent")
+# Properties of events are in snake case, but for these. api.md section 7.
+_CAMEL_IN_EVENTS = {"registration_details", "proctoring_details", "test_status"}
+
 _IRREGULAR = {
     "test_resume_enabled_for_expired_test_url": "testResumeEnabledForExpiredTestURL",
     "exit_redirection_url": "exitRedirectionURL",
@@ -38,7 +45,22 @@ _PLACES: dict[str, tuple[Place, ...]] = {
     "Pbt.pbt_id": (("pbtId",), ("id",)),
     "Pbt.pbt_name": (("pbtName",), ("name",)),
     "CreatedAssessment.assessment_id": (("assessmentId",), ("assessment", "id")),
+    "TestGraded.start_time": (("start_time_GMT",), ("start_time",)),
+    "TestGraded.end_time": (("end_time_GMT",), ("end_time",)),
+    "UnknownEvent.event_type": (("EVENT_TYPE",),),
+    "UnknownEvent.problem": (),
 }
+for _event in _EVENTS:
+    _PLACES |= {
+        f"{_event}.access_key": (("invitation_key",),),
+        # [doc] camel case in graded events only.
+        f"{_event}.assessment_id": (("assessment_id",), ("assessmentId",)),
+        f"{_event}.timestamp": (("timestamp_GMT",),),
+        f"{_event}.raw": ((WHOLE,),),
+        # What we say of an event; nobody who sends one may say it.
+        f"{_event}.context": (),
+        f"{_event}.reconciled": (),
+    }
 
 
 def wire_name(attribute: str, owner: str = "") -> str:
@@ -48,6 +70,8 @@ def wire_name(attribute: str, owner: str = "") -> str:
         attribute: Name of the attribute.
         owner: Name of its class, for the exceptions that hold in one class only.
     """
+    if owner in _EVENTS and attribute not in _CAMEL_IN_EVENTS:
+        return attribute
     first, *rest = attribute.split("_")
     return (
         _IRREGULAR.get(f"{owner}.{attribute}")
@@ -57,5 +81,6 @@ def wire_name(attribute: str, owner: str = "") -> str:
 
 
 def wire_places(attribute: str, owner: str) -> tuple[Place, ...]:
-    """Where to look for an attribute of a class, best place first."""
-    return _PLACES.get(f"{owner}.{attribute}") or ((wire_name(attribute, owner),),)
+    """Where to look for an attribute of a class, best place first; nowhere if it is never sent."""
+    places = _PLACES.get(f"{owner}.{attribute}")
+    return ((wire_name(attribute, owner),),) if places is None else places

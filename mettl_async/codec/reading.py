@@ -98,7 +98,8 @@ def _tuple_hook(cls: Any) -> Callable[[Any, Any], Any]:
     return structure
 
 
-def _model_hook(cls: Any) -> Callable[[Any, Any], Any]:
+def model_hook(cls: Any) -> Callable[[Any, Any], Any]:
+    """Give the function that makes a model of an object."""
     return compile_reader(cls, converter.get_structure_hook)
 
 
@@ -118,18 +119,19 @@ _TIMES = ("start_time_GMT", "end_time_GMT")
 
 
 def _candidate_hook(cls: Any) -> Callable[[Any, Any], Any]:
-    hook = _model_hook(cls)
+    hook = model_hook(cls)
 
     def structure(data: Any, _: Any) -> Any:
         # [seen] these two stand beside testStatus in one answer, within it in another.
         if isinstance(data, dict) and ("start_time_GMT" in data or "end_time_GMT" in data):
-            data = _with_times_inside(data)
+            data = with_times_inside(data)
         return hook(data, cls)
 
     return structure
 
 
-def _with_times_inside(data: dict[str, Any]) -> dict[str, Any]:
+def with_times_inside(data: dict[str, Any]) -> dict[str, Any]:
+    """Give the times in GMT that stand beside ``testStatus`` to it, where it has none."""
     inside = data.get("testStatus")
     if not isinstance(inside, dict):
         return data
@@ -188,6 +190,6 @@ converter.register_structure_hook(OpenStrEnum, to_enum)
 converter.register_structure_hook(Any, to_frozen)
 converter.register_structure_hook_factory(_is_tuple, _tuple_hook)
 converter.register_structure_hook_factory(_is_map, _map_hook)
-converter.register_structure_hook_factory(attrs.has, _model_hook)
+converter.register_structure_hook_factory(attrs.has, model_hook)
 converter.register_structure_hook_factory(_is_candidate, _candidate_hook)
 converter.register_structure_hook_func(lambda cls: cls is Paging, _to_paging)

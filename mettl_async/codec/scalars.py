@@ -97,14 +97,26 @@ def _word(cls: type[OpenStrEnum], text: str) -> OpenStrEnum:
 
 def to_frozen(value: Any, _: Any = None, depth: int = 0) -> Any:
     """Freeze JSON of unknown form: objects become `FrozenMap`, arrays tuples; too deep, None."""
+    # What needs no freezing is told in line: a call for each takes twice as long.
     if isinstance(value, dict):
         if depth == _NESTING:
             return None
-        return FrozenMap({name: to_frozen(item, None, depth + 1) for name, item in value.items()})
+        entries = value.copy()
+        for name, item in value.items():
+            if type(item) is dict or type(item) is list:
+                entries[name] = to_frozen(item, None, depth + 1)
+        return FrozenMap(entries)
     if isinstance(value, list):
         if depth == _NESTING:
             return None
-        return tuple([to_frozen(item, None, depth + 1) for item in value])
+        return tuple(
+            [
+                to_frozen(item, None, depth + 1)
+                if type(item) is dict or type(item) is list
+                else item
+                for item in value
+            ]
+        )
     return value
 
 

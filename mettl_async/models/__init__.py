@@ -20,6 +20,17 @@ from mettl_async.models.candidate import Candidate, InvitedCandidate
 from mettl_async.models.candidate_result import CandidateResult, TestInstance
 from mettl_async.models.completion_mode import CompletionMode, FinishMode
 from mettl_async.models.created_schedule import CreatedSchedule
+from mettl_async.models.event import (
+    Event,
+    SectionalScore,
+    SignedContext,
+    TestEvent,
+    TestFinished,
+    TestGraded,
+    TestResumeEnabled,
+    TestStarted,
+    UnknownEvent,
+)
 from mettl_async.models.image_file import CoverImage, Favicon, ImageFile, Logo
 from mettl_async.models.ip_access_restriction import IpAccessRestriction, IpRange, IpRestrictionType
 from mettl_async.models.level import Level
@@ -107,6 +118,7 @@ __all__ = [
     "DetailedStatus",
     "DifficultyMarks",
     "EvaluatorData",
+    "Event",
     "Favicon",
     "FinishMode",
     "FixedAccessOption",
@@ -152,15 +164,23 @@ __all__ = [
     "ScheduleWindow",
     "ScheduleWindowInfo",
     "SectionMarks",
+    "SectionalScore",
     "SecureBrowserInfo",
+    "SignedContext",
     "SkillMarks",
     "SortOrder",
+    "TestEvent",
+    "TestFinished",
     "TestGradeNotification",
     "TestGradeNotificationInfo",
+    "TestGraded",
     "TestInstance",
     "TestResult",
+    "TestResumeEnabled",
+    "TestStarted",
     "TestState",
     "TestStatus",
+    "UnknownEvent",
     "VisualProctoring",
     "VisualProctoringInfo",
     "VisualProctoringMode",

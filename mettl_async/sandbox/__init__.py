@@ -19,6 +19,9 @@ except ImportError as error:
     ) from error
 
 from mettl_async.sandbox.blueprint import Section, Skill
+from mettl_async.sandbox.candidates import Candidates, PersonView, SandboxPerson
+from mettl_async.sandbox.clock import SandboxClock
+from mettl_async.sandbox.deliveries import Attempt, Deliveries, Delivery, DeliveryRules
 from mettl_async.sandbox.faults import Fault, Faults
 from mettl_async.sandbox.life import Pace
 from mettl_async.sandbox.running import run
@@ -32,24 +35,34 @@ from mettl_async.sandbox.state import (
     Schedule,
 )
 from mettl_async.sandbox.stats import Call, Stats
+from mettl_async.sandbox.storage import StorageError
 
 del starlette, uvicorn
 
 __all__ = [
     "Account",
     "Assessment",
+    "Attempt",
     "Call",
+    "Candidates",
+    "Deliveries",
+    "Delivery",
+    "DeliveryRules",
     "Fault",
     "Faults",
     "Pace",
+    "PersonView",
     "RegistrationField",
     "Sandbox",
     "SandboxCandidate",
+    "SandboxClock",
     "SandboxCredentials",
+    "SandboxPerson",
     "Schedule",
     "Section",
     "Server",
     "Skill",
     "Stats",
+    "StorageError",
     "run",
 ]

@@ -139,7 +139,7 @@ def _add_pbt(asked: Asked, number: int) -> Payload:
             "assessmentId": 0,
             "pbtName": None,
         }
-    asked.account.added_pbts.add(number)
+    asked.account.added_pbts |= {number}
     assessment = asked.state.add_assessment(asked.account, name, (), now=asked.now)
     return {
         "pbtId": number,

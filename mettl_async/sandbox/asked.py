@@ -96,7 +96,3 @@ class Asked:
             version=self.version,
             now=self.now,
         )
-
-    def link(self, ecc: str) -> str:
-        """Make a candidate's link; its form is [seen] in a test script only, so it is opaque."""
-        return f"{self.base_url}/v2/take-test?ecc={ecc}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mettl_async.sandbox import rules
+from mettl_async.sandbox.candidates import candidate_link
 from mettl_async.sandbox.envelope import RefusalError
 from mettl_async.sandbox.state import Schedule, same_person
 
@@ -55,6 +56,7 @@ def _register(
     # A test that runs goes on; the word that the item has then is [assumed].
     candidate.status = "ToBeTaken" if candidate.session_at is None else "InProgress"
     candidate.fields = newcomer.fields
+    candidate.base_url = asked.base_url
     if newcomer.context_data is not None:
         candidate.context_data = newcomer.context_data
     if newcomer.compensatory_time is not None:
@@ -65,7 +67,7 @@ def _register(
         newcomer.email,
         candidate.status,
         "successfully registered for the test",
-        asked.link(candidate.ecc),
+        candidate_link(asked.base_url, candidate.ecc),
     )
 
 

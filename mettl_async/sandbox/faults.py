@@ -117,6 +117,11 @@ class Faults:
         """
         self._script.extend([_parse(entry) for entry in entries])
 
+    @property
+    def scripted(self) -> int:
+        """How many of the next requests were spoken for by `script`."""
+        return len(self._script)
+
     def draw(self, random: Random) -> Fault | None:
         """Take the fault of the next request."""
         if self._script:

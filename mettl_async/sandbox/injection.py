@@ -1,5 +1,7 @@
 """The outermost layer of the app: counts each request, injects its fault, sends its answer.
 
+The pages for people stand outside: no faults there, and they don't count.
+
 How a connection is reset or hung up is the server's affair: it puts two callables into the scope's
 state under `RESET` and `HANG_UP`. A foreign server that has neither gets HTTP 502 instead.
 """
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import define, field
 
 from mettl_async.sandbox.envelope import dumps, failure, status_of
+from mettl_async.sandbox.pages.paths import is_page
 from mettl_async.sandbox.stats import Call
 
 if TYPE_CHECKING:
@@ -88,7 +91,7 @@ class FaultLayer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or is_page(scope["raw_path"].decode("latin-1")):
             await self._inner(scope, receive, send)
             return
         exchange = scope[EXCHANGE] = Exchange()
@@ -153,7 +156,7 @@ class FaultLayer:
         try:
             await self._inner(scope, receive, collect)
         except Exception as error:  # noqa: BLE001 - a bug here must not print candidate data
-            _log.error("unhandled %s in the sandbox", _place(error))
+            _log.error("unhandled %s in the sandbox", place_of(error))
             scope[EXCHANGE].outcome = "E000"
             self._stats.handled("E000")
             return Answer(500, dumps(failure("E000")))
@@ -216,7 +219,7 @@ async def _disconnect(how: str, scope: Scope, receive: Receive) -> bool:
     return True
 
 
-def _place(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
     """Name the kind and place of an error, nothing of its values."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

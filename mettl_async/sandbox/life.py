@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Final
 from attrs import define, frozen
 
 if TYPE_CHECKING:
-    from mettl_async.sandbox.state import SandboxCandidate
+    from mettl_async.sandbox.state import Assessment, SandboxCandidate
 
+RECONNECT_SECONDS: Final = 30 * 60.0  # [doc]
+NEVER_GRADED: Final = frozenset({"Blocked"})  # [assumed]: nothing was answered
+GRADED: Final = "graded"
 _IST_SECONDS: Final = 5.5 * 3600
+_LONGEST_MINUTES: Final = 1_000_000
 
 
 @frozen
@@ -65,7 +69,11 @@ class Pace:
 
     def graded(self, candidate: SandboxCandidate, now: float) -> bool:
         """Tell whether the result is there."""
-        return candidate.finished_at is not None and now >= candidate.finished_at + self.grade_delay
+        return (
+            candidate.finished_at is not None
+            and candidate.finish_mode not in NEVER_GRADED
+            and now >= candidate.finished_at + self.grade_delay
+        )
 
     def reported(self, candidate: SandboxCandidate, now: float) -> bool:
         """Tell whether the reports are there."""
@@ -76,21 +84,96 @@ class Pace:
         )
 
 
+def allowed_seconds(assessment: Assessment, candidate: SandboxCandidate) -> float:
+    """Tell how long the whole test may take, compensatory minutes included; 0 for any time."""
+    if not assessment.duration:
+        return 0.0
+    more = candidate.compensatory_time or "0"
+    minutes = int(more[:7]) if more.isdecimal() else 0
+    return 60.0 * (assessment.duration + min(minutes, _LONGEST_MINUTES))
+
+
+def seconds_left(candidate: SandboxCandidate, allowed: float, now: float) -> float:
+    """Tell how much of the time is left; a test goes on from the point where it stopped [doc].
+
+    [assumed]: so time doesn't run while the connection is lost, nor between the end and a resume.
+    """
+    if not allowed:
+        return float("inf")
+    spent = candidate.seconds
+    if connected(candidate) and candidate.session_at is not None:
+        spent += now - candidate.session_at
+    return min(allowed, max(0.0, allowed - spent))
+
+
+def running(candidate: SandboxCandidate) -> bool:
+    """Tell whether the candidate is at it, connected or not."""
+    return candidate.status == "InProgress" and not candidate.resumable
+
+
+def connected(candidate: SandboxCandidate) -> bool:
+    """Tell whether the candidate is at it and connected."""
+    return running(candidate) and candidate.disconnected_at is None
+
+
+def why_not_start(candidate: SandboxCandidate, now: float) -> str:
+    """Tell why the link starts nothing now; empty if it does.
+
+    A link is for one time [doc]; that starting uses it up and looking at its page does not is
+    [assumed].
+    """
+    if candidate.status == "Completed":
+        return "the test is Completed and its link was used"
+    if candidate.status != "ToBeTaken" and not candidate.resumable:
+        return f"the test is {candidate.status}"
+    if candidate.expires_at is not None and now >= candidate.expires_at:
+        return "the link has expired"
+    return ""
+
+
 def start(candidate: SandboxCandidate, now: float) -> None:
     """Start the test, or go on with one that may be resumed.
 
     Raises:
         ValueError: It runs, is finished or revoked, or the link has expired.
     """
-    if candidate.status != "ToBeTaken" and not candidate.resumable:
-        raise ValueError(f"a test that is {candidate.status} can't be started")
-    if candidate.expires_at is not None and now >= candidate.expires_at:
-        raise ValueError("the link has expired")
+    problem = why_not_start(candidate, now)
+    if problem:
+        raise ValueError(f"can't be started: {problem}")
     candidate.status = "InProgress"
     candidate.resumable = False
     candidate.session_at = now
     if candidate.started_at is None:
         candidate.started_at = now
+
+
+def disconnect(candidate: SandboxCandidate, now: float) -> None:
+    """Lose the connection in the middle of the test.
+
+    Raises:
+        ValueError: The test doesn't run, or is disconnected.
+    """
+    if not connected(candidate):
+        raise ValueError("only a test that runs can lose its connection")
+    _stop_watch(candidate, now)
+    candidate.disconnected_at = now
+
+
+def reconnect(candidate: SandboxCandidate, now: float) -> None:
+    """Come back within 30 minutes and go on from the point where it was lost [doc].
+
+    Raises:
+        ValueError: The connection isn't lost, or the test has expired.
+    """
+    if not running(candidate) or candidate.disconnected_at is None:
+        raise ValueError("only a test that lost its connection can be reconnected")
+    candidate.disconnected_at = None
+    candidate.session_at = now
+
+
+def _stop_watch(candidate: SandboxCandidate, now: float) -> None:
+    session = now if candidate.session_at is None else candidate.session_at
+    candidate.seconds = round(candidate.seconds + max(0.0, now - session), 3)
 
 
 def finish(candidate: SandboxCandidate, mode: str, now: float, usual_seconds: float) -> None:
@@ -103,12 +186,14 @@ def finish(candidate: SandboxCandidate, mode: str, now: float, usual_seconds: fl
         raise ValueError(f"{mode!r} is not a finish mode; known are {', '.join(ENDINGS)}")
     if candidate.status not in ("ToBeTaken", "InProgress"):
         raise ValueError(f"a test that is {candidate.status} can't be finished")
-    session = candidate.session_at
-    if session is None or candidate.resumable:
-        session = candidate.session_at = now - usual_seconds
+    if candidate.session_at is None or candidate.resumable:
+        candidate.session_at = now - usual_seconds
     if candidate.started_at is None:
-        candidate.started_at = session
-    candidate.seconds = round(candidate.seconds + max(0.0, now - session), 3)
+        candidate.started_at = candidate.session_at
+    if candidate.disconnected_at is None:
+        _stop_watch(candidate, now)
+    candidate.disconnected_at = None
+    candidate.graded_told = False
     candidate.status = "Completed"  # [assumed] for all modes; completionMode tells them apart
     candidate.finish_mode = mode
     candidate.finished_at = now
@@ -127,6 +212,24 @@ def resume(candidate: SandboxCandidate) -> None:
     candidate.status = "InProgress"  # [assumed]
     candidate.resumable = True
     candidate.finished_at = candidate.finish_mode = None
+
+
+def due(
+    candidate: SandboxCandidate, allowed: float, grade_delay: float
+) -> tuple[float, str] | None:
+    """Tell what happens next by itself, and when: a key of `ENDINGS`, or `GRADED`."""
+    if candidate.disconnected_at is not None and running(candidate):
+        return candidate.disconnected_at + RECONNECT_SECONDS, "TestExpired"
+    if connected(candidate) and candidate.session_at is not None and allowed:
+        return candidate.session_at + max(0.0, allowed - candidate.seconds), "TimeExpired"
+    if (
+        candidate.status == "Completed"
+        and candidate.finished_at is not None
+        and candidate.finish_mode not in NEVER_GRADED
+        and not candidate.graded_told
+    ):
+        return candidate.finished_at + grade_delay, GRADED
+    return None
 
 
 def ending(candidate: SandboxCandidate, now: float) -> Ending:

@@ -6,16 +6,18 @@ double escapes included, but stay on the sandbox's own host.
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode, b64encode
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
 
-from mettl_async.sandbox import grading
+from mettl_async.sandbox import grading, life
+from mettl_async.sandbox.pages.html import tag
+from mettl_async.sandbox.pages.layout import CANDIDATES, facts, page
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from mettl_async.sandbox.asked import Asked, Payload
     from mettl_async.sandbox.life import Pace
     from mettl_async.sandbox.state import SandboxCandidate, State
 
@@ -30,18 +32,19 @@ _FONTS: Final = "<< /Font << /F1 5 0 R >> >>"
 Document = tuple[int, bytes, bytes]
 
 
-def links(asked: Asked, candidate: SandboxCandidate) -> Payload:
+def links(
+    candidate: SandboxCandidate, *, pace: Pace, now: float, base_url: str
+) -> dict[str, str | None]:
     """Make ``pdfReport`` and ``htmlReport``; null until they are given."""
-    pace = asked.pace
     given = pace.graded if pace.links_first else pace.reported
-    if not given(candidate, asked.now):
+    if not given(candidate, now):
         return {"pdfReport": None, "htmlReport": None}
     # Base64, so that the escapes matter as they do in the real links.
     key = b64encode(bytes.fromhex(candidate.ecc)).decode()
-    html = f"{asked.base_url}{HTML_PATH}?key={quote(key, safe='')}"
+    html = f"{base_url}{HTML_PATH}?key={quote(key, safe='')}"
     return {
         "pdfReport": (
-            f"{asked.base_url}{PDF_PATH}?isCiim=false&isShareReport=true&comp=false"
+            f"{base_url}{PDF_PATH}?isCiim=false&isShareReport=true&comp=false"
             f"&url={quote(html, safe='')}"
         ),
         "htmlReport": html,
@@ -59,25 +62,41 @@ def read_report(state: State, pace: Pace, path: str, query: str, now: float) -> 
     except ValueError:
         ecc = ""
     candidate = state.owners.get(ecc)
-    if candidate is None or candidate.finished_at is None:
-        return 404, HTML, _page("No such report")
+    if (
+        candidate is None
+        or candidate.finished_at is None
+        or candidate.finish_mode in life.NEVER_GRADED
+    ):
+        return 404, HTML, _page("No such report", ())
     if not pace.reported(candidate, now):
-        return pace.pending_status, HTML, _page("The report is being generated")
-    result = grading.result_of(state.schedules[candidate.access_key], candidate)
-    text = f"Score {result['totalMarks']:g} of {result['maxMarks']:g}"
-    return (200, PDF, make_pdf(text)) if path == PDF_PATH else (200, HTML, _page(text))
+        return pace.pending_status, HTML, _page("The report is being generated", ())
+    schedule = state.schedules[candidate.access_key]
+    result = grading.result_of(schedule, candidate)
+    title = f"Score {_score(result)}"
+    told = [
+        ("Assessment", schedule.assessment.name),
+        ("Performance", result["performanceCategory"]),
+        ("Right answers", f"{result['totalCorrectAnswers']:g} of {result['totalQuestion']:g}"),
+        *((part["sectionName"], _score(part)) for part in result["sectionMarks"]),
+    ]
+    if path == HTML_PATH:
+        return 200, HTML, _page(title, told)
+    return 200, PDF, make_pdf(title, [f"{name}: {value}" for name, value in told])
 
 
-def _page(text: str) -> bytes:
-    return (
-        "<!DOCTYPE html><html><head><title>Report</title></head>"
-        f"<body><h1>{text}</h1></body></html>\n"
-    ).encode()
+def _score(marks: Mapping[str, Any]) -> str:
+    return f"{marks['totalMarks']:g} of {marks['maxMarks']:g}"
 
 
-def make_pdf(text: str) -> bytes:
-    """Make a PDF of one page with one line of plain ASCII, without brackets and backslashes."""
-    stream = f"BT /F1 24 Tf 72 720 Td ({text}) Tj ET"
+def _page(title: str, told: Sequence[tuple[str, str]]) -> bytes:
+    shown = tag("section", {"class": "card"}, facts(told)) if told else None
+    return page(CANDIDATES, title, shown).encode()
+
+
+def make_pdf(title: str, lines: Iterable[str]) -> bytes:
+    """Make a PDF of one page; what isn't plain ASCII becomes a question mark."""
+    shown = "".join(f" 0 -24 Td ({_literal(line)}) Tj" for line in lines)
+    stream = f"BT /F1 24 Tf 72 720 Td ({_literal(title)}) Tj /F1 12 Tf 0 -12 Td{shown} ET"
     return _assemble(
         (
             "<< /Type /Catalog /Pages 2 0 R >>",
@@ -87,6 +106,12 @@ def make_pdf(text: str) -> bytes:
             "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
         )
     )
+
+
+def _literal(text: str) -> str:
+    """Write a text so that it can stand between brackets in a PDF."""
+    plain = "".join(one if " " <= one <= "~" else "?" for one in text)
+    return re.sub(r"([\\()])", r"\\\1", plain)
 
 
 def _assemble(objects: Sequence[str]) -> bytes:

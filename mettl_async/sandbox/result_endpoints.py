@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mettl_async.sandbox import grading, reports, rules
+from mettl_async.sandbox import rules
 from mettl_async.sandbox.envelope import RefusalError, bad_request
-from mettl_async.sandbox.life import ending, gmt, ist
 from mettl_async.sandbox.state import SandboxCandidate, Schedule, same_person
+from mettl_async.sandbox.status import Extras, describe_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,67 +103,27 @@ def _describer(asked: Asked) -> Describe:
         if not isinstance(ir, dict) or not isinstance(ir.get("recommendation", False), bool):
             raise bad_request('ir must be an object such as {"recommendation":true}')
         recommendation = ir.get("recommendation", False)
-    styles, essays, every, evaluators = (asked.flag(name) for name in ("rs", "qr", "cr", "em"))
-
-    def result(schedule: Schedule, candidate: SandboxCandidate) -> Payload:
-        marked = grading.result_of(schedule, candidate)
-        category = marked["performanceCategory"]
-        analysis = {
-            # The form of an item is [assumed] from the one of recommendation.
-            "responseStyles": [{"type": "Response Style", "value": "Genuine"}] if styles else [],
-            "recommendation": (
-                [{"type": "Performance Category", "value": category}] if recommendation else []
-            ),
-        }
-        given = {**marked, "analysis": analysis}
-        # [assumed]: em alone asks for nothing
-        if essays or every:
-            responses = grading.question_wise(
-                schedule.assessment, candidate, all_types=every, evaluators=evaluators
-            )
-            given["sectionMarks"] = [
-                {**section, "questionWiseResponse": of_section}
-                for section, of_section in zip(marked["sectionMarks"], responses, strict=True)
-            ]
-        return given
+    extras = Extras(
+        recommendation=recommendation,
+        styles=asked.flag("rs"),
+        essays=asked.flag("qr"),
+        every=asked.flag("cr"),
+        evaluators=asked.flag("em"),
+    )
 
     def describe(schedule: Schedule, candidate: SandboxCandidate) -> Payload:
-        graded = asked.pace.graded(candidate, asked.now)
-        marked = result(schedule, candidate) if graded else None
+        status = describe_status(
+            schedule, candidate, extras, pace=asked.pace, now=asked.now, base_url=asked.base_url
+        )
         return {
             "email": candidate.email,
             "registration": candidate.fields,
             # [doc] that it comes back in results; where is [assumed]
             "context_data": candidate.context_data,
-            "testStatus": _test_status(asked, candidate, marked),
+            "testStatus": _older(status) if asked.version == "v1" else status,
         }
 
     return describe
-
-
-def _test_status(asked: Asked, candidate: SandboxCandidate, result: Payload | None) -> Payload:
-    how = ending(candidate, asked.now)
-    status: dict[str, Any] = {
-        "status": candidate.status,
-        "compensatoryTime": candidate.compensatory_time or "false",  # as a string: [seen]
-        "overallStatus": how.overall,
-        "detailedStatus": how.detailed,
-    }
-    # [assumed]: keys are absent before the start, and null as long as there is no value
-    if candidate.started_at is not None:
-        end = candidate.finished_at
-        status |= {
-            "start_time_GMT": gmt(candidate.started_at, "UTC"),
-            "end_time_GMT": None if end is None else gmt(end, "UTC"),
-            "startTime": ist(candidate.started_at),
-            "endTime": None if end is None else ist(end),
-            "completionMode": how.completion,
-            "result": result,
-            **reports.links(asked, candidate),
-        }
-    if candidate.status == "InProgress" and candidate.session_at is not None:
-        status["lastResponseTime"] = ist(candidate.session_at)
-    return _older(status) if asked.version == "v1" else status
 
 
 def _older(status: Payload) -> Payload:

@@ -1,5 +1,7 @@
 """The paths of the API, and what happens to every request before its endpoint.
 
+The pages for people are routed by ``pages/routes.py``.
+
 Order: path (E404), method (E405), parameters (E400), timestamp (E504), key (E403), signature (E401).
 The last three are the documented order, api.md section 2; that the first come before is [assumed].
 """
@@ -26,6 +28,7 @@ from mettl_async.sandbox.asked import Asked
 from mettl_async.sandbox.envelope import RefusalError, bad_request, dumps, failure, status_of
 from mettl_async.sandbox.injection import EXCHANGE, Exchange
 from mettl_async.sandbox.multipart import FORM_DATA, Parts, read_parts
+from mettl_async.sandbox.pages.routes import page_routes
 from mettl_async.sandbox.signature import check_signature, check_timestamp, read_parameters
 
 if TYPE_CHECKING:
@@ -113,24 +116,28 @@ def make_app(sandbox: Sandbox) -> ASGIApp:
             if there:
                 routes.append(Route(f"/{version}{path}", Endpoint(sandbox, there, version)))
     routes += [Route(path, ReportPage(sandbox, path)) for path in REPORTS]
+    routes += page_routes(sandbox)
     routes.append(Route("/{anything:path}", Endpoint(sandbox, None, "")))
-    return RawPaths(Starlette(routes=routes))
+    return RawPaths(Starlette(routes=routes), before=sandbox.settle)
 
 
 class RawPaths:
     """Lets paths be matched as they were sent, so that an email may have an escaped slash.
 
     One client asks with a slash at the end [seen]; it is signed as requested and matched without.
+    What is due happens before each request.
     """
 
-    def __init__(self, inner: ASGIApp) -> None:
+    def __init__(self, inner: ASGIApp, *, before: Callable[[], None]) -> None:
         self._inner = inner
+        self._before = before
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] == "http":
             path: str = scope["raw_path"].decode("latin-1")
             scope = {**scope, "path": path[:-1] if path[1:].endswith("/") else path}
+            self._before()
         await self._inner(scope, receive, send)
 
 
@@ -155,7 +162,7 @@ class ReportPage:
         exchange.parameters = tuple(sorted(pair.partition("=")[0] for pair in query.split("&")))
         if scope["method"] == "GET":
             status, content_type, body = reports.read_report(
-                sandbox.state, sandbox.pace, self._path, query, sandbox.now()
+                sandbox.state, sandbox.pace, self._path, query, sandbox.clock.now()
             )
         else:
             status, content_type, body = 405, reports.HTML, b""
@@ -214,7 +221,7 @@ class Endpoint:
         exchange.parameters = tuple(sorted(parameters))
         exchange.files = tuple(sorted(parts.files))
         sandbox = self._sandbox
-        now = sandbox.now()
+        now = sandbox.clock.now()
         check_timestamp(parameters, now=now, ahead=sandbox.timestamp_ahead)
         account = sandbox.state.accounts.get(parameters.get("ak", ""))
         if account is None:

@@ -26,18 +26,20 @@ def run(
     Args:
         host: Address to listen on.
         port: Port; 0 takes a free one.
-        sandbox: What to serve; a new one by default.
+        sandbox: What to serve, and to close at the end; a new one by default.
         on_ready: Called once, when requests are answered.
 
     Raises:
         OSError: The address can't be bound.
+        StorageError: The file of the sandbox cannot be written at the end.
     """
+    served = sandbox or Sandbox()
 
     async def serve() -> None:
-        async with (sandbox or Sandbox()).serve(host, port) as server:
+        async with served.serve(host, port) as server:
             if on_ready is not None:
                 on_ready(server)
             await asyncio.Event().wait()
 
-    with contextlib.suppress(KeyboardInterrupt):
+    with served, contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve())

@@ -6,15 +6,20 @@ import time
 from contextlib import asynccontextmanager
 from random import Random
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import parse_qs, urlsplit
 
 from attrs import field, frozen
 
-from mettl_async.sandbox import grading, life
 from mettl_async.sandbox.blueprint import DEFAULT_SECTIONS, Section
+from mettl_async.sandbox.candidates import Candidates, SandboxPerson
+from mettl_async.sandbox.clock import SandboxClock
+from mettl_async.sandbox.course import Course
+from mettl_async.sandbox.deliveries import Deliveries, DeliveryRules
+from mettl_async.sandbox.delivery_http import Deliverer
 from mettl_async.sandbox.faults import Faults
 from mettl_async.sandbox.injection import FaultLayer
+from mettl_async.sandbox.life import Pace
 from mettl_async.sandbox.routes import make_app
 from mettl_async.sandbox.server import listening
 from mettl_async.sandbox.state import (
@@ -22,15 +27,15 @@ from mettl_async.sandbox.state import (
     Assessment,
     Invited,
     RegistrationField,
-    SandboxCandidate,
     SandboxCredentials,
     Schedule,
     State,
-    same_person,
 )
 from mettl_async.sandbox.stats import Stats
+from mettl_async.sandbox.storage import Saving, Storage
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     import httpx
@@ -67,11 +72,24 @@ class Sandbox:
         seed: Seed of keys, links and faults: the same seed gives the same ones.
         error_http_status: Answer errors with 4xx and 5xx instead of HTTP 200 ([assumed] against
             [seen]: a client must stand both).
+        webhook_transport: What webhooks are sent through, such as ``httpx.ASGITransport(app)`` in
+            tests; never closed here. By default sockets.
+        db: File to remember everything in, and to go on from: a SQLite database, made when it is not
+            there. Only one sandbox at a time can have it, until `close`. Keys, links, schedules,
+            candidates, results, deliveries and the clock's advances are kept; faults, rules and
+            counters are not. By default all is in memory.
+
+    Raises:
+        StorageError: The file is in use, damaged, of another kind or of another version.
 
     Attributes:
+        clock: The `SandboxClock`: ``now()`` and ``advance(seconds)``.
+        candidates: Those registered, by email or access key and email, each with ``start()``,
+            ``finish()`` and more: see `Candidates` and `SandboxPerson`.
+        deliveries: What webhooks were told, or are to be: see `Deliveries`.
         faults: The `Faults` in force.
         stats: The `Stats` so far.
-        state: Everything remembered; `schedules` and `candidates` are the usual ways to look.
+        state: Everything remembered; `schedules` and ``candidates`` are the usual ways to look.
         credentials: Keys of the first account.
         access_key: Access key of the ready schedule.
         pace: The `Pace` of grading, of which `grade_delay` and `report_delay` are the usual part.
@@ -85,12 +103,27 @@ class Sandbox:
         faults: Faults | None = None,
         seed: int = 0,
         error_http_status: bool = False,
+        webhook_transport: httpx.AsyncBaseTransport | None = None,
+        db: str | os.PathLike[str] | None = None,
     ) -> None:
-        self._clock = clock
-        self._advanced = 0.0
-        self.pace = life.Pace()
+        self._storage = None if db is None else Storage(db)
+        self.pace = Pace()
         self.stats = Stats()
         self.state = State(Random(f"keys {seed}"))  # noqa: S311 - repeatable on purpose
+        self.clock = SandboxClock(
+            clock, skew=lambda: self.faults.clock_skew, advanced=self._advanced
+        )
+        now = self.clock.now
+        self.deliveries = Deliveries(
+            random=Random(f"deliveries {seed}"),  # noqa: S311 - repeatable on purpose
+            now=now,
+            send=self._send_webhooks,
+        )
+        self._course = Course(self.state, self.deliveries, pace=lambda: self.pace, now=now)
+        self.candidates = Candidates(self.state, self._course, now=now)
+        self._deliverer = Deliverer(
+            self.deliveries, transport=webhook_transport, now=now, settle=self.settle
+        )
         self.timestamp_ahead = TIMESTAMP_AHEAD
         self._error_http_status = error_http_status
         self._layer = FaultLayer(
@@ -98,17 +131,67 @@ class Sandbox:
             faults=faults or Faults(),
             stats=self.stats,
             random=Random(f"faults {seed}"),  # noqa: S311 - repeatable on purpose
-            now=self.now,
+            now=now,
             error_http_status=error_http_status,
         )
-        self._account = self.add_account(READY_CREDENTIALS)
+        try:
+            self._begin()
+        except BaseException:
+            if self._storage is not None:
+                self._storage.abandon()
+            raise
+        self._account = next(iter(self.state.accounts.values()))
+        self._ready = next(iter(self.state.schedules.values()))
+
+    def _begin(self) -> None:
+        if self._storage is not None and self._storage.attach(
+            self.state, self.deliveries, self.clock
+        ):
+            self._course.watch_all()
+        else:
+            self._furnish()
+        self.save()
+
+    def _furnish(self) -> None:
+        account = self.add_account(READY_CREDENTIALS)
         aptitude = self.add_assessment(
-            "Aptitude Test", (RegistrationField("Last Name"), RegistrationField("Phone Number"))
+            "Aptitude Test",
+            (RegistrationField("Last Name"), RegistrationField("Phone Number")),
+            account=account,
         )
         self.add_assessment(
-            "Coding Test", (RegistrationField("Gender", values=("Female", "Male")),)
+            "Coding Test",
+            (RegistrationField("Gender", values=("Female", "Male")),),
+            account=account,
         )
-        self._ready = self.add_schedule("Ready schedule", assessment=aptitude)
+        self.add_schedule("Ready schedule", assessment=aptitude)
+
+    def save(self) -> None:
+        """Write what changed to the file; nothing without one.
+
+        Needed only where no event loop runs: otherwise each change is written by itself, and before the
+        answer to the request that made it.
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        if self._storage is not None:
+            self._storage.save()
+
+    def close(self) -> None:
+        """Give the file of ``db`` free, with everything in it; nothing without one.
+
+        Raises:
+            StorageError: What is left cannot be written; the file is free all the same.
+        """
+        if self._storage is not None:
+            self._storage.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         return f"Sandbox({len(self.state.schedules)} schedules, {self.stats.requests} requests)"
@@ -130,7 +213,7 @@ class Sandbox:
     @property
     def app(self) -> ASGIApp:
         """The ASGI app, faults included."""
-        return self._layer
+        return self._layer if self._storage is None else Saving(self._layer, self._storage)
 
     @property
     def credentials(self) -> SandboxCredentials:
@@ -182,27 +265,26 @@ class Sandbox:
         """All assessments by id, read-only."""
         return MappingProxyType(self.state.assessments)
 
-    def candidates(self, access_key: str | None = None) -> tuple[SandboxCandidate, ...]:
-        """List the registered candidates of one schedule, or of all, in order of registration."""
-        if access_key is None:
-            return tuple(self.state.all_candidates())
-        return tuple(self.state.schedules[access_key].candidates.values())
+    @property
+    def delivery_rules(self) -> DeliveryRules:
+        """How webhooks are delivered; may be changed or replaced while the sandbox runs."""
+        return self.deliveries.rules
 
-    def now(self) -> float:
-        """Tell the time in Unix seconds as the sandbox sees it: advances and clock skew included."""
-        return self._clock() + self._advanced + self.faults.clock_skew
+    @delivery_rules.setter
+    def delivery_rules(self, rules: DeliveryRules) -> None:
+        self.deliveries.rules = rules
 
-    def advance(self, seconds: float) -> None:
-        """Put the sandbox's clock forward, for good; nothing waits.
+    def settle(self) -> None:
+        """Make happen what is due by the sandbox's clock: tests end, results are graded.
 
-        A client whose own clock stays behind is refused with E504 after a day of it.
-
-        Raises:
-            ValueError: ``seconds`` is negative.
+        Called before each request, by ``clock.advance``, and all the time while it is served.
         """
-        if seconds < 0:
-            raise ValueError("the clock can't go back")
-        self._advanced += seconds
+        self._course.settle()
+
+    def _advanced(self) -> None:
+        self.settle()
+        if self._storage is not None:
+            self._storage.changes.soon()
 
     def add_account(
         self,
@@ -227,7 +309,7 @@ class Sandbox:
         """
         owner = account or self._account
         return self.state.add_assessment(
-            owner, name, tuple(registration_fields), now=self.now(), sections=tuple(sections)
+            owner, name, tuple(registration_fields), now=self.clock.now(), sections=tuple(sections)
         )
 
     def add_schedule(
@@ -255,68 +337,24 @@ class Sandbox:
         if name in home.schedules:
             raise ValueError(f"the assessment has a schedule named {name!r}")
         properties = {"sourceApp": "sandbox", "scheduleType": "AlwaysOn", **(settings or {})}
-        schedule = self.state.add_schedule(home, name, access_type, properties, now=self.now())
+        schedule = self.state.add_schedule(
+            home, name, access_type, properties, now=self.clock.now()
+        )
         for email in invited:
-            schedule.invited[same_person(email)] = Invited(email=email, name=email, fields={})
+            schedule.invite(Invited(email=email, name=email, fields={}))
         return schedule
-
-    def start(self, access_key: str, email: str) -> None:
-        """Let a registered candidate start the test, or go on with one that may be resumed.
-
-        Raises:
-            KeyError: No such schedule or candidate; the email is not in the message.
-            ValueError: The test runs, is finished or revoked, or its link has expired.
-        """
-        schedule, candidate = self._find(access_key, email)
-        first = candidate.started_at is None
-        life.start(candidate, self.now())
-        schedule.assessment.tests_taken += first
-
-    def finish(self, access_key: str, email: str, mode: str = "NormalSubmission") -> None:
-        """End the test of a registered candidate, who is ``Completed`` and gets no link from then on.
-
-        Whoever was not started counts as having begun a while ago. The result is there at once, and
-        the reports with it, unless `grade_delay` and `report_delay` say otherwise. Marks follow from
-        the assessment and the email.
-
-        Args:
-            access_key: Key of the schedule.
-            email: Who.
-            mode: How it ends: ``NormalSubmission``, ``TimeExpired``, ``Blocked``,
-                ``BrowsingToleranceExceeded``, ``TestExpired`` (can be resumed), ``ParentFinish``,
-                ``ProctoredFinish``, ``SuspiciousSoftwareFinish`` or ``CandidateClosed``.
-
-        Raises:
-            KeyError: No such schedule or candidate; the email is not in the message.
-            ValueError: No such mode, or the test is finished or revoked.
-        """
-        schedule, candidate = self._find(access_key, email)
-        first = candidate.started_at is None
-        usual = grading.usual_seconds(schedule.assessment, candidate.email)
-        life.finish(candidate, mode, self.now(), usual)
-        schedule.assessment.tests_taken += first
-
-    def resume(self, access_key: str, email: str) -> None:
-        """Allow an expired test to go on, as an administrator does in Mettl's own pages.
-
-        Raises:
-            KeyError: No such schedule or candidate; the email is not in the message.
-            ValueError: The test did not end as ``TestExpired``.
-        """
-        life.resume(self._find(access_key, email)[1])
-
-    def _find(self, access_key: str, email: str) -> tuple[Schedule, SandboxCandidate]:
-        schedule = self.state.schedules[access_key]
-        candidate = schedule.candidates.get(same_person(email))
-        if candidate is None:
-            raise KeyError("no such candidate in this schedule")
-        return schedule, candidate
 
     def owner_of(self, link: str) -> str | None:
         """Tell whose link this is: the email as first registered, or None for no link of ours."""
-        eccs = parse_qs(urlsplit(link).query).get("ecc", [""])
-        candidate = self.state.owners.get(eccs[0])
-        return None if candidate is None else candidate.email
+        person = self.person_of(parse_qs(urlsplit(link).query).get("ecc", [""])[0])
+        return None if person is None else person.email
+
+    def person_of(self, ecc: str) -> SandboxPerson | None:
+        """Find the candidate whose link has this ``ecc``; None for no link of ours."""
+        return self.candidates.owner(ecc)
+
+    async def _send_webhooks(self, seconds: float, skip_waits: bool) -> None:  # noqa: FBT001 - called in one place
+        await self._deliverer.drain(seconds, skip_waits)
 
     def transport(self, *, stub: bool = False) -> httpx.AsyncBaseTransport:
         """Make a transport for ``httpx.AsyncClient(transport=...)``: no socket, any base URL.
@@ -324,7 +362,7 @@ class Sandbox:
         Faults work here too. With ``stub`` it answers every registration with links as fast as it
         can: no checks, no faults, nothing remembered but counters; made for millions of candidates.
         """
-        # Imported here so that a sandbox on a socket needs no httpx.
+        # Imported here so that a sandbox on a socket does without.
         from mettl_async.sandbox.in_process import InProcessTransport, StubTransport  # noqa: PLC0415
 
         return StubTransport(self.stats) if stub else InProcessTransport(self.app)
@@ -333,13 +371,14 @@ class Sandbox:
     async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Server]:
         """Serve on a socket while the block runs; port 0 takes a free one.
 
-        No signal handlers, no access log. At the end every connection is cut at once, also those
+        Webhooks are sent meanwhile, and time passes: what is due happens by itself. No signal
+        handlers, no access log. At the end every connection is cut at once, also those
         that are in the middle of a request.
 
         Raises:
             OSError: The address can't be bound.
         """
-        async with listening(self.app, host, port) as base_url:
+        async with listening(self.app, host, port) as base_url, self._deliverer.running():
             yield Server(
                 base_url=base_url,
                 credentials=self.credentials,

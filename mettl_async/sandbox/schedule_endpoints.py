@@ -113,7 +113,8 @@ def edit_schedule(asked: Asked) -> Payload:
     if name != schedule.name:
         asked.state.rename(schedule, name)
     # [assumed]: a nested object replaces the stored one as a whole
-    schedule.settings.update({k: v for k, v in sc.items() if k not in ("name", "access")})
+    sent = {k: v for k, v in sc.items() if k not in ("name", "access")}
+    schedule.settings = {**schedule.settings, **sent}
     if access:
         schedule.access_type = access["type"]
         _apply_access(schedule, access)
@@ -135,9 +136,7 @@ def _apply_access(schedule: Schedule, access: Mapping[str, Any]) -> None:
 
 
 def _invite(schedule: Schedule, person: Mapping[str, Any]) -> None:
-    schedule.invited[same_person(person["email"])] = Invited(
-        email=person["email"], name=person["name"], fields=person
-    )
+    schedule.invite(Invited(email=person["email"], name=person["name"], fields=person))
 
 
 def _access_url(asked: Asked, schedule: Schedule) -> str:

@@ -74,9 +74,9 @@ async def register(mettl, server, *people):
 
 
 def finish(server, email, mode="NormalSubmission"):
-    server.sandbox.start(server.access_key, email)
-    server.sandbox.advance(120)
-    server.sandbox.finish(server.access_key, email, mode)
+    server.sandbox.candidates[server.access_key, email].start()
+    server.sandbox.clock.advance(120)
+    server.sandbox.candidates[server.access_key, email].finish(mode)
 
 
 async def test_account_get(mettl):
@@ -308,9 +308,9 @@ async def test_wait_for_asks_until_the_result_is_graded(server):
         looks = scripted_sleep(
             mettl,
             [
-                lambda: server.sandbox.start(server.access_key, ASHA.email),
+                server.sandbox.candidates[server.access_key, ASHA.email].start,
                 lambda: None,
-                lambda: server.sandbox.finish(server.access_key, ASHA.email),
+                server.sandbox.candidates[server.access_key, ASHA.email].finish,
             ],
         )
         result = await mettl.results.wait_for(server.access_key, ASHA.email, poll_every=7)
@@ -388,7 +388,7 @@ async def test_a_report_is_saved_when_it_is_there(mettl, server, tmp_path, all_l
     await register(mettl, server)
     finish(server, ASHA.email)
     result = await mettl.results.get(server.access_key, ASHA.email)
-    pauses = scripted_sleep(mettl, [lambda: None, lambda: server.sandbox.advance(90)])
+    pauses = scripted_sleep(mettl, [lambda: None, lambda: server.sandbox.clock.advance(90)])
     path = await mettl.results.download_report(result, tmp_path / "asha.pdf")
     assert path.read_bytes().startswith(b"%PDF-")
     assert [file.name for file in tmp_path.iterdir()] == ["asha.pdf"]

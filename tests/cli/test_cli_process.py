@@ -83,7 +83,7 @@ async def test_ctrl_c_finishes_what_is_in_flight_and_counts_the_rest(
     rows = read(Path("links.csv"))
     assert {row["status"] for row in rows} == {"registered"}
     assert {row["Email Address"] for row in rows} == {
-        one.email for one in server.sandbox.candidates()
+        one.email for one in server.sandbox.candidates
     }
     assert 0 < len(rows) < 2000
     assert f"interrupted {2000 - len(rows):,} of 2,000 were not sent" in out
@@ -120,7 +120,7 @@ async def test_a_disk_that_fills_up_ends_the_run_in_order(server, environment, p
     # Whole rows only, each with its link.
     assert rows
     assert all(server.sandbox.owner_of(row["url"]) == row["Email Address"] for row in rows)
-    known = len(server.sandbox.candidates())
+    known = len(server.sandbox.candidates)
     assert known < 3000
     assert f"registered  {known:>5,}" in said
     assert f"{known - len(rows):,} outcomes are missing in it" in err

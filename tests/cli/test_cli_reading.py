@@ -25,8 +25,8 @@ async def server():
     sandbox = Sandbox()
     async with sandbox.serve() as server:
         await register(server, PEOPLE)
-        sandbox.finish(server.access_key, "asha@example.org")
-        sandbox.start(server.access_key, "zoë@example.org")
+        sandbox.candidates[server.access_key, "asha@example.org"].finish()
+        sandbox.candidates[server.access_key, "zoë@example.org"].start()
         yield server
 
 
@@ -266,7 +266,7 @@ async def test_a_report_that_comes_while_one_waits_is_saved(call, server):
     before = server.sandbox.stats.requests
     while server.sandbox.stats.requests == before:  # noqa: ASYNC110 - the other side is a thread
         await asyncio.sleep(0.01)
-    server.sandbox.advance(601)
+    server.sandbox.clock.advance(601)
     assert (await asked).exit_code == 0
     assert files() == ["asha.pdf"]
 
@@ -345,7 +345,7 @@ async def test_the_target_of_a_link_is_replaced_and_the_link_stays(call, server)
 
 
 async def test_rows_that_cannot_be_read_are_said_to_be_missing(call, server):
-    server.sandbox.candidates()[2].email = None
+    list(server.sandbox.candidates)[2].candidate.email = None
     done = await call("results", server.access_key, "--out", "r.csv")
     assert (done.exit_code, done.stdout.splitlines()[0]) == (1, "results     2")
     assert done.stderr.startswith("mettl: 1 row is missing: ")

@@ -31,7 +31,7 @@ async def server():
                     Candidate(email="zoë@example.org", first_name="Zoë"),
                 ],
             )
-        server.sandbox.finish(server.access_key, "asha@example.org")
+        server.sandbox.candidates[server.access_key, "asha@example.org"].finish()
         yield server
 
 

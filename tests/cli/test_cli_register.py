@@ -21,10 +21,10 @@ def test_everyone_of_the_sample_gets_a_link_of_their_own(mettl, sandbox, read, n
     assert len(rows) == 25
     for row in rows:
         assert sandbox.owner_of(row["url"]) == row["Email Address"]
-    asha = sandbox.candidates()[0]
+    asha = next(iter(sandbox.candidates)).candidate
     assert asha.fields["Phone Number"] == "+91 98450 00001"
     assert asha.context_data == "autumn-1"
-    assert [one.compensatory_time for one in sandbox.candidates()][2] == "15"
+    assert [one.candidate.compensatory_time for one in sandbox.candidates][2] == "15"
     if name == "candidates.csv":
         assert {row["Email Address"]: int(row["line"]) for row in rows}["tom@example.com"] == 27
 
@@ -43,7 +43,7 @@ def test_the_summary_is_on_stdout_and_progress_on_stderr(mettl, sandbox):
 
 def test_made_up_people_are_all_different(mettl, sandbox):
     assert mettl("register", "--sandbox", "--generate", 500).exit_code == 0
-    assert len(sandbox.candidates()) == 500
+    assert len(sandbox.candidates) == 500
 
 
 def test_options_reach_the_server(mettl, sandbox):
@@ -60,7 +60,10 @@ def test_options_reach_the_server(mettl, sandbox):
         *("--post-parameters", "form", "--version", "v1"),
     )
     assert done.exit_code == 0, done.output
-    assert all(one.show_custom_instructions and one.expires_at for one in sandbox.candidates())
+    assert all(
+        one.candidate.show_custom_instructions and one.candidate.expires_at
+        for one in sandbox.candidates
+    )
     last = sandbox.stats.calls[-1]
     assert (last.sent_in, last.version) == ("form", "v1")
 
@@ -68,7 +71,7 @@ def test_options_reach_the_server(mettl, sandbox):
 def test_those_who_get_no_link_are_told_apart_and_the_exit_code_is_1(mettl, sandbox, read, people):
     people(30, "p.csv")
     assert mettl("register", "p.csv", "--sandbox").exit_code == 0
-    sandbox.finish(sandbox.access_key, "p7@example.org")
+    sandbox.candidates[sandbox.access_key, "p7@example.org"].finish()
     done = mettl("register", "p.csv", "--sandbox", "--out", "again.csv")
     assert done.exit_code == 1
     assert done.stdout.splitlines()[1] == "rejected     1  Completed 1"

@@ -38,7 +38,7 @@ def test_what_it_signs_is_accepted_by_the_server(mettl):
     keys = box.credentials
     env = {"METTL_PUBLIC_KEY": keys.public_key, "METTL_PRIVATE_KEY": keys.private_key}
     rd = '{"registrationDetails": [{"Email Address": "a+b@x.org", "First Name": "आशा & #%"}]}'
-    ts = int(box.now())
+    ts = int(box.clock.now())
     for version in ("v1", "v2"):
         url = f"https://api.mettl.com/{version}/schedules/{box.access_key}/candidates"
         done = mettl("sign", "POST", url, "-p", f"rd={rd}", "--ts", ts, env=env)

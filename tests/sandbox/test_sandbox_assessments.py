@@ -176,10 +176,10 @@ async def test_assessments_are_sorted_as_asked(make_caller):
 
     sandbox = Sandbox(clock=lambda: 1e9)
     for name in ("beta", "Alpha", "gamma"):
-        sandbox.advance(60)
+        sandbox.clock.advance(60)
         sandbox.add_assessment(name)
     async with httpx.AsyncClient(transport=sandbox.transport()) as client:
-        caller = make_caller(client, "https://x.org", sandbox.credentials, sandbox.now)
+        caller = make_caller(client, "https://x.org", sandbox.credentials, sandbox.clock.now)
 
         async def names(**params):
             answer = await caller.get("/v2/assessments", params)
@@ -192,5 +192,5 @@ async def test_assessments_are_sorted_as_asked(make_caller):
         assert await names(sort="name", sort_order="asc") == by_name
         detail = {"Email Address": "a@x.org", "First Name": "A"}
         await caller.register(sandbox.access_key, [detail])
-        sandbox.start(sandbox.access_key, "a@x.org")
+        sandbox.candidates[sandbox.access_key, "a@x.org"].start()
         assert (await names(sort="testTaken"))[0] == "Aptitude Test"

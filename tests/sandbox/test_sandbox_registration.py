@@ -26,8 +26,8 @@ async def test_registering_again_gives_the_same_link_and_the_new_values(caller, 
     again = {"Email Address": "ASHA@example.com", "First Name": "Asha", "Last Name": "Rao"}
     second = await caller.register(key, [again], form=False)
     assert second["registrationStatus"][0]["url"] == first["registrationStatus"][0]["url"]
-    assert len(sandbox.candidates()) == 1
-    assert sandbox.candidates()[0].fields["Last Name"] == "Rao"
+    assert len(sandbox.candidates) == 1
+    assert next(iter(sandbox.candidates)).candidate.fields["Last Name"] == "Rao"
     assert sandbox.stats.registrations[key, "asha@example.com"] == 2
 
 
@@ -44,13 +44,13 @@ async def test_links_differ_between_candidates_and_schedules(caller, sandbox):
 
 async def test_more_than_twenty_is_e400_and_registers_nobody(caller, sandbox, code):
     assert code(await caller.register(sandbox.access_key, people(21))) == "E400"
-    assert sandbox.candidates() == ()
+    assert len(sandbox.candidates) == 0
     assert sandbox.stats.largest_batch == 21
 
 
 async def test_a_finished_candidate_gets_no_link(caller, sandbox, asha):
     await caller.register(sandbox.access_key, [asha])
-    sandbox.finish(sandbox.access_key, "Asha@Example.com")
+    sandbox.candidates[sandbox.access_key, "Asha@Example.com"].finish()
     (item,) = (await caller.register(sandbox.access_key, [asha]))["registrationStatus"]
     assert (item["status"], item["url"]) == ("Completed", None)
     assert item["message"] == "Candidate ('asha@example.com') has completed the test"
@@ -58,7 +58,7 @@ async def test_a_finished_candidate_gets_no_link(caller, sandbox, asha):
 
 async def test_finishing_a_stranger_says_so_without_the_email(sandbox):
     with pytest.raises(KeyError) as caught:
-        sandbox.finish(sandbox.access_key, "nobody@example.com")
+        sandbox.candidates[sandbox.access_key, "nobody@example.com"].finish()
     assert "nobody" not in str(caught.value)
 
 
@@ -67,7 +67,7 @@ async def test_by_invitation_takes_only_those_added(caller, sandbox, asha):
     items = (await caller.register(private.access_key, [asha, *people(1)]))["registrationStatus"]
     assert [item["status"] for item in items] == ["ToBeTaken", "InValid"]
     assert items[1]["url"] is None
-    assert [c.email for c in sandbox.candidates(private.access_key)] == ["asha@example.com"]
+    assert [c.email for c in sandbox.candidates.of(private.access_key)] == ["asha@example.com"]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ async def test_one_bad_candidate_refuses_the_whole_call(caller, sandbox, code, a
     assert code(answer) == "E400"
     assert "registrationDetails[1]" in answer["error"]["message"]
     assert "x.org" not in answer["error"]["message"]
-    assert sandbox.candidates() == ()
+    assert len(sandbox.candidates) == 0
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ async def test_mandatory_fields_are_required_unless_skipped(caller, sandbox, cod
 async def test_a_bad_image_is_e028_for_the_whole_call(caller, sandbox, code, asha, name):
     bad = {"Email Address": "b@x.org", "First Name": "B", name: "photo.jpg"}
     assert code(await caller.register(sandbox.access_key, [asha, bad])) == "E028"
-    assert sandbox.candidates() == ()
+    assert len(sandbox.candidates) == 0
     good = {**bad, name: "https://x.org/photo.jpg"}
     assert code(await caller.register(sandbox.access_key, [asha, good])) == "SUCCESS"
 
@@ -129,7 +129,7 @@ async def test_the_limit_of_registrations_is_e607_and_repeats_are_free(caller, s
     key = sandbox.access_key
     assert code(await caller.register(key, people(3))) == "SUCCESS"
     assert code(await caller.register(key, [asha, *people(1)])) == "E607"
-    assert len(sandbox.candidates()) == 3
+    assert len(sandbox.candidates) == 3
     assert code(await caller.register(key, people(3))) == "SUCCESS"
     sandbox.registration_limit = None
     assert code(await caller.register(key, [asha])) == "SUCCESS"
@@ -139,7 +139,7 @@ async def test_optional_params_are_kept_and_must_belong_to_someone(caller, sandb
     extra = {"email": "asha@example.com", "context_data": '{"é":1}', "compensatory_time": "20"}
     answer = await caller.register(sandbox.access_key, [asha], optional=[extra])
     assert code(answer) == "SUCCESS"
-    (candidate,) = sandbox.candidates()
+    candidate = next(iter(sandbox.candidates)).candidate
     assert (candidate.context_data, candidate.compensatory_time) == ('{"é":1}', "20")
     for bad in (
         {"email": "other@example.com"},
@@ -166,7 +166,7 @@ async def test_options_are_kept_and_flags_are_true_or_false(make_caller, code, a
         caller = make_caller(client, "https://x.org", sandbox.credentials, lambda: 1e9)
         options = {"timeLimitInSec": "60", "showCustomInstructions": "true"}
         assert code(await caller.register(sandbox.access_key, [asha], **options)) == "SUCCESS"
-        (candidate,) = sandbox.candidates()
+        candidate = next(iter(sandbox.candidates)).candidate
         assert (candidate.expires_at, candidate.show_custom_instructions) == (1e9 + 60, True)
         for name in ("showCustomInstructions", "allowMissingMandatoryRegistrationFields"):
             assert (
@@ -211,7 +211,13 @@ async def test_candidates_are_not_in_reprs(caller, sandbox, asha):
     private = sandbox.add_schedule("P", access_type="ByInvitation", invited=["asha@example.com"])
     await caller.register(private.access_key, [asha])
     shown = repr(
-        [sandbox.schedules, sandbox.candidates(), sandbox.stats, list(sandbox.stats.calls)]
+        [
+            sandbox.schedules,
+            sandbox.candidates,
+            *((one, one.candidate, one.view) for one in sandbox.candidates),
+            sandbox.stats,
+            list(sandbox.stats.calls),
+        ]
     )
     assert "asha" not in shown.lower()
 

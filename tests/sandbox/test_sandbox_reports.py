@@ -10,7 +10,7 @@ EMAIL = "asha@example.com"
 async def finished(sandbox, either, asha):
     key = sandbox.access_key
     await either.register(key, [asha])
-    sandbox.finish(key, EMAIL)
+    sandbox.candidates[key, EMAIL].finish()
     return f"/v2/schedules/{key}/candidates/{EMAIL}"
 
 
@@ -73,7 +73,7 @@ async def test_links_come_after_the_delay(either, sandbox, finished):
     pdf, html, result = await links(either, finished)
     assert (pdf, html) == (None, None)
     assert result is not None
-    sandbox.advance(60)
+    sandbox.clock.advance(60)
     pdf, html, _ = await links(either, finished)
     assert (await either.client.get(pdf)).status_code == 200
     assert (await either.client.get(html)).status_code == 200
@@ -89,20 +89,20 @@ async def test_links_may_come_before_what_they_link_to(either, sandbox, finished
         answer = await either.client.get(url)
         assert (answer.status_code, answer.content[:4]) == (status, b"<!DO")
     assert sandbox.stats.calls[-1].outcome == str(status)
-    sandbox.advance(60)
+    sandbox.clock.advance(60)
     assert (await either.client.get(pdf)).content.startswith(b"%PDF-")
 
 
 async def test_a_report_is_gone_while_the_test_goes_on(either, sandbox, asha):
     key = sandbox.access_key
     await either.register(key, [asha])
-    sandbox.finish(key, EMAIL, "TestExpired")
+    sandbox.candidates[key, EMAIL].finish("TestExpired")
     path = f"/v2/schedules/{key}/candidates/{EMAIL}"
     pdf, _, _ = await links(either, path)
-    sandbox.resume(key, EMAIL)
+    sandbox.candidates[key, EMAIL].resume()
     assert (await either.client.get(pdf)).status_code == 404
     assert await links(either, path) == (None, None, None)
-    sandbox.finish(key, EMAIL)
+    sandbox.candidates[key, EMAIL].finish()
     assert (await either.client.get(pdf)).status_code == 200
 
 

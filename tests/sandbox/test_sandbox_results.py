@@ -18,7 +18,7 @@ def sandbox():
 @pytest.fixture
 async def caller(sandbox, make_caller):
     async with httpx.AsyncClient(transport=sandbox.transport()) as client:
-        yield make_caller(client, "https://api.mettl.com", sandbox.credentials, sandbox.now)
+        yield make_caller(client, "https://api.mettl.com", sandbox.credentials, sandbox.clock.now)
 
 
 @pytest.fixture
@@ -30,9 +30,9 @@ def key(sandbox):
 async def finished(caller, sandbox, key, asha):
     extra = {"email": asha["Email Address"], "context_data": "{}", "compensatory_time": "20"}
     await caller.register(key, [{**asha, "Last Name": "Ré"}], optional=[extra])
-    sandbox.start(key, asha["Email Address"])
-    sandbox.advance(600.5)
-    sandbox.finish(key, asha["Email Address"])
+    sandbox.candidates[key, asha["Email Address"]].start()
+    sandbox.clock.advance(600.5)
+    sandbox.candidates[key, asha["Email Address"]].finish()
     return f"/v2/schedules/{key}/candidates/asha@example.com"
 
 
@@ -88,7 +88,7 @@ async def test_an_email_decides_the_marks(caller, sandbox, key, finished):
     for number in range(20):
         email = f"p{number}@example.com"
         await caller.register(key, [{"Email Address": email, "First Name": "P"}])
-        sandbox.finish(key, email)
+        sandbox.candidates[key, email].finish()
         found = await candidate(caller, f"/v2/schedules/{key}/candidates/{email}")
         marks[email] = found["testStatus"]["result"]["totalMarks"]
     assert len(set(marks.values())) > 5
@@ -97,7 +97,7 @@ async def test_an_email_decides_the_marks(caller, sandbox, key, finished):
         caller.client = client
         for email in reversed(marks):
             await caller.register(again.access_key, [{"Email Address": email, "First Name": "Q"}])
-            again.finish(again.access_key, email)
+            again.candidates[again.access_key, email].finish()
             found = await candidate(caller, f"/v2/schedules/{again.access_key}/candidates/{email}")
             assert found["testStatus"]["result"]["totalMarks"] == marks[email]
 
@@ -130,7 +130,7 @@ async def test_every_kind_of_answer_and_an_evaluator_are_there(caller, sandbox, 
     people = [{"Email Address": f"p{n}@example.com", "First Name": "P"} for n in range(20)]
     await caller.register(key, people)
     for person in people:
-        sandbox.finish(key, person["Email Address"])
+        sandbox.candidates[key, person["Email Address"]].finish()
     answer = await caller.get(f"/v2/schedules/{key}/candidates", ALL)
     given = [
         one
@@ -167,10 +167,10 @@ async def test_before_the_end_there_is_no_result(caller, sandbox, key, asha):
         "overallStatus": "Yet to Start",
         "detailedStatus": "Registered",
     }
-    sandbox.advance(60)
+    sandbox.clock.advance(60)
     assert (await candidate(caller, path))["testStatus"]["detailedStatus"] == "Access Expired"
     await caller.register(key, [asha])
-    sandbox.start(key, "asha@example.com")
+    sandbox.candidates[key, "asha@example.com"].start()
     status = (await candidate(caller, path))["testStatus"]
     assert (status["status"], status["overallStatus"]) == ("InProgress", "In-progress")
     assert (status["result"], status["endTime"], status["completionMode"]) == (None, None, None)
@@ -205,7 +205,7 @@ ODD = [
 
 @pytest.mark.parametrize("email", ODD)
 async def test_an_escaped_email_is_signed_as_sent(either, sandbox, code, email):
-    either.clock = sandbox.now
+    either.clock = sandbox.clock.now
     key = sandbox.access_key
     await either.register(key, [{"Email Address": email, "First Name": "A"}])
     for safe in ("@+", ""):
@@ -214,7 +214,7 @@ async def test_an_escaped_email_is_signed_as_sent(either, sandbox, code, email):
         account = await either.get(f"/v3/candidates/{quote(email, safe=safe)}")
         assert [item["email"] for item in account["testInstances"]] == [email]
         assert code(await either.delete(path)) == "E000"
-    sandbox.finish(key, email)
+    sandbox.candidates[key, email].finish()
     assert code(await either.delete(path)) == "SUCCESS"
     assert code(await either.get(path)) == "E404"
 
@@ -251,8 +251,8 @@ async def test_results_are_sorted_by_start_or_name(caller, sandbox, key):
     people = [{"Email Address": f"{n}@x.org", "First Name": n} for n in ("b", "C", "a", "d")]
     await caller.register(key, people)
     for email in ("a@x.org", "b@x.org"):
-        sandbox.advance(60)
-        sandbox.start(key, email)
+        sandbox.clock.advance(60)
+        sandbox.candidates[key, email].start()
 
     async def names(**params):
         answer = await caller.get(f"/v2/schedules/{key}/candidates", params)
@@ -286,7 +286,7 @@ async def test_a_deleted_result_is_gone_and_the_candidate_may_come_again(
     caller, sandbox, code, finished, asha
 ):
     key = sandbox.access_key
-    first = sandbox.candidates(key)[0].ecc
+    first = sandbox.candidates.of(key)[0].candidate.ecc
     report = (await candidate(caller, finished))["testStatus"]["pdfReport"]
     assert (await caller.delete(finished)) == {"status": "SUCCESS"}
     assert sandbox.stats.calls[-1].operation == "results.delete"
@@ -305,14 +305,14 @@ async def test_only_what_is_completed_or_expired_is_deleted(caller, sandbox, cod
     path = f"/v1/schedules/{key}/candidates/asha@example.com"
     await caller.register(key, [asha])
     assert code(await caller.delete(path)) == "E000"
-    sandbox.start(key, "asha@example.com")
+    sandbox.candidates[key, "asha@example.com"].start()
     assert code(await caller.delete(path)) == "E000"
-    sandbox.finish(key, "asha@example.com", "TestExpired")
-    sandbox.resume(key, "asha@example.com")
+    sandbox.candidates[key, "asha@example.com"].finish("TestExpired")
+    sandbox.candidates[key, "asha@example.com"].resume()
     assert code(await caller.delete(path)) == "E000"
-    sandbox.finish(key, "asha@example.com", "TestExpired")
+    sandbox.candidates[key, "asha@example.com"].finish("TestExpired")
     assert code(await caller.delete(path)) == "SUCCESS"
-    assert sandbox.candidates() == ()
+    assert len(sandbox.candidates) == 0
 
 
 @pytest.mark.parametrize("kind", ["reset_after", "empty", "server_error:504"])
@@ -330,13 +330,13 @@ async def test_proctored_schedules_have_a_credibility_index(caller, sandbox, ash
     schedule = sandbox.add_schedule("W", settings={"webProctoring": {"enabled": True}})
     await caller.register(schedule.access_key, [asha])
     path = f"/v2/schedules/{schedule.access_key}/candidates/asha@example.com"
-    sandbox.finish(schedule.access_key, "asha@example.com", "BrowsingToleranceExceeded")
+    sandbox.candidates[schedule.access_key, "asha@example.com"].finish("BrowsingToleranceExceeded")
     assert (await candidate(caller, path))["testStatus"]["result"][
         "candidateCredibilityIndex"
     ] == "Low"
     await caller.delete(path)
     await caller.register(schedule.access_key, [asha])
-    sandbox.finish(schedule.access_key, "asha@example.com")
+    sandbox.candidates[schedule.access_key, "asha@example.com"].finish()
     found = (await candidate(caller, path))["testStatus"]["result"]
     assert found["candidateCredibilityIndex"] in ("High", "Medium", "Low")
 
@@ -345,6 +345,6 @@ async def test_an_assessment_without_questions_has_a_result_too(caller, sandbox,
     empty = sandbox.add_assessment("Empty", sections=())
     key = sandbox.add_schedule("E", assessment=empty).access_key
     await caller.register(key, [asha])
-    sandbox.finish(key, "asha@example.com")
+    sandbox.candidates[key, "asha@example.com"].finish()
     found = await candidate(caller, f"/v2/schedules/{key}/candidates/asha@example.com", **ALL)
     assert found["testStatus"]["result"]["maxMarks"] == 0.0

@@ -96,6 +96,6 @@ async def test_an_unknown_or_anothers_schedule_is_e404(caller, sandbox, code):
 async def test_most_taken_schedules_can_come_first(caller, sandbox, home):
     key = next(key for key, schedule in sandbox.schedules.items() if schedule.name == "Web")
     await caller.register(key, [{"Email Address": "a@x.org", "First Name": "A"}])
-    sandbox.start(key, "a@x.org")
+    sandbox.candidates[key, "a@x.org"].start()
     listed = (await caller.get("/v2/schedules", {"sort": "testTaken"}))["schedules"]
     assert listed[0]["name"] == "Web"

@@ -204,7 +204,7 @@ async def test_candidates_are_added_and_removed_by_an_edit(caller, sandbox, home
     access["candidates"] = {"remove": ["ASHA@example.com"]}
     answer = await caller.edit(key, {"access": access})
     assert [c["email"] for c in answer["schedule"]["access"]["candidates"]] == ["name@email.com"]
-    assert sandbox.candidates(key)[0].status == "AccessRevoked"
+    assert sandbox.candidates.of(key)[0].status == "AccessRevoked"
     assert (await caller.register(key, [asha]))["registrationStatus"][0]["status"] == "InValid"
     assert code(await caller.edit(key, {"access": access})) == "E400"
 

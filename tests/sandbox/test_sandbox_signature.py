@@ -72,7 +72,7 @@ async def test_every_version_is_accepted_in_query_and_form(wire, server, version
     rd = json.dumps({"registrationDetails": details}, ensure_ascii=False)
     answer = await wire.post(path, {"rd": rd, "unknown": ODD}, form=form)
     assert answer["status"] == "SUCCESS"
-    assert server.sandbox.candidates()[0].fields["First Name"] == ODD
+    assert next(iter(server.sandbox.candidates)).candidate.fields["First Name"] == ODD
 
 
 async def test_a_plus_is_a_space_on_the_wire(wire, server):

@@ -1,0 +1,46 @@
+"""Passwords for commands: from an environment variable or typed in, never on the command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from mettl_async.cli.problems import CommandError
+from mettl_async.models import BasicAuth
+
+
+def basic_auth(user: str | None, password_env: str | None) -> BasicAuth | None:
+    """Read the password that belongs to a user; None without a user.
+
+    Raises:
+        CommandError: A name without a password, the other way round, or a control character in one.
+        InvalidInputError: One of them is blank, or the name has a colon.
+    """
+    if user is None:
+        if password_env is not None:
+            raise CommandError("--password-env needs --user: whose password is it")
+        return None
+    auth = BasicAuth(username=user, password=_password(password_env))
+    if not (auth.username + auth.password).isprintable():
+        raise CommandError("the credentials have a control character, perhaps the end of a line")
+    return auth
+
+
+def _password(variable: str | None) -> str:
+    if variable is not None:
+        value = os.environ.get(variable)
+        if value is None:
+            # The name is not repeated: it may be the password, given here by mistake.
+            raise CommandError(
+                "--password-env: there is no such environment variable; "
+                "it takes the name of one, not the password"
+            )
+        return value
+    if not sys.stdin.isatty():
+        raise CommandError(
+            "--user needs --password-env: the name of an environment variable with the password"
+        )
+    typed: str = typer.prompt("Password", hide_input=True, err=True)
+    return typed

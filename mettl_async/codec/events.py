@@ -1,0 +1,112 @@
+"""Plain data to events: what an event can't do without, and what is put right before reading."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from mettl_async.codec.converter import converter
+from mettl_async.codec.json_text import dumps, loads
+from mettl_async.codec.mismatch import MismatchError, Problem, expected
+from mettl_async.codec.naming import WHOLE
+from mettl_async.codec.reading import model_hook, with_times_inside
+from mettl_async.models import (
+    TestEvent,
+    TestFinished,
+    TestGraded,
+    TestResumeEnabled,
+    TestStarted,
+    UnknownEvent,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EVENT_TYPES: Final[dict[type[TestEvent], str]] = {
+    TestStarted: "startAssessment",
+    TestFinished: "finishTest",
+    TestGraded: "gradedAssessment",
+    TestResumeEnabled: "candidateTestResumed",
+}
+"""``EVENT_TYPE`` of each kind of event. Source: api.md section 7."""
+
+_KEYS = ("invitation_key", "email")
+# A larger number is nobody's id: no database has room for it, and orjson has it rounded.
+_IDS = ("assessment_id", "assessmentId", "candidate_instance_id", "client_id")
+_INT64 = 2**63
+
+
+def _event_hook(cls: Any) -> Callable[[Any, Any], Any]:
+    hook = model_hook(cls)
+
+    def structure(data: Any, _: Any) -> Any:
+        if not isinstance(data, dict):
+            raise expected("object", data)
+        problems = [] if cls is UnknownEvent else _problems(data)
+        if problems:
+            raise MismatchError(problems)
+        return hook(_put_right(data), cls)
+
+    return structure
+
+
+def _problems(data: dict[str, Any]) -> list[Problem]:
+    problems: list[Problem] = []
+    for name in _KEYS:
+        value = data.get(name)
+        if not isinstance(value, str):
+            problems += [("." + name, problem) for _, problem in expected("str", value).problems]
+        elif not _usable(value):
+            problems.append(("." + name, "has a NUL" if "\0" in value else "is blank"))
+    return problems
+
+
+def _usable(text: str) -> bool:
+    # PostgreSQL has no room for a NUL, and no address and no key has one.
+    return bool(text.strip()) and "\0" not in text
+
+
+def _put_right(data: dict[str, Any]) -> dict[str, Any]:
+    """Give a copy in which the readers find what they expect, where there is a way to it."""
+    right = {**data, WHOLE: data}
+    for name in _KEYS:
+        value = data.get(name)
+        right[name] = value.strip() if isinstance(value, str) and _usable(value) else None
+    for name in ("EVENT_TYPE", "name"):  # [doc] samples have a space after the name
+        if isinstance(value := data.get(name), str):
+            right[name] = value.strip() or None
+    for name in _IDS:
+        value = data.get(name)
+        if isinstance(value, (int, float)) and not -_INT64 <= value < _INT64:
+            right[name] = None
+    context = data.get("context_data")
+    if context is not None and not isinstance(context, str):
+        # [assumed] Often it is JSON text of the caller; someone may unpack it on the way.
+        right["context_data"] = _text_of(context)
+    if "sectional_scores" in data:
+        right["sectional_scores"] = _listed(data["sectional_scores"])
+    # [seen] the times in GMT stand beside testStatus here.
+    return with_times_inside(right)
+
+
+def _text_of(value: Any) -> str | None:
+    try:
+        return dumps(value)
+    except ValueError:  # nested beyond reason
+        return None
+
+
+def _listed(scores: Any) -> Any:
+    """[doc] JSON text of a list. [assumed] The list itself, or one object."""
+    if isinstance(scores, str):
+        try:
+            scores = loads(scores.encode())
+        except ValueError:
+            return None
+    return [scores] if isinstance(scores, dict) else scores
+
+
+def _is_event(cls: Any) -> bool:
+    return cls in EVENT_TYPES or cls is UnknownEvent
+
+
+converter.register_structure_hook_factory(_is_event, _event_hook)

@@ -1,0 +1,170 @@
+"""What Mettl tells a webhook: a test was started, finished, graded, or may be resumed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from attrs import field, frozen
+
+from mettl_async.models._frozen_map import EMPTY, FrozenMap
+from mettl_async.models.completion_mode import FinishMode
+from mettl_async.models.test_status import TestStatus
+
+
+@frozen(kw_only=True)
+class SignedContext:
+    """What a verified ``context_data`` said: it was written by us, for this candidate and this schedule.
+
+    Attributes:
+        own_id: The caller's own id, as given when it was signed.
+        expires_at: When it stops being valid, aware; None if it never does.
+    """
+
+    own_id: str = field(repr=False)
+    expires_at: datetime | None = None
+
+
+@frozen(kw_only=True)
+class TestEvent:
+    """What all events have in common; the repr shows no personal data.
+
+    Whatever is absent, null or not of the expected form is None, except the email and the access key:
+    without them there is no telling whose test it is.
+
+    Attributes:
+        access_key: Of the schedule; ``invitation_key`` on the wire.
+        email: Of the candidate.
+        assessment_id: ``assessment_id``, or ``assessmentId`` in graded events.
+        candidate_instance_id: Mettl's number of the attempt; None in events made by ``reconcile``, for
+            results have none.
+        context_data: Text given at registration; None when there was none.
+        context: What ``context_data`` said, where the receiver verified it.
+        timestamp: ``timestamp_GMT``, aware.
+        source_app: As in the schedule.
+        name: Of the candidate, without spaces around it.
+        notification_url: [seen] Where it was sent to.
+        reconciled: Whether it was made from a result instead of a delivery.
+        raw: Everything as it came, frozen: also what this version does not know.
+
+    Source: api.md section 7, observed.md section 9.
+    """
+
+    __test__ = False  # its name makes pytest think it holds tests
+
+    access_key: str
+    email: str = field(repr=False)
+    assessment_id: int | None = None
+    candidate_instance_id: int | None = None
+    context_data: str | None = field(default=None, repr=False)
+    context: SignedContext | None = field(default=None, repr=False)
+    timestamp: datetime | None = None
+    source_app: str | None = None
+    name: str | None = field(default=None, repr=False)
+    notification_url: str | None = field(default=None, repr=False)
+    reconciled: bool = False
+    raw: FrozenMap[Any] = field(default=EMPTY, repr=False)
+
+
+@frozen(kw_only=True)
+class TestStarted(TestEvent):
+    """A candidate has begun; ``startAssessment`` on the wire."""
+
+
+@frozen(kw_only=True)
+class TestFinished(TestEvent):
+    """A test is over, however it ended; ``finishTest`` on the wire.
+
+    Attributes:
+        finish_mode: How it ended.
+    """
+
+    finish_mode: FinishMode | None = None
+
+
+@frozen(kw_only=True)
+class TestResumeEnabled(TestEvent):
+    """An administrator lets a candidate go on with an expired test; ``candidateTestResumed``."""
+
+
+@frozen(kw_only=True)
+class SectionalScore:
+    """One item of ``sectional_scores``, which is a JSON text within the JSON."""
+
+    section_name: str | None = None
+    section_score: float | None = None
+    section_max_score: float | None = None
+
+
+@frozen(kw_only=True)
+class TestGraded(TestEvent):
+    """A result is there; ``gradedAssessment`` on the wire.
+
+    It comes again when a test is resumed and ends a second time: the later one counts. For a
+    psychometric assessment all scores must be ignored, says the vendor's flow page.
+
+    Attributes:
+        finish_mode: How the test ended.
+        start_time: Aware; the field in GMT when there is one.
+        end_time: The same.
+        marks_scored: What was got.
+        max_marks: The most there was to get.
+        total_attempt_time: Seconds.
+        percentile: 0 to 100.
+        assessment_name: Title of the assessment.
+        client_id: Mettl's number of the account.
+        schedule_title: Name of the schedule.
+        sectional_scores: By section.
+        grading_type: Such as ``NormalGrading``.
+        registration_details: The registration fields by their names, as in `CandidateResult`.
+        proctoring_details: [seen] None; frozen as it came.
+        test_status: The whole result, fuller than the API's own answers [seen].
+    """
+
+    finish_mode: FinishMode | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    marks_scored: float | None = None
+    max_marks: float | None = None
+    total_attempt_time: float | None = None
+    percentile: float | None = None
+    assessment_name: str | None = None
+    client_id: int | None = None
+    schedule_title: str | None = None
+    sectional_scores: tuple[SectionalScore, ...] = ()
+    grading_type: str | None = None
+    registration_details: FrozenMap[str] = field(default=EMPTY, repr=False)
+    proctoring_details: Any = field(default=None, repr=False)
+    test_status: TestStatus | None = None
+
+
+@frozen(kw_only=True)
+class UnknownEvent:
+    """A JSON object with an ``EVENT_TYPE`` this version does not know, or with none.
+
+    Also a known type without an email or an access key: nothing is lost, nothing is made up.
+
+    Attributes:
+        event_type: ``EVENT_TYPE``; None when there is none.
+        access_key: When there is one.
+        email: When there is one.
+        candidate_instance_id: When there is one.
+        context_data: When there is some.
+        context: What ``context_data`` said, where the receiver verified it.
+        timestamp: When there is one, aware.
+        problem: Why a known type could not be read, by paths and shapes; None otherwise.
+        raw: Everything as it came, frozen.
+    """
+
+    event_type: str | None = None
+    access_key: str | None = None
+    email: str | None = field(default=None, repr=False)
+    candidate_instance_id: int | None = None
+    context_data: str | None = field(default=None, repr=False)
+    context: SignedContext | None = field(default=None, repr=False)
+    timestamp: datetime | None = None
+    problem: str | None = None
+    raw: FrozenMap[Any] = field(default=EMPTY, repr=False)
+
+
+Event: TypeAlias = TestStarted | TestFinished | TestGraded | TestResumeEnabled | UnknownEvent

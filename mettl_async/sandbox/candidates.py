@@ -1,0 +1,261 @@
+"""The people registered in a sandbox, and what a test or a page may let them do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Final
+
+from attrs import field, frozen
+
+from mettl_async.sandbox import life
+from mettl_async.sandbox.course import Course
+from mettl_async.sandbox.state import SandboxCandidate, Schedule, State, same_person
+
+TAKE_TEST: Final = "/v2/take-test"
+
+
+def candidate_link(base_url: str, ecc: str) -> str:
+    """Make a candidate's link; its form is [seen] in a test script only, so it is opaque."""
+    return f"{base_url}{TAKE_TEST}?ecc={ecc}"
+
+
+@frozen(kw_only=True)
+class PersonView:
+    """What a candidate's page has to know, as of now; the repr shows no personal data.
+
+    Attributes:
+        name: Of the candidate.
+        assessment_name: What is taken.
+        minutes: The time allowed, compensatory minutes included; 0 for any time.
+        instructions: Of the assessment; may be empty.
+        status: ``ToBeTaken``, ``InProgress``, ``Completed`` or ``AccessRevoked``.
+        completion_mode: ``completionMode`` of the results, such as ``Expired`` or ``ResumeEnabled``;
+            None if there is none.
+        resumed: Whether starting goes on with an expired test.
+        can_start: Whether the link starts the test now.
+        can_finish: Whether the test runs and is connected, so that it can end or lose its connection.
+        can_reconnect: Whether the connection is lost and the test can go on.
+        can_resume: Whether an administrator may let it go on.
+        seconds_left: Of the time allowed; None for any time. Stands still while disconnected.
+        reconnect_seconds: How long the test may still go on after a lost connection; None otherwise.
+        why_not: Why nothing can be done, for the candidate to read; empty if something can be.
+    """
+
+    name: str = field(repr=False)
+    assessment_name: str
+    minutes: int
+    instructions: str = field(repr=False)
+    status: str
+    completion_mode: str | None
+    resumed: bool
+    can_start: bool
+    can_finish: bool
+    can_reconnect: bool
+    can_resume: bool
+    seconds_left: float | None
+    reconnect_seconds: float | None
+    why_not: str
+
+
+@frozen(kw_only=True, eq=False)
+class SandboxPerson:
+    """A registered candidate, to take the test with; the repr shows no personal data.
+
+    Every step raises ValueError if it is not possible now, and tells the schedule's webhooks, whose
+    deliveries are in ``sandbox.deliveries``. What is due by the sandbox's clock happens first.
+
+    Attributes:
+        candidate: All that is remembered; look, don't change.
+        schedule: Where they are registered.
+    """
+
+    candidate: SandboxCandidate = field(repr=False)
+    schedule: Schedule = field(repr=False)
+    _course: Course = field(repr=False)
+    _now: Callable[[], float] = field(repr=False)
+
+    @property
+    def email(self) -> str:
+        """As first registered."""
+        return self.candidate.email
+
+    @property
+    def access_key(self) -> str:
+        """Of the schedule."""
+        return self.candidate.access_key
+
+    @property
+    def status(self) -> str:
+        """``ToBeTaken``, ``InProgress``, ``Completed`` or ``AccessRevoked``."""
+        self._course.settle()
+        return self.candidate.status
+
+    @property
+    def link(self) -> str:
+        """The personal link, as the last registration answered it or would have."""
+        return candidate_link(self.candidate.base_url, self.candidate.ecc)
+
+    def start(self) -> None:
+        """Start the test, or go on with an expired one that may be resumed.
+
+        Raises:
+            ValueError: It runs, is finished or revoked, or its link has expired.
+        """
+        self._course.start(self.candidate)
+
+    def finish(self, mode: str = "NormalSubmission") -> None:
+        """End the test, which is ``Completed`` and has no link from then on.
+
+        Whoever was not started counts as having begun a while ago. The result is there at once, and
+        the reports with it, unless `Sandbox.grade_delay` and `Sandbox.report_delay` say otherwise;
+        marks follow from the assessment and the email. One that was ``Blocked`` is never graded.
+
+        Args:
+            mode: How it ends: ``NormalSubmission``, ``TimeExpired``, ``Blocked``,
+                ``BrowsingToleranceExceeded``, ``TestExpired`` (can be resumed), ``ParentFinish``,
+                ``ProctoredFinish``, ``SuspiciousSoftwareFinish`` or ``CandidateClosed``.
+
+        Raises:
+            ValueError: No such mode, or the test is finished or revoked.
+        """
+        self._course.finish(self.candidate, mode)
+
+    def disconnect(self) -> None:
+        """Lose the connection: after 30 minutes of the sandbox's clock the test ends as ``TestExpired``.
+
+        Raises:
+            ValueError: The test doesn't run, or is disconnected.
+        """
+        self._course.disconnect(self.candidate)
+
+    def reconnect(self) -> None:
+        """Come back within 30 minutes, and go on from the point where the connection was lost.
+
+        Raises:
+            ValueError: The connection isn't lost, or the test has expired.
+        """
+        self._course.reconnect(self.candidate)
+
+    def resume(self) -> None:
+        """Allow an expired test to go on, as an administrator does; the same link works again.
+
+        Raises:
+            ValueError: The test did not end as ``TestExpired``.
+        """
+        self._course.resume(self.candidate)
+
+    @property
+    def view(self) -> PersonView:
+        """What may be done now, for a page."""
+        self._course.settle()
+        candidate, assessment, now = self.candidate, self.schedule.assessment, self._now()
+        fields = candidate.fields
+        allowed = life.allowed_seconds(assessment, candidate)
+        lost = candidate.disconnected_at if life.running(candidate) else None
+        can_start = not life.why_not_start(candidate, now)
+        return PersonView(
+            name=f"{fields.get('First Name', '')} {fields.get('Last Name', '')}".strip(),
+            assessment_name=assessment.name,
+            minutes=int(allowed // 60),
+            instructions=assessment.instructions,
+            status=candidate.status,
+            completion_mode=life.ending(candidate, now).completion,
+            resumed=candidate.resumable,
+            can_start=can_start,
+            can_finish=life.connected(candidate),
+            can_reconnect=lost is not None,
+            can_resume=candidate.status == "Completed" and candidate.finish_mode == "TestExpired",
+            seconds_left=life.seconds_left(candidate, allowed, now) if allowed else None,
+            reconnect_seconds=None if lost is None else lost + life.RECONNECT_SECONDS - now,
+            why_not="" if can_start or life.running(candidate) else _excuse(candidate),
+        )
+
+
+def _excuse(candidate: SandboxCandidate) -> str:
+    if candidate.finish_mode == "TestExpired":
+        return "The test has expired. Only an administrator can let you go on."
+    if candidate.status == "Completed":
+        return "This link was used: the test is over."
+    if candidate.status == "AccessRevoked":
+        return "You no longer have access to this test."
+    return "This link has expired."
+
+
+class Candidates(Collection[SandboxPerson]):
+    """Everyone registered, in order of schedules and registration.
+
+    ``candidates[access_key, email]`` is one of them, and so is ``candidates[email]`` for someone who is
+    registered in one schedule only. Emails are found in either case.
+    """
+
+    def __init__(self, state: State, course: Course, *, now: Callable[[], float]) -> None:
+        self._state = state
+        self._course = course
+        self._now = now
+
+    def __repr__(self) -> str:
+        return f"Candidates({len(self)})"
+
+    def __len__(self) -> int:
+        return sum(len(schedule.candidates) for schedule in self._state.schedules.values())
+
+    def __iter__(self) -> Iterator[SandboxPerson]:
+        self._course.settle()
+        return map(self._person, tuple(self._state.all_candidates()))
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether someone is registered; asked with a key or a `SandboxPerson`."""
+        if isinstance(key, SandboxPerson):
+            return self._state.owners.get(key.candidate.ecc) is key.candidate
+        return bool(self._found(key))
+
+    def __getitem__(self, key: str | tuple[str, str]) -> SandboxPerson:
+        """Find someone.
+
+        Raises:
+            KeyError: No such schedule or candidate, or an email registered in several schedules; the
+                email is not in the message.
+        """
+        found = self._found(key)
+        if not found:
+            raise KeyError("no such candidate")
+        if len(found) > 1:
+            raise KeyError(
+                "registered in several schedules: ask with candidates[access_key, email]"
+            )
+        return self._person(found[0])
+
+    def of(self, access_key: str) -> tuple[SandboxPerson, ...]:
+        """List the candidates of one schedule, in order of registration.
+
+        Raises:
+            KeyError: No such schedule.
+        """
+        self._course.settle()
+        return tuple(map(self._person, self._state.schedules[access_key].candidates.values()))
+
+    def owner(self, ecc: str) -> SandboxPerson | None:
+        """Find whose link has this ``ecc``; None for no link of ours."""
+        candidate = self._state.owners.get(ecc)
+        return None if candidate is None else self._person(candidate)
+
+    def _found(self, key: object) -> list[SandboxCandidate]:
+        schedules: list[Schedule] = []
+        email: object = None
+        if isinstance(key, str):
+            schedules, email = list(self._state.schedules.values()), key
+        elif isinstance(key, tuple) and len(key) == 2:  # noqa: PLR2004 - access key and email
+            schedule = self._state.schedules.get(key[0])
+            schedules, email = [schedule] if schedule else [], key[1]
+        if not isinstance(email, str):
+            return []
+        person = same_person(email)
+        return [one.candidates[person] for one in schedules if person in one.candidates]
+
+    def _person(self, candidate: SandboxCandidate) -> SandboxPerson:
+        return SandboxPerson(
+            candidate=candidate,
+            schedule=self._state.schedules[candidate.access_key],
+            course=self._course,
+            now=self._now,
+        )

@@ -1,0 +1,285 @@
+"""What was sent to webhooks, is waiting, or was given up: the records and their rules.
+
+No network here and no clock; ``delivery_http.py`` sends. Whether Mettl repeats, keeps an order or
+waits for an answer is not known: all rules here are [assumed].
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, overload
+
+from attrs import define, evolve, field, frozen
+from attrs.validators import ge, gt
+
+from mettl_async.sandbox.state import same_person
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Set as AbstractSet
+    from random import Random
+
+    from mettl_async.sandbox.changes import Changes
+    from mettl_async.sandbox.events import Notification
+
+PENDING: Final = "pending"
+HELD: Final = "held"
+DELIVERED: Final = "delivered"
+GIVEN_UP: Final = "given up"
+_LONGEST_DELAY: Final = 3600.0
+
+
+@define(kw_only=True, eq=False)
+class DeliveryRules:
+    """How webhooks are delivered; every field may be changed while the sandbox runs.
+
+    Attributes:
+        max_attempts: How often one delivery is tried before it is given up.
+        first_delay: Seconds of the sandbox's clock before the second try; doubled for each further
+            one, an hour at most.
+        timeout: Seconds, of real time, that one try may take, answer included.
+        duplicates: How many more times each event is delivered: 1 is once more, 0.25 once more for a
+            quarter of them, drawn from the sandbox's seeded randomness.
+        reorder: Whether new deliveries are held for ``hold`` seconds, and those of one candidate that
+            are held together go out newest first. Otherwise they go out in order, and one that fails
+            keeps back the later ones of its candidate.
+        hold: Seconds of the sandbox's clock.
+    """
+
+    max_attempts: int = field(default=5, validator=ge(1))
+    first_delay: float = field(default=1.0, validator=ge(0.0))
+    timeout: float = field(default=10.0, validator=gt(0.0))
+    duplicates: float = field(default=0.0, validator=ge(0.0))
+    reorder: bool = False
+    hold: float = field(default=5.0, validator=ge(0.0))
+
+
+@frozen(kw_only=True)
+class Attempt:
+    """One try: the HTTP status of the answer, or the kind of problem when there was none."""
+
+    at: float
+    status: int | None = None
+    problem: str | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the receiver took it: any status from 200 to 299 [assumed]."""
+        return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004 - HTTP
+
+
+@frozen(kw_only=True)
+class Delivery:
+    """One event on its way to one URL; the repr shows no personal data.
+
+    A value as of when it was read: look at ``sandbox.deliveries`` again for news.
+
+    Attributes:
+        number: Counted from 1.
+        event_type: ``EVENT_TYPE`` of the payload.
+        url: Where it goes; it may hold a token.
+        access_key: Of the schedule.
+        email: Of the candidate.
+        body: The payload, JSON.
+        basic_auth: What the schedule has as ``testNotificationBasicAuthHeader``.
+        state: ``pending``, ``held`` (see `DeliveryRules.reorder`), ``delivered`` or ``given up``.
+        attempts: All tries, oldest first.
+        tries: How many of them since it was made, or since it was last asked to be redelivered.
+        due_at: Not before this time of the sandbox's clock.
+        duplicate_of: Number of the delivery that this repeats on purpose.
+    """
+
+    number: int
+    event_type: str
+    url: str = field(repr=False)
+    access_key: str
+    email: str = field(repr=False)
+    body: bytes = field(repr=False)
+    basic_auth: str | None = field(default=None, repr=False)
+    state: str = PENDING
+    attempts: tuple[Attempt, ...] = ()
+    tries: int = 0
+    due_at: float = 0.0
+    duplicate_of: int | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it is still to be sent."""
+        return self.state in (PENDING, HELD)
+
+    @property
+    def person(self) -> tuple[str, str]:
+        """Whose it is: order is kept among those of one candidate in one schedule."""
+        return self.access_key, same_person(self.email)
+
+
+class Deliveries(Sequence[Delivery]):
+    """All deliveries of a sandbox, oldest first; ``deliveries[0]`` has number 1.
+
+    Every change goes through `put`.
+
+    Attributes:
+        rules: The `DeliveryRules` in force.
+    """
+
+    def __init__(
+        self,
+        *,
+        random: Random,
+        now: Callable[[], float],
+        send: Callable[[float, bool], Awaitable[None]],
+    ) -> None:
+        self.rules = DeliveryRules()
+        self._send = send
+        self._random = random
+        self._now = now
+        self._all: list[Delivery] = []
+        self._queues: dict[tuple[str, str], deque[int]] = {}
+        self._listeners: list[Callable[[], None]] = []
+        self.changes: Changes | None = None
+
+    def __repr__(self) -> str:
+        waiting = sum(len(queue) for queue in self._queues.values())
+        return f"Deliveries({len(self._all)}, of which {waiting} are to be sent)"
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __iter__(self) -> Iterator[Delivery]:
+        return iter(tuple(self._all))
+
+    @overload
+    def __getitem__(self, index: int) -> Delivery: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Delivery]: ...
+
+    def __getitem__(self, index: int | slice) -> Delivery | list[Delivery]:
+        return self._all[index]
+
+    def numbered(self, number: int) -> Delivery:
+        """Find a delivery by its number.
+
+        Raises:
+            KeyError: There is none.
+        """
+        if not 1 <= number <= len(self._all):
+            raise KeyError(number)
+        return self._all[number - 1]
+
+    def add(self, notification: Notification, access_key: str, email: str, *, at: float) -> None:
+        """Put an event in line, and its duplicates behind it."""
+        original = None
+        for _ in range(1 + self._extra()):
+            delivery = Delivery(
+                number=len(self._all) + 1,
+                event_type=notification.event_type,
+                url=notification.url,
+                access_key=access_key,
+                email=email,
+                body=notification.body,
+                basic_auth=notification.basic_auth,
+                state=HELD if self.rules.reorder else PENDING,
+                due_at=at + (self.rules.hold if self.rules.reorder else 0.0),
+                duplicate_of=original,
+            )
+            original = original or delivery.number
+            self.put(delivery)
+
+    def _extra(self) -> int:
+        whole = int(self.rules.duplicates)
+        return whole + (self._random.random() < self.rules.duplicates - whole)
+
+    def redeliver(self, number: int) -> Delivery:
+        """Send a delivery once more, with all its tries, whatever came of it; at once.
+
+        It goes behind what its candidate has waiting. One that waits already is not doubled.
+
+        Raises:
+            KeyError: There is none of this number.
+        """
+        delivery = evolve(self.numbered(number), state=PENDING, tries=0, due_at=self._now())
+        self.put(delivery)
+        return delivery
+
+    def attempted(self, number: int, attempt: Attempt) -> None:
+        """Note what came of a try, and when the next one is due."""
+        delivery = self.numbered(number)
+        tries = delivery.tries + 1
+        state, due_at = DELIVERED, delivery.due_at
+        if not attempt.succeeded and tries >= self.rules.max_attempts:
+            state = GIVEN_UP
+        elif not attempt.succeeded:
+            state = PENDING
+            due_at = attempt.at + min(_LONGEST_DELAY, self.rules.first_delay * 2.0 ** (tries - 1))
+        attempts = (*delivery.attempts, attempt)
+        self.put(evolve(delivery, state=state, attempts=attempts, tries=tries, due_at=due_at))
+
+    def restore(self, deliveries: Iterable[Delivery]) -> None:
+        """Fill an empty list with what another one had; what was to be sent still is."""
+        for delivery in deliveries:
+            self.put(delivery)
+
+    def put(self, delivery: Delivery) -> None:
+        """Keep a delivery as it is now, new or changed; numbers must come in order."""
+        queue = self._queues.setdefault(delivery.person, deque())
+        if delivery.number > len(self._all):
+            self._all.append(delivery)
+        else:
+            self._all[delivery.number - 1] = delivery
+        if delivery.number in queue:
+            if not delivery.open:
+                queue.remove(delivery.number)
+        elif delivery.open:
+            # What is held goes out newest first, before what waited longer.
+            (queue.appendleft if delivery.state == HELD else queue.append)(delivery.number)
+        if not queue:
+            del self._queues[delivery.person]
+        if self.changes is not None:
+            self.changes.note_delivery(delivery.number)
+        for listener in self._listeners:
+            listener()
+
+    def ready(self, now: float, *, skip_waits: bool, busy: AbstractSet[int]) -> list[Delivery]:
+        """Tell which may be sent now: one for each candidate, and none beside one that is ``busy``.
+
+        With ``skip_waits`` also what waits for its next try or is held.
+        """
+        heads = (
+            self._all[queue[0] - 1] for queue in self._queues.values() if busy.isdisjoint(queue)
+        )
+        return [one for one in heads if skip_waits or one.due_at <= now]
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is to be sent, now or later."""
+        return not self._queues
+
+    async def settled(self, *, timeout: float = 10.0, skip_waits: bool = True) -> None:  # noqa: ASYNC109 - a limit for tests, in seconds
+        """Wait until everything that happened was told: sent, or given up.
+
+        Sends by itself what nobody sends yet, so it is all that is needed in process, and works beside
+        a sandbox that is served. First makes happen what is due by the sandbox's clock. What waits for
+        its next try, or is held, goes out at once: the sandbox's clock stays where it is, nothing is
+        waited for, and a receiver that is down has soon used up its tries.
+
+        Args:
+            timeout: Seconds of real time that this may take.
+            skip_waits: Whether waits are skipped. Otherwise only what is due by the sandbox's clock is
+                sent; together with ``clock.advance`` this shows the waits one by one.
+
+        Raises:
+            TimeoutError: It took longer.
+        """
+        await self._send(timeout, skip_waits)
+
+    @contextmanager
+    def listening(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Call ``listener`` after every change while the block runs."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)

@@ -1,0 +1,140 @@
+"""What the webhooks are told: payloads with the keys and quirks of the vendor's samples.
+
+Pure. Source: api.md section 7, observed.md section 9.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import field, frozen
+
+from mettl_async.sandbox.envelope import dumps
+from mettl_async.sandbox.life import gmt, ist
+from mettl_async.sandbox.status import Extras, describe_status
+
+if TYPE_CHECKING:
+    from mettl_async.sandbox.life import Pace
+    from mettl_async.sandbox.state import SandboxCandidate, Schedule
+
+STARTED: Final = "startAssessment"
+FINISHED: Final = "finishTest"
+GRADED: Final = "gradedAssessment"
+RESUMED: Final = "candidateTestResumed"
+
+# The property of ``sc`` that has the URL; the last ends in URL, the others in Url [doc].
+URL_PROPERTIES: Final = {
+    STARTED: "testStartNotificationUrl",
+    FINISHED: "testFinishNotificationUrl",
+    GRADED: "testGradedNotificationUrl",
+    RESUMED: "testResumeEnabledForExpiredTestURL",
+}
+AUTH_PROPERTY: Final = "testNotificationBasicAuthHeader"
+# [doc]: the recommendation and the response style are in the event without being asked for.
+_EXTRAS: Final = Extras(recommendation=True, styles=True)
+
+
+@frozen(kw_only=True)
+class Notification:
+    """One event with where it goes; ``basic_auth`` is base64 of ``user:password``, or None."""
+
+    event_type: str
+    url: str = field(repr=False)
+    basic_auth: str | None = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+def notification(
+    event_type: str, schedule: Schedule, candidate: SandboxCandidate, *, at: float, pace: Pace
+) -> Notification | None:
+    """Make the notification of something that happened ``at`` this time; None if nobody listens.
+
+    URL and credentials are those that the schedule has now [assumed].
+    """
+    url = schedule.settings.get(URL_PROPERTIES[event_type])
+    if not isinstance(url, str) or not url:
+        return None
+    if event_type == GRADED:
+        payload = _graded(schedule, candidate, url, at=at, pace=pace)
+    else:
+        payload = _short(event_type, schedule, candidate, url, at=at)
+    auth = schedule.settings.get(AUTH_PROPERTY)
+    return Notification(
+        event_type=event_type,
+        url=url,
+        basic_auth=auth if isinstance(auth, str) and auth else None,
+        body=dumps(payload),
+    )
+
+
+def _name(candidate: SandboxCandidate) -> str:
+    fields = candidate.fields
+    # The space stays when there is no last name [doc]: the sample has "Name ".
+    return f"{fields.get('First Name', '')} {fields.get('Last Name', '')}"
+
+
+def _short(
+    event_type: str, schedule: Schedule, candidate: SandboxCandidate, url: str, *, at: float
+) -> dict[str, Any]:
+    payload = {
+        "EVENT_TYPE": event_type,
+        "invitation_key": schedule.access_key,
+        "assessment_id": schedule.assessment.id,
+        "candidate_instance_id": candidate.instance_id,
+        "context_data": candidate.context_data,
+        "timestamp_GMT": gmt(at),
+        "source_app": schedule.settings.get("sourceApp"),
+        "notification_url": url,  # [seen]; not in the samples of the pages
+        "name": _name(candidate),
+        "email": candidate.email,
+    }
+    if event_type == FINISHED:
+        payload["finish_mode"] = candidate.finish_mode
+    return payload
+
+
+def _graded(
+    schedule: Schedule, candidate: SandboxCandidate, url: str, *, at: float, pace: Pace
+) -> dict[str, Any]:
+    status = describe_status(
+        schedule, candidate, _EXTRAS, pace=pace, now=at, base_url=candidate.base_url
+    )
+    # They stand at the top here and not in testStatus [doc].
+    times = {name: status.pop(name) for name in ("start_time_GMT", "end_time_GMT")}
+    result = status["result"]
+    scores = [
+        {
+            "sectionName": section["sectionName"],
+            "sectionScore": section["totalMarks"],
+            "sectionMaxScore": section["maxMarks"],
+        }
+        for section in result["sectionMarks"]
+    ]
+    return {
+        "EVENT_TYPE": GRADED,
+        "invitation_key": schedule.access_key,
+        "assessmentId": schedule.assessment.id,  # spelt so here only [doc]
+        "candidate_instance_id": candidate.instance_id,
+        "context_data": candidate.context_data,
+        "timestamp_GMT": gmt(at),
+        "source_app": schedule.settings.get("sourceApp"),
+        "notification_url": url,  # [seen]
+        "name": _name(candidate).strip(),
+        "email": candidate.email,
+        "finish_mode": candidate.finish_mode,
+        **times,
+        "marks_scored": result["totalMarks"],
+        "max_marks": result["maxMarks"],
+        "total_attempt_time": int(candidate.seconds),
+        "percentile": result["percentile"],
+        "assessment_name": schedule.assessment.name,
+        "client_id": schedule.assessment.account.client_id,
+        "schedule_title": schedule.name,
+        "start_time": ist(candidate.started_at or at),
+        "end_time": ist(candidate.finished_at or at),
+        "sectional_scores": dumps(scores).decode(),  # JSON in a string [doc]
+        "grading_type": "NormalGrading",
+        "registrationDetails": candidate.fields,
+        "proctoringDetails": None,
+        "testStatus": status,
+    }

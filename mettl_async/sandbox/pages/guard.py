@@ -1,0 +1,49 @@
+"""Who may ask for the admin's pages, which have no login: people at this machine, and no other site.
+
+Pure. Two tricks of other sites are refused. A page from elsewhere can let its own name resolve to this
+machine (DNS rebinding): then ``Host`` has that name. It can post a form to here (CSRF): then the browser
+says so in ``Sec-Fetch-Site`` or ``Origin``.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def host_is_here(host: str, bound: str | None) -> bool:
+    """Tell whether a ``Host`` header names this machine's loopback, or the address it came in at."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(name)
+        return address.is_loopback or (bound is not None and address == ip_address(bound))
+    except ValueError:
+        return False
+
+
+def is_cross_site(headers: Mapping[str, str]) -> bool:
+    """Tell whether a browser sent this from a page of another site.
+
+    What no browser sent has neither header, and is not from a page at all.
+    """
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        # "same-site" is another port of this machine: somebody else's server.
+        return site not in ("same-origin", "none")
+    origin = headers.get("origin")
+    return origin is not None and _host_of(origin) != headers.get("host", "").lower()
+
+
+def _host_of(origin: str) -> str | None:
+    """Give host and port of an origin such as ``http://127.0.0.1:8765``; None if it has none."""
+    scheme, separator, rest = origin.lower().partition("://")
+    return rest if separator and scheme in ("http", "https") else None

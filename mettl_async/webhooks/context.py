@@ -1,0 +1,206 @@
+"""A ``context_data`` that proves who wrote it, and for whom."""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+import math
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mettl_async.errors import ContextDataError, InvalidInputError
+from mettl_async.models import SignedContext, _check
+from mettl_async.models._email_key import email_key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SHORTEST_SECRET = 16  # bytes
+_VERSION = b"\x01"
+_EXPIRY = 5  # bytes: seconds since 1970, 0 for never; until the year 36812
+_MAC = 16  # bytes of an HMAC-SHA256, of which nobody guesses one in 2**128
+_HEAD = len(_VERSION) + _EXPIRY + _MAC
+_OVERHEAD = _HEAD + _MAC
+_LONGEST_ID = 112  # bytes
+_LONGEST = 200  # characters, of the longest id; how many the field takes is not documented
+_LAST_YEAR = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
+# Each use of a secret has its own label, so that what is signed for one is nothing for another.
+_BINDING = b"mettl-async context binding 1\0"
+_SIGNING = b"mettl-async context 1\0"
+
+
+class ContextSigner:
+    """Makes and checks ``context_data`` with an id of yours in it, signed for one candidate of one schedule.
+
+    What passes `verify` was made by `sign` with one of the secrets, for this email (case does not
+    matter) and this access key, and is not expired. Any changed character is noticed.
+
+    It protects against who knows the URL, and even the password, of a webhook and invents events, or uses the
+    context of one candidate for another. It does not protect against a true delivery sent again
+    (see `event_identity`), or with other marks in it: it signs who, not what. It is not encrypted: who has it
+    can read the id.
+
+    Args:
+        secrets: At least one, each of 16 bytes or more, from a generator of random ones. The first signs,
+            all verify: to rotate, put the new one first, and drop the old when no test is left that was
+            registered with it.
+
+    Raises:
+        InvalidInputError: No secret, or one that is too short.
+
+    Source: api.md, API 15 and section 7.
+    """
+
+    __slots__ = ("_secrets",)
+
+    def __init__(self, secrets: Sequence[str | bytes]) -> None:
+        if isinstance(secrets, (str, bytes)):
+            raise InvalidInputError("secrets", "is a single secret", "give a list of secrets")
+        self._secrets = tuple(_secret(place, one) for place, one in enumerate(secrets))
+        if not self._secrets:
+            raise InvalidInputError("secrets", "is empty", "give at least one secret")
+
+    def sign(
+        self,
+        own_id: str,
+        *,
+        access_key: str,
+        email: str,
+        expires_in: timedelta | None = None,
+        now: float | None = None,
+    ) -> str:
+        """Make a ``context_data`` to register this candidate with.
+
+        Args:
+            own_id: Anything of yours, at most 112 bytes of UTF-8.
+            access_key: Of the schedule the candidate is registered in.
+            email: Of the candidate.
+            expires_in: How long it is valid, to the next whole second; None for ever. Mind that results
+                may come long after the registration.
+            now: Seconds since 1970, as of `time.time`; None to look at the clock.
+
+        Returns:
+            At most 200 characters, letters, digits, ``-`` and ``_`` only.
+
+        Raises:
+            InvalidInputError: Something is blank, too long, or expires before it begins.
+        """
+        _check.text("own_id", own_id)
+        _check.text("access_key", access_key)
+        _check.text("email", email)
+        content = own_id.encode()
+        if len(content) > _LONGEST_ID:
+            raise InvalidInputError(
+                "own_id",
+                f"is {len(content)} bytes of UTF-8",
+                f"give at most {_LONGEST_ID}: an id, and keep the rest in your database",
+            )
+        expiry = 0 if expires_in is None else _expiry(expires_in, _now(now))
+        secret = self._secrets[0]
+        head = _VERSION + expiry.to_bytes(_EXPIRY, "big") + _binding(secret, access_key, email)
+        return _text(head + _mac(secret, head + content) + content)
+
+    def verify(
+        self, context_data: str | None, *, access_key: str, email: str, now: float | None = None
+    ) -> SignedContext:
+        """Tell what a ``context_data`` says, if it is ours and for this candidate.
+
+        Args:
+            context_data: As the event has it.
+            access_key: Of the event.
+            email: Of the event.
+            now: Seconds since 1970, as of `time.time`; None to look at the clock.
+
+        Raises:
+            ContextDataError: It proves nothing; ``.reason`` says why.
+        """
+        content, reason = _content(context_data)
+        secret = None if reason else self._signed_by(content)
+        # Not within an except block: no __context__, whose locals hold the text.
+        if secret is None:
+            raise ContextDataError(reason or "forged")
+        head, own_id = content[:_HEAD], content[_OVERHEAD:]
+        binding = _binding(secret, access_key, email)
+        if not hmac.compare_digest(binding, head[-_MAC:]):
+            raise ContextDataError("mismatched")
+        expiry = int.from_bytes(head[len(_VERSION) : len(_VERSION) + _EXPIRY], "big")
+        if expiry and _now(now) >= expiry:
+            raise ContextDataError("expired")
+        return SignedContext(
+            own_id=own_id.decode(),
+            expires_at=datetime.fromtimestamp(expiry, UTC) if expiry else None,
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self._secrets)} secrets)"
+
+    def _signed_by(self, content: bytes) -> bytes | None:
+        head, mac, own_id = content[:_HEAD], content[_HEAD:_OVERHEAD], content[_OVERHEAD:]
+        found = None
+        for secret in self._secrets:
+            if hmac.compare_digest(_mac(secret, head + own_id), mac):
+                found = secret
+        return found
+
+
+def _secret(place: int, secret: str | bytes) -> bytes:
+    path = f"secrets[{place}]"
+    if isinstance(secret, str):
+        _check.text(path, secret, blank=True)
+        secret = secret.encode()
+    if not isinstance(secret, bytes):
+        raise InvalidInputError(path, f"is {_check.shape(secret)}", "give it as text or bytes")
+    if len(secret) < _SHORTEST_SECRET:
+        raise InvalidInputError(
+            path,
+            f"is {len(secret)} bytes",
+            f"give at least {_SHORTEST_SECRET} random ones, such as of secrets.token_bytes(32)",
+        )
+    return secret
+
+
+def _now(now: float | None) -> float:
+    return datetime.now(UTC).timestamp() if now is None else now
+
+
+def _expiry(expires_in: timedelta, now: float) -> int:
+    if expires_in <= timedelta(0):
+        raise InvalidInputError("expires_in", "is not more than 0", "give a time to come, or None")
+    expiry = math.ceil(now + expires_in.total_seconds())
+    if not 0 < expiry < _LAST_YEAR:
+        raise InvalidInputError("expires_in", "ends beyond the year 9998", "give None for no end")
+    return expiry
+
+
+def _binding(secret: bytes, access_key: str, email: str) -> bytes:
+    # The length of the first keeps one pair from looking like another. An event may have half a
+    # surrogate pair in it only if someone built it by hand; it must not raise.
+    key = access_key.strip().encode("utf-8", "surrogatepass")
+    folded = email_key(email).encode("utf-8", "surrogatepass")
+    message = _BINDING + len(key).to_bytes(4, "big") + key + folded
+    return hmac.digest(secret, message, "sha256")[:_MAC]
+
+
+def _mac(secret: bytes, content: bytes) -> bytes:
+    return hmac.digest(secret, _SIGNING + content, "sha256")[:_MAC]
+
+
+def _text(content: bytes) -> str:
+    return urlsafe_b64encode(content).rstrip(b"=").decode("ascii")
+
+
+def _content(text: str | None) -> tuple[bytes, str]:
+    """The bytes, or why there are none."""
+    if text is None or not text.strip():
+        return b"", "missing"
+    if len(text) > _LONGEST or not text.isascii():
+        return b"", "malformed"
+    try:
+        content = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError):
+        return b"", "malformed"
+    # Several texts are the same bytes; only one of them is ours.
+    if _text(content) != text or len(content) <= _OVERHEAD or content[:1] != _VERSION:
+        return b"", "malformed"
+    return content, ""

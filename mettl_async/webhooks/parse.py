@@ -1,0 +1,86 @@
+"""The body of a delivery to an event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+
+from mettl_async.codec import EVENT_TYPES, from_wire, kind, loads
+from mettl_async.errors import EventDecodeError, MettlDecodeError
+from mettl_async.models import UnknownEvent
+
+if TYPE_CHECKING:
+    from mettl_async.models import Event, TestEvent
+
+_KINDS: dict[str, type[TestEvent]] = {
+    name.casefold(): cls  # case is ignored, as with all words of the server
+    for cls, name in EVENT_TYPES.items()
+}
+# [assumed] What a proxy or a queue in between may wrap an event in; Mettl wraps it in nothing.
+_WRAPPERS = ("data", "payload", "event")
+_LAYERS = 4
+
+
+def parse_event(body: bytes) -> Event:
+    """Read the body of a delivery.
+
+    It never raises anything else than `EventDecodeError`, whatever the bytes. A field that is absent, null or
+    not of the expected form is None; what this version does not know is in ``raw``. An event of an
+    unknown type, or without an email or an access key, is an `UnknownEvent`, so that nothing is lost.
+
+    The text is JSON in UTF-8, with or without a byte order mark; of a name that comes twice the last
+    counts. A one-item list around the event, or an object with it under ``data``, ``payload`` or
+    ``event``, is taken off [assumed]. Bounds: the caller limits the size of the body (the receiver to a
+    mebibyte); in ``raw``, what is nested deeper than 32 is None.
+
+    Args:
+        body: As it came.
+
+    Raises:
+        EventDecodeError: No JSON, no UTF-8, or no object. The message has shapes, never the content.
+
+    Source: api.md, section 7.
+    """
+    data, problem = _loaded(body)
+    found = None if problem else _unwrapped(data)
+    # Not within an except block: no __context__, whose locals hold the body.
+    if found is None:
+        raise EventDecodeError(problem or f"expected an object, got {kind(data)}")
+    return _event(found)
+
+
+def _loaded(body: bytes) -> tuple[Any, str]:
+    try:
+        return loads(body), ""
+    except ValueError as error:
+        return None, str(error)
+
+
+def _unwrapped(data: Any) -> dict[str, Any] | None:
+    """Find the object with an ``EVENT_TYPE``; else the outermost object, if there is one."""
+    outermost = None
+    for _ in range(1 + _LAYERS):
+        if isinstance(data, dict):
+            if "EVENT_TYPE" in data:
+                return data
+            outermost = outermost or data
+            inner = (data.get(name) for name in _WRAPPERS)
+            data = next((one for one in inner if isinstance(one, (dict, list))), None)
+        elif isinstance(data, list) and len(data) == 1:
+            data = data[0]
+        else:
+            break
+    return outermost
+
+
+def _event(data: dict[str, Any]) -> Event:
+    problem = None
+    word = data.get("EVENT_TYPE")
+    cls = _KINDS.get(word.strip().casefold()) if isinstance(word, str) else None
+    if cls is not None:
+        try:
+            return from_wire(cls, data, where="$")  # type: ignore[return-value]
+        except MettlDecodeError as error:
+            problem = error.problem
+    return evolve(from_wire(UnknownEvent, data, where="$"), problem=problem)

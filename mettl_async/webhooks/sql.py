@@ -1,0 +1,332 @@
+"""Which events were handled already, remembered by SQLite or PostgreSQL for many processes at once."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import secrets
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+
+try:
+    import sqlalchemy as sa
+    from sqlalchemy.dialects import postgresql, sqlite
+except ImportError as error:
+    raise ImportError(
+        'SqlSeenEvents needs SQLAlchemy: pip install "mettl-async[webhooks-sql]",'
+        " and a driver such as aiosqlite or asyncpg"
+    ) from error
+
+from mettl_async.errors import ClaimLostError, ConfigurationError
+from mettl_async.webhooks.seen import DAY, LEASE, Claim, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+REMEMBER = 90 * DAY
+"""Seconds. A row is some 150 bytes, so a season of events costs less than handling one twice."""
+
+_PATIENCE = 5.0
+"""Seconds for which a statement is tried again; as long as sqlite3 itself waits for a lock."""
+_TRIES_AT_A_VANISHING_ROW = 10
+# Serialization failure, deadlock: the server undid the statement and asks to repeat it.
+_UNDONE = frozenset({"40001", "40P01"})
+# What two CREATE TABLE IF NOT EXISTS at once may end in on PostgreSQL.
+_CREATED_MEANWHILE = frozenset({"23505", "42P07", "42710"})
+_SQLITE_BUSY_OR_LOCKED = frozenset({5, 6})
+
+# Both are read anew for each statement. PostgreSQL's now() would be the time when the transaction
+# began: before it waited for another's lock.
+_NOW = {
+    "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
+    "postgresql": "cast(extract(epoch from clock_timestamp()) as double precision)",
+}
+_T = TypeVar("_T")
+
+
+class SqlSeenEvents:
+    """`SeenEvents` in one table of SQLite or PostgreSQL, shared by any number of processes.
+
+    Each of its steps is one statement that decides and writes at once, so that of any number of
+    claims for one event, from any number of processes, one succeeds. It does not matter which
+    isolation level the engine has. A claim whose process died can be taken over when its lease is
+    over; from then on the token of the old one fits nothing, so it can neither complete nor release.
+
+    Times are read from the database's clock, never from that of a process: leases do not depend on
+    how well the clocks of several machines agree. If the database's own clock jumps ahead, leases
+    end early by as much; the tokens still keep two from completing the same event.
+
+    What is stored: the SHA-256 of the key, a random token and two times. No personal data, whatever
+    ``identify`` makes of an event. Nothing is logged here; SQLAlchemy shows parameters in its own log
+    and errors unless the engine is made with ``hide_parameters=True``.
+
+    A statement that finds the database locked (SQLite) or was undone by it (PostgreSQL) is tried
+    again for five seconds, with growing random pauses; then SQLAlchemy's error is raised.
+
+    ::
+
+        engine = create_async_engine("postgresql+asyncpg://...", hide_parameters=True)
+        seen = SqlSeenEvents(engine)
+        await seen.create_table()
+        receiver = WebhookReceiver(auth=..., seen=seen)
+
+    Shapes: ``engine`` stays yours, with its pool, and is never closed here. asyncio only, as is
+    SQLAlchemy. For SQLite a file; ``PRAGMA journal_mode=WAL`` lets readers go on beside the one who
+    writes, but nothing here needs it.
+
+    Attributes:
+        table: The `sqlalchemy.Table`, in a metadata of its own; for migrations, take it over with
+            ``seen.table.to_metadata(yours)`` instead of calling `create_table`.
+
+    Raises:
+        ConfigurationError: Another database, a SQLite in memory (its one connection would mix
+            everyone's transactions: use `MemorySeenEvents`), a blank table name, or a number that
+            is not positive.
+    """
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        table: str = "mettl_seen_events",
+        lease: float = LEASE,
+        remember: float = REMEMBER,
+    ) -> None:
+        _check(engine, table=table, lease=lease, remember=remember)
+        self.table = sa.Table(
+            table,
+            sa.MetaData(),
+            sa.Column("key_digest", sa.String(64), primary_key=True),
+            sa.Column("token", sa.String(32), nullable=False),
+            sa.Column("lease_until", sa.Double, nullable=False),  # seconds since 1970
+            # No index: PostgreSQL updates a row in place only while no indexed column changes.
+            sa.Column("done_at", sa.Double, nullable=True),
+            sqlite_with_rowid=False,
+        )
+        self._lease = lease
+        self._remember = remember
+        self._engine = engine
+        self._on_sqlite = engine.dialect.name == "sqlite"
+        # On PostgreSQL each statement is its own transaction: one way to the server instead of three,
+        # and each sees what was committed before it. SQLite needs one for a claim's two statements.
+        self._single = (
+            engine if self._on_sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
+        )
+        self._statements = _Statements(self.table, engine.dialect.name)
+
+    @property
+    def lease(self) -> float:
+        """Seconds that a claim holds."""
+        return self._lease
+
+    async def create_table(self) -> None:
+        """Make the table unless it is there; any number of processes may do so at once."""
+        create = sa.schema.CreateTable(self.table, if_not_exists=True)
+
+        async def run(connection: AsyncConnection) -> None:
+            await connection.execute(create)
+
+        await self._patiently(lambda: self._alone(run), also=_CREATED_MEANWHILE)
+
+    async def claim(self, key: str) -> Claim | Refused:
+        """Take an event, or say why not; see `SeenEvents`.
+
+        Raises:
+            sqlalchemy.exc.DBAPIError: The database stayed locked or refused.
+            OSError: It can't be reached.
+        """
+        # Made once for all tries: if an answer is lost, the next one finds its own claim.
+        claim = Claim(key=key, token=secrets.token_hex(16))
+
+        async def run(connection: AsyncConnection) -> Claim | Refused | None:
+            bound = {**_bound(claim), "lease": self._lease}
+            if (await connection.execute(self._statements.claim, bound)).first() is not None:
+                return claim
+            row = (await connection.execute(self._statements.look, bound)).first()
+            if row is None:
+                return None
+            return Refused.BUSY if row.done_at is None else Refused.DONE
+
+        try:
+            for _ in range(_TRIES_AT_A_VANISHING_ROW):
+                outcome = await self._patiently(lambda: self._alone(run))
+                if outcome is not None:
+                    return outcome
+                # It was released between the two statements, so it can be had.
+        except anyio.get_cancelled_exc_class():
+            # The database may have granted it, and nobody would give it back before the lease ends.
+            with anyio.move_on_after(_PATIENCE, shield=True):
+                await self.release(claim)
+            raise
+        return Refused.BUSY
+
+    async def complete(self, claim: Claim) -> bool:
+        """Remember the event as handled; see `SeenEvents`.
+
+        True again for what `transaction` has completed, so the receiver may do both.
+        """
+        return await self._changes(self._statements.complete, claim)
+
+    async def release(self, claim: Claim) -> bool:
+        """Give the event back; see `SeenEvents`."""
+        return await self._changes(self._statements.release, claim)
+
+    @asynccontextmanager
+    async def transaction(self, claim: Claim) -> AsyncIterator[AsyncConnection]:
+        """Write what an event leads to and the mark that it was handled in one transaction.
+
+        Everything is committed on leaving, or nothing is: when the block raises, when the process
+        dies, or when someone else has taken the event meanwhile. So what the handler writes by this
+        connection happens exactly once, however often the event comes. What it does elsewhere (mail,
+        calls) does not become part of it.
+
+        ::
+
+            @receiver.on(TestGraded)
+            async def graded(event: TestGraded, claim: Claim) -> None:
+                async with seen.transaction(claim) as connection:
+                    await connection.execute(scores.insert().values(...))
+
+        The receiver hands the claim to a handler with a second parameter, calls that one last, and its
+        own `complete` afterwards finds the event done.
+
+        Do not commit the connection yourself, and do slow things before: on SQLite the transaction
+        holds the lock for writing from its beginning (so that it can't fail for having read first);
+        all other claims wait, and so would a write by another connection within the block. On
+        PostgreSQL others are held up by nothing but the mark at the end.
+
+        Raises:
+            ClaimLostError: The lease is over and someone else has the event, or it is done already.
+            ConfigurationError: The engine commits each statement at once (``AUTOCOMMIT``), so that
+                nothing could be undone.
+            sqlalchemy.exc.DBAPIError: The database stayed locked or refused.
+        """
+        async with self._engine.begin() as connection:
+            if self._on_sqlite:
+                await self._patiently(lambda: self._mine(connection, self._statements.hold, claim))
+            if await _commits_each_statement(connection):
+                raise ConfigurationError(
+                    "engine: commits each statement; give one without AUTOCOMMIT"
+                )
+            yield connection
+            await self._mine(connection, self._statements.mark, claim)
+
+    async def forget(self, older_than: float | None = None) -> int:
+        """Delete what was handled, or claimed and given up, long ago.
+
+        Until then an event is remembered, so call it now and then, such as daily. It reads the whole
+        table. An event that comes again after it was forgotten is handled again.
+
+        Args:
+            older_than: Seconds; ``remember`` if None. Leases that still run are kept even with 0.
+
+        Returns:
+            How many events were forgotten.
+        """
+        age = self._remember if older_than is None else older_than
+        if not age >= 0:
+            raise ConfigurationError("older_than: must not be negative")
+
+        async def run(connection: AsyncConnection) -> int:
+            return (await connection.execute(self._statements.forget, {"age": age})).rowcount
+
+        return await self._patiently(lambda: self._alone(run))
+
+    async def _changes(self, statement: sa.UpdateBase, claim: Claim) -> bool:
+        async def run(connection: AsyncConnection) -> bool:
+            return (await connection.execute(statement, _bound(claim))).rowcount == 1
+
+        return await self._patiently(lambda: self._alone(run))
+
+    @staticmethod
+    async def _mine(connection: AsyncConnection, statement: sa.UpdateBase, claim: Claim) -> None:
+        if (await connection.execute(statement, _bound(claim))).rowcount != 1:
+            raise ClaimLostError("someone else has taken the event, or it is done already")
+
+    async def _alone(self, run: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
+        async with self._single.begin() as connection:
+            return await run(connection)
+
+    async def _patiently(
+        self, attempt: Callable[[], Awaitable[_T]], *, also: frozenset[str] = frozenset()
+    ) -> _T:
+        gives_up_at = anyio.current_time() + _PATIENCE
+        longest = 0.01
+        while True:
+            try:
+                return await attempt()
+            except sa.exc.DBAPIError as error:
+                if anyio.current_time() > gives_up_at or not _may_pass(error, also):
+                    raise
+            await anyio.sleep(random.uniform(0, longest))  # noqa: S311 - only spreads the tries
+            longest = min(2 * longest, 0.25)
+
+
+class _Statements:
+    """All that is ever asked of the table, compiled once by SQLAlchemy's cache."""
+
+    def __init__(self, table: sa.Table, dialect: str) -> None:
+        seen = table.c
+        now: sa.ColumnElement[float] = sa.literal_column(_NOW[dialect], sa.Double)
+        lease_until = now + sa.bindparam("lease", type_=sa.Double)
+        of_key = seen.key_digest == sa.bindparam("digest")
+        of_claim = of_key & (seen.token == sa.bindparam("claim_token"))
+        open_ = seen.done_at.is_(None)
+        insert: Any = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+        insert = insert.values(
+            key_digest=sa.bindparam("digest"),
+            token=sa.bindparam("claim_token"),
+            lease_until=lease_until,
+        )
+        over_or_own = (seen.lease_until <= now) | (seen.token == insert.excluded.token)
+        self.claim: sa.Insert = insert.on_conflict_do_update(
+            index_elements=[seen.key_digest],
+            set_={"token": insert.excluded.token, "lease_until": lease_until},
+            where=open_ & over_or_own,
+        ).returning(seen.key_digest)
+        self.look = sa.select(seen.done_at).where(of_key)
+        self.hold = sa.update(table).where(of_claim, open_).values(token=seen.token)
+        self.mark = sa.update(table).where(of_claim, open_).values(done_at=now)
+        self.complete = sa.update(table).where(of_claim).values(done_at=now)
+        self.release = sa.delete(table).where(of_claim, open_)
+        long_ago = now - sa.bindparam("age", type_=sa.Double)
+        self.forget = sa.delete(table).where(
+            sa.func.coalesce(seen.done_at, seen.lease_until) <= long_ago
+        )
+
+
+def _check(engine: AsyncEngine, *, table: str, lease: float, remember: float) -> None:
+    if engine.dialect.name not in _NOW:
+        raise ConfigurationError(f"engine: {engine.dialect.name} is neither sqlite nor postgresql")
+    if isinstance(engine.pool, sa.pool.StaticPool):
+        raise ConfigurationError("engine: has one connection for all; give SQLite a file")
+    if not table.strip():
+        raise ConfigurationError("table: must not be blank")
+    for name, value in (("lease", lease), ("remember", remember)):
+        if not value > 0:
+            raise ConfigurationError(f"{name}: must be more than 0")
+
+
+def _bound(claim: Claim) -> dict[str, Any]:
+    # Digested here and not only by `identify`, which users may replace by something readable.
+    digest = hashlib.sha256(claim.key.encode("utf-8", "surrogatepass")).hexdigest()
+    return {"digest": digest, "claim_token": claim.token}
+
+
+def _may_pass(error: sa.exc.DBAPIError, also: frozenset[str]) -> bool:
+    cause: Any = error.orig
+    if (code := getattr(cause, "sqlite_errorcode", None)) is not None:
+        return code & 0xFF in _SQLITE_BUSY_OR_LOCKED  # the rest says which kind
+    # After a restart of the server all connections of the pool are stale, and replaced at once.
+    return error.connection_invalidated or getattr(cause, "sqlstate", None) in _UNDONE | also
+
+
+async def _commits_each_statement(connection: AsyncConnection) -> bool:
+    raw: Any = await connection.get_raw_connection()
+    if connection.dialect.name == "sqlite":
+        return not raw.driver_connection.in_transaction
+    return bool(getattr(raw.dbapi_connection, "autocommit", False))

@@ -9,6 +9,7 @@ import typer
 
 from mettl_async.cli.problems import CommandError
 from mettl_async.models import BasicAuth
+from mettl_async.webhooks import ContextSigner
 
 
 def basic_auth(user: str | None, password_env: str | None) -> BasicAuth | None:
@@ -28,16 +29,34 @@ def basic_auth(user: str | None, password_env: str | None) -> BasicAuth | None:
     return auth
 
 
+def signed_context(own_id: str | None, context_env: str | None) -> tuple[str, ContextSigner] | None:
+    """Read the secret that signs an id of the caller's; None without both.
+
+    Raises:
+        CommandError: One without the other, or no such variable.
+        InvalidInputError: The secret is too short.
+    """
+    if own_id is None and context_env is None:
+        return None
+    if own_id is None or context_env is None:
+        raise CommandError("--own-id and --context-env go together: what to sign, and with what")
+    return own_id, ContextSigner([_variable("--context-env", context_env)])
+
+
+def _variable(option: str, name: str) -> str:
+    value = os.environ.get(name)
+    if value is None:
+        # The name is not repeated: it may be the secret, given here by mistake.
+        raise CommandError(
+            f"{option}: there is no such environment variable; "
+            "it takes the name of one, not the secret"
+        )
+    return value
+
+
 def _password(variable: str | None) -> str:
     if variable is not None:
-        value = os.environ.get(variable)
-        if value is None:
-            # The name is not repeated: it may be the password, given here by mistake.
-            raise CommandError(
-                "--password-env: there is no such environment variable; "
-                "it takes the name of one, not the password"
-            )
-        return value
+        return _variable("--password-env", variable)
     if not sys.stdin.isatty():
         raise CommandError(
             "--user needs --password-env: the name of an environment variable with the password"

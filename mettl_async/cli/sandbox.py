@@ -44,7 +44,7 @@ def serve(host: str, port: int, db: Path | None = None) -> None:
             host,
             port,
             sandbox=make_sandbox(db=db),
-            on_ready=lambda server: typer.echo(greeting(server)),
+            on_ready=lambda server: typer.echo(greeting(server, db)),
         )
     except StorageError as error:
         raise CommandError(str(error)) from None
@@ -52,7 +52,7 @@ def serve(host: str, port: int, db: Path | None = None) -> None:
         raise CommandError(f"cannot listen on {host} port {port}: {os_reason(error)}") from None
 
 
-def greeting(server: Server) -> str:
+def greeting(server: Server, db: Path | None = None) -> str:
     """What is needed to use it; its keys are made up, so they may be shown."""
     keys = server.credentials
     return f"""\
@@ -61,6 +61,8 @@ Sandbox of Mettl at {server.base_url}, until Ctrl-C. Keys and people are made up
 public key   {keys.public_key}
 private key  {keys.private_key}
 access key   {server.access_key}  (of a schedule that is open for all)
+admin pages  {server.base_url}/admin  (candidates, webhooks, faults, clock)
+remembers    {_remembers(server, db)}
 
 In another terminal:
 
@@ -69,3 +71,11 @@ export {PRIVATE_KEY_VARIABLE}={keys.private_key}
 export {BASE_URL_VARIABLE}={server.base_url}
 mettl register people.csv --schedule {server.access_key} --out links.csv
 """
+
+
+def _remembers(server: Server, db: Path | None) -> str:
+    if db is None:
+        return "until its end; --db FILE for longer"
+    ahead = server.sandbox.clock.ahead
+    advanced = f"; its clock was advanced by {ahead:,.0f} s" if ahead else ""
+    return f"in {db}{advanced}"

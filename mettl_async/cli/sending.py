@@ -18,7 +18,7 @@ from attrs import frozen
 from mettl_async.cli.problems import MISSING, CommandError, tell
 from mettl_async.cli.tables import print_text
 from mettl_async.models import BasicAuth, TestFinished, TestGraded, TestResumeEnabled, TestStarted
-from mettl_async.webhooks import sample_event
+from mettl_async.webhooks import ContextSigner, sample_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,12 @@ _KINDS: Final = {
     one.__name__: one for one in (TestStarted, TestFinished, TestGraded, TestResumeEnabled)
 }
 _TIMEOUT: Final = 30.0
+_HINTS: Final = {
+    307: "307: Mettl may not follow redirects; does the path need a slash at its end, or none?",
+    401: "401: --user and --password-env, or (with require_context) --own-id and --context-env",
+    404: "404: nothing is at this path",
+    503: "503: its handler failed, or there is none; its log says where",
+}
 _FIRST_ATTEMPT: Final = 99_000_000
 
 
@@ -51,6 +57,7 @@ class Job:
     email: str
     count: int
     duplicate: bool
+    context: tuple[str, ContextSigner] | None
 
 
 def send(job: Job) -> int:
@@ -64,6 +71,7 @@ def send(job: Job) -> int:
     # A proxy would not find the way to this machine's loopback.
     trust_env = urlsplit(job.to).hostname not in _LOOPBACK
     good = sent = 0
+    hints: set[str] = set()
     with httpx.Client(trust_env=trust_env, timeout=_TIMEOUT) as client:
         for body in bodies(job):
             sent += 1
@@ -75,8 +83,11 @@ def send(job: Job) -> int:
                 continue
             good += answer.is_success
             print_text(f"{job.kind}  {answer.status_code} {answer.reason_phrase}".rstrip() + "\n")
+            hints.add(_HINTS.get(answer.status_code, ""))
     if good < sent:
         tell(f"mettl: {sent - good:,} of {sent:,} were not accepted")
+        for hint in sorted(hints - {""}):
+            tell(f"       {hint}")
         return MISSING
     return 0
 
@@ -94,7 +105,7 @@ def check_url(url: str) -> None:
     except (ValueError, httpx.InvalidURL):
         raise CommandError("--to: is not a URL") from None
     if parts.scheme not in ("http", "https") or not host:
-        raise CommandError("--to: give a whole URL, such as http://127.0.0.1:8080/webhooks")
+        raise CommandError("--to: give a whole URL, such as http://127.0.0.1:8080/webhooks/mettl")
     if secret:
         raise CommandError("--to: has credentials in it; give --user and --password-env instead")
 
@@ -118,10 +129,15 @@ def delivery_headers(auth: BasicAuth | None) -> list[tuple[bytes, bytes]]:
 def bodies(job: Job) -> Iterator[bytes]:
     """Make the bodies: each of a candidate of its own, and twice the same bytes for a duplicate."""
     for place in range(1, job.count + 1):
+        email, context_data = numbered(job.email, place), None
+        if job.context is not None:
+            own_id, signer = job.context
+            context_data = signer.sign(own_id, access_key=job.access_key, email=email)
         body = sample_event(
             _KINDS[job.kind],
             access_key=job.access_key,
-            email=numbered(job.email, place),
+            email=email,
+            context_data=context_data,
             candidate_instance_id=_FIRST_ATTEMPT + place,
             at=datetime.now(UTC),
         )

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from mettl_async.cli import listening, sending
-from mettl_async.cli.passwords import basic_auth
+from mettl_async.cli.passwords import basic_auth, signed_context
 from mettl_async.cli.problems import CommandError, told
 
 _MOST_PORT: Final = 65_535
@@ -35,7 +35,7 @@ def listen(
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=_MOST_PORT)] = 8080,
-    path: Annotated[str, typer.Option(help="Where events are expected.")] = "/mettl",
+    path: Annotated[str, typer.Option(help="Where events are expected.")] = "/webhooks/mettl",
     user: Annotated[
         str | None, typer.Option(help="Name in the credentials of the schedule.", metavar="NAME")
     ] = None,
@@ -63,7 +63,7 @@ def listen(
                 "say whom to believe: --user and --password-env, or --no-auth for anybody"
             )
         if not path.startswith("/") or not path.isascii() or set(path) & set("?# %"):
-            raise CommandError("--path: give one such as /mettl")
+            raise CommandError("--path: give one such as /webhooks/mettl")
         job = listening.Job(
             host=host,
             port=port,
@@ -90,6 +90,19 @@ def send(
     email: Annotated[
         str, typer.Option(help="Of the candidate; further ones get +2, +3, ... in it.")
     ] = "candidate@example.com",
+    own_id: Annotated[
+        str | None,
+        typer.Option(
+            help="Id of yours to sign into context_data, with --context-env.", metavar="ID"
+        ),
+    ] = None,
+    context_env: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the environment variable with the secret of your ContextSigner.",
+            metavar="VARIABLE",
+        ),
+    ] = None,
     count: Annotated[
         int, typer.Option(help="So many candidates.", min=1, max=_MOST_EVENTS, metavar="N")
     ] = 1,
@@ -105,6 +118,7 @@ def send(
     with told("some may have been sent"):
         job = sending.Job(
             kind=kind,
+            context=signed_context(own_id, context_env),
             to=to,
             auth=basic_auth(user, password_env),
             access_key=access_key,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from attrs import field, fields, frozen
 
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import _check
+
+if TYPE_CHECKING:
+    from typing import Self
 
 
 @frozen(kw_only=True)
@@ -58,6 +63,21 @@ class Webhooks:
     test_graded_notification_url: str | None = field(default=None, repr=False)
     test_resume_enabled_for_expired_test_url: str | None = field(default=None, repr=False)
     basic_auth: BasicAuth | None = None
+
+    @classmethod
+    def all_to(cls, url: str, *, basic_auth: BasicAuth | None = None) -> Self:
+        """All four events to one URL: the receiver tells them apart.
+
+        Raises:
+            InvalidInputError: Not an absolute http or https URL.
+        """
+        return cls(
+            test_start_notification_url=url,
+            test_finish_notification_url=url,
+            test_graded_notification_url=url,
+            test_resume_enabled_for_expired_test_url=url,
+            basic_auth=basic_auth,
+        )
 
     def __attrs_post_init__(self) -> None:
         names = [attribute.name for attribute in fields(type(self))]

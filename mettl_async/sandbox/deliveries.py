@@ -48,7 +48,8 @@ class DeliveryRules:
         hold: Seconds of the sandbox's clock.
     """
 
-    max_attempts: int = field(default=5, validator=ge(1))
+    # Two minutes in all: longer than a receiver's claim that a killed process left behind.
+    max_attempts: int = field(default=8, validator=ge(1))
     first_delay: float = field(default=1.0, validator=ge(0.0))
     timeout: float = field(default=10.0, validator=gt(0.0))
     duplicates: float = field(default=0.0, validator=ge(0.0))

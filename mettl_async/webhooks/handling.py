@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
@@ -74,7 +75,12 @@ class Handling:
         if claim is Refused.DONE:
             return Handled.ALREADY_DONE
         if claim is Refused.BUSY:
-            logger.info("busy: %s %s", type(event).__name__, key[:_SHOWN_OF_KEY])
+            logger.warning(
+                "busy: %s %s is claimed by another delivery, until its end or that of its lease (%g s)",
+                type(event).__name__,
+                key[:_SHOWN_OF_KEY],
+                self.seen.lease,
+            )
             return Handled.BUSY
         try:
             await within(self.timeout, _call(handlers, event, claim))
@@ -135,11 +141,22 @@ async def _call(handlers: tuple[Declared, ...], event: Event, claim: Claim) -> N
 
 
 def _failed(operation: str, event: Event, key: str, error: BaseException) -> None:
-    """Log a failure by types only: the text of an exception may hold a candidate's data."""
+    """Log a failure by type and place only: the text of an exception may hold a candidate's data."""
     logger.error(
-        "%s failed with %s: %s %s",
+        "%s failed with %s%s: %s %s",
         operation,
         type(error).__name__,
+        _place(error),
         type(event).__name__,
         key[:_SHOWN_OF_KEY],
     )
+
+
+def _place(error: BaseException) -> str:
+    """Where it was raised: file and line of the innermost frame, without its text."""
+    frame = error.__traceback__
+    if frame is None:
+        return ""
+    while frame.tb_next is not None:
+        frame = frame.tb_next
+    return f" at {Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}"

@@ -68,8 +68,8 @@ class WebhookReceiver:
     store failed, or the handler outlived the lease) is run again too; whoever can't live with
     that writes both in one transaction: see `SqlSeenEvents`.
 
-    Logged are the operation, the type of an exception, the class of the event and the first characters of its
-    identity: never the text or the traceback of a handler's exception, as it may hold personal data.
+    Logged are the operation, the type and the place (file and line) of an exception, the class of the event and
+    the first characters of its identity: never the text of a handler's exception, as it may hold personal data.
     ``on_error`` gets the exception itself.
 
     Behind a proxy the peer is the proxy. Let the server find the real one (uvicorn:

@@ -16,7 +16,7 @@ import pytest
 from mettl_async.cli.events import Came, cells, document
 from mettl_async.cli.listening import Tally, greeting
 from mettl_async.models import BasicAuth, TestFinished, TestGraded, UnknownEvent
-from mettl_async.webhooks import parse_event, sample_event
+from mettl_async.webhooks import ContextSigner, parse_event, sample_event
 
 PIPE = asyncio.subprocess.PIPE
 COMMAND = (sys.executable, "-m", "mettl_async", "webhooks")
@@ -75,6 +75,43 @@ def test_a_sample_has_the_headers_and_the_body_that_mettl_sends(mettl, receive):
     event = parse_event(request.content)
     assert isinstance(event, TestGraded)
     assert (event.access_key, event.email) == ("k1k1k1k1k1", "asha@example.org")
+
+
+def test_a_sample_can_have_a_context_that_the_receiver_believes(mettl, receive):
+    receiver = receive(Receiver())
+    secret = "sixteen random bytes or more"
+    done = mettl(
+        *("webhooks", "send", "TestGraded", "--to", "https://example.org/hook", "--count", 2),
+        *("--own-id", "application-7", "--context-env", "CONTEXT_SECRET"),
+        env={"CONTEXT_SECRET": secret},
+    )
+    assert done.exit_code == 0
+    for request in receiver.requests:
+        event = parse_event(request.content)
+        context = ContextSigner([secret]).verify(
+            event.context_data, access_key=event.access_key, email=event.email
+        )
+        assert context.own_id == "application-7"
+    assert secret not in done.output
+
+
+@pytest.mark.parametrize("given", [("--own-id", "7"), ("--context-env", "CONTEXT_SECRET")])
+def test_an_id_needs_a_secret_and_a_secret_an_id(mettl, receive, given):
+    receiver = receive(Receiver())
+    done = mettl("webhooks", "send", "TestGraded", "--to", "http://example.org/", *given)
+    assert done.exit_code == 2
+    assert "go together" in done.output
+    assert receiver.requests == []
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"), [(401, "--password-env"), (307, "slash"), (404, "path")]
+)
+def test_a_refusal_comes_with_what_to_try(mettl, receive, status, hint):
+    receive(Receiver(status))
+    done = mettl("webhooks", "send", "TestGraded", "--to", "http://example.org/")
+    assert done.exit_code == 1
+    assert hint in done.output
 
 
 def test_without_a_user_there_are_no_credentials(mettl, receive):

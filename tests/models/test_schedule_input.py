@@ -264,6 +264,15 @@ def test_webhook_urls_are_absolute(url):
     refused(f"webhooks.{name}", "", lambda: Webhooks(**{name: url}))
 
 
+def test_all_events_can_go_to_one_url():
+    auth = BasicAuth(username="u", password="p")
+    hooks = Webhooks.all_to("https://ats.example/hook", basic_auth=auth)
+    urls = [getattr(hooks, one.name) for one in attrs.fields(Webhooks)]
+    assert urls == ["https://ats.example/hook"] * 4 + [auth]
+    with pytest.raises(InvalidInputError):
+        Webhooks.all_to("/hook")
+
+
 def test_webhooks_have_something_set():
     refused("webhooks", "nothing set", Webhooks)
     refused("webhooks.basic_auth", "expected BasicAuth", lambda: Webhooks(basic_auth=("u", "p")))

@@ -133,11 +133,11 @@ async def test_settled_skips_waits_and_leaves_the_clock_alone(sandbox, receiver,
 async def test_one_that_is_given_up_lets_the_next_through_and_comes_again_when_asked(
     sandbox, receiver, person
 ):
-    receiver.script = [503] * 5
+    receiver.script = [503] * 8
     person.finish()
     await sandbox.deliveries.settled()
     assert states(sandbox) == ["given up", "delivered", "delivered"]
-    assert len(sandbox.deliveries[0].attempts) == 5
+    assert len(sandbox.deliveries[0].attempts) == 8
     receiver.got.clear()
     receiver.script = [503]
     assert sandbox.deliveries.redeliver(1).state == "pending"

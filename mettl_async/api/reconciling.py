@@ -81,7 +81,12 @@ class Delivered:
         """Whether a resume came since the last end that did."""
         if person not in self._resumed:
             return False
-        return _covers(self._resumed[person], self._finished.get(person), slack)
+        return _covers(self._resumed[person], self.last_end(person), slack)
+
+    def last_end(self, person: str) -> datetime | None:
+        """When the test ended last, by what came."""
+        ends = [self._finished.get(person), *(end for end, _ in self._graded.get(person, ()))]
+        return max((end for end in ends if end is not None), default=None)
 
 
 @frozen(kw_only=True)
@@ -91,12 +96,14 @@ class Reconciler:
     Attributes:
         delivered: What came.
         kinds: Which events are of interest.
+        until: Nothing that happened later: its event may be on its way.
         slack: How far the time of an event may lie before that of the result [assumed].
     """
 
     delivered: Delivered
     kinds: tuple[type[TestEvent], ...]
     slack: timedelta
+    until: datetime
 
     def missed(self, result: CandidateResult) -> list[Missed]:
         """The events of one candidate that never came, in the order in which they happened."""
@@ -105,7 +112,9 @@ class Reconciler:
             return []
         person = email_key(result.email)
         found: list[Missed] = []
-        began = status.start_time is not None or status.is_in_progress
+        # [assumed] who was blocked at the authorisation never started.
+        blocked = status.detailed_status is DetailedStatus.AUTHORIZER_BLOCKED
+        began = (status.start_time is not None and not blocked) or status.is_in_progress
         if began and not self.delivered.started(person, status.start_time, self.slack):
             found.append(_event(TestStarted, self.delivered, result, status.start_time))
         if status.is_finished:
@@ -118,8 +127,15 @@ class Reconciler:
             ):
                 found.append(_graded(self.delivered, result, status, marks))
         if _may_be_resumed(status) and not self.delivered.resumed(person, self.slack):
-            found.append(_event(TestResumeEnabled, self.delivered, result, status.end_time))
-        return [one for one in found if isinstance(one, self.kinds)]
+            # When it was allowed is not known: the end before it tells one resume from the next.
+            ended = status.end_time or self.delivered.last_end(person) or status.start_time
+            found.append(_event(TestResumeEnabled, self.delivered, result, ended))
+        return [
+            one
+            for one in found
+            if isinstance(one, self.kinds)
+            and (one.timestamp is None or one.timestamp <= self.until)
+        ]
 
 
 def described(event: Missed, schedule: Schedule) -> Missed:
@@ -140,8 +156,9 @@ def described(event: Missed, schedule: Schedule) -> Missed:
 
 
 def _keep_later(known: dict[str, datetime | None], person: str, at: datetime | None) -> None:
-    before = known.get(person)
-    known[person] = at if before is None else before if at is None else max(at, before)
+    # One that came without a time counts for every attempt.
+    before = known.get(person, at)
+    known[person] = None if at is None or before is None else max(at, before)
 
 
 def _covers(delivered: datetime | None, happened: datetime | None, slack: timedelta) -> bool:

@@ -1,10 +1,12 @@
-"""The endpoints of results, as data: APIs 16 to 19 of api.md."""
+"""The endpoints of results, as data: APIs 16 to 19 of api.md; and the parameters of a detail."""
 
 from __future__ import annotations
 
-from mettl_async.api.endpoint import Endpoint
+from mettl_async.api.endpoint import Endpoint, expect
+from mettl_async.codec import dumps
 from mettl_async.config import ApiVersion
 from mettl_async.core.request import Placement
+from mettl_async.models import ResultDetail
 
 LIST = Endpoint(
     operation="results.list",
@@ -40,3 +42,18 @@ DELETE = Endpoint(
     # A second deletion finds nothing: nobody takes a whole test between two attempts [assumed].
     repeatable=True,
 )
+
+
+def detail_params(detail: ResultDetail) -> dict[str, str]:
+    """Write what results are to hold beyond marks as parameters."""
+    expect("detail", detail, ResultDetail)
+    flags = {
+        "rs": detail.response_style,
+        "qr": detail.essay_answers,
+        "cr": detail.question_responses,
+        "em": detail.evaluation,
+    }
+    params = {name: "true" for name, wanted in flags.items() if wanted}
+    if detail.recommendation:
+        params["ir"] = dumps({"recommendation": True})
+    return params

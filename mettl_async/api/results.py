@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
@@ -19,13 +19,13 @@ from mettl_async.api.export import ExportedResult, FailedExport
 from mettl_async.api.pager import AsyncPager, checked_page_size
 from mettl_async.api.reconciling import Delivered, Missed, Reconciler, described
 from mettl_async.api.report import save_report
-from mettl_async.api.result_endpoints import DELETE, GET, LIST, LIST_FOR_CANDIDATE
+from mettl_async.api.result_endpoints import DELETE, GET, LIST, LIST_FOR_CANDIDATE, detail_params
 from mettl_async.api.schedules import Schedules
 from mettl_async.bulk.fan_in import fan_in
 from mettl_async.bulk.seen import email_key
 from mettl_async.bulk.source import each
 from mettl_async.bulk.stream import check_bounds
-from mettl_async.codec import dumps, from_wire
+from mettl_async.codec import from_wire
 from mettl_async.config import ApiVersion
 from mettl_async.core.retry import is_transient
 from mettl_async.errors import CallError, MettlError, NotFoundError, NotReadyError
@@ -40,6 +40,7 @@ from mettl_async.models import (
     TestInstance,
     TestResumeEnabled,
     TestStarted,
+    UnknownEvent,
 )
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Results:
         path = {"access_key": checked_access_key(access_key)}
         expect("sort", sort, ResultSort)
         expect("order", order, SortOrder)
-        params = {"sort": sort.value, "sort_order": order.value, **_flags(detail)}
+        params = {"sort": sort.value, "sort_order": order.value, **detail_params(detail)}
 
         async def fetch(offset: int, limit: int) -> Page[CandidateResult]:
             return await self._caller.call(
@@ -118,7 +119,7 @@ class Results:
         return await self._caller.call(
             GET,
             {"access_key": checked_access_key(access_key), "email": checked_email(email)},
-            _flags(detail),
+            detail_params(detail),
             lambda answer: from_wire(
                 CandidateResult, answer.payload.get(GET.payload), where="$.candidate"
             ),
@@ -142,7 +143,7 @@ class Results:
         Source: api.md, API 18.
         """
         path = {"email": checked_email(email)}
-        fixed = _flags(ResultDetail(essay_answers=essay_answers))
+        fixed = detail_params(ResultDetail(essay_answers=essay_answers))
         paged = self._caller.version is ApiVersion.V3
 
         async def fetch(offset: int, limit: int) -> Page[TestInstance]:
@@ -278,7 +279,7 @@ class Results:
     async def reconcile(
         self,
         access_key: str,
-        delivered: Iterable[TestEvent] | AsyncIterable[TestEvent],
+        delivered: Iterable[TestEvent | UnknownEvent] | AsyncIterable[TestEvent | UnknownEvent],
         *,
         kinds: tuple[type[TestEvent], ...] = (
             TestStarted,
@@ -287,13 +288,15 @@ class Results:
             TestResumeEnabled,
         ),
         slack: timedelta = timedelta(minutes=5),
+        min_age: timedelta = timedelta(minutes=10),
         page_size: int = 100,
     ) -> tuple[Missed, ...]:
         """The events of a schedule that its webhooks should have had and did not.
 
-        Nobody promises that webhooks are delivered [doc says nothing], so compare now and then. What is
-        returned goes to ``receiver.handle(event)`` like any other event; ``reconciled`` is True, and
-        what results don't tell (``candidate_instance_id``, when a resume was allowed) is None.
+        Nobody says that webhooks are always delivered, so compare now and then. What is returned goes to
+        ``receiver.handle(event)``; ``reconciled`` is True and ``candidate_instance_id`` None. Should its
+        webhook come after all, the two are one event if their times are the same [assumed]; a resume has
+        none in results, and is handled twice then.
 
         Args:
             access_key: Of the schedule.
@@ -302,6 +305,7 @@ class Results:
                 with other marks or an earlier end than the result's counts as another one.
             kinds: Which events are of interest; all four by default.
             slack: How far the time of an event may lie before the result's [assumed].
+            min_age: What happened later is left out, for its event may still be on its way.
             page_size: Candidates per request, 1 to 100.
 
         Returns:
@@ -315,11 +319,15 @@ class Results:
         """
         checked_page_size(page_size)
         reconciler = Reconciler(
-            delivered=Delivered(checked_access_key(access_key)), kinds=kinds, slack=slack
+            delivered=Delivered(checked_access_key(access_key)),
+            kinds=kinds,
+            slack=slack,
+            until=datetime.fromtimestamp(self._caller.effects.wall(), UTC) - min_age,
         )
         async for event in each(delivered):
-            expect("delivered", event, TestEvent)
-            reconciler.delivered.add(event)
+            if not isinstance(event, UnknownEvent):
+                expect("delivered", event, TestEvent)
+                reconciler.delivered.add(event)
         missed: list[Missed] = []
         async for result in self._by_name(access_key, _PLAIN, page_size):
             missed += reconciler.missed(result)
@@ -369,20 +377,6 @@ class Results:
         """
         expect("result", result, CandidateResult)
         return await save_report(self._caller, result, path, seconds=timeout)
-
-
-def _flags(detail: ResultDetail) -> dict[str, str]:
-    expect("detail", detail, ResultDetail)
-    flags = {
-        "rs": detail.response_style,
-        "qr": detail.essay_answers,
-        "cr": detail.question_responses,
-        "em": detail.evaluation,
-    }
-    params = {name: "true" for name, wanted in flags.items() if wanted}
-    if detail.recommendation:
-        params["ir"] = dumps({"recommendation": True})
-    return params
 
 
 def _instance_key(one: TestInstance) -> Any:

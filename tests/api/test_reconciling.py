@@ -2,22 +2,28 @@
 
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mettl_async import Candidate, MettlClient
 from mettl_async.api.reconciling import Delivered, Reconciler, described
 from mettl_async.codec import from_wire
 from mettl_async.models import (
     CandidateResult,
     FinishMode,
     Schedule,
+    TestEvent,
     TestFinished,
     TestGraded,
     TestResumeEnabled,
     TestStarted,
+    UnknownEvent,
 )
+from mettl_async.sandbox import Sandbox
+from mettl_async.webhooks import WebhookReceiver, event_identity, parse_event
 
 ALL = (TestStarted, TestFinished, TestGraded, TestResumeEnabled)
 START = datetime(2027, 1, 4, 9, tzinfo=UTC)
@@ -47,11 +53,12 @@ def result(email="asha@example.org", *, marks=5.0, **status):
     return from_wire(CandidateResult, data, where="$")
 
 
-def missed(one, *delivered, kinds=ALL):
+def missed(one, *delivered, kinds=ALL, until=END + timedelta(hours=1)):
     came = Delivered("key1")
     for event in delivered:
         came.add(event)
-    return Reconciler(delivered=came, kinds=kinds, slack=timedelta(minutes=5)).missed(one)
+    slack = timedelta(minutes=5)
+    return Reconciler(delivered=came, kinds=kinds, slack=slack, until=until).missed(one)
 
 
 def started(at=START, **fields):
@@ -163,7 +170,7 @@ def test_someone_blocked_is_finished_and_never_graded():
         completionMode=None,
         result=None,
     )
-    found = missed(one, started())
+    found = missed(one)
     assert [type(event) for event in found] == [TestFinished]
     assert found[0].finish_mode is FinishMode.BLOCKED
 
@@ -184,6 +191,87 @@ def test_a_resume_is_missed_until_one_came_after_the_last_end():
     assert missed(resumable(), started(), finished(), resumed) == []
     early = evolve(resumed, timestamp=START - timedelta(hours=1))
     assert len(missed(resumable(), started(), finished(), early)) == 1
+
+
+def test_two_resumes_are_two_events_by_the_end_before_each():
+    one = from_wire(
+        CandidateResult,
+        {
+            "email": "asha@example.org",
+            "registration": {},
+            "testStatus": {"status": "InProgress", "completionMode": "ResumeEnabled"},
+        },
+        where="$",
+    )
+    (first,) = missed(one, finished(), kinds=(TestResumeEnabled,))
+    later = END + timedelta(minutes=50)
+    (second,) = missed(one, finished(), finished(later), kinds=(TestResumeEnabled,))
+    assert event_identity(first) != event_identity(second)
+
+
+def test_a_resume_is_missed_without_stored_finishes_too_where_grades_were():
+    resumed = TestResumeEnabled(access_key="key1", email="asha@example.org", timestamp=START)
+    assert missed(resumable(), resumed, kinds=(TestResumeEnabled,)) == []
+    again = missed(resumable(), resumed, graded(END), kinds=(TestResumeEnabled,))
+    assert [type(one) for one in again] == [TestResumeEnabled]
+
+
+def test_an_event_without_a_time_counts_beside_older_ones_in_any_order():
+    old = finished(END - timedelta(days=1))
+    for came in ([old, finished(None)], [finished(None), old]):
+        assert missed(result(), *came, kinds=(TestFinished,)) == []
+
+
+def test_what_has_just_happened_may_still_come():
+    assert missed(result(), until=START - timedelta(seconds=1)) == []
+    found = missed(result(), until=START)
+    assert [type(one) for one in found] == [TestStarted]
+
+
+async def test_missed_events_are_handled_once_and_so_are_those_that_come_late():
+    hooks = {
+        f"test{name}NotificationUrl": "http://hook.example/mettl"
+        for name in ("Start", "Finish", "Graded")
+    }
+    bodies = []
+
+    def lost(request):
+        bodies.append(request.content)
+        return httpx.Response(200)  # taken, and forgotten
+
+    handled = []
+    receiver = WebhookReceiver(auth=None)
+
+    @receiver.on(TestEvent)
+    async def keep(event):
+        handled.append(type(event))
+
+    sandbox = Sandbox(webhook_transport=httpx.MockTransport(lost))
+    schedule = sandbox.add_schedule("With hooks", settings=hooks)
+    async with (
+        sandbox.serve() as server,
+        MettlClient(server.credentials, base_url=server.base_url) as mettl,
+    ):
+        people = [Candidate(email="asha@example.org", first_name="Asha")]
+        await mettl.candidates.register(schedule.access_key, people)
+        person = sandbox.candidates["asha@example.org"]
+        person.start()
+        sandbox.clock.advance(600)
+        person.finish()
+        await sandbox.deliveries.settled()
+        assert len(bodies) == 3
+        assert await mettl.results.reconcile(schedule.access_key, []) == ()  # too young
+        found = await mettl.results.reconcile(
+            schedule.access_key, [UnknownEvent()], min_age=-timedelta(hours=1)
+        )
+        came = [parse_event(body) for body in bodies]
+        none = await mettl.results.reconcile(schedule.access_key, came, min_age=-timedelta(hours=1))
+    assert none == ()
+    for event in [*found, *came]:
+        await receiver.handle(event)
+    assert handled == [TestStarted, TestFinished, TestGraded]
+    assert found[2].assessment_name == came[2].assessment_name
+    assert found[2].schedule_title == "With hooks"
 
 
 def test_only_the_kinds_that_were_asked_for():

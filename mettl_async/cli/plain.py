@@ -36,8 +36,14 @@ def plain(value: object) -> Any:
 
 
 def utc_text(moment: datetime) -> str:
-    """Write an aware datetime in UTC: ``2026-01-31T09:30:00Z``."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    """Write an aware datetime in UTC: ``2026-01-31T09:30:00Z``.
+
+    One at the very ends of the calendar, which is in another year in UTC, keeps its own offset.
+    """
+    try:
+        return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    except OverflowError:
+        return moment.isoformat()
 
 
 def number(value: float) -> int | float:

@@ -52,12 +52,20 @@ def _event_hook(cls: Any) -> Callable[[Any, Any], Any]:
 def _problems(data: dict[str, Any]) -> list[Problem]:
     problems: list[Problem] = []
     for name in _KEYS:
-        value = data.get(name)
+        value = _key(data, name)
         if not isinstance(value, str):
             problems += [("." + name, problem) for _, problem in expected("str", value).problems]
         elif not _usable(value):
             problems.append(("." + name, "has a NUL" if "\0" in value else "is blank"))
     return problems
+
+
+def _key(data: dict[str, Any], name: str) -> Any:
+    """[assumed] An access key of digits only may arrive as a number."""
+    value = data.get(name)
+    if name == "invitation_key" and type(value) is int and 0 <= value < _INT64:
+        return str(value)
+    return value
 
 
 def _usable(text: str) -> bool:
@@ -69,7 +77,7 @@ def _put_right(data: dict[str, Any]) -> dict[str, Any]:
     """Give a copy in which the readers find what they expect, where there is a way to it."""
     right = {**data, WHOLE: data}
     for name in _KEYS:
-        value = data.get(name)
+        value = _key(data, name)
         right[name] = value.strip() if isinstance(value, str) and _usable(value) else None
     for name in ("EVENT_TYPE", "name"):  # [doc] samples have a space after the name
         if isinstance(value := data.get(name), str):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mettl_async.sandbox import rules
+from mettl_async.sandbox import life, rules
 from mettl_async.sandbox.candidates import candidate_link
 from mettl_async.sandbox.envelope import RefusalError
 from mettl_async.sandbox.state import Schedule, same_person
@@ -54,7 +54,7 @@ def _register(
     candidate = asked.state.candidate(schedule, newcomer.email)
     # Registering again gives the same usable link [seen]; that the new values win is [assumed].
     # A test that runs goes on; the word that the item has then is [assumed].
-    candidate.status = "ToBeTaken" if candidate.session_at is None else "InProgress"
+    life.admit(candidate, asked.now)
     candidate.fields = newcomer.fields
     candidate.base_url = asked.base_url
     if newcomer.context_data is not None:

@@ -61,7 +61,7 @@ class PersonView:
 class SandboxPerson:
     """A registered candidate, to take the test with; the repr shows no personal data.
 
-    Every step raises ValueError if it is not possible now, and tells the schedule's webhooks, whose
+    Every step raises ValueError if it is not possible now or the registration was deleted, and tells the schedule's webhooks, whose
     deliveries are in ``sandbox.deliveries``. What is due by the sandbox's clock happens first.
 
     Attributes:
@@ -106,7 +106,7 @@ class SandboxPerson:
     def finish(self, mode: str = "NormalSubmission") -> None:
         """End the test, which is ``Completed`` and has no link from then on.
 
-        Whoever was not started counts as having begun a while ago. The result is there at once, and
+        Whoever was not started counts as having begun a while ago, unless ``Blocked``. The result is there at once, and
         the reports with it, unless `Sandbox.grade_delay` and `Sandbox.report_delay` say otherwise;
         marks follow from the assessment and the email. One that was ``Blocked`` is never graded.
 

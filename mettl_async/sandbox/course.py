@@ -44,7 +44,7 @@ class Course:
         self._watched = {
             one.ecc: one
             for one in self._state.all_candidates()
-            if one.status in ("InProgress", "Completed")
+            if one.status in ("InProgress", "Completed", "AccessRevoked")  # the last may come back
         }
         self.settle()
 
@@ -81,9 +81,19 @@ class Course:
         at, what = entry
         return (at, ecc, what) if at <= now else None
 
+    def _ready(self, candidate: SandboxCandidate) -> None:
+        """Make happen what is due before a step by hand.
+
+        Raises:
+            ValueError: The registration was deleted; there may be a new one in its place.
+        """
+        self.settle()
+        if self._state.owners.get(candidate.ecc) is not candidate:
+            raise ValueError("the registration was deleted")
+
     def start(self, candidate: SandboxCandidate) -> None:
         """Start, or go on after a resume; see `life.start`."""
-        self.settle()
+        self._ready(candidate)
         now, first = self._now(), candidate.started_at is None
         life.start(candidate, now)
         # [assumed]: going on with a resumed test is no start that the webhook hears of
@@ -93,24 +103,24 @@ class Course:
 
     def finish(self, candidate: SandboxCandidate, mode: str) -> None:
         """End the test now; see `life.finish`."""
-        self.settle()
+        self._ready(candidate)
         self._end(candidate, mode, self._now())
         self._watched[candidate.ecc] = candidate
         self.settle()
 
     def disconnect(self, candidate: SandboxCandidate) -> None:
         """Lose the connection; see `life.disconnect`."""
-        self.settle()
+        self._ready(candidate)
         life.disconnect(candidate, self._now())
 
     def reconnect(self, candidate: SandboxCandidate) -> None:
         """Come back; see `life.reconnect`."""
-        self.settle()
+        self._ready(candidate)
         life.reconnect(candidate, self._now())
 
     def resume(self, candidate: SandboxCandidate) -> None:
         """Allow an expired test to go on; see `life.resume`."""
-        self.settle()
+        self._ready(candidate)
         life.resume(candidate)
         self._tell(events.RESUMED, candidate, self._now())
 
@@ -123,15 +133,14 @@ class Course:
         )
         life.finish(candidate, mode, at, usual)
         if first and candidate.started_at is not None:
-            # Whoever is blocked at the authorisation [doc] has not begun, so there is no such event.
-            self._begun(candidate, candidate.started_at, quietly=mode in life.NEVER_GRADED)
+            self._begun(candidate, candidate.started_at)
+        self._state.number_attempt(candidate)  # also of one that never began
         self._tell(events.FINISHED, candidate, at)
 
-    def _begun(self, candidate: SandboxCandidate, at: float, *, quietly: bool = False) -> None:
+    def _begun(self, candidate: SandboxCandidate, at: float) -> None:
         self._assessment(candidate).tests_taken += 1
         self._state.number_attempt(candidate)
-        if not quietly:
-            self._tell(events.STARTED, candidate, at)
+        self._tell(events.STARTED, candidate, at)
 
     def _tell(self, event_type: str, candidate: SandboxCandidate, at: float) -> None:
         schedule = self._state.schedules[candidate.access_key]

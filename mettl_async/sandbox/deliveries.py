@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, overload
 
 from attrs import define, evolve, field, frozen
-from attrs.validators import ge, gt
+from attrs.validators import ge, gt, le
 
 from mettl_async.sandbox.state import same_person
 
@@ -36,7 +36,7 @@ class DeliveryRules:
     """How webhooks are delivered; every field may be changed while the sandbox runs.
 
     Attributes:
-        max_attempts: How often one delivery is tried before it is given up.
+        max_attempts: How often one delivery is tried before it is given up; 1 to 1000.
         first_delay: Seconds of the sandbox's clock before the second try; doubled for each further
             one, an hour at most.
         timeout: Seconds, of real time, that one try may take, answer included.
@@ -49,7 +49,7 @@ class DeliveryRules:
     """
 
     # Two minutes in all: longer than a receiver's claim that a killed process left behind.
-    max_attempts: int = field(default=8, validator=ge(1))
+    max_attempts: int = field(default=8, validator=[ge(1), le(1000)])
     first_delay: float = field(default=1.0, validator=ge(0.0))
     timeout: float = field(default=10.0, validator=gt(0.0))
     duplicates: float = field(default=0.0, validator=ge(0.0))
@@ -214,7 +214,9 @@ class Deliveries(Sequence[Delivery]):
             state = GIVEN_UP
         elif not attempt.succeeded:
             state = PENDING
-            due_at = attempt.at + min(_LONGEST_DELAY, self.rules.first_delay * 2.0 ** (tries - 1))
+            due_at = attempt.at + min(
+                _LONGEST_DELAY, self.rules.first_delay * 2.0 ** min(tries - 1, 30)
+            )
         attempts = (*delivery.attempts, attempt)
         self.put(evolve(delivery, state=state, attempts=attempts, tries=tries, due_at=due_at))
 

@@ -120,13 +120,17 @@ def why_not_start(candidate: SandboxCandidate, now: float) -> str:
     """Tell why the link starts nothing now; empty if it does.
 
     A link is for one time [doc]; that starting uses it up and looking at its page does not is
-    [assumed].
+    [assumed]. So is that a resume opens it again however old it is.
     """
     if candidate.status == "Completed":
         return "the test is Completed and its link was used"
     if candidate.status != "ToBeTaken" and not candidate.resumable:
         return f"the test is {candidate.status}"
-    if candidate.expires_at is not None and now >= candidate.expires_at:
+    if (
+        candidate.started_at is None
+        and candidate.expires_at is not None
+        and now >= candidate.expires_at
+    ):
         return "the link has expired"
     return ""
 
@@ -179,6 +183,9 @@ def _stop_watch(candidate: SandboxCandidate, now: float) -> None:
 def finish(candidate: SandboxCandidate, mode: str, now: float, usual_seconds: float) -> None:
     """End the test; one that was never started is taken to have been, ``usual_seconds`` ago.
 
+    Whoever is blocked at the authorisation [doc] before that never began; that results then have no
+    time of a start is [assumed].
+
     Raises:
         ValueError: The mode is not one of `ENDINGS`, or the test is finished or revoked.
     """
@@ -186,10 +193,11 @@ def finish(candidate: SandboxCandidate, mode: str, now: float, usual_seconds: fl
         raise ValueError(f"{mode!r} is not a finish mode; known are {', '.join(ENDINGS)}")
     if candidate.status not in ("ToBeTaken", "InProgress"):
         raise ValueError(f"a test that is {candidate.status} can't be finished")
-    if candidate.session_at is None or candidate.resumable:
-        candidate.session_at = now - usual_seconds
-    if candidate.started_at is None:
-        candidate.started_at = candidate.session_at
+    if candidate.started_at is not None or mode not in NEVER_GRADED:
+        if candidate.session_at is None or candidate.resumable:
+            candidate.session_at = now - usual_seconds
+        if candidate.started_at is None:
+            candidate.started_at = candidate.session_at
     if candidate.disconnected_at is None:
         _stop_watch(candidate, now)
     candidate.disconnected_at = None
@@ -212,6 +220,28 @@ def resume(candidate: SandboxCandidate) -> None:
     candidate.status = "InProgress"  # [assumed]
     candidate.resumable = True
     candidate.finished_at = candidate.finish_mode = None
+
+
+def revoke(candidate: SandboxCandidate, now: float) -> None:
+    """Take away the access to a test that isn't finished.
+
+    [assumed]: one that runs loses its connection, so its time stands still.
+    """
+    if candidate.status == "Completed":
+        return
+    if connected(candidate):
+        disconnect(candidate, now)
+    candidate.status = "AccessRevoked"  # [seen] as the result's status of someone removed
+
+
+def admit(candidate: SandboxCandidate, now: float) -> None:
+    """Give access, for the first time or again; a test that runs goes on.
+
+    [assumed]: after a revocation there are 30 minutes to come back to it.
+    """
+    if candidate.status == "AccessRevoked" and candidate.disconnected_at is not None:
+        candidate.disconnected_at = now
+    candidate.status = "ToBeTaken" if candidate.session_at is None else "InProgress"
 
 
 def due(

@@ -28,7 +28,7 @@ from mettl_async.sandbox.asked import Asked
 from mettl_async.sandbox.envelope import RefusalError, bad_request, dumps, failure, status_of
 from mettl_async.sandbox.injection import EXCHANGE, Exchange
 from mettl_async.sandbox.multipart import FORM_DATA, Parts, read_parts
-from mettl_async.sandbox.pages.routes import page_routes
+from mettl_async.sandbox.pages.routes import FrontDoor, page_routes
 from mettl_async.sandbox.signature import check_signature, check_timestamp, read_parameters
 
 if TYPE_CHECKING:
@@ -117,7 +117,8 @@ def make_app(sandbox: Sandbox) -> ASGIApp:
                 routes.append(Route(f"/{version}{path}", Endpoint(sandbox, there, version)))
     routes += [Route(path, ReportPage(sandbox, path)) for path in REPORTS]
     routes += page_routes(sandbox)
-    routes.append(Route("/{anything:path}", Endpoint(sandbox, None, "")))
+    nothing = Endpoint(sandbox, None, "")
+    routes += [Route("/", FrontDoor(sandbox, nothing)), Route("/{anything:path}", nothing)]
     return RawPaths(Starlette(routes=routes), before=sandbox.settle)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mettl_async.sandbox import rules, schedule_rules
+from mettl_async.sandbox import life, rules, schedule_rules
 from mettl_async.sandbox.envelope import RefusalError, bad_request
-from mettl_async.sandbox.life import gmt
 from mettl_async.sandbox.state import Assessment, Invited, Schedule, same_person
 
 if TYPE_CHECKING:
@@ -120,6 +119,9 @@ def edit_schedule(asked: Asked) -> Payload:
         _apply_access(schedule, access)
     for email in candidates.get("remove", []):
         schedule.uninvite(email)
+        candidate = schedule.candidates.get(same_person(email))
+        if candidate is not None:
+            life.revoke(candidate, asked.now)
     for person in candidates.get("add", []):
         _invite(schedule, person)
     return {"status": "SUCCESS", "schedule": describe_schedule(asked, schedule)}
@@ -161,7 +163,7 @@ def describe_schedule(asked: Asked, schedule: Schedule) -> Payload:
         "accessKey": schedule.access_key,
         "accessUrl": _access_url(asked, schedule),
         "status": schedule.status,
-        "createdAt": gmt(schedule.created_at),
+        "createdAt": life.gmt(schedule.created_at),
         "imageProctoring": visual.get("mode", "OFF") != "OFF",
         "webProctoring": sent.get("webProctoring", {"enabled": False}),
         "access": {
@@ -185,7 +187,7 @@ def describe_schedule(asked: Asked, schedule: Schedule) -> Payload:
             "duration": assessment.duration,
             "name": assessment.name,
             "instructions": assessment.instructions,
-            "createdAt": gmt(assessment.created_at),
+            "createdAt": life.gmt(assessment.created_at),
         },
         "protected": sent.get("protected", "NotEnabled"),
     }

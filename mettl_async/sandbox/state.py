@@ -139,10 +139,10 @@ class SandboxCandidate:
         status: ``ToBeTaken``, ``InProgress``, ``Completed`` or ``AccessRevoked``.
         context_data: Text of the caller.
         compensatory_time: Minutes as text.
-        expires_at: When the link expires; None if it never does. All times here are in seconds of
-            the sandbox's clock.
+        expires_at: When a link that started nothing expires; None if it never does. All times here
+            are in seconds of the sandbox's clock.
         show_custom_instructions: As sent.
-        started_at: When the test was first started.
+        started_at: When the test was first started; None also for someone blocked before that.
         session_at: When the sitting that runs, or ran last, was started or went on.
         disconnected_at: When its connection was lost; None while there is one.
         finished_at: When it was finished; None again after a resume.
@@ -207,12 +207,9 @@ class Schedule:
         self.invited = self.invited  # so that the change is noted
 
     def uninvite(self, email: str) -> None:
-        """Take someone off the list; a registration that was made is revoked, unless finished."""
+        """Take someone off the list; what becomes of a registration is up to `life.revoke`."""
         self.invited.pop(same_person(email), None)
         self.invited = self.invited  # so that the change is noted
-        candidate = self.candidates.get(same_person(email))
-        if candidate is not None and candidate.status != "Completed":
-            candidate.status = "AccessRevoked"  # [seen] as the result's status of someone removed
 
 
 class State:
@@ -371,7 +368,9 @@ class State:
         """Forget a registration and its result."""
         person = same_person(candidate.email)
         del schedule.candidates[person], self.owners[candidate.ecc]
-        schedule.assessment.tests_taken -= 1
+        candidate.changes = None  # whoever still holds it must not write over the next registration
+        if candidate.started_at is not None:
+            schedule.assessment.tests_taken -= 1
         self.deleted[schedule.access_key, person] += 1
         if self.changes is not None:
             self.changes.note_deleted(candidate, (schedule.access_key, person))

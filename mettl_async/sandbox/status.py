@@ -43,9 +43,9 @@ def result_with(schedule: Schedule, candidate: SandboxCandidate, extras: Extras)
     marked = grading.result_of(schedule, candidate)
     recommended = {"type": "Performance Category", "value": marked["performanceCategory"]}
     analysis = {
-        # The form of an item is [assumed] from the one of recommendation.
+        # The form of an item: [doc] on the page of API 13, in a graded event.
         "responseStyles": (
-            [{"type": "Response Style", "value": "Genuine"}] if extras.styles else []
+            [{"title": "Genuine", "description": "Answers vary enough."}] if extras.styles else []
         ),
         "recommendation": [recommended] if extras.recommendation else [],
     }
@@ -80,13 +80,13 @@ def describe_status(
         "detailedStatus": how.detailed,
     }
     # [assumed]: keys are absent before the start, and null as long as there is no value
-    if candidate.started_at is not None:
-        end = candidate.finished_at
+    start, end = candidate.started_at, candidate.finished_at
+    if start is not None:
+        status |= {"start_time_GMT": gmt(start, "UTC"), "startTime": ist(start)}
+    if start is not None or end is not None:
         graded = pace.graded(candidate, now)
         status |= {
-            "start_time_GMT": gmt(candidate.started_at, "UTC"),
             "end_time_GMT": None if end is None else gmt(end, "UTC"),
-            "startTime": ist(candidate.started_at),
             "endTime": None if end is None else ist(end),
             "completionMode": how.completion,
             "result": result_with(schedule, candidate, extras) if graded else None,

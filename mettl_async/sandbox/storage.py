@@ -104,8 +104,16 @@ class Storage:
             raise self._error(error.strerror or type(error).__name__) from None
         if magic not in (b"", _MAGIC):
             raise self._error("is not a database of the sandbox")
+        name = f"{self._path}-lock"
+        try:
+            # Only a new one is opened: closing it would give free what this process has locked of it.
+            os.close(os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise self._error(error.strerror or type(error).__name__) from None
         with self._told():
-            lock = sqlite3.connect(f"{self._path}-lock", timeout=0, isolation_level=None)
+            lock = sqlite3.connect(name, timeout=0, isolation_level=None)
         try:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:

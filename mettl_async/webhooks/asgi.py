@@ -12,10 +12,6 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
-_MOST_DIGITS = (
-    18  # of a content-length; Python's int() refuses thousands of them with another error
-)
-
 
 class BodyTooLarge(Exception):  # noqa: N818 - never leaves the package
     """More bytes were announced or came than are allowed."""

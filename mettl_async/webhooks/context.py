@@ -194,6 +194,7 @@ def _content(text: str | None) -> tuple[bytes, str]:
     """The bytes, or why there are none."""
     if text is None or not text.strip():
         return b"", "missing"
+    text = text.strip()  # as of the email and the access key: someone may put it on lines
     if len(text) > _LONGEST or not text.isascii():
         return b"", "malformed"
     try:

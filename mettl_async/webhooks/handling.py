@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from enum import Enum
 from pathlib import Path
@@ -28,7 +29,7 @@ Sleep: TypeAlias = "Callable[[float], Awaitable[None]]"
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds between two looks at an event that is busy
 _GIVING_BACK = 5.0  # seconds that a cancelled delivery may still take to release its claim
-_SHOWN_OF_KEY = 8
+_SHOWN = 8  # characters
 
 
 class Handled(Enum):
@@ -78,7 +79,7 @@ class Handling:
             logger.warning(
                 "busy: %s %s is claimed by another delivery, until its end or that of its lease (%g s)",
                 type(event).__name__,
-                key[:_SHOWN_OF_KEY],
+                _shown(key),
                 self.seen.lease,
             )
             return Handled.BUSY
@@ -112,9 +113,7 @@ class Handling:
             try:
                 mine = await self.seen.complete(claim)
             except anyio.get_cancelled_exc_class():
-                # The work is done: mark it in spite of the cancellation, or it is done again.
-                with anyio.move_on_after(_GIVING_BACK, shield=True):
-                    await self.seen.complete(claim)
+                await self._complete_at_last(event, claim)
                 raise
         except Exception as error:
             _failed("complete", event, claim.key, error)
@@ -125,6 +124,14 @@ class Handling:
             lost = WebhookError("handled, but its claim was lost meanwhile")
             _failed("complete", event, claim.key, lost)
             raise lost
+
+    async def _complete_at_last(self, event: Event, claim: Claim) -> None:
+        """The work is done: mark it in spite of a cancellation, or it is done again."""
+        try:
+            with anyio.move_on_after(_GIVING_BACK, shield=True):
+                await self.seen.complete(claim)
+        except Exception as error:  # noqa: BLE001 - the cancellation is what happened
+            _failed("complete", event, claim.key, error)
 
     async def _release(self, event: Event, claim: Claim) -> None:
         """Give the event back, also while cancelled; if that fails, the end of the lease does it."""
@@ -148,8 +155,13 @@ def _failed(operation: str, event: Event, key: str, error: BaseException) -> Non
         type(error).__name__,
         _place(error),
         type(event).__name__,
-        key[:_SHOWN_OF_KEY],
+        _shown(key),
     )
+
+
+def _shown(key: str) -> str:
+    """Enough to find the lines of one event; the key itself is personal if ``identify`` makes it so."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:_SHOWN] if key else ""
 
 
 def _place(error: BaseException) -> str:

@@ -14,16 +14,13 @@ from mettl_async.errors import (
     EventDecodeError,
     InvalidInputError,
 )
-from mettl_async.models.event import TestEvent
-from mettl_async.models.webhooks import BasicAuth
+from mettl_async.models.event import TestEvent, UnknownEvent
 from mettl_async.webhooks import asgi, gate
 from mettl_async.webhooks.asgi import OK, Answer
-from mettl_async.webhooks.basic_auth import BasicAuthVerifier
 from mettl_async.webhooks.gate import Gate
 from mettl_async.webhooks.handlers import KINDS, Handlers, checked_kind
 from mettl_async.webhooks.handling import Handled, Handling, logger
 from mettl_async.webhooks.identity import event_identity
-from mettl_async.webhooks.networks import AllowedNetworks
 from mettl_async.webhooks.parse import parse_event
 from mettl_async.webhooks.patience import within
 from mettl_async.webhooks.seen import MemorySeenEvents
@@ -32,9 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from mettl_async.models.event import Event
+    from mettl_async.models.webhooks import BasicAuth
+    from mettl_async.webhooks.basic_auth import BasicAuthVerifier
     from mettl_async.webhooks.context import ContextSigner
     from mettl_async.webhooks.handlers import E, Registers
     from mettl_async.webhooks.handling import Identify, Sleep
+    from mettl_async.webhooks.networks import AllowedNetworks
     from mettl_async.webhooks.seen import SeenEvents
 
 MIB = 1024 * 1024
@@ -44,7 +44,7 @@ class WebhookReceiver:
     """An ASGI app for the events of Mettl: ``app.router.routes.append(Route("/mettl", receiver))``.
 
     Answered with 200 is only an event whose handlers all succeeded and that is marked as done, one
-    that was done before, or one of a class without a handler. In any other case the answer is an
+    that was done before, or one that can be read but has no handler for its class. In any other case the answer is an
     error, and the event may come again; [assumed] Mettl delivers again after an error.
 
     ==== ================================================================================
@@ -53,7 +53,8 @@ class WebhookReceiver:
     401  no or wrong credentials: told before any of the body is read
     413  more than ``max_body`` bytes announced or sent
     408  the body was not there after ``read_timeout``
-    400  not an event
+    400  not an event; or one of a known type but, say, without an email, and nobody handles
+         `UnknownEvent`, as which it would come
     401  ``context_data`` is forged, expired, or of another candidate or schedule
     503  a handler failed or took too long, the store failed, the event is busy elsewhere
     ==== ================================================================================
@@ -69,7 +70,7 @@ class WebhookReceiver:
     that writes both in one transaction: see `SqlSeenEvents`.
 
     Logged are the operation, the type and the place (file and line) of an exception, the class of the event and
-    the first characters of its identity: never the text of a handler's exception, as it may hold personal data.
+    the start of a digest of its identity: never the text of a handler's exception, as it may hold personal data.
     ``on_error`` gets the exception itself.
 
     Behind a proxy the peer is the proxy. Let the server find the real one (uvicorn:
@@ -77,13 +78,14 @@ class WebhookReceiver:
     is read here, as anyone can send one.
 
     Args:
-        auth: The credentials set as ``Webhooks.basic_auth``, or several during a change of password;
-            None accepts anyone.
+        auth: The credentials set as ``Webhooks.basic_auth``, or several during a change of password,
+            or a verifier; None accepts anyone.
         seen: Which events were handled; by default a `MemorySeenEvents`, which knows one process only.
         context: Verifies ``context_data`` and sets ``event.context``. Text of another form than it
             writes is like none at all.
         require_context: Refuse events without a signed ``context_data`` too.
-        networks: Of the peers that may deliver, such as ``203.0.113.0/24``; none means all.
+        networks: Of the peers that may deliver, such as ``203.0.113.0/24``; None means all, and an empty
+            list nobody.
         max_body: Bytes.
         read_timeout: Seconds for the whole body.
         handler_timeout: Seconds for all handlers of an event; shorter than the lease of ``seen``.
@@ -104,11 +106,11 @@ class WebhookReceiver:
     def __init__(
         self,
         *,
-        auth: Sequence[BasicAuth] | BasicAuth | None,
+        auth: BasicAuthVerifier | Sequence[BasicAuth] | BasicAuth | None,
         seen: SeenEvents | None = None,
         context: ContextSigner | None = None,
         require_context: bool = False,
-        networks: Sequence[str] = (),
+        networks: AllowedNetworks | Sequence[str] | None = None,
         max_body: int = MIB,
         read_timeout: float = 10.0,
         handler_timeout: float = 30.0,
@@ -134,11 +136,8 @@ class WebhookReceiver:
                 f"handler_timeout: {handler_timeout:g} s is not shorter than the lease of the store "
                 f"({seen.lease:g} s): an event could be taken from a handler at work"
             )
-        accepted = [auth] if isinstance(auth, BasicAuth) else auth
         self._gate = Gate(
-            auth=None if accepted is None else BasicAuthVerifier(accepted),
-            networks=AllowedNetworks(networks) if networks else None,
-            max_body=max_body,
+            auth=gate.verifier(auth), networks=gate.allowed(networks), max_body=max_body
         )
         self._context = context
         self._require_context = require_context
@@ -246,7 +245,13 @@ class WebhookReceiver:
         except Exception as error:  # noqa: BLE001 - whatever a user's handler raises; logged already
             await self._report(error, event)
             return gate.NOT_HANDLED
-        return gate.BUSY if handled is Handled.BUSY else OK
+        if handled is Handled.BUSY:
+            return gate.BUSY
+        if handled is Handled.NO_HANDLER and isinstance(event, UnknownEvent) and event.problem:
+            # Its kind may well have a handler: with a 200 it would be lost without a trace.
+            logger.warning("400: %s can't be read: %s", event.event_type, event.problem)
+            return gate.UNREADABLE
+        return OK
 
     async def _report(self, error: Exception, event: Event) -> None:
         if self._on_error is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import random
 import secrets
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -23,7 +24,7 @@ from mettl_async.errors import ClaimLostError, ConfigurationError
 from mettl_async.webhooks.seen import DAY, LEASE, Claim, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -31,7 +32,10 @@ REMEMBER = 90 * DAY
 """Seconds. A row is some 150 bytes, so a season of events costs less than handling one twice."""
 
 _PATIENCE = 5.0
-"""Seconds for which a statement is tried again; as long as sqlite3 itself waits for a lock."""
+"""Seconds for which a statement is tried again; as long as sqlite3 itself waits for a lock.
+
+So long a cancellation waits for a statement too.
+"""
 _TRIES_AT_A_VANISHING_ROW = 10
 # Serialization failure, deadlock: the server undid the statement and asks to repeat it.
 _UNDONE = frozenset({"40001", "40P01"})
@@ -66,6 +70,9 @@ class SqlSeenEvents:
 
     A statement that finds the database locked (SQLite) or was undone by it (PostgreSQL) is tried
     again for five seconds, with growing random pauses; then SQLAlchemy's error is raised.
+
+    None of these statements is cut off by a cancellation: it runs to its end (the caller waits for
+    that, five seconds at most), and a claim that nobody learned of is given back.
 
     ::
 
@@ -116,6 +123,7 @@ class SqlSeenEvents:
         self._single = (
             engine if self._on_sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
         )
+        self._at_work: set[asyncio.Task[Any]] = set()  # asyncio itself holds tasks weakly
         self._statements = _Statements(self.table, engine.dialect.name)
 
     @property
@@ -141,10 +149,13 @@ class SqlSeenEvents:
         """
         # Made once for all tries: if an answer is lost, the next one finds its own claim.
         claim = Claim(key=key, token=secrets.token_hex(16))
+        given_up = False
 
         async def run(connection: AsyncConnection) -> Claim | Refused | None:
             bound = {**_bound(claim), "lease": self._lease}
             if (await connection.execute(self._statements.claim, bound)).first() is not None:
+                if given_up:  # so late that it was released before it was granted
+                    await connection.execute(self._statements.release, _bound(claim))
                 return claim
             row = (await connection.execute(self._statements.look, bound)).first()
             if row is None:
@@ -157,9 +168,11 @@ class SqlSeenEvents:
                 if outcome is not None:
                     return outcome
                 # It was released between the two statements, so it can be had.
-        except anyio.get_cancelled_exc_class():
+        except asyncio.CancelledError:
+            given_up = True
             # The database may have granted it, and nobody would give it back before the lease ends.
-            with anyio.move_on_after(_PATIENCE, shield=True):
+            # If that fails, the cancellation is still what happened.
+            with anyio.move_on_after(_PATIENCE, shield=True), suppress(Exception):
                 await self.release(claim)
             raise
         return Refused.BUSY
@@ -199,6 +212,10 @@ class SqlSeenEvents:
         all other claims wait, and so would a write by another connection within the block. On
         PostgreSQL others are held up by nothing but the mark at the end.
 
+        A statement of your own that a cancellation cuts off, such as one that still runs at the end of
+        ``handler_timeout``, may leave a SQLite locked: SQLAlchemy gives its connection up, and
+        aiosqlite does not close it [seen with 2.1.9 and 0.22.1]. Keep them short there.
+
         Raises:
             ClaimLostError: The lease is over and someone else has the event, or it is done already.
             ConfigurationError: The engine commits each statement at once (``AUTOCOMMIT``), so that
@@ -207,13 +224,14 @@ class SqlSeenEvents:
         """
         async with self._engine.begin() as connection:
             if self._on_sqlite:
-                await self._patiently(lambda: self._mine(connection, self._statements.hold, claim))
+                hold = self._statements.hold
+                await self._patiently(lambda: self._uncut(self._mine(connection, hold, claim)))
             if await _commits_each_statement(connection):
                 raise ConfigurationError(
                     "engine: commits each statement; give one without AUTOCOMMIT"
                 )
             yield connection
-            await self._mine(connection, self._statements.mark, claim)
+            await self._uncut(self._mine(connection, self._statements.mark, claim))
 
     async def forget(self, older_than: float | None = None) -> int:
         """Delete what was handled, or claimed and given up, long ago.
@@ -248,8 +266,37 @@ class SqlSeenEvents:
             raise ClaimLostError("someone else has taken the event, or it is done already")
 
     async def _alone(self, run: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
-        async with self._single.begin() as connection:
-            return await run(connection)
+        async def work() -> _T:
+            async with self._single.begin() as connection:
+                return await run(connection)
+
+        return await self._uncut(work())
+
+    async def _uncut(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Await something that goes on to its end although whoever awaits it is cancelled.
+
+        A SQLite whose statement is cut off stays locked [seen with aiosqlite 0.22.1]. So a cancellation
+        waits for its end, or for as long as anyone waits here; then the work goes on alone.
+        """
+        task = asyncio.create_task(work)
+        self._at_work.add(task)
+        task.add_done_callback(self._ended)
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            ends_at = anyio.current_time() + _PATIENCE
+            with anyio.CancelScope(shield=True):
+                while not task.done() and (left := ends_at - anyio.current_time()) > 0:
+                    # To be cancelled again changes nothing: the first one is raised below.
+                    with suppress(asyncio.CancelledError):
+                        await asyncio.wait([task], timeout=left)
+            raise
+        return task.result()
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._at_work.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen, even if whoever awaited it has gone
 
     async def _patiently(
         self, attempt: Callable[[], Awaitable[_T]], *, also: frozenset[str] = frozenset()

@@ -226,6 +226,20 @@ def test_a_document_names_nobody_unless_asked_and_then_has_everything():
     assert everything["test_status"]["result"]["total_marks"] == 5.0
 
 
+@pytest.mark.parametrize(
+    ("time", "told"),
+    [("Mon, 01 Jan 0001 00:00:00 IST", "0001-01-01T00:00:00+05:30"),
+     ("Fri, 31 Dec 9999 23:59:59 UTC-05:30", "9999-12-31T23:59:59-05:30")],
+)  # fmt: skip
+def test_times_at_the_ends_of_the_calendar_are_told_too(time, told):
+    sample = json.loads(sample_event(TestGraded))
+    sample |= {"timestamp_GMT": time, "start_time_GMT": time, "end_time_GMT": time}
+    event = parse_event(json.dumps(sample).encode())
+    for personal in (False, True):
+        shown = json.loads(json.dumps(document(Came(event=event, at=NOON), personal=personal)))
+        assert (shown["timestamp"], shown["start_time"], shown["end_time"]) == (told,) * 3
+
+
 def test_an_unknown_event_shows_what_it_says_it_is_without_obeying_it():
     event = parse_event(b'{"EVENT_TYPE": "x\\u001b[2J\\u0007y"}')
     assert isinstance(event, UnknownEvent)

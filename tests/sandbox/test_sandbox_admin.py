@@ -5,6 +5,7 @@ import pytest
 from page_markup import read
 
 from mettl_async.sandbox import Sandbox
+from mettl_async.sandbox.events import URL_PROPERTIES
 from mettl_async.sandbox.pages.admin_frame import ROWS
 
 HOOKS = {
@@ -183,7 +184,7 @@ async def test_the_rules_of_delivery_are_changed_together(admin, sandbox):
 async def test_rules_out_of_range_change_nothing(admin, sandbox, wrong):
     page = await press(admin, "/admin/deliveries", "rules", **(RULES | wrong))
     assert page.said() == ["note bad"]
-    assert sandbox.delivery_rules.max_attempts == 5
+    assert sandbox.delivery_rules.max_attempts == 8
 
 
 async def test_faults_are_switched_on_and_off(admin, sandbox):
@@ -315,5 +316,11 @@ async def test_a_form_of_another_site_changes_nothing(admin, sandbox, person, he
         assert (await admin.post(path, data=fields, headers=headers)).status_code == 403
     assert sandbox.clock.ahead == 0
     assert sandbox.faults.latency == 0
-    assert sandbox.delivery_rules.max_attempts == 5
+    assert sandbox.delivery_rules.max_attempts == 8
     assert person.status == "ToBeTaken"
+
+
+async def test_every_webhook_of_a_schedule_is_shown_by_its_event(admin, person):
+    page = read(await admin.get(path_of(person)))
+    for event_type, key in URL_PROPERTIES.items():
+        assert f"{event_type}: {HOOKS[key]}" in page.text

@@ -144,7 +144,7 @@ async def test_one_that_is_given_up_lets_the_next_through_and_comes_again_when_a
     await sandbox.deliveries.settled()
     assert receiver.types() == ["startAssessment"] * 2
     assert (states(sandbox), len(sandbox.deliveries)) == (["delivered"] * 3, 3)
-    assert len(sandbox.deliveries[0].attempts) == 7
+    assert len(sandbox.deliveries[0].attempts) == 10
     sandbox.deliveries.redeliver(2)
     sandbox.deliveries.redeliver(2)
     await sandbox.deliveries.settled()
@@ -353,6 +353,15 @@ async def test_another_event_loop_may_go_on(sandbox, receiver, person):
 
 
 def test_rules_are_checked():
-    for wrong in ({"max_attempts": 0}, {"first_delay": -1}, {"timeout": 0}, {"duplicates": -0.5}):
+    for wrong in (
+        {"max_attempts": 0},
+        {"max_attempts": 1001},
+        {"first_delay": -1},
+        {"timeout": 0},
+        {"duplicates": -0.5},
+    ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             DeliveryRules(**wrong)
+    rules = DeliveryRules()
+    with pytest.raises(ValueError, match="max_attempts"):
+        rules.max_attempts = 1100

@@ -193,6 +193,7 @@ async def test_one_who_is_deleted_before_being_graded_is_not_graded(sandbox, cal
 async def test_one_who_is_blocked_before_the_start_has_not_started(sandbox, person):
     person.finish("Blocked")
     assert types(sandbox) == ["finishTest"]
+    assert told(sandbox)[0]["candidate_instance_id"] is not None
 
 
 async def test_one_who_finishes_without_a_start_has_begun_before(sandbox, person):

@@ -117,3 +117,22 @@ async def test_grading_takes_as_long_as_it_is_told(caller, sandbox, key):
     found = await status(caller, key)
     assert found["result"] is not None
     assert found["pdfReport"] is not None
+
+
+async def test_one_who_is_blocked_before_the_start_has_no_start(caller, sandbox, key):
+    sandbox.candidates[key, EMAIL].finish("Blocked")
+    found = await status(caller, key)
+    assert (found["status"], found["detailedStatus"]) == ("Completed", "Authorizer Blocked")
+    assert found["endTime"] is not None
+    assert not {"start_time_GMT", "startTime"} & found.keys()
+    (home, *_) = sandbox.assessments.values()
+    assert home.tests_taken == 0
+    await caller.delete(f"/v2/schedules/{key}/candidates/{EMAIL}")
+    assert home.tests_taken == 0
+
+
+async def test_one_who_is_blocked_later_keeps_the_start(caller, sandbox, key):
+    sandbox.candidates[key, EMAIL].start()
+    begun = (await status(caller, key))["start_time_GMT"]
+    sandbox.candidates[key, EMAIL].finish("Blocked")
+    assert (await status(caller, key))["start_time_GMT"] == begun

@@ -9,7 +9,6 @@ from page_markup import Markup, read
 from mettl_async.sandbox.pages.guard import host_is_here, is_cross_site
 from mettl_async.sandbox.pages.html import Html, join, tag
 from mettl_async.sandbox.pages.style import DARK, LIGHT
-from mettl_async.sandbox.pages.web import web_origin
 
 HOSTILE = "<script>alert('x')</script>\"&amp;"
 EMAIL = "asha@example.com"
@@ -157,30 +156,11 @@ async def test_a_link_of_nobody_is_not_found(browser, server, query):
     assert (await press(browser, "/v2/take-test" + query, "start")).status_code == 404
 
 
-async def test_a_finished_test_leads_to_the_exit_redirection(browser, person):
-    person.schedule.assessment.exit_redirection_url = "https://ats.example/back?to=ä b\r\nx: y"
-    person.start()
-    page = await browser.get(person.link)
-    # A browser holds the form to this policy where its answer redirects, too.
-    assert "form-action 'self' https://ats.example;" in page.headers["content-security-policy"]
-    answer = await browser.post(person.link, data={"action": "finish"}, follow_redirects=False)
-    assert answer.status_code == 303
-    assert answer.headers["location"] == "https://ats.example/back?to=%C3%A4%20b%0D%0Ax:%20y"
-    ended = read(await browser.get(person.link.replace("take-test", "take-test/ended")))
-    assert ended.all("a")[-1]["href"] == "https://ats.example/back?to=ä b\r\nx: y"
-
-
-@pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", "//evil.example", "nowhere", "http://[", "data:x"]
-)
-async def test_an_exit_that_is_no_web_address_leads_nowhere(browser, person, url):
-    person.schedule.assessment.exit_redirection_url = url
-    person.start()
-    page = await browser.get(person.link)
-    assert "form-action 'self';" in page.headers["content-security-policy"]
-    answer = await press(browser, person.link, "finish")
-    assert "You have finished the test" in read(answer).text
-    assert url not in answer.text
+async def test_half_a_surrogate_pair_is_shown_as_a_question_mark(browser, person):
+    person.candidate.fields = {"First Name": "As\ud800ha"}
+    answer = await browser.get(person.link)
+    assert answer.status_code == 200
+    assert "As?ha" in read(answer).text
 
 
 async def test_the_report_is_shown_if_the_assessment_says_so(browser, sandbox, person):
@@ -287,6 +267,21 @@ async def test_pages_stand_outside_of_faults_and_counters(browser, sandbox, pers
         read(answer)
     assert sandbox.stats.requests == before
     assert sandbox.faults.scripted == 1
+
+
+async def test_the_bare_address_leads_a_browser_to_the_admin(browser, sandbox):
+    sandbox.faults.empty = 1.0
+    before = sandbox.stats.requests
+    answer = await browser.get("/", headers={"accept": "text/html,*/*;q=0.8"})
+    assert [one.status_code for one in answer.history] == [303]
+    assert answer.url.path == "/admin"
+    read(answer)
+    assert sandbox.stats.requests == before
+    sandbox.faults.empty = 0.0
+    for method, accept in (("GET", "*/*"), ("POST", "text/html")):
+        answer = await browser.request(method, "/", headers={"accept": accept})
+        assert answer.json()["error"]["code"] == "E404"
+    assert sandbox.stats.requests == before + 2
 
 
 async def test_an_escaped_path_is_not_a_page(wire, sandbox):
@@ -396,21 +391,3 @@ def test_only_names_of_this_machine_are_here(host, bound, here):
 )
 def test_browsers_say_where_a_form_came_from(headers, foreign):
     assert is_cross_site(headers) is foreign
-
-
-@pytest.mark.parametrize(
-    ("url", "origin"),
-    [
-        ("https://a.example/x?y#z", "https://a.example"),
-        ("http://A.example:8080", "http://a.example:8080"),
-        ("https://[::1]:1/", "https:"),
-        ("https://a.example;script-src *", "https:"),
-        ("https://bücher.example", "https:"),
-        ("ftp://a", None),
-        ("https://", None),
-        ("https://a:x", None),
-        ("/here", None),
-    ],
-)
-def test_an_exit_names_its_origin_for_the_policy(url, origin):
-    assert web_origin(url) == origin

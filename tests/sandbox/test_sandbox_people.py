@@ -224,3 +224,15 @@ async def test_the_first_start_counts_once(sandbox, caller, person):
     person.finish()
     answer = await caller.get(f"/v2/assessments/{person.schedule.assessment.id}")
     assert json.dumps(answer).count('"testsTaken": 1') == 1
+
+
+async def test_a_resume_opens_the_link_however_old_it_is(sandbox, caller, asha):
+    await caller.register(sandbox.access_key, [asha], timeLimitInSec="100")
+    person = sandbox.candidates[EMAIL]
+    person.start()
+    person.finish("TestExpired")
+    sandbox.clock.advance(101)
+    person.resume()
+    assert person.view.can_start
+    person.start()
+    assert person.status == "InProgress"

@@ -112,7 +112,8 @@ async def test_extras_come_only_when_they_are_asked_for(caller, finished):
 
     recommended = (await result(ir='{"recommendation":true}'))["analysis"]["recommendation"]
     assert recommended[0]["type"] == "Performance Category"
-    assert (await result(rs="true"))["analysis"]["responseStyles"] != []
+    styles = (await result(rs="true"))["analysis"]["responseStyles"]
+    assert [set(one) for one in styles] == [{"title", "description"}]
     assert responses(await result(em="true", rs="true")) is None
     essays = responses(await result(qr="true"))
     assert {one["apiQuestionType"] for one in essays} == {"SHORT_ANSWER", "LONG_ANSWER"}

@@ -202,9 +202,11 @@ def test_half_a_surrogate_pair_is_text_like_any_other(db):
         assert again.candidates["x@example.org"].candidate.fields == {"First Name": "\ud800"}
 
 
-def test_only_the_owner_can_read_the_file(db):
-    Sandbox(db=db).close()
-    assert db.stat().st_mode & 0o077 == 0
+def test_only_the_owner_can_read_the_files(db):
+    with Sandbox(db=db):
+        beside = list(db.parent.iterdir())
+        assert len(beside) >= 2
+        assert [one.name for one in beside if one.stat().st_mode & 0o077] == []
 
 
 def test_a_second_sandbox_on_the_file_is_refused_until_the_first_is_closed(db, tmp_path):

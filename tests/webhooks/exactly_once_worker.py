@@ -2,6 +2,7 @@
 
 It prints its port. ``TestStarted``: the handler writes by a connection of its own. ``TestGraded``: it
 writes in the transaction of its claim and raises at random, before or after that is committed.
+``TestResumeEnabled``: it raises at random before it writes, without a transaction.
 ``TestFinished``: it never ends if the process was told to hang. Each attempt is a row in ``tried_...``,
 each success one in ``handled_...``.
 
@@ -20,7 +21,14 @@ import sqlalchemy as sa
 import uvicorn
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from mettl_async.webhooks import BasicAuth, Claim, TestFinished, TestGraded, TestStarted
+from mettl_async.webhooks import (
+    BasicAuth,
+    Claim,
+    TestFinished,
+    TestGraded,
+    TestResumeEnabled,
+    TestStarted,
+)
 from mettl_async.webhooks.receiver import WebhookReceiver
 from mettl_async.webhooks.sql import SqlSeenEvents
 
@@ -48,6 +56,10 @@ def make_app(url, name, behaviour):
     _, handled, tried = tables(name)
     chance = random.Random()
 
+    def fail_perhaps(share):
+        if chance.random() < share:
+            raise RuntimeError("by chance")
+
     async def note(table, event, connection):
         await connection.execute(
             table.insert().values(event=type(event).__name__, email=event.email)
@@ -68,10 +80,14 @@ def make_app(url, name, behaviour):
         await note_at_once(tried, event)
         async with seen.transaction(claim) as connection:
             await note(handled, event, connection)
-            if chance.random() < 0.4:
-                raise RuntimeError("by chance")
-        if chance.random() < 0.2:
-            raise RuntimeError("after all was committed")
+            fail_perhaps(0.4)
+        fail_perhaps(0.2)  # after all was committed
+
+    @receiver.on(TestResumeEnabled)
+    async def fails_first(event: TestResumeEnabled) -> None:
+        await note_at_once(tried, event)
+        fail_perhaps(0.4)
+        await note_at_once(handled, event)
 
     @receiver.on(TestFinished)
     async def hangs(event: TestFinished) -> None:

@@ -101,10 +101,17 @@ def test_any_changed_bit_is_noticed():
 
 def test_every_other_text_of_the_same_bytes_is_refused():
     text = sign("12")  # so that the last character has bits beyond the last byte
-    for changed in (text + "=", text + "==", text + "\n", " " + text, text[:5] + "." + text[5:]):
+    for changed in (text + "=", text + "==", text[:5] + "\n" + text[5:], text[:5] + "." + text[5:]):
         assert reason(changed) == "malformed"
     last = ALPHABET[ALPHABET.index(text[-1]) ^ 1]
     assert reason(text[:-1] + last) == "malformed"
+
+
+def test_whitespace_around_it_does_not_count():
+    assert verify(f"\r\n\t {sign('12')} \n").own_id == "12"
+    longest = sign("x" * 112)
+    assert len(longest) == 200
+    assert verify(f" {longest}\n").own_id == "x" * 112
 
 
 @given(st.data())

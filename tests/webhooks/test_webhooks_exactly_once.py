@@ -19,7 +19,13 @@ import sqlalchemy as sa
 from exactly_once_worker import AUTH, tables
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from mettl_async.webhooks import TestFinished, TestGraded, TestStarted, sample_event
+from mettl_async.webhooks import (
+    TestFinished,
+    TestGraded,
+    TestResumeEnabled,
+    TestStarted,
+    sample_event,
+)
 from mettl_async.webhooks.sql import SqlSeenEvents
 
 EMAILS = [f"candidate{number}@example.org" for number in range(50)]
@@ -116,7 +122,9 @@ async def test_200_deliveries_at_once_of_50_events_to_two_processes(shared):
     assert await shared.counts("handled", TestStarted) == dict.fromkeys(EMAILS, 1)
 
 
-async def test_handlers_that_fail_by_chance_succeed_once_for_each_event(shared):
+# One commits its writes with the mark, the other is an ordinary one that fails before it writes.
+@pytest.mark.parametrize("event", [TestGraded, TestResumeEnabled])
+async def test_handlers_that_fail_by_chance_succeed_once_for_each_event(shared, event):
     refused = Counter()
 
     async def until_accepted(deliver, place, email):
@@ -125,12 +133,12 @@ async def test_handlers_that_fail_by_chance_succeed_once_for_each_event(shared):
             place = 1 - place
             await anyio.sleep(0.05)
 
-    async with delivering(TestGraded) as deliver:
+    async with delivering(event) as deliver:
         until = partial(until_accepted, deliver)
         await asyncio.gather(*(until(place, email) for place, email in four_of_each()))
     assert set(refused) == {503}
-    assert await shared.counts("handled", TestGraded) == dict.fromkeys(EMAILS, 1)
-    tried = await shared.counts("tried", TestGraded)
+    assert await shared.counts("handled", event) == dict.fromkeys(EMAILS, 1)
+    tried = await shared.counts("tried", event)
     assert tried.total() > 55, "nothing failed, so nothing was tested"
 
 

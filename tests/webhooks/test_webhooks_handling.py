@@ -1,6 +1,7 @@
 """Handled once: failures, crowds, cancellations, a failing store; and no log tells of a candidate."""
 
 import asyncio
+import hashlib
 import random
 import re
 
@@ -66,6 +67,11 @@ def receiver_with(*handlers, kind=TestGraded, **given):
     return receiver
 
 
+def shown(key):
+    """What a log line has of a key."""
+    return hashlib.sha256(key.encode()).hexdigest()[:8]
+
+
 async def test_a_failed_event_comes_again_and_is_told_to_the_hook_only(all_logs):
     failures, told = [RuntimeError(f"no row for {EVENT.email}"), KeyError(EVENT.email)], []
 
@@ -84,7 +90,7 @@ async def test_a_failed_event_comes_again_and_is_told_to_the_hook_only(all_logs)
     assert told == [(RuntimeError, EVENT), (KeyError, EVENT)]
     key = event_identity(EVENT)
     place = r"at test_webhooks_handling\.py:\d+"
-    said = re.compile(rf"handle failed with RuntimeError {place}: TestGraded {key[:8]}")
+    said = re.compile(rf"handle failed with RuntimeError {place}: TestGraded {shown(key)}")
     assert any(said.search(line) for line in all_logs)
     assert not any(EVENT.email in line or key in line for line in all_logs)
 
@@ -271,6 +277,26 @@ async def test_another_identity_makes_another_event():
     assert [event.candidate_instance_id for event in runs] == [1, 2]
 
 
+async def test_an_identity_that_names_someone_is_not_logged(all_logs):
+    entered, go_on = anyio.Event(), anyio.Event()
+
+    async def handler(_):
+        entered.set()
+        await go_on.wait()
+        raise RuntimeError
+
+    receiver = receiver_with(handler, identify=lambda event: event.email, busy_wait=0)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        group.create_task(call(receiver, GRADED))
+        await entered.wait()
+        assert (await call(receiver, GRADED)).status == 503
+        go_on.set()
+    said = [line for line in all_logs if shown(EVENT.email) in line]
+    assert any("busy: " in line for line in said)
+    assert any("handle failed" in line for line in said)
+    assert not any(EVENT.email[:8] in line for line in all_logs)
+
+
 # --- who leaves, and who is cancelled ---------------------------------------------------------------
 
 
@@ -338,6 +364,33 @@ async def test_what_is_cancelled_after_its_handler_succeeded_is_done_all_the_sam
     await cancelled(call(receiver, GRADED), entered, natively=natively)
     assert await receiver.handle(EVENT) is Handled.ALREADY_DONE
     assert len(runs) == 1
+
+
+@pytest.mark.parametrize("natively", [True, False])
+async def test_a_mark_that_fails_while_cancelled_does_not_hide_the_cancellation(natively):
+    entered = anyio.Event()
+
+    class Broken(MemorySeenEvents):
+        async def complete(self, claim):
+            if entered.is_set():
+                raise OSError("away")
+            entered.set()
+            await anyio.sleep_forever()
+
+    async def handler(event):
+        pass
+
+    outcomes = []
+
+    async def deliver():
+        try:
+            await receiver_with(handler, seen=Broken()).handle(EVENT)
+        except BaseException as error:
+            outcomes.append(type(error))
+            raise
+
+    await cancelled(deliver(), entered, natively=natively)
+    assert outcomes == [asyncio.CancelledError]
 
 
 async def cancelled(doing, entered, *, natively):

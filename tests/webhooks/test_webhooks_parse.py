@@ -23,6 +23,7 @@ from mettl_async.webhooks import (
     TestResumeEnabled,
     TestStarted,
     UnknownEvent,
+    event_identity,
     parse_event,
 )
 
@@ -181,6 +182,8 @@ def test_an_object_without_a_type_is_an_unknown_event(body):
      ("secret\0@x.org", "has a NUL")],
 )  # fmt: skip
 def test_a_known_event_of_nobody_is_an_unknown_event_that_says_why(name, value, problem):
+    if (name, value) == ("invitation_key", 7):
+        value, problem = 7.0, "expected str, got float"  # see below
     event = parsed(**{name: value})
     assert type(event) is UnknownEvent
     assert event.event_type == "finishTest"
@@ -190,6 +193,20 @@ def test_a_known_event_of_nobody_is_an_unknown_event_that_says_why(name, value, 
     assert getattr(event, attribute) is None
     assert getattr(event, other) is not None
     assert event.raw["EVENT_TYPE"] == "finishTest"
+
+
+@pytest.mark.parametrize("number", [0, 12345678, 2**63 - 1])
+def test_a_key_of_digits_may_come_as_a_number(number):
+    event = parsed(invitation_key=number)
+    assert type(event) is TestFinished
+    assert event.access_key == str(number)
+    assert event_identity(event) == event_identity(parsed(invitation_key=str(number)))
+    assert parsed(invitation_key=number, EVENT_TYPE="other").access_key == str(number)
+
+
+@pytest.mark.parametrize("number", [-1, 2**63, 10**400, 1.5])
+def test_a_number_that_is_no_key_is_a_problem(number):
+    assert type(parsed(invitation_key=number)) is UnknownEvent
 
 
 def test_all_problems_are_told():

@@ -1,5 +1,6 @@
 """The receiver over HTTP: who is believed, and what is answered."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import anyio
@@ -8,7 +9,9 @@ from asgi_calls import PASSWORD, USERNAME, basic, call, http_scope, parts
 
 from mettl_async import ConfigurationError, InvalidInputError
 from mettl_async.webhooks import (
+    AllowedNetworks,
     BasicAuth,
+    BasicAuthVerifier,
     ContextDataError,
     ContextSigner,
     Handled,
@@ -128,6 +131,27 @@ async def test_only_peers_of_the_allowed_networks_may_deliver(client, status):
     assert answer.status == status
 
 
+async def test_an_empty_list_of_networks_allows_nobody():
+    for networks, status in (([], 403), (AllowedNetworks([]), 403), (None, 200)):
+        receiver, _ = receiver_of(networks=networks)
+        assert (await call(receiver, GRADED)).status == status
+
+
+async def test_ready_made_checks_are_taken_as_they_are():
+    receiver, _ = receiver_of(
+        auth=BasicAuthVerifier([AUTH]), networks=AllowedNetworks(["203.0.113.0/24"])
+    )
+    assert (await call(receiver, GRADED)).status == 200
+    assert (await call(receiver, GRADED, headers=[])).status == 401
+    assert (await call(receiver, GRADED, client=("198.51.100.1", 1))).status == 403
+
+
+@pytest.mark.parametrize("wrong", [{"auth": 7}, {"auth": object()}, {"networks": 7}])
+def test_what_are_no_checks_is_refused(wrong):
+    with pytest.raises(ConfigurationError, match=f"{next(iter(wrong))}: is a "):
+        WebhookReceiver(**{"auth": AUTH, **wrong})
+
+
 async def test_the_order_of_the_checks():
     receiver, _ = receiver_of(networks=["203.0.113.0/24"], max_body=10)
     far = {"client": ("198.51.100.1", 1)}
@@ -229,6 +253,21 @@ async def test_an_event_without_a_handler_is_accepted_and_not_marked():
 
     assert (await call(receiver, GRADED)).status == 200
     assert len(came) == 1
+
+
+async def test_an_unreadable_event_of_a_known_type_is_not_lost_in_silence(all_logs):
+    receiver, came = receiver_of(TestEvent)
+    body = json.dumps({**json.loads(GRADED), "email": ["asha.rao@example.org"]}).encode()
+    assert (await call(receiver, body)).status == 400
+    problem = "$.email: expected str, got array"
+    assert any("WARNING" in line and f"gradedAssessment can't be read: {problem}" in line for line in all_logs)  # fmt: skip
+    assert not any("asha.rao" in line for line in all_logs)
+    assert (await call(receiver, sample_event(UnknownEvent, **WHO))).status == 200
+    assert not came
+
+    receiver, came = receiver_of(UnknownEvent)
+    assert (await call(receiver, body)).status == 200
+    assert [event.problem for event in came] == [problem]
 
 
 async def test_a_receiver_without_any_handler_accepts_nothing():

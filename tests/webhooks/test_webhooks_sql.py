@@ -13,6 +13,7 @@ from collections import Counter
 from types import SimpleNamespace
 
 import anyio
+import anyio.lowlevel
 import pytest
 import sqlalchemy as sa
 from sql_rows import make_older, rows_of
@@ -231,6 +232,137 @@ async def test_a_claim_that_is_cancelled_while_the_database_waits_leaves_no_open
     assert isinstance(await seen.claim(KEY), Claim)
     assert engine.pool.checkedout() == 0
     await engine.dispose()
+
+
+def is_locked(path):
+    with contextlib.closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
+        try:
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return True
+    return False
+
+
+async def cancelled_after(delay, doing):
+    task = asyncio.create_task(doing)
+    await asyncio.sleep(delay)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        return await task
+
+
+@pytest.mark.parametrize("operation", ["claim", "complete", "release", "transaction"])
+async def test_a_sqlite_is_not_locked_whenever_something_is_cancelled(
+    tmp_path, table_name, operation
+):
+    path = tmp_path / "x.sqlite3"
+    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", connect_args={"timeout": 0.2})
+    seen = SqlSeenEvents(engine, table=table_name)
+    await seen.create_table()
+
+    async def transaction(claim):
+        async with seen.transaction(claim):
+            pass
+
+    doing = transaction if operation == "transaction" else getattr(seen, operation)
+    for number in range(40):
+        key = str(number)
+        about = key if operation == "claim" else await seen.claim(key)
+        answer = await cancelled_after(number * 0.00005, doing(about))
+        assert not is_locked(path)
+        if operation == "claim" and answer is None:
+            assert isinstance(await seen.claim(key), Claim), "it was given back"
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("natively", [True, False])
+@pytest.mark.parametrize("cut", ["claim", "complete", "release", "hold", "mark"])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_who_is_cancelled_waits_for_the_statement_however_often_it_is_cancelled(
+    sql_seen, monkeypatch, cut, natively
+):
+    execute, entered, go_on, order = AsyncConnection.execute, anyio.Event(), anyio.Event(), []
+    claim = await sql_seen.claim(KEY)
+
+    async def slow(connection, statement, *rest):
+        if statement is getattr(sql_seen._statements, cut) and not order:
+            entered.set()
+            await go_on.wait()
+            order.append("the statement ended")
+        return await execute(connection, statement, *rest)
+
+    async def transaction(claim):
+        async with sql_seen.transaction(claim):
+            pass
+
+    async def run():
+        doing = transaction if cut in {"hold", "mark"} else getattr(sql_seen, cut)
+        try:
+            await doing("another" if cut == "claim" else claim)
+        finally:
+            order.append("the caller went on")
+
+    monkeypatch.setattr(AsyncConnection, "execute", slow)
+    with anyio.fail_after(20), anyio.CancelScope() as scope:
+        task = asyncio.create_task(run()) if natively else None
+        async with anyio.create_task_group() as group:
+            group.start_soon(let_go_later, entered, go_on, task or scope)
+            await (asyncio.wait([task]) if natively else run())
+    assert task.cancelled() if natively else scope.cancelled_caught
+    assert order == ["the statement ended", "the caller went on"]
+    assert isinstance(await sql_seen.claim("another"), Claim)
+
+
+async def let_go_later(entered, go_on, cancelled):
+    with anyio.CancelScope(shield=True):
+        await entered.wait()
+        for _ in range(3):
+            cancelled.cancel()
+            await anyio.sleep(0.01)
+        go_on.set()
+
+
+async def test_a_claim_that_is_granted_long_after_it_was_cancelled_is_given_back(
+    tmp_path, table_name, monkeypatch
+):
+    monkeypatch.setattr(sql, "_PATIENCE", 0.05)
+    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'x.sqlite3'}")
+    seen = SqlSeenEvents(engine, table=table_name)
+    await seen.create_table()
+    other = sqlite3.connect(tmp_path / "x.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(
+        seen, "release", lambda _: anyio.lowlevel.checkpoint()
+    )  # as if it had come first
+    task = asyncio.create_task(seen.claim(KEY))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    other.execute("COMMIT")
+    other.close()
+    await asyncio.wait(seen._at_work)
+    assert isinstance(await seen.claim(KEY), Claim)
+    await engine.dispose()
+
+
+async def test_a_cancelled_claim_that_cannot_be_given_back_is_cancelled_all_the_same(
+    sql_seen, monkeypatch
+):
+    async def broken(_):
+        raise OSError("the database is away")
+
+    async def never(_):
+        await anyio.sleep_forever()
+
+    monkeypatch.setattr(sql_seen, "release", broken)
+    monkeypatch.setattr(sql_seen, "_alone", never)
+    task = asyncio.create_task(sql_seen.claim(KEY))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 async def unlock_soon(connection):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from mettl_async.sandbox import life, reports
+from mettl_async.sandbox import events, life, reports
 from mettl_async.sandbox.candidates import candidate_link
 from mettl_async.sandbox.pages.admin_frame import (
     admin_page,
@@ -93,16 +93,12 @@ def schedule(visit: Visit, found: Schedule) -> Html:
 
 
 def _about(found: Schedule) -> list[tuple[str, Content]]:
-    names = {
-        "start": "testStartNotificationUrl",
-        "finish": "testFinishNotificationUrl",
-        "graded": "testGradedNotificationUrl",
-        "resume": "testResumeEnabledForExpiredTestURL",
-    }
     told = [
-        f"{name}: {found.settings[key]}" for name, key in names.items() if found.settings.get(key)
+        f"{event_type}: {url}"
+        for event_type, key in events.URL_PROPERTIES.items()
+        if (url := found.settings.get(key))
     ]
-    authorised = bool(found.settings.get("testNotificationBasicAuthHeader"))
+    authorised = bool(found.settings.get(events.AUTH_PROPERTY))
     return [
         ("Assessment", f"{found.assessment.name}, {found.assessment.duration} minutes"),
         ("Access key", tag("code", None, found.access_key)),

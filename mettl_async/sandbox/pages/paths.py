@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mettl_async.sandbox.candidates import TAKE_TEST
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
 
 ENDED: Final = f"{TAKE_TEST}/ended"  # the sandbox's own
 AUTHENTICATE: Final = "/authenticateKey"
@@ -15,8 +18,14 @@ ICON: Final = "/favicon.ico"
 ROOTS: Final = (TAKE_TEST, AUTHENTICATE, "/v2" + AUTHENTICATE, ADMIN, ICON)
 
 
-def is_page(path: str) -> bool:
-    """Tell whether a path is a page's: no faults there, and no counting."""
-    return path.startswith(ROOTS) and any(
-        path == root or path.startswith(f"{root}/") for root in ROOTS
-    )
+def is_for_page(scope: Scope) -> bool:
+    """Tell whether a request is for a page: no faults there, and no counting."""
+    path: str = scope["raw_path"].decode("latin-1")
+    if path.startswith(ROOTS):
+        return any(path == root or path.startswith(f"{root}/") for root in ROOTS)
+    # To a program the bare address is a path that the API doesn't have.
+    return path == "/" and scope["method"] in ("GET", "HEAD") and _shows_html(scope)
+
+
+def _shows_html(scope: Scope) -> bool:
+    return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])

@@ -9,10 +9,12 @@ from starlette.routing import Route
 from mettl_async.sandbox.candidates import TAKE_TEST
 from mettl_async.sandbox.pages import admin, taking
 from mettl_async.sandbox.pages.admin_frame import CLOCK, DELIVERIES, FAULTS, schedule_path
-from mettl_async.sandbox.pages.paths import ADMIN, AUTHENTICATE, ENDED, ROOTS
-from mettl_async.sandbox.pages.web import PageEndpoint, Reply, Visit, problem
+from mettl_async.sandbox.pages.paths import ADMIN, AUTHENTICATE, ENDED, ROOTS, is_for_page
+from mettl_async.sandbox.pages.web import PageEndpoint, Reply, Visit, problem, see_other
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
     from mettl_async.sandbox.sandbox import Sandbox
 
 
@@ -41,6 +43,18 @@ def page_routes(sandbox: Sandbox) -> list[Route]:
         *(Route(root, nothing) for root in ROOTS),
         *(Route(root + "/{anything:path}", nothing) for root in ROOTS),
     ]
+
+
+class FrontDoor:
+    """The bare address: a browser is sent to the admin's pages, anyone else ``elsewhere``."""
+
+    def __init__(self, sandbox: Sandbox, elsewhere: ASGIApp) -> None:
+        self._page = PageEndpoint(sandbox, lambda _: see_other(ADMIN))
+        self._elsewhere = elsewhere
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await (self._page if is_for_page(scope) else self._elsewhere)(scope, receive, send)
 
 
 def _nothing(_: Visit) -> Reply:

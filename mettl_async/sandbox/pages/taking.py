@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from mettl_async.sandbox import reports
 from mettl_async.sandbox.candidates import candidate_link
@@ -116,5 +117,6 @@ def _unknown() -> Reply:
 
 def _way_out(person: SandboxPerson) -> str | None:
     """Give ``exitRedirectionURL`` if a browser may be sent there: the API takes any text."""
-    url = person.schedule.assessment.exit_redirection_url
-    return url if url and web_origin(url) else None
+    url = (person.schedule.assessment.exit_redirection_url or "").strip()
+    # Put together again, the scheme is in lower case.
+    return urlsplit(url).geturl() if web_origin(url) else None

@@ -142,7 +142,8 @@ def _pairs(text: bytes) -> dict[str, str]:
 
 
 async def _send(reply: Reply, scope: Scope, send: Send, now: float) -> None:
-    body = reply.body.encode()
+    # What came in JSON may have half a surrogate pair, which UTF-8 has no place for.
+    body = reply.body.encode(errors="replace")
     headers = [
         (b"date", formatdate(now, usegmt=True).encode()),
         (b"content-type", b"text/html;charset=utf-8"),
@@ -171,4 +172,4 @@ def _policy(reply: Reply) -> str:
 
 def _for_header(location: str) -> bytes:
     # Whoever set the address may have put in anything; a header is one line of ASCII.
-    return quote(location, safe="!#$%&'()*+,/:;=?@[]~").encode("ascii")
+    return quote(location, safe="!#$%&'()*+,/:;=?@[]~", errors="replace").encode("ascii")

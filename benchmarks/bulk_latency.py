@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
     from mettl_async import Candidate
+    from mettl_async.core.transports import TransportName
 
 Mode = Literal["query", "form"]
 
@@ -65,10 +66,19 @@ OURS = "register_many"
 SEVERAL = "several clients"
 
 
-async def ours(base_url: str, people: Sequence[Candidate], mode: Mode, workers: int) -> float:
+async def ours(
+    base_url: str,
+    people: Sequence[Candidate],
+    mode: Mode,
+    workers: int,
+    *,
+    transport: TransportName = "httpx",
+) -> float:
     """Seconds of one run."""
     options = ClientOptions(max_concurrency=workers, post_parameters=mode, trust_env=False)
-    async with MettlClient(CREDENTIALS, base_url=base_url, options=options) as mettl:
+    async with MettlClient(
+        CREDENTIALS, base_url=base_url, options=options, transport=transport
+    ) as mettl:
         began = time.perf_counter()
         report = await mettl.candidates.register_many(ACCESS_KEY, people, concurrency=workers)
         seconds = time.perf_counter() - began

@@ -49,13 +49,15 @@ class Bound:
         return self.value <= self.limit if self.at_most else self.value >= self.limit
 
 
-def arguments(description: str | None) -> argparse.Namespace:
-    """Read ``--json FILE`` and ``--quick``."""
+def arguments(description: str | None, *, chart: bool = False) -> argparse.Namespace:
+    """Read ``--json FILE`` and ``--quick``, and ``--chart FILE`` where there is one."""
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     parser.add_argument(
         "--quick", action="store_true", help="a few seconds: shows that it runs, proves nothing"
     )
+    if chart:
+        parser.add_argument("--chart", type=Path, metavar="FILE", help="draw a PNG into FILE")
     return parser.parse_args()
 
 
@@ -155,7 +157,9 @@ def environment() -> dict[str, str | int | None]:
         "machine": platform.machine(),
         "cores": os.cpu_count(),
     }
-    for package in ("httpx", "httpcore", "anyio", "sniffio", "attrs", "cattrs", "orjson"):
+    for package in (
+        "httpx", "httpcore", "httpx2", "aiohttp", "anyio", "sniffio", "attrs", "cattrs", "orjson",
+    ):  # fmt: skip
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -3,6 +3,7 @@
 from mettl_async._version import __version__
 from mettl_async.api.export import ExportedResult, FailedExport
 from mettl_async.api.pager import AsyncPager, Page
+from mettl_async.bulk.journal import FileJournal, Journal
 from mettl_async.bulk.outcomes import (
     DUPLICATE_EMAIL,
     Failed,
@@ -12,6 +13,8 @@ from mettl_async.bulk.outcomes import (
     Rejected,
     Unknown,
 )
+from mettl_async.bulk.progress import Progress
+from mettl_async.bulk.settled import Settled
 from mettl_async.client import MettlClient
 from mettl_async.config import (
     ApiVersion,
@@ -40,6 +43,7 @@ from mettl_async.errors import (
     ContextDataError,
     EventDecodeError,
     InvalidInputError,
+    JournalError,
     MettlDecodeError,
     MettlError,
     NotFoundError,
@@ -188,6 +192,7 @@ __all__ = [
     "Failed",
     "FailedExport",
     "Favicon",
+    "FileJournal",
     "FilePart",
     "FinishMode",
     "FixedAccessOption",
@@ -196,6 +201,8 @@ __all__ = [
     "InvitedCandidate",
     "IpAccessRestriction",
     "IpRange",
+    "Journal",
+    "JournalError",
     "KeyPair",
     "Level",
     "Logo",
@@ -220,6 +227,7 @@ __all__ = [
     "Pbt",
     "PbtAddition",
     "PermissionDeniedError",
+    "Progress",
     "Protection",
     "QuestionResponse",
     "QuestionSource",
@@ -253,6 +261,7 @@ __all__ = [
     "SectionalScore",
     "ServerClock",
     "ServerError",
+    "Settled",
     "SignatureAuth",
     "SignedContext",
     "SkillMarks",

@@ -31,13 +31,13 @@ from mettl_async.config import (
     base_url_for,
 )
 from mettl_async.core.auth import ServerClock, SignatureAuth
-from mettl_async.core.injected import InjectedTransport
-from mettl_async.core.limits import Slots
+from mettl_async.core.limits import RateLimiter, Slots
 from mettl_async.core.middleware import Middleware, Middlewares, check_middleware
+from mettl_async.core.pacing import Pacer
 from mettl_async.core.pipeline import Answer, Pipeline, Shared
 from mettl_async.core.request import Placement
 from mettl_async.core.retry import RetryQuota
-from mettl_async.core.transport import LaneTransport
+from mettl_async.core.transports import make_transport
 from mettl_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from mettl_async.config import CredentialsProvider, KeyPair, Region
     from mettl_async.core.injected import AsyncHttpClient
     from mettl_async.core.multipart import FilePart
+    from mettl_async.core.transports import TransportName
 
 
 class MettlClient:
@@ -68,6 +69,10 @@ class MettlClient:
         middleware: For each attempt, outermost first; `Middlewares` to fill both slots.
         http_client: An ``httpx.AsyncClient``, or one shaped like it, to send with. It stays yours: its
             timeouts and proxies apply, and it is not closed.
+        transport: What carries the requests where no ``http_client`` does: ``"httpx"``, or the faster
+            ``"aiohttp"`` (extra ``aiohttp``, asyncio only). Both keep the same promises.
+        rate_limiter: Asked before each request: anything with ``async acquire()``, such as
+            `mettl_async.redis_limiter.RedisRateLimiter`, which many processes share.
 
     Raises:
         ConfigurationError: An argument cannot work; nothing was opened.
@@ -91,6 +96,8 @@ class MettlClient:
         auth: Middleware | None = None,
         middleware: Iterable[Middleware] | Middlewares = (),
         http_client: AsyncHttpClient | None = None,
+        transport: TransportName = "httpx",
+        rate_limiter: RateLimiter | None = None,
     ) -> None:
         options = _checked_options(options if options is not None else ClientOptions())
         url = base_url_for(region, base_url, allow_insecure_http=options.allow_insecure_http)
@@ -106,15 +113,13 @@ class MettlClient:
             raise ConfigurationError("credentials and auth are both given; pass one of them")
         check_middleware(auth)
         shared = Shared(
-            transport=(
-                LaneTransport(url, options)
-                if http_client is None
-                else InjectedTransport(http_client, options)
-            ),
+            transport=make_transport(transport, http_client, url, options),
             slots=Slots(options.max_concurrency),
             quota=RetryQuota(options.retry_quota),
             clock=clock,
             base_url=url,
+            pacer=Pacer(fixed=options.requests_per_second, adaptive=options.adaptive),
+            rate_limiter=_checked_limiter(rate_limiter),
         )
         self._owner = True
         self._assemble(
@@ -163,6 +168,8 @@ class MettlClient:
         options: ClientOptions | None = None,
         middleware: Iterable[Middleware] | Middlewares = (),
         http_client: AsyncHttpClient | None = None,
+        transport: TransportName = "httpx",
+        rate_limiter: RateLimiter | None = None,
     ) -> Self:
         """A client from ``METTL_PUBLIC_KEY``, ``METTL_PRIVATE_KEY`` and ``METTL_REGION`` or ``METTL_BASE_URL``.
 
@@ -177,6 +184,8 @@ class MettlClient:
             options=options,
             middleware=middleware,
             http_client=http_client,
+            transport=transport,
+            rate_limiter=rate_limiter,
         )
 
     def with_options(
@@ -286,6 +295,12 @@ def _checked_options(options: object) -> ClientOptions:
     if isinstance(options, ClientOptions):
         return options
     raise ConfigurationError("options: pass ClientOptions(...)")
+
+
+def _checked_limiter(limiter: object) -> RateLimiter | None:
+    if limiter is None or isinstance(limiter, RateLimiter):
+        return limiter
+    raise ConfigurationError("rate_limiter: pass something with an async method acquire()")
 
 
 def _by_slot(middleware: Iterable[Middleware] | Middlewares) -> Middlewares:

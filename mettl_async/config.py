@@ -204,6 +204,11 @@ def _whole(low: int, high: int) -> Callable[[object, Attribute[Any], object], No
     return check
 
 
+def _rate(_: object, attribute: Attribute[Any], value: object) -> None:
+    if value is not None:
+        _bounded(0.01, 10_000, "requests")(None, attribute, value)
+
+
 def _choice(_: object, attribute: Attribute[str], value: object) -> None:
     if value not in ("documented", "form", "query"):
         raise ConfigurationError(f"{attribute.name}: must be 'documented', 'form' or 'query'")
@@ -263,6 +268,11 @@ class ClientOptions:
         retry_quota: Retries that all calls of the client together may have outstanding, in units of
             5 a retry, given back by success: a dead server is not hammered. 0 turns retries off.
         max_concurrency: Requests in flight at once, and connections kept. Past 50 nothing is gained.
+        requests_per_second: No more than so many are sent, evenly spaced; None for any number. Of this
+            client alone: for several processes see ``MettlClient(rate_limiter=...)``.
+        adaptive: Whether bulk runs slow down when the server refuses because there are too many requests
+            (E509, E503, HTTP 429 and 503), and find by themselves how many a second it takes. A pause it
+            asks for (``Retry-After``) is kept by the whole run either way.
         post_parameters: Where POST parameters travel: ``"documented"`` as the vendor's page of each
             endpoint says; ``"form"`` all in the body ([seen] accepted; keeps personal data out of
             access logs and has no length limit); ``"query"`` all in the URL.
@@ -287,6 +297,8 @@ class ClientOptions:
     )
     retry_quota: int = field(default=500, validator=_whole(0, 1_000_000))
     max_concurrency: int = field(default=50, validator=_whole(1, 1000))
+    requests_per_second: float | None = field(default=None, validator=_rate)
+    adaptive: bool = field(default=True, validator=_of_type(bool))
     post_parameters: Literal["documented", "form", "query"] = field(
         default="documented", validator=_choice
     )

@@ -6,7 +6,8 @@
     ├── ConfigurationError          credentials, options or misuse of the client; nothing was sent
     ├── InvalidInputError           a value you built breaks a rule: .field .problem .fix; nothing was sent
     ├── RegistrationFailures        some candidates of a bulk run were not registered: .report
-    ├── RunInterrupted              the input of register_many raised midway: .report .__cause__
+    ├── RunInterrupted              input, journal or a hook of register_many failed: .report .__cause__
+    ├── JournalError                the journal of a bulk run cannot be used: .unrecorded .__cause__
     ├── NotReadyError               a result or a report was not there in time: .why .waited .final
     ├── WebhookError                something about a delivery to a webhook
     │   ├── EventDecodeError            its body is not an event: .problem
@@ -33,13 +34,14 @@ Codes and their sources: api.md section 4. No message carries a key, a signature
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from mettl_async.bulk.outcomes import RegistrationReport
+    from mettl_async.bulk.outcomes import Outcome, RegistrationReport
 
 
 class MettlError(Exception):
@@ -79,10 +81,10 @@ class RegistrationFailures(MettlError):  # noqa: N818 - a plural says it best
 
 
 class RunInterrupted(MettlError):  # noqa: N818 - says what happened
-    """The input of ``register_many`` raised midway; its own exception is the ``__cause__``.
+    """The input, the journal or a hook of ``register_many`` failed; how, is the ``__cause__``.
 
     Attributes:
-        report: Outcomes of every candidate that was read before.
+        report: Outcomes of every candidate that was read before, and what could not be recorded.
     """
 
     def __init__(self, report: RegistrationReport, cause: Exception) -> None:
@@ -90,7 +92,27 @@ class RunInterrupted(MettlError):  # noqa: N818 - says what happened
         self.report = report
 
     def __str__(self) -> str:
-        return f"the input ended with {type(self.args[1]).__name__}: {self.report}"
+        cause = self.args[1]
+        which = "its journal failed" if isinstance(cause, JournalError) else "the run ended"
+        return f"{which} with {type(cause).__name__}: {self.report}"
+
+
+class JournalError(MettlError):
+    """The journal of a bulk run belongs to another schedule, or cannot be read or written.
+
+    Attributes:
+        unrecorded: Answers of the server that could not be recorded, and were not yielded for that.
+            A run that is resumed sends these candidates again, which is harmless and gives the same
+            links [seen]. Empty when nothing was sent.
+    """
+
+    def __init__(self, problem: str, *, unrecorded: tuple[Outcome, ...] = ()) -> None:
+        super().__init__(problem)
+        self.unrecorded = unrecorded
+
+    def __str__(self) -> str:
+        count = len(self.unrecorded)
+        return f"{self.args[0]}; {count} outcomes are not in it" if count else str(self.args[0])
 
 
 class NotReadyError(MettlError):
@@ -165,6 +187,7 @@ class CallFacts:
         code: Mettl's code, such as ``E401``.
         server_message: Mettl's words, with personal values blanked.
         retry_after: Seconds that the server asked to wait.
+        sent_at: When each request was sent that the server may have seen: by this machine's clock, in UTC.
     """
 
     operation: str = ""
@@ -177,6 +200,7 @@ class CallFacts:
     code: str | None = None
     server_message: str | None = None
     retry_after: float | None = None
+    sent_at: tuple[datetime, ...] = ()
 
 
 class CallError(MettlError):
@@ -239,6 +263,11 @@ class CallError(MettlError):
         """Seconds that the server asked to wait."""
         return self.facts.retry_after
 
+    @property
+    def sent_at(self) -> tuple[datetime, ...]:
+        """When each request was sent that the server may have seen, in UTC."""
+        return self.facts.sent_at
+
     def __str__(self) -> str:
         facts = self.facts
         known = [
@@ -256,6 +285,8 @@ class CallError(MettlError):
         """What became of it, in words: was it sent, and what would a repeat do?"""
         if not self.facts.sent:
             return "not sent, safe to repeat"
+        if not self.facts.may_have_been_handled:
+            return "nothing was done, safe to repeat"
         repeat = "safe" if self.facts.safe_to_repeat else "not safe"
         return f"it may have been handled, {repeat} to repeat"
 

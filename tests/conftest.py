@@ -2,17 +2,54 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 
 import httpx
 import httpx2
 import pytest
+from running_postgres import postgres_url  # noqa: F401 - a fixture
 
 from mettl_async import ClientOptions, MettlClient, RetryPolicy
 from mettl_async.sandbox import Sandbox
 
 QUICK = RetryPolicy(max_attempts=4, backoff_base=0.001, backoff_cap=0.01, deadline=20.0)
 QUICK_BULK = RetryPolicy(max_attempts=40, backoff_base=0.001, backoff_cap=0.02, deadline=120.0)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--transport",
+        choices=["httpx", "aiohttp"],
+        default="httpx",
+        help="what carries the requests of clients that tests build without saying so",
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _chosen_transport(request):
+    """Clients that are given neither a transport nor an HTTP client get the one of ``--transport``."""
+    name, build, from_env = (
+        request.config.getoption("--transport"), MettlClient.__init__, MettlClient.from_env,
+    )  # fmt: skip
+
+    @functools.wraps(build)
+    def built(*args, **kwargs):
+        if kwargs.get("http_client") is None:
+            kwargs.setdefault("transport", name)
+        build(*args, **kwargs)
+
+    @functools.wraps(from_env)
+    def built_from_env(*args, **kwargs):
+        if kwargs.get("http_client") is None:
+            kwargs.setdefault("transport", name)
+        return from_env(*args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        if name != "httpx":
+            patch.setattr(MettlClient, "__init__", built)
+            patch.setattr(MettlClient, "from_env", built_from_env)
+        yield
 
 
 @pytest.fixture
@@ -28,13 +65,16 @@ async def server():
         yield running
 
 
-@pytest.fixture(params=["lanes", "httpx", "httpx2"])
+@pytest.fixture(params=["lanes", "aiohttp", "httpx", "httpx2"])
 async def mettl(request, server, quick_options):
-    """A client of the sandbox: on its own connections, and on two injected clients."""
+    """A client of the sandbox: on its own connections of two libraries, and on two injected clients."""
     injected = {"httpx": httpx.AsyncClient, "httpx2": httpx2.AsyncClient}.get(request.param)
     if injected is None:
         async with MettlClient(
-            server.credentials, base_url=server.base_url, options=quick_options
+            server.credentials,
+            base_url=server.base_url,
+            options=quick_options,
+            transport="httpx" if request.param == "lanes" else "aiohttp",
         ) as client:
             yield client
         return

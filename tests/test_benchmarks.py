@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 BENCHMARKS = ROOT / "benchmarks"
 SCRIPTS = (
-    "bulk_latency", "codec_costs", "decode_results", "memory", "receiver", "register_calls",
+    "bulk_aiohttp", "bulk_latency", "codec_costs", "decode_results", "memory", "receiver",
+    "register_calls", "transports",
 )  # fmt: skip
 
 
@@ -38,12 +39,13 @@ def test_a_benchmark_runs_quickly_and_writes_its_figures(script, tmp_path):
     assert figures["quick"]
     assert figures["environment"]["httpx"]
     assert {"bounds", "environment"} < set(figures)
-    assert [bound["name"] for bound in figures["bounds"]] or script == "codec_costs"
+    assert [bound["name"] for bound in figures["bounds"]]
 
 
 def test_every_benchmark_is_tested():
     scripts = {path.stem for path in BENCHMARKS.glob("*.py")}
-    assert scripts - {"harness", "peer_server", "workload"} == set(SCRIPTS)
+    shared = {"harness", "peer_server", "throughput_chart", "workload"}
+    assert scripts - shared == set(SCRIPTS)
 
 
 @pytest.mark.parametrize(

@@ -465,6 +465,8 @@ def test_a_clone_keeps_every_argument_of_the_constructor():
         "auth",
         "middleware",
         "http_client",
+        "transport",
+        "rate_limiter",
     }
     assert set(inspect.signature(MettlClient).parameters) == known
 

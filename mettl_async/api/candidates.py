@@ -14,15 +14,18 @@ from mettl_async.api.endpoint import (
     expect,
     payload_list,
 )
+from mettl_async.api.registration_options import registration_options
 from mettl_async.api.results import Results
-from mettl_async.bulk.batches import MAX_BATCH, Entry, check_source, entry, rd_text
+from mettl_async.bulk.batches import MAX_BATCH, Entry, check_candidate, check_source, rd_text
 from mettl_async.bulk.outcomes import Outcome, RegistrationReport
 from mettl_async.bulk.run import Answered
-from mettl_async.bulk.seen import SeenEmails, email_key
-from mettl_async.bulk.stream import check_bounds, outcomes_of
-from mettl_async.codec import list_from_wire, wire_name
+from mettl_async.bulk.seen import email_key
+from mettl_async.bulk.settled import schedule_digest
+from mettl_async.bulk.stream import check_bounds, check_hooks, check_journal, outcomes_of
+from mettl_async.codec import list_from_wire
 from mettl_async.core.request import Placement
-from mettl_async.errors import CallError, InvalidInputError, RunInterrupted
+from mettl_async.core.retry import is_transient
+from mettl_async.errors import CallError, InvalidInputError, JournalError, RunInterrupted
 from mettl_async.models import (
     Candidate,
     NoLink,
@@ -36,6 +39,9 @@ from mettl_async.models import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 
+    from mettl_async.bulk.fallback import CandidateFallback
+    from mettl_async.bulk.journal import Journal
+    from mettl_async.bulk.progress import OnProgress
     from mettl_async.core.pipeline import Answer
 
 REGISTER = Endpoint(
@@ -52,9 +58,6 @@ REGISTER = Endpoint(
 
 FIRST_CONTACT_SECONDS = 30.0
 """Until a run has had its first answer it is less patient: the address may simply be wrong."""
-
-MAX_TIME_LIMIT = 2**31 - 1
-"""Seconds; only "greater than 0" is documented, and no server takes more than this [assumed]."""
 
 
 @frozen
@@ -97,31 +100,34 @@ class Candidates:
         """
         key = checked_access_key(access_key)
         check_source(candidates, may_be_async=False)
-        entries = [entry(i, one) for i, one in enumerate(islice(candidates, MAX_BATCH + 1))]
-        if not 1 <= len(entries) <= MAX_BATCH:
+        people = list(islice(candidates, MAX_BATCH + 1))
+        for index, one in enumerate(people):
+            check_candidate(index, one)
+        if not 1 <= len(people) <= MAX_BATCH:
             raise InvalidInputError(
                 "candidates",
-                f"has {'more than 20' if entries else 'no'} items",
+                f"has {'more than 20' if people else 'no'} items",
                 "pass 1 to 20, or use register_many()",
             )
-        seen = SeenEmails()
-        for one in entries:
-            if not seen.add(one.candidate.email):
+        places: dict[str, int] = {}
+        for index, one in enumerate(people):
+            if places.setdefault(email_key(one.email), index) != index:
                 raise InvalidInputError(
-                    f"candidates[{one.index}].email",
+                    f"candidates[{index}].email",
                     "came earlier in this call (case is ignored)",
                     "pass each candidate once",
                 )
-        fixed = _options(
+        fixed = registration_options(
             allow_missing_mandatory_registration_fields,
             time_limit_in_sec,
             show_custom_instructions,
         )
         items = await self._caller.call(
-            REGISTER, {"access_key": key}, {"rd": rd_text(entries), **fixed}, _registrations
+            REGISTER, {"access_key": key}, {"rd": rd_text(people), **fixed}, _registrations
         )
-        order = {email_key(one.candidate.email): one.index for one in entries}
-        return tuple(sorted(items, key=lambda item: order.get(email_key(item.email), MAX_BATCH)))
+        if [item.email for item in items] != [one.email for one in people]:
+            items.sort(key=lambda item: places.get(email_key(item.email), MAX_BATCH))
+        return tuple(items)
 
     async def stream_registrations(
         self,
@@ -133,19 +139,30 @@ class Candidates:
         allow_missing_mandatory_registration_fields: bool = False,
         time_limit_in_sec: int | None = None,
         show_custom_instructions: bool = False,
+        journal: Journal | None = None,
+        candidate_fallback: CandidateFallback | None = None,
+        on_progress: OnProgress | None = None,
     ) -> AsyncGenerator[Outcome]:
         """Register any number of candidates; yields one outcome for each, as batches finish.
 
         Every candidate comes out exactly once: `Registered` with a link, `Rejected` by the server (or
         for an email that came before in this run, without regard to case, which is not sent),
         `Failed` and safe to repeat, or `Unknown` when it may have been sent and the answer was lost.
-        One candidate that makes a whole call fail is found by halving its batch. A refusal that
+        One candidate that makes a whole call fail is found by halving its batch: at most 6 calls more
+        than candidates, however many are bad. Those whose answer was lost are sent once more when the
+        input is exhausted (the oldest sooner, if they are more than 2,000), unless the run was stopped
+        or something was raised: only who stays without an answer is `Unknown`. A refusal that
         concerns the account or the schedule (E401, E403, E404, E607) stops the run: the rest comes
         out as `Failed` with ``attempts == 0``, never sent. So does a server that answers nobody.
 
         Memory grows with the concurrency, not with the input (but for some 17 bytes per candidate, to
         notice repeated emails). Leaving the loop early stops reading;
         calls in flight are never cancelled, and closing the client waits for them.
+
+        With a ``journal``, a run that was killed at any instant is finished by running it again with
+        the same journal, even if the input has grown or changed its order: an outcome is
+        yielded only after it was recorded, and who has a recorded link (or refusal for good) comes out
+        with it, ``attempts == 0``, and is not sent. `Failed` and `Unknown` are tried again.
 
         Args:
             access_key: Of the schedule.
@@ -155,11 +172,20 @@ class Candidates:
             allow_missing_mandatory_registration_fields: As for `register`.
             time_limit_in_sec: As for `register`.
             show_custom_instructions: As for `register`.
+            journal: Where to record, such as a `FileJournal`; of this schedule only.
+            candidate_fallback: Asked about each candidate that the server rejected: gives the same person
+                mended, such as with another photo's URL after E028, who is then sent once more; or None.
+                May be async. Not asked about repeated emails, nor in a run that was stopped.
+            on_progress: Called with a `Progress` as batches finish, at most ten times a second, and once
+                at the end. What it raises is raised at the end of the run, which goes on without it.
 
         Raises:
             InvalidInputError: An argument is out of bounds, or an element is no `Candidate` (after
                 everything before it was reported).
-            Exception: What the input itself raises, likewise.
+            JournalError: The journal cannot be used; if it fails midway, nothing more is read or sent,
+                calls in flight finish, and ``.unrecorded`` has what could not be recorded.
+            Exception: What the input itself or a hook raises, likewise. A fallback that gives another
+                email is an `InvalidInputError`, and that candidate stays rejected.
 
         Source: api.md, API 15; observed.md sections 4 and 6.
         """
@@ -169,7 +195,9 @@ class Candidates:
             most=self._caller.options.max_concurrency,
             batch_size=batch_size,
         )
-        fixed = _options(
+        check_journal(journal)
+        check_hooks(candidate_fallback=candidate_fallback, on_progress=on_progress)
+        fixed = registration_options(
             allow_missing_mandatory_registration_fields,
             time_limit_in_sec,
             show_custom_instructions,
@@ -182,21 +210,22 @@ class Candidates:
 
         async def send(entries: Sequence[Entry]) -> Answered:
             nonlocal contacted
-            try:
-                # No quota: a run has no more retries outstanding than it has workers.
-                answered = await caller.call(
-                    REGISTER,
-                    path,
-                    {"rd": rd_text(entries), **fixed},
-                    _answered,
-                    retry=patient if contacted else first_contact,
-                    uses_quota=False,
-                )
-            except CallError as error:
-                contacted = contacted or error.http_status is not None
-                raise
-            contacted = True
-            return answered
+            params = {"rd": rd_text([one.candidate for one in entries]), **fixed}
+            # No quota: a run has no more retries outstanding than it has workers.
+            if not contacted:
+                try:
+                    answered = await caller.call(
+                        REGISTER, path, params, _answered, retry=first_contact, bulk=True
+                    )
+                except CallError as error:
+                    contacted = contacted or error.http_status is not None
+                    if not contacted or not is_transient(error):
+                        raise
+                else:
+                    contacted = True
+                    return answered
+            # A server that answers, if only to ask for patience, gets it.
+            return await caller.call(REGISTER, path, params, _answered, retry=patient, bulk=True)
 
         outcomes = outcomes_of(
             candidates,
@@ -205,6 +234,10 @@ class Candidates:
             concurrency=concurrency,
             batch_size=batch_size,
             room=caller.room(REGISTER, path, fixed),
+            journal=journal,
+            schedule=schedule_digest(key),
+            candidate_fallback=candidate_fallback,
+            on_progress=on_progress,
         )
         try:
             async for outcome in outcomes:
@@ -291,11 +324,15 @@ class Candidates:
         allow_missing_mandatory_registration_fields: bool = False,
         time_limit_in_sec: int | None = None,
         show_custom_instructions: bool = False,
+        journal: Journal | None = None,
+        candidate_fallback: CandidateFallback | None = None,
+        on_progress: OnProgress | None = None,
     ) -> RegistrationReport:
         """Register any number of candidates, and collect all outcomes in the order of the input.
 
         Raises nothing for candidates that were not registered; ``report.raise_for_failures()`` does.
-        When the input raises midway, what was registered until then is in `RunInterrupted.report`.
+        When the input, the journal or a hook fails, `RunInterrupted.report` has what was registered until
+        then, recorded or not.
         Arguments, promises and errors are those of `stream_registrations`, but memory grows with the
         input, for the report holds all of it.
         """
@@ -307,12 +344,16 @@ class Candidates:
             allow_missing_mandatory_registration_fields=allow_missing_mandatory_registration_fields,
             time_limit_in_sec=time_limit_in_sec,
             show_custom_instructions=show_custom_instructions,
+            journal=journal,
+            candidate_fallback=candidate_fallback,
+            on_progress=on_progress,
         )
         found: list[Outcome] = []
         try:
             async for outcome in outcomes:
                 found.append(outcome)  # noqa: PERF401 - what was found so far outlives an exception
         except Exception as exc:
+            found += exc.unrecorded if isinstance(exc, JournalError) else ()
             if found:
                 raise RunInterrupted(RegistrationReport(found), exc) from exc
             raise
@@ -329,34 +370,5 @@ def _registrations(answer: Answer) -> list[Registration]:
 def _answered(answer: Answer) -> Answered:
     # A success without the list is like one that mentions nobody: the run asks again.
     has_list = isinstance(answer.payload.get(REGISTER.payload), list)
-    return Answered(_registrations(answer) if has_list else [], answer.response.attempts)
-
-
-def _options(
-    allow_missing: bool,  # noqa: FBT001 - internal, named at each call's origin
-    time_limit_in_sec: int | None,
-    show_instructions: bool,  # noqa: FBT001 - same
-) -> dict[str, str]:
-    fixed: dict[str, str] = {}
-    flags = (
-        ("allow_missing_mandatory_registration_fields", allow_missing),
-        ("show_custom_instructions", show_instructions),
-    )
-    for name, value in flags:
-        if not isinstance(value, bool):
-            raise InvalidInputError(name, f"is a {type(value).__name__}", "pass True or False")
-        if value:
-            fixed[wire_name(name)] = "true"
-    if time_limit_in_sec is not None:
-        if (
-            not isinstance(time_limit_in_sec, int)
-            or isinstance(time_limit_in_sec, bool)
-            or not 0 < time_limit_in_sec <= MAX_TIME_LIMIT
-        ):
-            raise InvalidInputError(
-                "time_limit_in_sec",
-                f"is not a whole number from 1 to {MAX_TIME_LIMIT}",
-                "pass seconds, or None for links that do not expire",
-            )
-        fixed["timeLimitInSec"] = str(time_limit_in_sec)
-    return fixed
+    response = answer.response
+    return Answered(_registrations(answer) if has_list else [], response.attempts, response.sent_at)

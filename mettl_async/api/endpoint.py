@@ -136,7 +136,7 @@ class Caller:
         placement: Placement | None = None,
         repeatable: bool | None = None,
         retry: RetryPolicy | None = None,
-        uses_quota: bool = True,
+        bulk: bool = False,
     ) -> T:
         """Call an endpoint.
 
@@ -149,7 +149,7 @@ class Caller:
             placement: Beats the endpoint's documented one, unless the client's options say otherwise.
             repeatable: Beats the endpoint's own, where it depends on the arguments.
             retry: Beats the client's own.
-            uses_quota: False for callers that are bounded otherwise.
+            bulk: Whether it is part of a bulk run; see `Request`.
 
         Raises:
             InvalidInputError: The URL would be longer than ``max_url_bytes``.
@@ -181,15 +181,16 @@ class Caller:
             success_keys=(endpoint.payload,) if endpoint.payload else (),
             partial_success=endpoint.partial_success,
             personal_params=endpoint.personal_params,
-            personal_values=tuple(path[name] for name in PERSONAL_PLACEHOLDERS if name in path),
+            personal_values=tuple([path[name] for name in PERSONAL_PLACEHOLDERS if name in path]),
             retry=retry or self.options.retry,
-            uses_quota=uses_quota,
+            bulk=bulk,
+            request_id=self.effects.new_id(),
         )
         return await self.pipeline.call(request, decode)
 
 
 def _length(params: Mapping[str, str]) -> int:
-    return sum(len(name) + 2 + encoded_length(value) for name, value in params.items())
+    return sum([len(name) + 2 + encoded_length(value) for name, value in params.items()])
 
 
 def payload_list(answer: Answer, key: str) -> list[Any]:

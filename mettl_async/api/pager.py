@@ -14,7 +14,7 @@ from attrs import evolve, field, frozen
 from mettl_async.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 
     from mettl_async.core.lifecycle import Lifecycle
 
@@ -55,7 +55,8 @@ class AsyncPager(Generic[T]):
     total shrinks, and the gap is read again. A row that moves in the sort order may be missed: sort by
     something that stays.
 
-    Each iteration starts from the beginning. Reading may be left at any time.
+    Each iteration starts from the beginning. Reading may be left at any time; under trio, which warns
+    of generators that are left to the garbage collector, write ``async with aclosing(aiter(pager))``.
 
     Attributes:
         total: Rows in all as of the last page read; None before the first, or when the server does
@@ -75,7 +76,7 @@ class AsyncPager(Generic[T]):
         self.page_size = page_size
         self.total: int | None = None
 
-    def __aiter__(self) -> AsyncIterator[T]:
+    def __aiter__(self) -> AsyncGenerator[T]:
         return self._items()
 
     async def _items(self) -> AsyncGenerator[T]:

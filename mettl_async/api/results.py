@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -264,8 +265,9 @@ class Results:
 
         async def read(key: str) -> AsyncGenerator[Exported]:
             try:
-                async for result in self._by_name(key, detail, page_size):
-                    yield ExportedResult(access_key=key, result=result)
+                async with aclosing(aiter(self._by_name(key, detail, page_size))) as found:
+                    async for result in found:
+                        yield ExportedResult(access_key=key, result=result)
             except MettlError as error:
                 yield FailedExport(access_key=key, error=error)
 
@@ -329,8 +331,9 @@ class Results:
                 expect("delivered", event, TestEvent)
                 reconciler.delivered.add(event)
         missed: list[Missed] = []
-        async for result in self._by_name(access_key, _PLAIN, page_size):
-            missed += reconciler.missed(result)
+        async with aclosing(aiter(self._by_name(access_key, _PLAIN, page_size))) as found:
+            async for result in found:
+                missed += reconciler.missed(result)
         if not missed:
             return ()
         schedule = await Schedules(self._caller).get(access_key)

@@ -1,57 +1,59 @@
 """Cutting an input of any length into calls of at most 20 candidates.
 
-A batch is also cut early where its URL would grow too long. Each candidate is encoded once, and lands
-in exactly one batch.
+A batch is also cut early where its URL would grow too long. Each candidate lands in exactly one batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from mettl_async.bulk.outcomes import Outcome
+from mettl_async.bulk.seen import email_key
+from mettl_async.bulk.settled import Settled, recall
 from mettl_async.bulk.source import each
-from mettl_async.codec import candidate_detail, candidate_optional, dumps
+from mettl_async.codec import candidate_detail, candidate_optional, dumps_texts
 from mettl_async.core.request import encoded_length
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import Candidate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mettl_async.bulk.seen import SeenEmails
+
+Find = Callable[[Sequence[str]], Awaitable[Mapping[str, Settled]]]
+"""Gives what is recorded of these folded emails."""
 
 MAX_BATCH = 20
 """Candidates in one call at most: api.md section 6, API 15 [doc]."""
 
-_OPEN, _MIDDLE, _CLOSE = '{"registrationDetails":[', '],"optionalParams":[', "]}"
-_FRAME = encoded_length(_OPEN + _MIDDLE + _CLOSE)
-_COMMA = encoded_length(",")
-
 
 @frozen
 class Entry:
-    """One candidate, encoded.
+    """One candidate.
 
     Attributes:
         index: Position in the input.
         candidate: What was passed in.
-        detail: JSON of its ``registrationDetails`` item.
-        optional: JSON of its ``optionalParams`` item, or empty.
-        weight: Bytes that it adds to an encoded ``rd``.
     """
 
     index: int
     candidate: Candidate = field(repr=False)
-    detail: str = field(repr=False)
-    optional: str = field(repr=False)
-    weight: int
 
 
-def entry(index: int, candidate: Candidate, *, weighed: bool = True) -> Entry:
-    """Encode a candidate for its place in a batch; without its weight where no length is counted.
+def check_candidate(index: int, candidate: object) -> None:
+    """Refuse what is not a candidate.
 
     Raises:
         InvalidInputError: Not a `Candidate`.
@@ -62,34 +64,36 @@ def entry(index: int, candidate: Candidate, *, weighed: bool = True) -> Entry:
             f"is a {type(candidate).__name__}",
             "pass Candidate(email=..., first_name=...) objects",
         )
-    detail = dumps(candidate_detail(candidate))
-    extra = candidate_optional(candidate)
-    optional = dumps(extra) if extra else ""
-    weight = 0
-    if weighed:
-        weight = encoded_length(detail) + _COMMA
-        weight += encoded_length(optional) + _COMMA if optional else 0
-    return Entry(index, candidate, detail, optional, weight)
 
 
-def rd_text(entries: Sequence[Entry]) -> str:
+def rd_text(candidates: Sequence[Candidate]) -> str:
     """The ``rd`` parameter of a batch: api.md section 6, API 15."""
-    details = ",".join([one.detail for one in entries])
-    optional = ",".join([one.optional for one in entries if one.optional])
-    return f"{_OPEN}{details}{_MIDDLE + optional if optional else ''}{_CLOSE}"
+    whole = {"registrationDetails": [candidate_detail(one) for one in candidates]}
+    optional = [extra for one in candidates if (extra := candidate_optional(one)) is not None]
+    if optional:
+        whole["optionalParams"] = optional
+    # One text of all is written several times as fast as one of each.
+    return dumps_texts(whole)
 
 
 def rd_length(entries: Sequence[Entry]) -> int:
-    """Length of the encoded ``rd``, at most a few bytes too high."""
-    return _FRAME + sum(one.weight for one in entries)
+    """Length of the encoded ``rd`` of a batch; that of two batches is less than their sum."""
+    return encoded_length(rd_text([one.candidate for one in entries]))
 
 
 @frozen
 class Batch:
-    """Entries to send together, and duplicates met on the way that are not sent at all."""
+    """Entries to send together, and what was met on the way that is not sent at all.
+
+    Attributes:
+        entries: To send; may be empty.
+        duplicates: Their emails came before.
+        known: Outcomes that an earlier run has recorded.
+    """
 
     entries: tuple[Entry, ...]
     duplicates: tuple[Entry, ...] = ()
+    known: tuple[Outcome, ...] = ()
 
 
 async def cut(
@@ -98,10 +102,11 @@ async def cut(
     size: int,
     room: int | None,
     seen: SeenEmails,
+    find: Find | None = None,
 ) -> AsyncGenerator[Batch]:
     """Cut an input into batches.
 
-    Holds no more than one batch. What was read before the input raised is handed out first.
+    Holds no more than three batches. What was read before the input raised is handed out first.
 
     Args:
         candidates: The input, of any length; read from one task only.
@@ -109,38 +114,92 @@ async def cut(
         room: Bytes that an encoded ``rd`` may take; None for no bound. A single candidate that is
             longer still gets a batch of its own, for the sender to refuse.
         seen: Emails met so far; a second one goes into `Batch.duplicates`.
+        find: Whose answers are recorded; they go into `Batch.known`, in batches of their own, so that
+            those who are left fill their batches. None for nobody's.
 
     Raises:
         InvalidInputError: An element is not a `Candidate`.
-        Exception: Whatever the input raises.
+        Exception: Whatever the input or ``find`` raises.
     """
     entries: list[Entry] = []
     duplicates: list[Entry] = []
-    length, index = _FRAME, 0
+    known: list[Outcome] = []
+    recorded: dict[int, Settled] = {}
+    index = 0
     broken: Exception | None = None
-    async with aclosing(each(candidates)) as source:
+    items = each(candidates) if find is None else _looked_up(candidates, find, size, recorded)
+    async with aclosing(items) as source:
         while broken is None:
             try:
-                one = entry(index, await anext(source), weighed=room is not None)
+                candidate = await anext(source)
+                settled = recorded.pop(index, None) if recorded else None
+                check_candidate(index, candidate)
             except StopAsyncIteration:
                 break
             except Exception as exc:  # noqa: BLE001 - anything the input raises, raised again below
                 broken = exc
                 break
+            one = Entry(index, candidate)
             index += 1
-            if not seen.add(one.candidate.email):
+            if not seen.add(candidate.email):
                 duplicates.append(one)
-            elif entries and room is not None and length + one.weight > room:
-                yield Batch(tuple(entries), tuple(duplicates))
-                entries, duplicates, length = [one], [], _FRAME + one.weight
+            elif settled is not None:
+                known.append(recall(settled, one.index, candidate))
             else:
                 entries.append(one)
-                length += one.weight
             if len(entries) + len(duplicates) >= size:
-                yield Batch(tuple(entries), tuple(duplicates))
-                entries, duplicates, length = [], [], _FRAME
-    if entries or duplicates:
-        yield Batch(tuple(entries), tuple(duplicates))
+                fit = _how_many_fit(entries, room)
+                yield Batch(tuple(entries[:fit]), tuple(duplicates))
+                entries, duplicates = entries[fit:], []
+            if len(known) >= size:
+                yield Batch((), (), tuple(known))
+                known = []
+    while entries or duplicates or known:
+        fit = _how_many_fit(entries, room)
+        yield Batch(tuple(entries[:fit]), tuple(duplicates), tuple(known))
+        entries, duplicates, known = entries[fit:], [], []
+    if broken is not None:
+        raise broken
+
+
+def _how_many_fit(entries: Sequence[Entry], room: int | None) -> int:
+    """How many of the first ones a call may have: all, if their ``rd`` is short enough, or at least one."""
+    if room is None or rd_length(entries) <= room:
+        return len(entries)
+    counts = range(1, len(entries))
+    return max(1, bisect_right(counts, room, key=lambda count: rd_length(entries[:count])))
+
+
+async def _looked_up(
+    candidates: Iterable[Candidate] | AsyncIterable[Candidate],
+    find: Find,
+    size: int,
+    recorded: dict[int, Settled],
+) -> AsyncGenerator[Candidate]:
+    """The candidates, with what is recorded of them put into ``recorded`` by their places."""
+    index = 0
+    broken: Exception | None = None
+    async with aclosing(each(candidates)) as source:
+        while broken is None:
+            chunk: list[Candidate] = []
+            try:
+                while len(chunk) < size:
+                    candidate = await anext(source)
+                    check_candidate(index + len(chunk), candidate)
+                    chunk.append(candidate)
+            except StopAsyncIteration:
+                if not chunk:
+                    return
+            except Exception as exc:  # noqa: BLE001 - raised again when what came before is out
+                broken = exc
+            keys = [email_key(one.email) for one in chunk]
+            found = await find(keys) if keys else {}
+            recorded.update(
+                {place: found[key] for place, key in enumerate(keys, index) if key in found}
+            )
+            index += len(chunk)
+            for candidate in chunk:
+                yield candidate
     if broken is not None:
         raise broken
 

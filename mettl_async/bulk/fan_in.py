@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import anyio
 
 from mettl_async.bulk.source import each
+from mettl_async.core.tasks import is_cancelled
 from mettl_async.errors import ConfigurationError, InvalidInputError
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ class _FanIn(Generic[K, T]):
     ) -> None:
         self._keys, self._read, self._concurrency = keys, read, concurrency
         self._scope = anyio.CancelScope()
-        self._group: anyio.CancelScope | None = None
         self._send: MemoryObjectSendStream[T]
         self.items: MemoryObjectReceiveStream[T]
         self._send, self.items = anyio.create_memory_object_stream[T](concurrency)
@@ -40,7 +40,6 @@ class _FanIn(Generic[K, T]):
         async with self._send:
             with self._scope:
                 async with anyio.create_task_group() as group:
-                    self._group = group.cancel_scope
                     group.start_soon(self._give_keys, give)
                     async with take:
                         for _ in range(self._concurrency):
@@ -69,7 +68,7 @@ class _FanIn(Generic[K, T]):
 
     def _note_cancellation(self) -> None:
         """Let our own cancellation go on; one out of somebody's code must not look like the end."""
-        if self._group is None or self._scope.cancel_called or self._group.cancel_called:
+        if is_cancelled():
             raise  # noqa: PLE0704 - called while one is being handled
         self.broken = self.broken or ConfigurationError("cancelled from inside, by what was read")
 

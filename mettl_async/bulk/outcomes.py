@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -22,13 +23,19 @@ class _Outcome:
 
     Attributes:
         index: Position of the candidate in the input, from 0.
-        candidate: What was passed in.
-        attempts: Requests that this candidate took part in; 0 means never sent.
+        candidate: What was passed in, or what ``candidate_fallback`` made of it if that was sent.
+        attempts: Requests that this candidate took part in; 0 means not sent in this run: an earlier
+            one has recorded the answer in the journal, it is a duplicate, or the run was stopped.
     """
 
     index: int
     candidate: Candidate = field(repr=False)
     attempts: int
+
+    @property
+    def email(self) -> str:
+        """Of the candidate."""
+        return self.candidate.email
 
 
 @frozen(kw_only=True)
@@ -79,13 +86,17 @@ class Failed(_Outcome):
 class Unknown(_Outcome):
     """It may have been sent, and the answer was lost: perhaps registered, without a link to show.
 
-    Registering again is harmless and gives the link [seen].
+    Registering again is harmless and gives the link [seen]; a run that was not stopped has done that
+    once already.
 
     Attributes:
-        error: How the answer was lost.
+        error: How the last answer was lost, or what kept the run from asking again.
+        sent_at: When each request with this candidate was sent that the server may have seen, the first
+            one first: by this machine's clock, in UTC. What to ask Mettl about.
     """
 
     error: MettlError
+    sent_at: tuple[datetime, ...] = ()
 
 
 Outcome = Registered | Rejected | Failed | Unknown

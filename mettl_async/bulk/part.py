@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
@@ -18,41 +19,58 @@ if TYPE_CHECKING:
 
 @frozen
 class Part:
-    """Entries that are sent together.
+    """Entries with the same past.
 
     Attributes:
         entries: At least one.
         attempts: Requests they took part in.
         handled: Whether one of those may have registered them although no answer told so.
+        sent_at: When those requests were sent that the server may have seen.
+        repeated: Whether they are sent once more because an answer was lost.
     """
 
     entries: Sequence[Entry] = field(repr=False)
     attempts: int = 0
     handled: bool = False
+    sent_at: tuple[datetime, ...] = ()
+    repeated: bool = False
 
-    def after(self, attempts: int, *, handled: bool) -> Part:
+    def after(self, attempts: int, *, handled: bool, sent_at: tuple[datetime, ...] = ()) -> Part:
         """The same entries after another call."""
-        return evolve(self, attempts=self.attempts + attempts, handled=self.handled or handled)
-
-    def halves(self) -> tuple[Part, Part]:
-        """Split two or more entries in the middle."""
-        middle = len(self.entries) // 2
-        return evolve(self, entries=self.entries[:middle]), evolve(
-            self, entries=self.entries[middle:]
+        return Part(
+            self.entries,
+            self.attempts + attempts,
+            self.handled or handled,
+            self.sent_at + sent_at,
+            self.repeated,
         )
+
+    def singles(self) -> list[Part]:
+        """Each entry by itself."""
+        return [evolve(self, entries=(one,)) for one in self.entries]
 
     def unsettled(self, error: MettlError) -> list[Outcome]:
         """No answer about these: `Unknown` if a request may have gone through, else `Failed`."""
-        kind = Unknown if self.handled else Failed
+        if not self.handled:
+            return [
+                Failed(
+                    index=one.index, candidate=one.candidate, attempts=self.attempts, error=error
+                )
+                for one in self.entries
+            ]
         return [
-            kind(index=one.index, candidate=one.candidate, attempts=self.attempts, error=error)
+            Unknown(
+                index=one.index,
+                candidate=one.candidate,
+                attempts=self.attempts,
+                error=error,
+                sent_at=self.sent_at,
+            )
             for one in self.entries
         ]
 
     def refused(self, error: CallError) -> list[Outcome]:
-        """The server refused them by themselves; after a lost answer even that is not certain."""
-        if self.handled:
-            return self.unsettled(error)
+        """The server refused them by themselves, and no answer was lost before."""
         return [
             Rejected(
                 index=one.index,
@@ -64,18 +82,15 @@ class Part:
             for one in self.entries
         ]
 
-    def match(self, registrations: Iterable[Registration]) -> tuple[list[Outcome], Part]:
+    def match(self, answers: Mapping[str, Registration]) -> tuple[list[Outcome], Part]:
         """Give each candidate the answer with its own email, whatever the order of the answer.
+
+        Args:
+            answers: Made by `by_email`.
 
         Returns:
             Outcomes of those that the answer mentions, and the part that it does not mention.
         """
-        answers: dict[str, Registration] = {}
-        for one in registrations:
-            key = email_key(one.email)
-            # Where an email comes twice, the answer with a link is the one that helps.
-            if key not in answers or not answers[key].url:
-                answers[key] = one
         outcomes: list[Outcome] = []
         missing: list[Entry] = []
         for entry in self.entries:
@@ -103,3 +118,14 @@ class Part:
             reason=answer.message,
             code=str(answer.status),
         )
+
+
+def by_email(registrations: Iterable[Registration]) -> dict[str, Registration]:
+    """The items of an answer by folded email."""
+    answers: dict[str, Registration] = {}
+    for one in registrations:
+        key = email_key(one.email)
+        # Where an email comes twice, the answer with a link is the one that helps.
+        if key not in answers or not answers[key].url:
+            answers[key] = one
+    return answers

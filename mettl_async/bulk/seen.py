@@ -8,6 +8,7 @@ from mettl_async.models._email_key import email_key
 
 __all__ = ["SeenEmails", "email_key"]
 
+_FEW = 10_000
 _SHARDS = 64
 _FIRST_SLOTS = 16
 _FULL = 0.75
@@ -19,19 +20,26 @@ class SeenEmails:
 
     A Python set of a million emails takes 100 MB, and a run may be endless. Two different emails
     share a hash with a probability of 3 in 100 million among a million candidates. Hashes lie in
-    shards that grow one by one, so growing never needs much memory at once.
+    shards that grow one by one, so growing never needs much memory at once; but for the first
+    10,000, which a Python set finds several times as fast.
     """
 
     def __init__(self) -> None:
+        self._few: set[int] = set()
         self._shards = [array("Q", bytes(8 * _FIRST_SLOTS)) for _ in range(_SHARDS)]
         self._sizes = [0] * _SHARDS
 
     def __len__(self) -> int:
-        return sum(self._sizes)
+        return len(self._few) + sum(self._sizes)
 
     def add(self, email: str) -> bool:
         """Remember an email; false if it was there already."""
         mark = (hash(email_key(email)) & _MASK) or 1  # 0 means an empty slot
+        if mark in self._few:
+            return False
+        if len(self._few) < _FEW:
+            self._few.add(mark)
+            return True
         shard = mark % _SHARDS
         if not _put(self._shards[shard], mark):
             return False

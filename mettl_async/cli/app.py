@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -16,6 +17,16 @@ from mettl_async.cli import results as reading
 from mettl_async.cli import sandbox as sandboxing
 from mettl_async.cli import sign as signing
 from mettl_async.cli.problems import CommandError, told
+from mettl_async.cli.reading import (
+    DelimiterOption,
+    DropOption,
+    EncodingOption,
+    FormatOption,
+    MapOption,
+    ReadOptions,
+    SheetOption,
+    opened,
+)
 from mettl_async.cli.target import BaseUrlOption, RegionOption, Target, VersionOption
 from mettl_async.config import ApiVersion, Credentials
 from mettl_async.models import AssessmentSort, ResultDetail, SortOrder
@@ -77,8 +88,8 @@ def register(
     file: Annotated[
         Path | None,
         typer.Argument(
-            help="CSV (.csv) or JSON Lines (.jsonl, .ndjson, .json-lines) with 'Email Address', "
-            "'First Name', and any registration field, context_data or compensatory_time (minutes)."
+            help="CSV, JSON Lines or XLSX, or - for stdin, with 'Email Address', 'First Name', and "
+            "any registration field, context_data or compensatory_time (minutes)."
         ),
     ] = None,
     *,
@@ -92,6 +103,19 @@ def register(
         ),
     ] = None,
     overwrite: _Overwrite = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the file of --out: who has an answer in it is not sent again.",
+        ),
+    ] = False,
+    mapping: MapOption = None,
+    drop: DropOption = None,
+    input_format: FormatOption = None,
+    encoding: EncodingOption = None,
+    delimiter: DelimiterOption = None,
+    sheet: SheetOption = None,
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Try it out: a made-up Mettl, no keys needed.")
     ] = False,
@@ -130,19 +154,30 @@ def register(
     """Register the people of a file in a schedule, and get a file of their links.
 
     Keys come from METTL_PUBLIC_KEY and METTL_PRIVATE_KEY. All rows are checked before anything is
-    sent. Exit code: 0 all registered, 1 some not, 2 nothing could be done or not to the end, 130
-    interrupted.
+    sent. Exit code: 0 all registered, 1 some have no link, 2 nothing could be done or not to the end
+    (wrong key or schedule, server gone), 130 interrupted.
     """
-    with told():
+    with told(), ExitStack() as keep:
         if out is None and not sandbox:
             raise CommandError("--out is missing: where to write the links, such as links.csv")
+        options = ReadOptions.parse(
+            format=input_format,
+            encoding=encoding,
+            delimiter=delimiter,
+            sheet=sheet,
+            mapping=mapping or (),
+            drop=drop or (),
+        )
+        source = keep.enter_context(opened(file, options))
         job = registering.Job(
             file=file,
+            source=source,
             generate=generate,
             schedule=schedule,
             sandbox=sandbox,
             out=out or Path("links.csv"),
             overwrite=overwrite,
+            resume=resume,
             concurrency=concurrency,
             batch_size=batch_size,
             region=region,

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from mettl_async.bulk.seen import SeenEmails
+from mettl_async.cli.mapping import EMAIL
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.rows import EMAIL, BadRow, Row, read_rows
+from mettl_async.cli.rows import BadRow, Row
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from mettl_async.cli.reading import Source
 
 SHOWN: Final = 20
 
@@ -25,7 +26,7 @@ class Checked:
     bad: tuple[BadRow, ...]
 
 
-def check_file(path: Path) -> Checked:
+def check_file(source: Source) -> Checked:
     """Read a whole file once, keeping about 12 bytes a row, and say which rows cannot be sent.
 
     Raises:
@@ -35,7 +36,7 @@ def check_file(path: Path) -> Checked:
     good = bad = 0
     shown: list[BadRow] = []
     repeated: dict[int, str] = {}
-    for row in read_rows(path):
+    for row in source.rows():
         if isinstance(row, Row) and seen.add(row.candidate.email):
             good += 1
             continue
@@ -47,14 +48,14 @@ def check_file(path: Path) -> Checked:
             row = BadRow(row.line, "")  # noqa: PLW2901 - its words follow below
         shown.append(row)
     if not good + bad:
-        raise CommandError(f"{path}: holds no candidates")
-    first = _first_lines(path, set(repeated.values()))
-    return Checked(good, bad, tuple(_worded(one, repeated, first) for one in shown))
+        raise CommandError(f"{source.name}: holds no candidates")
+    first = _first_lines(source, set(repeated.values()))
+    return Checked(good, bad, tuple(_worded(one, source.unit, repeated, first) for one in shown))
 
 
-def report(path: Path, checked: Checked) -> str:
+def report(source: Source, checked: Checked) -> str:
     """The bad rows as ``candidates.csv:17: Email Address: ...``, and how many there are."""
-    lines = [f"{path}:{one.line}: {one.problem}" for one in checked.bad]
+    lines = [f"{source.name}:{one.line}: {one.problem}" for one in checked.bad]
     if checked.bad_total > len(checked.bad):
         lines.append(f"... and {checked.bad_total - len(checked.bad):,} more")
     rows = "1 row" if checked.bad_total == 1 else f"{checked.bad_total:,} rows"
@@ -63,19 +64,19 @@ def report(path: Path, checked: Checked) -> str:
     return "\n".join(lines)
 
 
-def _worded(one: BadRow, repeated: dict[int, str], first: dict[str, int]) -> BadRow:
+def _worded(one: BadRow, unit: str, repeated: dict[int, str], first: dict[str, int]) -> BadRow:
     if one.line not in repeated:
         return one
     line = first[repeated[one.line]]
-    return BadRow(one.line, f"{EMAIL}: is the same as in line {line} (case is ignored)")
+    return BadRow(one.line, f"{EMAIL}: is the same as in {unit} {line} (case is ignored)")
 
 
-def _first_lines(path: Path, emails: set[str]) -> dict[str, int]:
+def _first_lines(source: Source, emails: set[str]) -> dict[str, int]:
     """Look for the first rows with these emails; a second reading is cheaper than keeping them all."""
     found: dict[str, int] = {}
     if not emails:
         return found
-    for row in read_rows(path):
+    for row in source.rows():
         if isinstance(row, Row) and row.candidate.email.lower() in emails - found.keys():
             found[row.candidate.email.lower()] = row.line
             if len(found) == len(emails):

@@ -6,27 +6,27 @@ import json
 import os
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from mettl_async.bulk.files import BINARY, PRIVATE, append, lock
 from mettl_async.bulk.outcomes import Failed, Outcome, Registered, Rejected, Unknown
+from mettl_async.cli.mapping import EMAIL
 from mettl_async.cli.outfile import check_place, csv_line
 from mettl_async.cli.problems import CommandError, os_reason
-from mettl_async.cli.rows import EMAIL, is_json_lines
+from mettl_async.cli.records import COLUMNS
+from mettl_async.cli.rows import is_json_lines
 from mettl_async.errors import CallError, MettlError
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-COLUMNS: Final = (EMAIL, "status", "url", "code", "reason", "attempts", "line")
-_PRIVATE: Final = 0o600  # whoever has a link can take the test
-# Windows would turn every "\n" into "\r\n" without it.
-_BINARY: Final = getattr(os, "O_BINARY", 0)
+    from mettl_async.cli.earlier import Earlier
 
 Cells = dict[str, str | int]
 
 
-def check_out(path: Path, source: Path | None, *, overwrite: bool) -> None:
+def check_out(path: Path, source: Path | None, *, overwrite: bool, resume: bool = False) -> None:
     """Refuse what can be refused before the rows are read; touches nothing.
 
     Raises:
@@ -35,7 +35,15 @@ def check_out(path: Path, source: Path | None, *, overwrite: bool) -> None:
     is_json_lines(path)
     if source is not None and path.exists() and source.exists() and path.samefile(source):
         raise CommandError(f"{path}: is the input itself; write the links to another file")
-    check_place(path, overwrite=overwrite)
+    if overwrite and resume:
+        raise CommandError(
+            "--resume keeps the file of --out, --overwrite does not; pass one of them"
+        )
+    if path.exists() and not (overwrite or resume):
+        raise CommandError(
+            f"{path}: exists already; pass --resume to go on with it, --overwrite, or another --out"
+        )
+    check_place(path, overwrite=True)
 
 
 class LinkFile:
@@ -48,19 +56,21 @@ class LinkFile:
         CommandError: It cannot be created or written; nothing was sent yet.
     """
 
-    def __init__(self, path: Path, *, overwrite: bool) -> None:
+    def __init__(self, path: Path, *, overwrite: bool, earlier: Earlier | None = None) -> None:
         self._path, self._json = path, is_json_lines(path)
-        self._size, self.rows = 0, 0
-        self._new = not path.exists()
-        how = os.O_TRUNC if overwrite else os.O_EXCL
+        self._names: tuple[str, ...] = COLUMNS
+        self._size = self.rows = 0
         try:
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | _BINARY | how, _PRIVATE)
-            if stat.S_ISREG(os.fstat(self._file).st_mode):
-                path.chmod(_PRIVATE)  # one that was there may have been readable by all
-            if not self._json:
+            if earlier is None:
+                self._new = not path.exists()
+                self._file = _made(path, overwrite=overwrite)
+            else:
+                self._new, self._names, self._size = earlier.new, earlier.names, earlier.size
+                self._file = os.dup(earlier.handle)
+            if not self._json and not self._size:
                 self._append(csv_line(COLUMNS))
         except FileExistsError:
-            raise CommandError(f"{path}: exists already; pass --overwrite") from None
+            raise CommandError(f"{path}: exists already; pass --overwrite or --resume") from None
         except OSError as error:
             raise CommandError(f"{path}: cannot be written: {os_reason(error)}") from None
 
@@ -73,23 +83,16 @@ class LinkFile:
         if self._json:
             self._append(json.dumps(cells, ensure_ascii=False) + "\n")
         else:
-            self._append(csv_line([cells[name] for name in COLUMNS]))
+            self._append(csv_line([cells.get(name, "") for name in self._names]))
         self.rows += 1
 
     def _append(self, text: str) -> None:
-        rest = text.encode()
-        size = self._size + len(rest)
-        try:
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
-        except OSError:
-            with suppress(OSError):
-                os.ftruncate(self._file, self._size)
-            raise
-        self._size = size
+        self._size = append(self._file, text.encode(), self._size)
 
     def close(self) -> None:
         """Close it; a new one without a single row is removed, so that it is not in the way."""
+        with suppress(OSError):  # a device has nothing to keep
+            os.fsync(self._file)
         os.close(self._file)
         if self._new and not self.rows:
             self._path.unlink(missing_ok=True)
@@ -101,8 +104,23 @@ class LinkFile:
         self.close()
 
 
-def cells_of(outcome: Outcome, line: int) -> Cells:
-    """One outcome as a row of the file."""
+def _made(path: Path, *, overwrite: bool) -> int:
+    how = 0 if overwrite else os.O_EXCL
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | BINARY | how, PRIVATE)
+    try:
+        if not lock(file):
+            raise CommandError(f"{path}: another command is writing to it")  # noqa: TRY301 - closed below
+        if stat.S_ISREG(os.fstat(file).st_mode):
+            os.ftruncate(file, 0)
+            path.chmod(PRIVATE)  # one that was there may have been readable by all
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def cells_of(outcome: Outcome, line: int, schedule: str) -> Cells:
+    """One outcome as a row of the file; the schedule's access key is how `Earlier` knows its own."""
     url = code = reason = ""
     match outcome:
         case Registered():
@@ -123,6 +141,7 @@ def cells_of(outcome: Outcome, line: int) -> Cells:
         "reason": _one_line(reason),
         "attempts": outcome.attempts,
         "line": line,
+        "schedule": schedule,
     }
 
 

@@ -90,4 +90,14 @@ def _guarded(cell: Cell) -> Cell:
 
     A few honest addresses ("+tag@...") get the apostrophe too; JSON Lines has them unchanged.
     """
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    return f"'{cell}" if isinstance(cell, str) and _is_formula(cell) else cell
+
+
+def unguarded(cell: str) -> str:
+    """What a cell of `csv_line` was before."""
+    return cell[1:] if cell.startswith("'") and _is_formula(cell) else cell
+
+
+def _is_formula(cell: str) -> bool:
+    # With apostrophes before it too: else nobody could tell theirs from ours.
+    return cell.lstrip("'").startswith(_FORMULA)

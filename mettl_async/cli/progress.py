@@ -19,9 +19,11 @@ from rich.table import Table
 from rich.text import Text
 
 from mettl_async.bulk.outcomes import Failed, Outcome, Registered, Rejected, Unknown
+from mettl_async.bulk.verdicts import stops_the_run
 from mettl_async.cli.links import code_of
 from mettl_async.cli.problems import tell
-from mettl_async.errors import InvalidInputError, MettlError
+from mettl_async.errors import CallError, InvalidInputError, MettlError
+from mettl_async.models import RegistrationStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +36,14 @@ _MINUTE, _HOUR, _SLOW = 60, 3600, 10
 
 @define(eq=False)
 class Tally:
-    """What became of the candidates so far; ``codes`` counts why, for each but the registered."""
+    """What became of the candidates so far; ``codes`` counts why, for each but the registered.
+
+    Attributes:
+        already: How many of them had their answer before this run.
+        uninvited: How many of those may not take the test.
+        trouble: What stopped the run, or else the first failure.
+        stopped: Whether every further call would have failed the same way.
+    """
 
     total: int
     clock: Callable[[], float] = field(default=time.monotonic, repr=False)
@@ -42,6 +51,8 @@ class Tally:
     rejected: int = 0
     failed: int = 0
     unknown: int = 0
+    already: int = 0
+    uninvited: int = 0
     codes: dict[str, Counter[str]] = field(
         factory=lambda: {name: Counter() for name in ("rejected", "failed", "unknown")}
     )
@@ -63,6 +74,28 @@ class Tally:
         """Time since the start."""
         return self.clock() - self.started
 
+    def count_already(self, status: str, code: str) -> None:
+        """Add one whose answer was there before."""
+        self.already += 1
+        if status == "registered":
+            self.registered += 1
+        else:
+            self.rejected += 1
+            self.codes["rejected"][code] += 1
+            self.uninvited += code == RegistrationStatus.INVALID
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether it was stopped, or nobody has got any answer of the server."""
+        now = self.registered + self.rejected - self.already
+        return self.stopped or (isinstance(self.trouble, CallError) and not now)
+
+    @property
+    def rate(self) -> float | None:
+        """Candidates a second in this run; None before there are any."""
+        now = self.done - self.already
+        return now / self.seconds if now and self.seconds > 0 else None
+
     def count(self, outcome: Outcome) -> None:
         """Add one outcome."""
         match outcome:
@@ -74,14 +107,19 @@ class Tally:
             case Failed():
                 self.failed += 1
                 self.codes["failed"][code_of(outcome.error)] += 1
-                self.trouble = self.trouble or outcome.error
-                # One that does not fit into a URL is not sent either, but the run goes on.
-                if not outcome.attempts and not isinstance(outcome.error, InvalidInputError):
-                    self.stopped = True
+                self._note(outcome.error, sent=outcome.attempts > 0)
             case Unknown():
                 self.unknown += 1
                 self.codes["unknown"][code_of(outcome.error)] += 1
-                self.trouble = self.trouble or outcome.error
+                self._note(outcome.error, sent=True)
+
+    def _note(self, error: MettlError, *, sent: bool) -> None:
+        # One that does not fit into a URL is not sent either, but the run goes on.
+        unsent = not sent and not isinstance(error, InvalidInputError)
+        stops = unsent or (isinstance(error, CallError) and stops_the_run(error))
+        if self.trouble is None or (stops and not self.stopped):
+            self.trouble = error
+        self.stopped = self.stopped or stops
 
 
 class RetryWatch(logging.Handler):
@@ -129,11 +167,12 @@ def watching_retries() -> Iterator[RetryWatch]:
 def status(tally: Tally) -> str:
     """The figures in one line, such as ``1,240/5,000, 412/s, 0:09 left, 3 rejected``."""
     parts = [f"{tally.done:,}/{tally.total:,}"]
-    if tally.done and tally.seconds > 0:
-        rate = tally.done / tally.seconds
+    if (rate := tally.rate) is not None:
         parts.append(rate_text(rate))
         if tally.done < tally.total and not tally.interrupted:
             parts.append(f"{_duration((tally.total - tally.done) / rate)} left")
+    if tally.already:
+        parts.append(f"{tally.already:,} already there")
     bad = {name: getattr(tally, name) for name in ("rejected", "failed", "unknown")}
     parts += [f"{count:,} {name}" for name, count in bad.items() if count]
     return ", ".join(parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,10 +12,11 @@ from attrs import define, field, frozen
 
 from mettl_async.api.endpoint import checked_access_key
 from mettl_async.cli.check import check_file, report
+from mettl_async.cli.earlier import Earlier
 from mettl_async.cli.interrupt import on_interrupt
 from mettl_async.cli.links import LinkFile, cells_of, check_out
 from mettl_async.cli.made_up import made_up_rows
-from mettl_async.cli.problems import INTERRUPTED, WRONG, CommandError, os_reason, tell
+from mettl_async.cli.problems import INTERRUPTED, MISSING, WRONG, CommandError, os_reason, tell
 from mettl_async.cli.progress import (
     REFRESH_EVERY,
     Tally,
@@ -24,20 +25,23 @@ from mettl_async.cli.progress import (
     rate_text,
     watching_retries,
 )
-from mettl_async.cli.rows import BadRow, Row, read_rows
+from mettl_async.cli.reading import Source
+from mettl_async.cli.rows import BadRow, Row
 from mettl_async.cli.sandbox import load_sandbox
 from mettl_async.cli.target import Target
 from mettl_async.client import MettlClient
 from mettl_async.config import ApiVersion, ClientOptions, Region
 from mettl_async.errors import MettlError
+from mettl_async.models import RegistrationStatus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping
 
     from mettl_async.bulk.outcomes import Outcome
     from mettl_async.models import Candidate
+    from mettl_async.sandbox import Sandbox
 
-_SOME_LEFT = 1
+_PASSED_OVER_AT_ONCE = 100
 
 
 @frozen(kw_only=True)
@@ -45,11 +49,13 @@ class Job:
     """What was asked for: a file or a number of made-up people, and a schedule or the sandbox."""
 
     file: Path | None
+    source: Source | None
     generate: int | None
     schedule: str | None
     sandbox: bool
     out: Path
     overwrite: bool
+    resume: bool
     concurrency: int
     batch_size: int
     region: Region | None
@@ -62,7 +68,7 @@ class Job:
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Read, or make up, the rows from the beginning."""
-        return made_up_rows(self.generate or 0) if self.file is None else read_rows(self.file)
+        return self.source.rows() if self.source else made_up_rows(self.generate or 0)
 
 
 def register(job: Job) -> int:
@@ -72,26 +78,38 @@ def register(job: Job) -> int:
         CommandError: It cannot be done, or not to the end.
         MettlError: Likewise.
     """
-    client = _check_target(job)
-    check_out(job.out, job.file, overwrite=job.overwrite)
+    target = _check_target(job)
+    key = job.schedule or "" if isinstance(target, MettlClient) else target.access_key
+    check_out(job.out, job.file, overwrite=job.overwrite, resume=job.resume)
     total = job.generate or 0
-    if job.file is not None:
-        with busy(f"checking {job.file}"):
-            checked = check_file(job.file)
+    if job.source is not None:
+        with busy(f"checking {job.source.name}"):
+            checked = check_file(job.source)
+        if job.source.note is not None:
+            tell(f"mettl: {job.source.note}")
         if checked.bad_total:
-            tell(report(job.file, checked))
+            tell(report(job.source, checked))
             return WRONG
+        if job.source.also_sends:
+            tell(f"also sends: {job.source.also_sends}")
         total = checked.good_total
-    with LinkFile(job.out, overwrite=job.overwrite) as links:
-        run = _Run(job, links, Tally(total))
+    with ExitStack() as keep:
+        earlier = keep.enter_context(Earlier(job.out, key)) if job.resume else None
+        links = keep.enter_context(LinkFile(job.out, overwrite=job.overwrite, earlier=earlier))
+        run = _Run(job, key, links, earlier, Tally(total))
         with on_interrupt(run.interrupt):
-            asyncio.run(run.go(client))
+            if earlier is not None:
+                with busy(f"looking into {job.out}"):
+                    run.count_earlier()
+            asyncio.run(run.go(target))
     typer.echo(summary(run.tally, job.out))
     if run.problem is not None:
         raise run.problem
     if run.tally.interrupted:
         return INTERRUPTED
-    return 0 if run.tally.registered == run.tally.total else _SOME_LEFT
+    if run.tally.cut_short:
+        return WRONG
+    return 0 if run.tally.registered == run.tally.total else MISSING
 
 
 def summary(tally: Tally, out: Path) -> str:
@@ -103,19 +121,28 @@ def summary(tally: Tally, out: Path) -> str:
         why = ", ".join(f"{code} {n:,}" for code, n in sorted(codes.items()))
         count = f"{getattr(tally, name):,}"
         lines.append(f"{name:<12}{count:>{width}}  {why}".rstrip())
-    rate = f" ({rate_text(tally.done / seconds)})" if seconds > 0 else ""
+    if tally.already:
+        lines.append(f"{'already':<12}{tally.already:,} of them had their answer in {out} before")
+    rate = "" if tally.rate is None else f" ({rate_text(tally.rate)})"
     lines.append(f"{'seconds':<12}{seconds:.1f}{rate}")
     lines.append(f"{'links':<12}{out}")
     if tally.trouble is not None:
         lines.append(f"{'stopped by' if tally.stopped else 'first error':<12}{tally.trouble}")
     if tally.interrupted:
         left = tally.total - tally.done
-        lines.append(f"{'interrupted':<12}{left:,} of {tally.total:,} were not sent")
+        lines.append(
+            f"{'interrupted':<12}{left:,} of {tally.total:,} were not sent; --resume goes on"
+        )
+    if tally.uninvited:
+        code = RegistrationStatus.INVALID.value
+        lines.append(
+            f"{code:<12}{tally.uninvited:,} of before; after inviting them, run with --overwrite"
+        )
     return "\n".join(lines)
 
 
-def _check_target(job: Job) -> MettlClient | None:
-    """Refuse contradicting options, and make the client; the sandbox's has to wait for its server."""
+def _check_target(job: Job) -> MettlClient | Sandbox:
+    """Refuse contradicting options, and make the client, or the sandbox that one will talk to."""
     if (job.file is None) == (job.generate is None):
         raise CommandError("give either a FILE or --sandbox --generate N")
     if job.generate is not None and not job.sandbox:
@@ -125,8 +152,7 @@ def _check_target(job: Job) -> MettlClient | None:
             raise CommandError(
                 "--sandbox has its own schedule and address; leave out --schedule, --region, --base-url"
             )
-        load_sandbox()
-        return None
+        return load_sandbox()()
     if job.schedule is None:
         raise CommandError(
             "--schedule is missing: the access key at the end of the schedule's link"
@@ -147,7 +173,9 @@ def _options(job: Job) -> ClientOptions:
 @define(eq=False)
 class _Run:
     job: Job
+    key: str
     links: LinkFile
+    earlier: Earlier | None
     tally: Tally
     _broken: CommandError | MettlError | None = None
     _stop: bool = False
@@ -167,10 +195,23 @@ class _Run:
         left = self.tally.total - self.tally.done
         return CommandError(
             f"{self.job.out}: cannot be written: {self._why_unwritten}; {self._unwritten:,} outcomes "
-            f"are missing in it, and {left:,} of {self.tally.total:,} candidates were not sent"
+            f"are missing in it, and {left:,} of {self.tally.total:,} candidates were not sent; "
+            "make room, and pass --resume to go on"
         )
 
-    async def go(self, client: MettlClient | None) -> None:
+    def count_earlier(self) -> None:
+        """Count who has an answer already, and say it."""
+        for row in self.job.rows():
+            if isinstance(row, Row) and (found := self._known(row.candidate)) is not None:
+                self.tally.count_already(*found)
+        self.tally.started = self.tally.clock()
+        already, total = self.tally.already, self.tally.total
+        tell(f"{self.job.out}: {already:,} of {total:,} candidates have their answer already")
+
+    def _known(self, candidate: Candidate) -> tuple[str, str] | None:
+        return None if self.earlier is None else self.earlier.find(candidate.email)
+
+    async def go(self, target: MettlClient | Sandbox) -> None:
         display = make_display(self.tally)
         with watching_retries() as watch:
 
@@ -181,8 +222,8 @@ class _Run:
 
             refreshing = asyncio.create_task(refresh())
             try:
-                async with self._target(client) as (ready, key):
-                    await self._register(ready, key)
+                async with self._ready(target) as client:
+                    await self._register(client)
             except (CommandError, MettlError) as error:
                 self._broken = error
             finally:
@@ -192,14 +233,12 @@ class _Run:
                 display.end()
 
     @asynccontextmanager
-    async def _target(
-        self, client: MettlClient | None
-    ) -> AsyncGenerator[tuple[MettlClient, str], None]:
-        if client is not None:
-            async with client:
-                yield client, self.job.schedule or ""
+    async def _ready(self, target: MettlClient | Sandbox) -> AsyncGenerator[MettlClient, None]:
+        if isinstance(target, MettlClient):
+            async with target:
+                yield target
             return
-        async with load_sandbox()().serve() as server:
+        async with target.serve() as server:
             tell(f"sandbox: a made-up Mettl at {server.base_url}; nothing leaves this machine")
             async with MettlClient(
                 server.credentials,
@@ -208,12 +247,12 @@ class _Run:
                 options=_options(self.job),
             ) as ours:
                 self.tally.started = self.tally.clock()
-                yield ours, server.access_key
+                yield ours
 
-    async def _register(self, client: MettlClient, key: str) -> None:
+    async def _register(self, client: MettlClient) -> None:
         job = self.job
         outcomes = client.candidates.stream_registrations(
-            key,
+            self.key,
             self._candidates(),
             concurrency=job.concurrency,
             batch_size=job.batch_size,
@@ -227,17 +266,25 @@ class _Run:
             self.tally.count(outcome)
             self._write(outcome)
 
-    def _candidates(self) -> Iterator[Candidate]:
-        for index, row in enumerate(self.job.rows()):
+    async def _candidates(self) -> AsyncGenerator[Candidate, None]:
+        index = passed_over = 0
+        for row in self.job.rows():
             if self._stop:
                 return
             if isinstance(row, BadRow):
-                raise CommandError(f"{self.job.file}:{row.line}: was changed while it was read")
+                name = self.job.source.name if self.job.source else "row"
+                raise CommandError(f"{name}:{row.line}: was changed while it was read")
+            if self._known(row.candidate) is not None:
+                passed_over += 1
+                if passed_over % _PASSED_OVER_AT_ONCE == 0:
+                    await asyncio.sleep(0)  # calls in flight want to be heard, too
+                continue
             self._lines[index] = row.line
+            index += 1
             yield row.candidate
 
     def _write(self, outcome: Outcome) -> None:
-        cells = cells_of(outcome, self._lines.pop(outcome.index))
+        cells = cells_of(outcome, self._lines.pop(outcome.index), self.key)
         if self._unwritten:
             self._unwritten += 1
         else:

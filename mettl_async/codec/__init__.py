@@ -1,7 +1,7 @@
 """Between JSON text, plain data and models: the one converter of the process; wire names live here."""
 
 from mettl_async.codec.events import EVENT_TYPES
-from mettl_async.codec.json_text import dumps, loads
+from mettl_async.codec.json_text import dumps, dumps_texts, loads
 from mettl_async.codec.mismatch import kind
 from mettl_async.codec.naming import wire_name
 from mettl_async.codec.reading import from_wire, list_from_wire
@@ -12,6 +12,7 @@ __all__ = [
     "candidate_detail",
     "candidate_optional",
     "dumps",
+    "dumps_texts",
     "from_wire",
     "kind",
     "list_from_wire",

@@ -70,6 +70,10 @@ def list_from_wire(cls: type[T], items: Any, *, where: str) -> tuple[list[T], li
     if not isinstance(items, list):
         raise MettlDecodeError(f"{where}: expected array, got {kind(items)}")
     hook = converter.get_structure_hook(cls)
+    try:
+        return [hook(item, cls) for item in items], []
+    except MismatchError:
+        pass  # rare: then one by one
     good: list[T] = []
     problems: list[str] = []
     for index, item in enumerate(items):

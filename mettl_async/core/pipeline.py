@@ -11,6 +11,7 @@ import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import anyio
@@ -18,9 +19,11 @@ from attrs import evolve, field, frozen
 
 from mettl_async.core import envelope
 from mettl_async.core.auth import ServerClock
+from mettl_async.core.deadline import give_up_after
 from mettl_async.core.lifecycle import Lifecycle
-from mettl_async.core.limits import Slots
+from mettl_async.core.limits import RateLimiter, Slots, Turns
 from mettl_async.core.middleware import Middleware, Middlewares, build_chain
+from mettl_async.core.pacing import Pacer
 from mettl_async.core.redaction import log_fields
 from mettl_async.core.request import Request, Response, encode
 from mettl_async.core.retry import (
@@ -38,6 +41,7 @@ from mettl_async.errors import (
     CallFacts,
     ConfigurationError,
     MettlDecodeError,
+    ThrottledError,
     TransportTimeout,
 )
 
@@ -68,6 +72,24 @@ class Shared:
     clock: ServerClock
     lifecycle: Lifecycle = field(factory=Lifecycle)
     effects: Effects = field(factory=Effects)
+    pacer: Pacer = field(factory=Pacer)
+    rate_limiter: RateLimiter | None = None
+    turns: Turns = field(init=False)
+
+    @property
+    def limited(self) -> bool:
+        """Whether single calls too have a rate to keep to."""
+        return self.pacer.fixed is not None or self.rate_limiter is not None
+
+    @turns.default
+    def _one_for_all(self) -> Turns:
+        return Turns(
+            self.pacer,
+            self.rate_limiter,
+            now=self.effects.monotonic,
+            sleep=self.effects.sleep,
+            closing=lambda: self.lifecycle.closing,
+        )
 
 
 @frozen
@@ -94,7 +116,6 @@ class Pipeline:
             ConfigurationError: The client is closed, or used from a second event loop.
         """
         self._shared.lifecycle.check()
-        request = request.evolve(request_id=self._shared.effects.new_id())
         response = await self._call(request)
         read = self._read(request, response)
         if read.error is not None:
@@ -119,7 +140,7 @@ class Pipeline:
             return known
         return envelope.read(request, response, self._shared.effects.wall())
 
-    async def _with_retries(  # noqa: C901 - the one loop; splitting it would hide its order
+    async def _with_retries(  # noqa: C901, PLR0912 - the one loop; splitting it would hide its order
         self, request: Request
     ) -> Response:
         effects, quota, policy = self._shared.effects, self._shared.quota, request.retry
@@ -130,13 +151,17 @@ class Pipeline:
             history.attempts += 1
             if attempt > 1:
                 request = request.evolve(attempt=attempt)
-            outcome = await self._one_attempt(request, deadline)
+            # A run that keeps to a rate is not a run that fails: its own pace costs no patience.
+            waited, no_turn = await self._own_turn(request)
+            deadline += waited
+            outcome = no_turn or await self._one_attempt(request, deadline)
+            self._adapt(request, outcome)
             response: Response | None = None
             if isinstance(outcome, Response):
                 response = outcome
                 error = self._read(request, response).error
                 if error is None:
-                    if request.uses_quota:
+                    if not request.bulk:
                         quota.give_back(retries)
                     return response
             else:
@@ -159,8 +184,11 @@ class Pipeline:
                 self._shared.clock.learn(verdict.server_time)
                 _log_retry(request, error, 0.0)
                 continue
-            if isinstance(verdict, Wait) and request.uses_quota and not quota.take():
-                verdict = GiveUp("the client's quota of retries is used up")
+            if isinstance(verdict, Wait):
+                if self._shared.lifecycle.closing:
+                    verdict = GiveUp("the client is being closed")
+                elif not request.bulk and not quota.take():
+                    verdict = GiveUp("the client's quota of retries is used up")
             if isinstance(verdict, Wait):
                 retries += 1
                 _log_retry(request, error, verdict.seconds)
@@ -173,26 +201,56 @@ class Pipeline:
                 raise error
             return response
 
+    async def _own_turn(self, request: Request) -> tuple[float, CallError | None]:
+        """Wait for the turn of a bulk run's request: how long that took, or why there is none."""
+        if not request.bulk:
+            return 0.0, None
+        began = self._shared.effects.monotonic()
+        try:
+            await self._shared.turns.wait(request.retry.deadline)
+        except CallError as error:
+            return 0.0, error.with_traceback(None)
+        return self._shared.effects.monotonic() - began, None
+
     async def _one_attempt(self, request: Request, deadline: float) -> Response | CallError:
-        started = False
-        with anyio.move_on_after(deadline - self._shared.effects.monotonic()):
+        started, history = False, request.history
+        with give_up_after(deadline - self._shared.effects.monotonic()):
             try:
+                if self._shared.limited and not request.bulk:
+                    await self._shared.turns.wait(deadline - self._shared.effects.monotonic())
                 async with self._shared.slots:
                     started = True
+                    history.sent_at = self._shared.effects.monotonic()
+                    history.times.append(datetime.fromtimestamp(self._shared.effects.wall(), UTC))
                     response = await self._attempt(request)
-                return evolve(
-                    response,
-                    attempts=request.history.attempts,
+                return response.evolve(
+                    attempts=history.attempts,
+                    sent_at=tuple(history.times),
                     envelope=self._read(request, response),
                 )
             except CallError as error:
+                if started and not error.sent:
+                    history.times.pop()
                 # Without its frames: their locals hold the signature, and error reporters show locals.
                 return error.with_traceback(None)
-        where = "in flight" if started else "while waiting for a free slot"
+        where = "in flight" if started else "while waiting for its turn"
         return TransportTimeout(
             f"the deadline of {request.retry.deadline:g} s passed {where}",
             CallFacts(sent=started),
         )
+
+    def _adapt(self, request: Request, outcome: Response | CallError) -> None:
+        """Let the pace follow what the server says."""
+        if not request.bulk and not self._shared.limited:
+            return
+        now, sent_at = self._shared.effects.monotonic(), request.history.sent_at
+        error = self._read(request, outcome).error if isinstance(outcome, Response) else outcome
+        if error is None:
+            self._shared.pacer.succeeded(now, now - sent_at)
+        if isinstance(error, ThrottledError) and error.http_status is not None:
+            self._shared.pacer.throttled(
+                now, sent_at, error.retry_after, self._shared.effects.chance()
+            )
 
     async def _send(self, request: Request) -> Response:
         if not request.url.startswith(f"{self._shared.base_url}/"):
@@ -229,6 +287,7 @@ def _complete(error: CallError, request: Request) -> None:
         request_id=request.request_id,
         attempts=history.attempts,
         sent=history.sent or answered or error.sent,
+        sent_at=tuple(history.times),
         may_have_been_handled=handled,
         safe_to_repeat=request.repeatable or not handled,
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 BLANK = "<redacted>"
 LOGGED_FIELDS = (
     "operation", "method", "template", "attempt", "request_id", "status", "seconds", "failure", "wait",
+    "code", "read", "calls", "registered", "rejected", "failed", "unknown", "in_flight", "rate",
 )  # fmt: skip
 """Everything that a log record of this library carries beside its message."""
 
@@ -69,15 +70,20 @@ def scrub(message: str, personal: Iterable[str] = ()) -> str:
 
 def log_fields(request: Request, **more: Any) -> dict[str, Any]:
     """The ``extra`` of a log record: only names in `LOGGED_FIELDS`, only values without data."""
-    fields: dict[str, Any] = {
-        "operation": request.operation,
-        "method": request.method,
-        "template": request.template,
-        "attempt": request.attempt,
-        "request_id": request.request_id,
-    }
-    fields.update((name, value) for name, value in more.items() if name in LOGGED_FIELDS)
-    return {f"mettl_{name}": value for name, value in fields.items()}
+    return run_fields(
+        request.operation,
+        method=request.method,
+        template=request.template,
+        attempt=request.attempt,
+        request_id=request.request_id,
+        **more,
+    )
+
+
+def run_fields(operation: str, **more: Any) -> dict[str, Any]:
+    """The same for a record that is about no single request."""
+    fields = {"operation": operation, **more}
+    return {f"mettl_{name}": value for name, value in fields.items() if name in LOGGED_FIELDS}
 
 
 _hide_urls: ContextVar[bool] = ContextVar("mettl_hide_urls", default=False)

@@ -30,8 +30,8 @@ def string_to_sign(method: str, url: str, params: Mapping[str, str]) -> str:
         METHOD and URL, then a newline and the value of each parameter, by ascending name [doc].
     """
     # All known names sort the same with and without case [seen]; plain code point order is used.
-    values = (f"\n{params[name]}" for name in sorted(params) if name != "asgn")
-    return f"{method.upper()}{url}{''.join(values)}"
+    values = [params[name] for name in sorted(params) if name != "asgn"]
+    return "\n".join([method.upper() + url, *values])
 
 
 def signature(private_key: str, text: str, version: ApiVersion) -> str:

@@ -66,9 +66,9 @@ class Transport(Protocol):
         ...
 
 
-def user_agent(suffix: str) -> str:
-    """The User-Agent header: this library, httpx, Python, then the application's own suffix."""
-    own = f"mettl-async/{__version__} httpx/{httpx.__version__} Python/{platform.python_version()}"
+def user_agent(suffix: str, library: str = f"httpx/{httpx.__version__}") -> str:
+    """The User-Agent header: this library, the one below, Python, then the application's own suffix."""
+    own = f"mettl-async/{__version__} {library} Python/{platform.python_version()}"
     return f"{own} {suffix}".strip()
 
 
@@ -76,13 +76,44 @@ def _decoded(raw: httpcore.Response) -> list[tuple[str, str]]:
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw.headers]
 
 
-def _unpacked(raw: httpcore.Response, content: bytes) -> Response:
-    pairs = _decoded(raw)
-    response = make_response(raw.status, pairs, content)
-    if "content-encoding" in response.headers:
-        unpacked = httpx.Response(raw.status, headers=pairs, content=content).content
-        return evolve(response, content=unpacked)
-    return response
+def unpacked(status: int, pairs: list[tuple[str, str]], content: bytes) -> Response:
+    """A response as it came, decompressed.
+
+    Raises:
+        MettlDecodeError: It could not be.
+    """
+    response = make_response(status, pairs, content)
+    if "content-encoding" not in response.headers:
+        return response
+    failure: CallError | None = None
+    try:
+        plain = httpx.Response(status, headers=pairs, content=content).content
+        return evolve(response, content=plain)
+    except httpx.DecodingError as exc:
+        failure = translate(exc, known=True)
+    raise failure or AssertionError
+
+
+def proxy_of(url: str, options: ClientOptions) -> str | None:
+    """The proxy for an address: the client's own, or one of the environment."""
+    if options.proxy or not options.trust_env:
+        return options.proxy
+    return _environment_proxy(url)
+
+
+def new_tls_context(*, trust_env: bool) -> ssl.SSLContext:
+    """Load the certificates that are trusted: 60 ms, so do it once.
+
+    Raises:
+        ConfigurationError: They cannot be loaded.
+    """
+    try:
+        return httpx.create_ssl_context(trust_env=trust_env)
+    except (OSError, ssl.SSLError) as exc:
+        problem = type(exc).__name__
+    raise ConfigurationError(
+        f"certificates: cannot be loaded ({problem}); look at SSL_CERT_FILE and SSL_CERT_DIR"
+    )
 
 
 def _environment_proxy(base_url: str) -> str | None:
@@ -109,7 +140,7 @@ class LaneTransport:
         self._scheme, self._port = parts.scheme.encode("ascii"), parts.port
         self._host = (parts.hostname or "").encode("ascii")
         self._options = options
-        self._proxy = options.proxy or (_environment_proxy(base_url) if options.trust_env else None)
+        self._proxy = proxy_of(base_url, options)
         self._tls = parts.scheme == "https" or bool(self._proxy)
         self._context: ssl.SSLContext | None = options.ssl_context
         self._free: list[Lane] = []
@@ -153,16 +184,10 @@ class LaneTransport:
         return _proxied_lane(self._proxy, self._context)
 
     def _new_context(self, *, tls: bool) -> ssl.SSLContext:
-        # Loading certificates takes 60 ms, so it is done once, and only where TLS is spoken.
+        # Only where TLS is spoken, for it takes its time.
         if not tls:
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        try:
-            return httpx.create_ssl_context(trust_env=self._options.trust_env)
-        except (OSError, ssl.SSLError) as exc:
-            problem = type(exc).__name__
-        raise ConfigurationError(
-            f"certificates: cannot be loaded ({problem}); look at SSL_CERT_FILE and SSL_CERT_DIR"
-        )
+        return new_tls_context(trust_env=self._options.trust_env)
 
     async def send(self, request: SignedRequest) -> Response:
         """See `Transport`."""
@@ -185,7 +210,7 @@ class LaneTransport:
             content = await raw.aread()
             await raw.aclose()
             healthy = True
-            return _unpacked(raw, content)
+            return unpacked(raw.status, _decoded(raw), content)
         except Exception as exc:
             failure = translate(exc, known=True)
             if failure is None:
@@ -208,7 +233,7 @@ class LaneTransport:
             scheme=parts.scheme,
             host=parts.hostname or "",
             port=parts.port,
-            target=_target_of(url, parts.netloc),
+            target=target_of(url, parts.netloc),
         )
         headers = [
             ("Host", parts.netloc),
@@ -218,9 +243,7 @@ class LaneTransport:
         built = httpcore.Request(
             "GET", address, headers=headers, extensions={"timeout": self._timeout}
         )
-        proxy = self._options.proxy or (
-            _environment_proxy(url) if self._options.trust_env else None
-        )
+        proxy = proxy_of(url, self._options)
         tls = proxy is not None or parts.scheme == "https"
         context = self._context if self._context and self._tls else self._new_context(tls=tls)
         lane: Lane = (
@@ -250,7 +273,8 @@ class LaneTransport:
             await _close(lane)
 
 
-def _target_of(url: str, netloc: str) -> str:
+def target_of(url: str, netloc: str) -> str:
+    """Path and query of an address, exactly as they stand there."""
     target = url.partition("#")[0].partition(netloc)[2]
     return target if target.startswith("/") else f"/{target}"
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
+import anyio
+import anyio.lowlevel
 import httpx
 
 from mettl_async.sandbox.envelope import dumps, failure, loads
@@ -72,7 +73,7 @@ class InProcessTransport(httpx.AsyncBaseTransport):
         }
         seconds = request.extensions.get("timeout", {}).get("read")
         try:
-            async with asyncio.timeout(seconds):
+            with anyio.fail_after(seconds):
                 await self._app(scope, conversation.receive, conversation.send)
         except TimeoutError:
             raise httpx.ReadTimeout("the sandbox was too slow", request=request) from None
@@ -98,7 +99,7 @@ class _Conversation:
         self.headers: list[tuple[bytes, bytes]] = []
         self.body = bytearray()
         self.complete = False
-        self._broken = asyncio.Event()
+        self._broken = anyio.Event()
 
     def break_off(self) -> None:
         self._broken.set()
@@ -129,7 +130,7 @@ class StubTransport(httpx.AsyncBaseTransport):
         self._stats.began()
         try:
             content = await request.aread()
-            await asyncio.sleep(0)  # let others run: a real answer never comes at once
+            await anyio.lowlevel.checkpoint()  # let others run: a real answer never comes at once
             path, _, query = _target(request).partition(b"?")
             answer = self._register(request, path, query or content)
         finally:

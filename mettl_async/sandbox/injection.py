@@ -8,11 +8,11 @@ state under `RESET` and `HANG_UP`. A foreign server that has neither gets HTTP 5
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
 
+import anyio
 from attrs import define, field
 
 from mettl_async.sandbox.envelope import dumps, failure, status_of
@@ -101,7 +101,7 @@ class FaultLayer:
         try:
             wait = self.faults.wait(self._random)
             if wait:
-                await asyncio.sleep(wait)
+                await anyio.sleep(wait)
             status = await self._serve(fault, scope, receive, send)
         finally:
             self._stats.ended()

@@ -4,44 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import random
 import secrets
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
-try:
-    import sqlalchemy as sa
-    from sqlalchemy.dialects import postgresql, sqlite
-except ImportError as error:
-    raise ImportError(
-        'SqlSeenEvents needs SQLAlchemy: pip install "mettl-async[webhooks-sql]",'
-        " and a driver such as aiosqlite or asyncpg"
-    ) from error
-
 from mettl_async.errors import ClaimLostError, ConfigurationError
+from mettl_async.sql_backend import INSERTS, PATIENCE, Backend, sa
 from mettl_async.webhooks.seen import DAY, LEASE, Claim, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 REMEMBER = 90 * DAY
 """Seconds. A row is some 150 bytes, so a season of events costs less than handling one twice."""
 
-_PATIENCE = 5.0
-"""Seconds for which a statement is tried again; as long as sqlite3 itself waits for a lock.
-
-So long a cancellation waits for a statement too.
-"""
 _TRIES_AT_A_VANISHING_ROW = 10
-# Serialization failure, deadlock: the server undid the statement and asks to repeat it.
-_UNDONE = frozenset({"40001", "40P01"})
-# What two CREATE TABLE IF NOT EXISTS at once may end in on PostgreSQL.
-_CREATED_MEANWHILE = frozenset({"23505", "42P07", "42710"})
-_SQLITE_BUSY_OR_LOCKED = frozenset({5, 6})
 
 # Both are read anew for each statement. PostgreSQL's now() would be the time when the transaction
 # began: before it waited for another's lock.
@@ -103,7 +84,8 @@ class SqlSeenEvents:
         lease: float = LEASE,
         remember: float = REMEMBER,
     ) -> None:
-        _check(engine, table=table, lease=lease, remember=remember)
+        self._backend = Backend(engine, table)
+        _check(lease=lease, remember=remember)
         self.table = sa.Table(
             table,
             sa.MetaData(),
@@ -117,13 +99,12 @@ class SqlSeenEvents:
         self._lease = lease
         self._remember = remember
         self._engine = engine
-        self._on_sqlite = engine.dialect.name == "sqlite"
+        self._on_sqlite = self._backend.dialect == "sqlite"
         # On PostgreSQL each statement is its own transaction: one way to the server instead of three,
         # and each sees what was committed before it. SQLite needs one for a claim's two statements.
         self._single = (
             engine if self._on_sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
         )
-        self._at_work: set[asyncio.Task[Any]] = set()  # asyncio itself holds tasks weakly
         self._statements = _Statements(self.table, engine.dialect.name)
 
     @property
@@ -133,12 +114,7 @@ class SqlSeenEvents:
 
     async def create_table(self) -> None:
         """Make the table unless it is there; any number of processes may do so at once."""
-        create = sa.schema.CreateTable(self.table, if_not_exists=True)
-
-        async def run(connection: AsyncConnection) -> None:
-            await connection.execute(create)
-
-        await self._patiently(lambda: self._alone(run), also=_CREATED_MEANWHILE)
+        await self._backend.create(self._single, self.table)
 
     async def claim(self, key: str) -> Claim | Refused:
         """Take an event, or say why not; see `SeenEvents`.
@@ -164,7 +140,7 @@ class SqlSeenEvents:
 
         try:
             for _ in range(_TRIES_AT_A_VANISHING_ROW):
-                outcome = await self._patiently(lambda: self._alone(run))
+                outcome = await self._alone(run)
                 if outcome is not None:
                     return outcome
                 # It was released between the two statements, so it can be had.
@@ -172,7 +148,7 @@ class SqlSeenEvents:
             given_up = True
             # The database may have granted it, and nobody would give it back before the lease ends.
             # If that fails, the cancellation is still what happened.
-            with anyio.move_on_after(_PATIENCE, shield=True), suppress(Exception):
+            with anyio.move_on_after(PATIENCE, shield=True), suppress(Exception):
                 await self.release(claim)
             raise
         return Refused.BUSY
@@ -225,13 +201,15 @@ class SqlSeenEvents:
         async with self._engine.begin() as connection:
             if self._on_sqlite:
                 hold = self._statements.hold
-                await self._patiently(lambda: self._uncut(self._mine(connection, hold, claim)))
+                await self._backend.patiently(
+                    lambda: self._backend.uncut(self._mine(connection, hold, claim))
+                )
             if await _commits_each_statement(connection):
                 raise ConfigurationError(
                     "engine: commits each statement; give one without AUTOCOMMIT"
                 )
             yield connection
-            await self._uncut(self._mine(connection, self._statements.mark, claim))
+            await self._backend.uncut(self._mine(connection, self._statements.mark, claim))
 
     async def forget(self, older_than: float | None = None) -> int:
         """Delete what was handled, or claimed and given up, long ago.
@@ -252,13 +230,13 @@ class SqlSeenEvents:
         async def run(connection: AsyncConnection) -> int:
             return (await connection.execute(self._statements.forget, {"age": age})).rowcount
 
-        return await self._patiently(lambda: self._alone(run))
+        return await self._alone(run)
 
     async def _changes(self, statement: sa.UpdateBase, claim: Claim) -> bool:
         async def run(connection: AsyncConnection) -> bool:
             return (await connection.execute(statement, _bound(claim))).rowcount == 1
 
-        return await self._patiently(lambda: self._alone(run))
+        return await self._alone(run)
 
     @staticmethod
     async def _mine(connection: AsyncConnection, statement: sa.UpdateBase, claim: Claim) -> None:
@@ -266,51 +244,7 @@ class SqlSeenEvents:
             raise ClaimLostError("someone else has taken the event, or it is done already")
 
     async def _alone(self, run: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
-        async def work() -> _T:
-            async with self._single.begin() as connection:
-                return await run(connection)
-
-        return await self._uncut(work())
-
-    async def _uncut(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Await something that goes on to its end although whoever awaits it is cancelled.
-
-        A SQLite whose statement is cut off stays locked [seen with aiosqlite 0.22.1]. So a cancellation
-        waits for its end, or for as long as anyone waits here; then the work goes on alone.
-        """
-        task = asyncio.create_task(work)
-        self._at_work.add(task)
-        task.add_done_callback(self._ended)
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:
-            ends_at = anyio.current_time() + _PATIENCE
-            with anyio.CancelScope(shield=True):
-                while not task.done() and (left := ends_at - anyio.current_time()) > 0:
-                    # To be cancelled again changes nothing: the first one is raised below.
-                    with suppress(asyncio.CancelledError):
-                        await asyncio.wait([task], timeout=left)
-            raise
-        return task.result()
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._at_work.discard(task)
-        if not task.cancelled():
-            task.exception()  # seen, even if whoever awaited it has gone
-
-    async def _patiently(
-        self, attempt: Callable[[], Awaitable[_T]], *, also: frozenset[str] = frozenset()
-    ) -> _T:
-        gives_up_at = anyio.current_time() + _PATIENCE
-        longest = 0.01
-        while True:
-            try:
-                return await attempt()
-            except sa.exc.DBAPIError as error:
-                if anyio.current_time() > gives_up_at or not _may_pass(error, also):
-                    raise
-            await anyio.sleep(random.uniform(0, longest))  # noqa: S311 - only spreads the tries
-            longest = min(2 * longest, 0.25)
+        return await self._backend.patiently(lambda: self._backend.alone(self._single, run))
 
 
 class _Statements:
@@ -323,7 +257,7 @@ class _Statements:
         of_key = seen.key_digest == sa.bindparam("digest")
         of_claim = of_key & (seen.token == sa.bindparam("claim_token"))
         open_ = seen.done_at.is_(None)
-        insert: Any = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+        insert: Any = INSERTS[dialect](table)
         insert = insert.values(
             key_digest=sa.bindparam("digest"),
             token=sa.bindparam("claim_token"),
@@ -346,13 +280,7 @@ class _Statements:
         )
 
 
-def _check(engine: AsyncEngine, *, table: str, lease: float, remember: float) -> None:
-    if engine.dialect.name not in _NOW:
-        raise ConfigurationError(f"engine: {engine.dialect.name} is neither sqlite nor postgresql")
-    if isinstance(engine.pool, sa.pool.StaticPool):
-        raise ConfigurationError("engine: has one connection for all; give SQLite a file")
-    if not table.strip():
-        raise ConfigurationError("table: must not be blank")
+def _check(*, lease: float, remember: float) -> None:
     for name, value in (("lease", lease), ("remember", remember)):
         if not value > 0:
             raise ConfigurationError(f"{name}: must be more than 0")
@@ -362,14 +290,6 @@ def _bound(claim: Claim) -> dict[str, Any]:
     # Digested here and not only by `identify`, which users may replace by something readable.
     digest = hashlib.sha256(claim.key.encode("utf-8", "surrogatepass")).hexdigest()
     return {"digest": digest, "claim_token": claim.token}
-
-
-def _may_pass(error: sa.exc.DBAPIError, also: frozenset[str]) -> bool:
-    cause: Any = error.orig
-    if (code := getattr(cause, "sqlite_errorcode", None)) is not None:
-        return code & 0xFF in _SQLITE_BUSY_OR_LOCKED  # the rest says which kind
-    # After a restart of the server all connections of the pool are stale, and replaced at once.
-    return error.connection_invalidated or getattr(cause, "sqlstate", None) in _UNDONE | also
 
 
 async def _commits_each_statement(connection: AsyncConnection) -> bool:

@@ -1,16 +1,17 @@
 """Batches are a partition of the input, whatever it is."""
 
 import json
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mettl_async import Candidate, InvalidInputError
-from mettl_async.bulk.batches import cut, entry, rd_length, rd_text
+from mettl_async.bulk import seen as seen_emails
+from mettl_async.bulk.batches import Entry, check_source, cut, rd_length, rd_text
 from mettl_async.bulk.part import Part
 from mettl_async.bulk.seen import SeenEmails
-from mettl_async.core.request import encoded_length
 
 NAME = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30).filter(
     str.strip
@@ -65,14 +66,14 @@ def test_every_candidate_lands_in_exactly_one_batch(people, size, room):
     for batch in batches:
         assert 1 <= len(batch.entries) <= size
         if room is not None and len(batch.entries) > 1:
-            assert encoded_length(rd_text(batch.entries)) <= room
+            assert rd_length(batch.entries) <= room
 
 
 @SLOW
 @given(candidates())
 def test_the_text_of_a_batch_is_json_of_its_candidates(people):
-    entries = [entry(i, one) for i, one in enumerate(people)]
-    body = json.loads(rd_text(entries))
+    text = rd_text(people)
+    body = json.loads(text)
     assert [one["Email Address"] for one in body["registrationDetails"]] == [
         p.email for p in people
     ]
@@ -80,7 +81,10 @@ def test_the_text_of_a_batch_is_json_of_its_candidates(people):
     assert [one["context_data"] for one in body.get("optionalParams", [])] == [
         p.context_data for p in with_context
     ]
-    assert encoded_length(rd_text(entries)) <= rd_length(entries)
+    entries = [Entry(i, one) for i, one in enumerate(people)]
+    assert rd_length(entries) == len(quote(text, safe=""))
+    middle = len(entries) // 2
+    assert rd_length(entries) <= rd_length(entries[:middle]) + rd_length(entries[middle:])
 
 
 @given(st.lists(st.integers(0, 30), max_size=80), st.integers(1, 20))
@@ -100,16 +104,12 @@ def test_a_repeated_email_is_set_aside_once_per_repeat(numbers, size):
     assert {one.index for one in sent} == set(first.values())
 
 
-@given(st.integers(2, 20))
-def test_halving_loses_nobody(size):
-    entries = [entry(i, person(i)) for i in range(size)]
-    left, right = Part(entries, 3, handled=True).halves()
-    assert [*left.entries, *right.entries] == entries
-    assert left.entries
-    assert right.entries
-    assert left.attempts == right.attempts == 3
-    assert left.handled
-    assert right.handled
+@given(st.integers(1, 20))
+def test_each_by_itself_loses_nobody(size):
+    entries = [Entry(i, person(i)) for i in range(size)]
+    singles = Part(entries, 3, handled=True).singles()
+    assert [one.entries for one in singles] == [(entry,) for entry in entries]
+    assert all(one.attempts == 3 and one.handled for one in singles)
 
 
 def test_what_was_read_before_the_input_broke_is_handed_out_first():
@@ -138,13 +138,62 @@ def test_what_is_no_candidate_is_named_by_its_place():
         run_one(generator)
 
 
-@given(st.lists(st.text(max_size=8)))
-def test_seen_emails_agree_with_a_set(emails):
+class Records:
+    """Finds nothing, and remembers how many it was asked for."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def find(self, emails):
+        self.asked.append(len(emails))
+        return {}
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_with_a_journal_too_what_the_input_raises_comes_after_what_was_read(count):
+    def broken():
+        yield from map(person, range(count))
+        raise OSError("disk")
+
+    records = Records()
+    generator = cut(broken(), size=2, room=None, seen=SeenEmails(), find=records.find)
+    assert [len(run_one(generator).entries) for _ in range(2)] == [2, count - 2]
+    with pytest.raises(OSError, match="disk"):
+        run_one(generator)
+    assert records.asked == [2, count - 2], "a batch at a time, and never for nobody"
+
+
+def test_with_a_journal_too_what_is_no_candidate_is_named_by_its_place():
+    people = [person(0), person(1), person(2), {"email": "x"}]
+    generator = cut(people, size=2, room=None, seen=SeenEmails(), find=Records().find)
+    assert [len(run_one(generator).entries) for _ in range(2)] == [2, 1]
+    with pytest.raises(InvalidInputError, match=r"candidates\[3\]: is a dict"):
+        run_one(generator)
+
+
+@pytest.mark.parametrize(
+    ("may_be_async", "what"),
+    [(True, "an iterable or async iterable of"), (False, "an iterable of")],
+)
+@pytest.mark.parametrize("wrong", ["c1@x.org", b"", {}, 7])
+def test_what_is_no_input_is_told_what_would_be_one(wrong, may_be_async, what):
+    with pytest.raises(InvalidInputError) as caught:
+        check_source(wrong, may_be_async=may_be_async)
+    assert (
+        str(caught.value)
+        == f"candidates: is a {type(wrong).__name__}; pass {what} Candidate objects"
+    )
+
+
+@given(st.lists(st.text(max_size=8)), st.sampled_from([0, 2, 10_000]))
+def test_seen_emails_agree_with_a_set(emails, few):
     seen, model = SeenEmails(), set()
-    for email in emails:
-        key = email.strip().lower()
-        assert seen.add(email) == (key not in model)
-        model.add(key)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seen_emails, "_FEW", few)
+        for email in emails:
+            key = email.strip().lower()
+            assert seen.add(email) == (key not in model)
+            model.add(key)
     assert len(seen) == len(model)
 
 

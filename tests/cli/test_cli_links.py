@@ -27,12 +27,12 @@ def outcomes():
 
 
 def test_each_outcome_is_a_row():
-    rows = [list(cells_of(one, 7).values()) for one in outcomes()]
+    rows = [list(cells_of(one, 7, "abc").values()) for one in outcomes()]
     assert rows == [
-        ["asha@example.com", "registered", LINK, "", "", 1, 7],
-        ["asha@example.com", "rejected", "", "Completed", "has completed", 2, 7],
-        ["asha@example.com", "failed", "", "E607", "not sent: E607 used up", 0, 7],
-        ["asha@example.com", "unknown", "", "ConnectionLost", "the connection broke", 12, 7],
+        ["asha@example.com", "registered", LINK, "", "", 1, 7, "abc"],
+        ["asha@example.com", "rejected", "", "Completed", "has completed", 2, 7, "abc"],
+        ["asha@example.com", "failed", "", "E607", "not sent: E607 used up", 0, 7, "abc"],
+        ["asha@example.com", "unknown", "", "ConnectionLost", "the connection broke", 12, 7, "abc"],
     ]
 
 
@@ -41,7 +41,7 @@ def test_rows_are_on_disk_as_soon_as_they_are_written(tmp_path, read, name):
     path = tmp_path / name
     with LinkFile(path, overwrite=False) as links:
         for number, outcome in enumerate(outcomes(), 1):
-            links.write(cells_of(outcome, 7))
+            links.write(cells_of(outcome, 7, "abc"))
             assert len(read(path)) == number
     assert read(path)[0]["url"] == LINK
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -54,7 +54,7 @@ def test_a_replaced_file_becomes_private(tmp_path):
     with LinkFile(path, overwrite=True):
         pass
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert path.read_text() == "Email Address,status,url,code,reason,attempts,line\n"
+    assert path.read_text() == "Email Address,status,url,code,reason,attempts,line,schedule\n"
 
 
 def test_a_new_file_without_rows_is_not_left_behind(tmp_path):
@@ -77,7 +77,7 @@ def test_no_cell_of_a_csv_is_a_formula_but_json_lines_are_exact(tmp_path, read, 
     found = []
     for name in ("links.csv", "links.jsonl"):
         with LinkFile(tmp_path / name, overwrite=False) as links:
-            links.write(cells_of(outcome, 2))
+            links.write(cells_of(outcome, 2, "abc"))
         [row] = read(tmp_path / name)
         found.append((row["Email Address"], row["reason"]))
     in_csv = email if start == "@" else f"'{email}"

@@ -60,7 +60,7 @@ async def test_a_wrong_key_stops_the_run_and_points_to_mettl_sign(
     people(300, "p.csv")
     env = environment(server, METTL_PRIVATE_KEY="quite-another-key")
     code, out, err = await run(*register(server), env=env)
-    assert code == 1
+    assert code == 2
     assert "failed      300  E401 300" in out
     assert out.count("mettl sign") == 1
     assert {row["status"] for row in read(Path("links.csv"))} == {"failed"}

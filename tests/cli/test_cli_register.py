@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mettl_async.cli import register as registering
+from mettl_async.cli.reading import Source
 from mettl_async.cli.rows import BadRow, Row
 from mettl_async.models import Candidate
 from mettl_async.sandbox import RegistrationField
@@ -82,7 +83,7 @@ def test_those_who_get_no_link_are_told_apart_and_the_exit_code_is_1(mettl, sand
 def test_a_refusal_of_the_account_stops_the_run_and_is_told_once(mettl, sandbox, read):
     sandbox.registration_limit = 100
     done = mettl("register", "--sandbox", "--generate", 1000, "--concurrency", 2)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     [stop] = [line for line in done.stdout.splitlines() if line.startswith("stopped by")]
     assert "E607" in stop
     rows = read(Path("links.csv"))
@@ -116,7 +117,14 @@ def test_bad_rows_are_told_and_nothing_is_sent(mettl, sandbox):
 def test_a_file_that_changes_while_it_is_read_ends_the_run(mettl, sandbox, monkeypatch, people):
     people(3, "p.csv")
     rows = [Row(2, Candidate(email="a@x.org", first_name="A")), BadRow(3, "is bad")]
-    monkeypatch.setattr(registering, "read_rows", lambda _: iter(rows))
+    check = registering.check_file
+
+    def check_and_change(source):
+        checked = check(source)
+        monkeypatch.setattr(Source, "rows", lambda _: iter(rows))
+        return checked
+
+    monkeypatch.setattr(registering, "check_file", check_and_change)
     done = mettl("register", "p.csv", "--sandbox")
     assert done.exit_code == 2
     assert "mettl: p.csv:3: was changed while it was read" in done.stderr

@@ -1,5 +1,6 @@
 """Retry decisions: what, whether, when; and the quota's bounds."""
 
+import time
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -203,3 +204,49 @@ def test_a_longer_backoff_beats_a_short_retry_after():
 def test_the_clock_is_not_corrected_after_the_deadline():
     error = TimestampError("x", CallFacts(code="E504"))
     assert isinstance(choose(error, server_time=17.0, remaining=0.0), GiveUp)
+
+
+def test_the_pauses_double_up_to_the_cap():
+    policy = RetryPolicy(backoff_base=0.5, backoff_cap=3.0, max_attempts=9)
+    assert [backoff(n, policy, 1.0) for n in (1, 2, 3, 4, 5)] == [0.5, 1.0, 2.0, 3.0, 3.0]
+    assert backoff(3, policy, 0.25) == 0.5
+
+
+REASONS = [
+    ({"error": TimestampError("x"), "server_time": None}, "the time of signing was refused"),
+    ({"error": NotFoundError("x")}, "a repeat would fail the same way"),
+    ({"error": LOST}, "it may have been handled, and doing it twice could do harm"),
+    ({"error": NOT_SENT, "attempt": POLICY.max_attempts}, "no attempts left"),
+    ({"error": NOT_SENT, "remaining": 0.0}, "the deadline would pass first"),
+]
+
+
+@pytest.mark.parametrize(("given", "reason"), REASONS, ids=[reason for _, reason in REASONS])
+def test_giving_up_says_why(given, reason):
+    assert choose(**given) == GiveUp(reason)
+
+
+def test_a_pause_that_ends_with_the_deadline_is_too_long():
+    policy = RetryPolicy(backoff_base=2.0, backoff_cap=2.0)
+    just = {"error": NOT_SENT, "policy": policy, "chance": 1.0}
+    assert choose(**just, remaining=2.0) == GiveUp("the deadline would pass first")
+    assert choose(**just, remaining=2.001) == Wait(2.0)
+
+
+def test_signing_again_needs_some_time_left_however_little():
+    error = TimestampError("x")
+    assert choose(error, server_time=5.0, remaining=0.5) == SignAgain(5.0)
+    assert choose(error, server_time=5.0, remaining=0.0) == GiveUp(
+        "the time of signing was refused"
+    )
+
+
+def test_an_http_date_without_a_zone_is_utc(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        assert http_date("Thu, 01 Jan 1970 00:01:00 -0000") == 60.0
+        assert http_date("Thu, 01 Jan 1970 05:31:00 +0530") == 60.0
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()

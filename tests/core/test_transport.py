@@ -1,6 +1,7 @@
 """The transport: exact headers, proxies, TLS, and what each exception means."""
 
 import asyncio
+import base64
 import contextlib
 import gzip
 import ssl
@@ -18,10 +19,17 @@ from mettl_async import (
     MettlDecodeError,
     TransportTimeout,
 )
+from mettl_async.core.aiohttp_transport import AiohttpTransport
 from mettl_async.core.failures import translate
 from mettl_async.core.injected import InjectedTransport
 from mettl_async.core.request import FORM_CONTENT_TYPE, SignedRequest
-from mettl_async.core.transport import LaneTransport
+from mettl_async.core.transport import LaneTransport, new_tls_context
+
+
+@pytest.fixture(params=[LaneTransport, AiohttpTransport], ids=["httpx", "aiohttp"])
+def transport_of(request):
+    """Both transports of our own: they keep the same promises."""
+    return request.param
 
 
 def request(base_url, *, body=b"a=1", target=b"/v2/x", method="POST"):
@@ -60,9 +68,9 @@ async def recording_server(reply):
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: 1\r\nx-a: 2\r\n\r\n{}"
 
 
-async def test_a_lane_sends_these_headers_and_no_others():
+async def test_a_lane_sends_these_headers_and_no_others(transport_of):
     async with recording_server(OK) as (url, seen):
-        lanes = LaneTransport(url, ClientOptions(user_agent="acme-ats/3.1"))
+        lanes = transport_of(url, ClientOptions(user_agent="acme-ats/3.1"))
         answer = await lanes.send(request(url))
         await lanes.send(request(url, body=b"", target=b"/v2/x?q=%20+", method="GET"))
         await lanes.aclose()
@@ -86,15 +94,15 @@ async def test_a_lane_sends_these_headers_and_no_others():
     assert (answer.status, answer.content, answer.headers["x-a"]) == (200, b"{}", "1, 2")
 
 
-async def test_a_compressed_answer_is_unpacked_and_a_broken_one_is_typed():
+async def test_a_compressed_answer_is_unpacked_and_a_broken_one_is_typed(transport_of):
     packed = gzip.compress(b'{"x":1}')
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
     async with recording_server(head % len(packed) + packed) as (url, _):
-        lanes = LaneTransport(url, ClientOptions())
+        lanes = transport_of(url, ClientOptions())
         assert (await lanes.send(request(url))).content == b'{"x":1}'
         await lanes.aclose()
     async with recording_server(head % 4 + b"junk") as (url, _):
-        lanes = LaneTransport(url, ClientOptions())
+        lanes = transport_of(url, ClientOptions())
         with pytest.raises(MettlDecodeError) as caught:
             await lanes.send(request(url))
         assert caught.value.sent
@@ -102,35 +110,37 @@ async def test_a_compressed_answer_is_unpacked_and_a_broken_one_is_typed():
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
-async def test_a_proxy_of_the_environment_is_used_unless_told_otherwise(monkeypatch, variable):
+async def test_a_proxy_of_the_environment_is_used_unless_told_otherwise(
+    transport_of, monkeypatch, variable
+):
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     async with recording_server(OK) as (proxy, seen):
         monkeypatch.setenv(variable, proxy.removeprefix("http://"))
         target = "http://mettl.example"
-        lanes = LaneTransport(target, ClientOptions())
+        lanes = transport_of(target, ClientOptions())
         await lanes.send(request(target, target=b"/v2/x?q=1"))
         await lanes.aclose()
         assert seen[0][0].split(b"\r\n")[0] == b"POST http://mettl.example/v2/x?q=1 HTTP/1.1"
         assert b"Host: mettl.example\r\n" in seen[0][0]
         monkeypatch.setenv("NO_PROXY", "mettl.example")
-        assert LaneTransport(target, ClientOptions())._proxy is None
+        assert transport_of(target, ClientOptions())._proxy is None
         monkeypatch.delenv("NO_PROXY")
-        assert LaneTransport(target, ClientOptions(trust_env=False))._proxy is None
-        assert LaneTransport(target, ClientOptions(proxy="http://p:1"))._proxy == "http://p:1"
+        assert transport_of(target, ClientOptions(trust_env=False))._proxy is None
+        assert transport_of(target, ClientOptions(proxy="http://p:1"))._proxy == "http://p:1"
 
 
-async def test_a_proxy_that_cannot_be_is_a_configuration_error():
-    lanes = LaneTransport("https://h.example", ClientOptions(proxy="gopher://p:1"))
+async def test_a_proxy_that_cannot_be_is_a_configuration_error(transport_of):
+    lanes = transport_of("https://h.example", ClientOptions(proxy="gopher://p:1"))
     with pytest.raises(ConfigurationError, match="proxy"):
         await lanes.send(request("https://h.example"))
     await lanes.aclose()
 
 
-async def test_tls_that_does_not_verify_was_not_sent():
+async def test_tls_that_does_not_verify_was_not_sent(transport_of):
     async with recording_server(OK) as (url, seen):
         https = url.replace("http:", "https:")
-        lanes = LaneTransport(https, ClientOptions(connect_timeout=2))
+        lanes = transport_of(https, ClientOptions(connect_timeout=2))
         with pytest.raises((ConnectError, TransportTimeout)) as caught:
             await lanes.send(request(https))
         assert not caught.value.sent
@@ -145,8 +155,8 @@ async def test_own_certificates_are_used():
     assert lanes._context is context
 
 
-async def test_an_unknown_host_was_not_sent():
-    lanes = LaneTransport("https://no-such-host.invalid", ClientOptions(trust_env=False))
+async def test_an_unknown_host_was_not_sent(transport_of):
+    lanes = transport_of("https://no-such-host.invalid", ClientOptions(trust_env=False))
     with pytest.raises((ConnectError, TransportTimeout)) as caught:
         await lanes.send(request("https://no-such-host.invalid"))
     assert not caught.value.sent
@@ -204,9 +214,9 @@ async def test_a_programming_error_in_an_injected_client_comes_through():
             await transport.send(request("https://h.example"))
 
 
-async def test_errors_carry_no_trace_of_the_http_librarys_exception():
+async def test_errors_carry_no_trace_of_the_http_librarys_exception(transport_of):
     async with recording_server(b"") as (url, _):
-        lanes = LaneTransport(url, ClientOptions(read_timeout=0.05))
+        lanes = transport_of(url, ClientOptions(read_timeout=0.05))
         with pytest.raises(TransportTimeout) as caught:
             await lanes.send(request(url))
         await lanes.aclose()
@@ -214,9 +224,9 @@ async def test_errors_carry_no_trace_of_the_http_librarys_exception():
     assert caught.value.__context__ is None
 
 
-async def test_a_cancelled_call_throws_its_lane_away():
+async def test_a_cancelled_call_throws_its_lane_away(transport_of):
     async with recording_server(b"") as (url, seen):
-        lanes = LaneTransport(url, ClientOptions())
+        lanes = transport_of(url, ClientOptions())
         task = asyncio.create_task(lanes.send(request(url)))
         while not seen:  # noqa: ASYNC110 - the server is another task's, and tells nobody
             await asyncio.sleep(0.001)
@@ -227,9 +237,9 @@ async def test_a_cancelled_call_throws_its_lane_away():
         await lanes.aclose()
 
 
-async def test_https_through_a_proxy_asks_for_a_tunnel_and_shows_nothing_else():
+async def test_https_through_a_proxy_asks_for_a_tunnel_and_shows_nothing_else(transport_of):
     async with recording_server(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n") as (proxy, seen):
-        lanes = LaneTransport("https://mettl.example", ClientOptions(proxy=proxy))
+        lanes = transport_of("https://mettl.example", ClientOptions(proxy=proxy))
         with pytest.raises(ConnectError, match="proxy") as caught:
             await lanes.send(
                 request("https://mettl.example", target=b"/v2/x?rd=secret&asgn=secret")
@@ -240,7 +250,7 @@ async def test_https_through_a_proxy_asks_for_a_tunnel_and_shows_nothing_else():
     assert not caught.value.sent
 
 
-async def test_a_connection_that_the_server_closed_while_idle_is_not_used_again():
+async def test_a_connection_that_the_server_closed_while_idle_is_not_used_again(transport_of):
     async def once(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         await reader.readexactly(3)
@@ -251,7 +261,7 @@ async def test_a_connection_that_the_server_closed_while_idle_is_not_used_again(
     server = await asyncio.start_server(once, "127.0.0.1", 0)
     async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        lanes = LaneTransport(url, ClientOptions())
+        lanes = transport_of(url, ClientOptions())
         for _ in range(3):
             assert (await lanes.send(request(url))).status == 200
             await asyncio.sleep(0.02)
@@ -273,12 +283,14 @@ async def test_the_longest_idle_lane_is_closed_when_its_time_is_over(monkeypatch
         await lanes.aclose()
 
 
-async def test_certificates_that_cannot_be_loaded_are_a_configuration_error(monkeypatch, tmp_path):
+async def test_certificates_that_cannot_be_loaded_are_a_configuration_error(
+    transport_of, monkeypatch, tmp_path
+):
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
-    lanes = LaneTransport("https://h.example", ClientOptions())
+    lanes = transport_of("https://h.example", ClientOptions())
     with pytest.raises(ConfigurationError, match="SSL_CERT_FILE"):
         await lanes.send(request("https://h.example"))
-    LaneTransport("https://h.example", ClientOptions(trust_env=False))._new_context(tls=True)
+    assert new_tls_context(trust_env=False)
 
 
 async def test_an_event_hook_that_raises_for_a_status_changes_nothing():
@@ -327,9 +339,186 @@ async def test_injected_clients_that_are_sync_or_closed_are_refused_clearly():
         await transport.send(request("https://h.example"))
 
 
-async def test_errors_have_no_cause_either():
-    lanes = LaneTransport("http://127.0.0.1:1", ClientOptions())
+async def test_errors_have_no_cause_either(transport_of):
+    lanes = transport_of("http://127.0.0.1:1", ClientOptions())
     with pytest.raises(ConnectError) as caught:
         await lanes.send(request("http://127.0.0.1:1"))
     assert caught.value.__cause__ is None
     await lanes.aclose()
+
+
+@contextlib.asynccontextmanager
+async def server_of(serve):
+    """A server whose connections are all handled by ``serve(reader, writer)``."""
+    tasks = set()
+
+    async def handle(reader, writer):
+        tasks.add(asyncio.current_task())
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await serve(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        await asyncio.gather(*tasks)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
+@pytest.mark.parametrize("kept", [0, 1], ids=["new", "kept"])
+async def test_nothing_is_sent_twice_when_the_server_hangs_up_without_an_answer(
+    transport_of, method, kept
+):
+    seen = []
+
+    async def serve(reader, writer):
+        while True:
+            seen.append(await reader.readuntil(b"\r\n\r\n"))
+            if len(seen) > kept:
+                return
+            writer.write(OK)
+
+    async with server_of(serve) as url:
+        lanes = transport_of(url, ClientOptions())
+        for _ in range(kept):
+            await lanes.send(request(url, body=b"", method=method))
+        with pytest.raises(ConnectionLost) as caught:
+            await lanes.send(request(url, body=b"", method=method))
+        await lanes.aclose()
+    assert caught.value.sent
+    assert len(seen) == kept + 1
+
+
+@pytest.mark.parametrize(
+    "answer", [OK.replace(b": 2", b": 20"), b"SSH-2.0-OpenSSH\r\n\r\n"], ids=["short", "other"]
+)
+async def test_an_answer_that_breaks_off_or_is_none_was_sent(transport_of, answer):
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\na=1")
+        writer.write(answer)
+
+    async with server_of(serve) as url:
+        lanes = transport_of(url, ClientOptions())
+        with pytest.raises(ConnectionLost) as caught:
+            await lanes.send(request(url))
+        await lanes.aclose()
+    assert caught.value.sent
+    assert caught.value.__context__ is None
+
+
+async def test_the_targets_bytes_go_out_as_they_are(transport_of):
+    target = b"/v2/x/a@b+c/%2f%2F..%2e?q=%20+%2B;:@,&%c3%bc=%e2&a=//&ts=1#"[:-1]
+    async with recording_server(OK) as (url, seen):
+        lanes = transport_of(url, ClientOptions())
+        await lanes.send(request(url, target=target))
+        await lanes.aclose()
+    assert seen[0][0].split(b"\r\n")[0] == b"POST " + target + b" HTTP/1.1"
+
+
+async def test_a_large_body_arrives_whole(transport_of):
+    body = bytes(range(256)) * 8192
+    async with recording_server(OK) as (url, seen):
+        lanes = transport_of(url, ClientOptions())
+        assert (await lanes.send(request(url, body=body))).status == 200
+        await lanes.aclose()
+    assert seen[0][1] == body
+
+
+async def test_a_server_that_stops_reading_runs_into_the_write_timeout(transport_of):
+    done = asyncio.Event()
+
+    async def serve(reader, _):
+        await reader.readuntil(b"\r\n\r\n")
+        await done.wait()
+
+    async with server_of(serve) as url:
+        lanes = transport_of(url, ClientOptions(write_timeout=0.1, read_timeout=30))
+        with pytest.raises(TransportTimeout, match="sending") as caught:
+            await lanes.send(request(url, body=bytes(16_000_000)))
+        await lanes.aclose()
+        done.set()
+    assert caught.value.sent
+
+
+async def test_a_silent_tls_server_runs_into_the_connect_timeout(transport_of):
+    async def serve(reader, _):
+        await reader.read()
+
+    async with server_of(serve) as url:
+        https = url.replace("http:", "https:")
+        lanes = transport_of(https, ClientOptions(connect_timeout=0.1, read_timeout=30))
+        with pytest.raises(TransportTimeout, match="connecting") as caught:
+            await lanes.send(request(https))
+        await lanes.aclose()
+    assert not caught.value.sent
+
+
+async def test_interim_answers_are_passed_over(transport_of):
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    async with recording_server(hints + OK) as (url, _):
+        lanes = transport_of(url, ClientOptions())
+        answers = [await lanes.send(request(url)) for _ in range(2)]
+        await lanes.aclose()
+    assert [one.status for one in answers] == [200, 200]
+
+
+async def test_a_proxys_user_and_password_go_to_the_proxy(transport_of):
+    async with recording_server(OK) as (proxy, seen):
+        options = ClientOptions(proxy=proxy.replace("//", "//us%40er:pa%3Ass@"))
+        lanes = transport_of("http://mettl.example", options)
+        await lanes.send(request("http://mettl.example"))
+        await lanes.aclose()
+    credentials = base64.b64encode(b"us@er:pa:ss")
+    assert b"proxy-authorization: basic " + credentials.lower() in seen[0][0].lower()
+
+
+async def test_closing_lets_what_is_in_flight_finish(transport_of):
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\na=1")
+        begun.set()
+        await go.wait()
+        writer.write(OK)
+
+    async with server_of(serve) as url:
+        lanes = transport_of(url, ClientOptions())
+        task = asyncio.create_task(lanes.send(request(url)))
+        await begun.wait()
+        await lanes.aclose()
+        go.set()
+        assert (await task).status == 200
+        assert lanes._free == []
+        assert getattr(lanes, "_connector", None) is None
+        await lanes.aclose()
+
+
+async def test_a_download_is_asked_for_by_its_very_address_and_follows_no_redirect(transport_of):
+    moved = b"HTTP/1.1 302 F\r\nLocation: /b\r\nContent-Length: 3\r\n\r\nabc"
+    async with recording_server(moved) as (url, seen):
+        lanes = transport_of(url, ClientOptions())
+        async with lanes.stream(f"{url}/r/%252F?key=a%2Bb+c#part") as download:
+            body = b"".join([chunk async for chunk in download.chunks])
+        await lanes.aclose()
+    assert (download.status, download.headers["location"], body) == (302, "/b", b"abc")
+    lines = seen[0][0].split(b"\r\n")
+    assert lines[0] == b"GET /r/%252F?key=a%2Bb+c HTTP/1.1"
+    assert {line.split(b":")[0].lower() for line in lines[1:] if line} <= {
+        b"host", b"accept-encoding", b"user-agent", b"accept", b"connection",
+    }  # fmt: skip
+    assert len(seen) == 1
+
+
+async def test_a_download_that_breaks_off_is_an_error_without_its_address(transport_of, all_logs):
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK.replace(b": 2", b": 20"))
+
+    async with server_of(serve) as url:
+        lanes = transport_of(url, ClientOptions())
+        with pytest.raises(ConnectionLost) as caught:
+            async with lanes.stream(f"{url}/r?key=SECRET") as download:
+                async for _ in download.chunks:
+                    pass
+        await lanes.aclose()
+    assert "SECRET" not in f"{caught.value!r}{caught.value.__context__!r}{all_logs}"

@@ -57,17 +57,26 @@ def spy_on_signatures(mettl):
 
 
 @pytest.mark.parametrize(
-    ("placement", "patience", "share"), [("documented", STUBBORN, 0.1), ("form", IMPATIENT, 0.05)]
+    ("placement", "patience", "share", "transport"),
+    [
+        ("documented", STUBBORN, 0.1, "httpx"),
+        ("form", IMPATIENT, 0.05, "httpx"),
+        ("documented", IMPATIENT, 0.05, "aiohttp"),
+        ("form", STUBBORN, 0.1, "aiohttp"),
+    ],
 )
 async def test_five_thousand_come_out_exactly_once_and_nothing_leaks(
-    placement, patience, share, all_logs
+    placement, patience, share, transport, all_logs
 ):
-    options = ClientOptions(bulk_retry=patience, post_parameters=placement)
+    # Refusals by chance say nothing of a limit, and each would slow the run down.
+    options = ClientOptions(bulk_retry=patience, post_parameters=placement, adaptive=False)
     candidates, sandbox = people(5000), faulty_sandbox(7, share)
     outcomes = []
     async with (
         sandbox.serve() as server,
-        MettlClient(server.credentials, base_url=server.base_url, options=options) as mettl,
+        MettlClient(
+            server.credentials, base_url=server.base_url, options=options, transport=transport
+        ) as mettl,
     ):
         signatures = spy_on_signatures(mettl)
         async for outcome in mettl.candidates.stream_registrations(
@@ -136,7 +145,8 @@ async def test_five_thousand_come_out_exactly_once_and_nothing_leaks(
         assert personal not in said
 
 
-async def test_every_sixth_request_failing_at_random_loses_nobody():
+@pytest.mark.parametrize("transport", ["httpx", "aiohttp"])
+async def test_every_sixth_request_failing_at_random_loses_nobody(transport):
     """With the default patience, whose pauses are real."""
     chance = random.Random(6)
     sandbox = Sandbox()
@@ -147,7 +157,7 @@ async def test_every_sixth_request_failing_at_random_loses_nobody():
     )
     async with (
         sandbox.serve() as server,
-        MettlClient(server.credentials, base_url=server.base_url) as mettl,
+        MettlClient(server.credentials, base_url=server.base_url, transport=transport) as mettl,
     ):
         report = await mettl.candidates.register_many(server.access_key, people(3000))
     assert sum(sandbox.stats.faults.values()) >= 20
@@ -201,7 +211,9 @@ async def test_a_run_in_process_needs_no_socket():
     async with (
         httpx.AsyncClient(transport=sandbox.transport()) as http_client,
         MettlClient(
-            sandbox.credentials, http_client=http_client, options=ClientOptions(bulk_retry=STUBBORN)
+            sandbox.credentials,
+            http_client=http_client,
+            options=ClientOptions(bulk_retry=STUBBORN, adaptive=False),
         ) as mettl,
     ):
         report = await mettl.candidates.register_many(sandbox.access_key, people(500))

@@ -107,15 +107,15 @@ async def receive(send):
     return got[0], port
 
 
-async def call(port, endpoint, path, params, injected=None):
+async def call(port, endpoint, path, params, sender="httpx"):
     base_url = f"http://127.0.0.1:{port}"
     options = ClientOptions(max_url_bytes=60_000)
-    if injected is None:
-        async with MettlClient(KEYS, base_url=base_url, options=options) as mettl:
+    if isinstance(sender, str):
+        async with MettlClient(KEYS, base_url=base_url, options=options, transport=sender) as mettl:
             await mettl.pbts._caller.call(endpoint, path, params, lambda answer: None)
         return
     async with (
-        injected(trust_env=False) as http_client,
+        sender(trust_env=False) as http_client,
         MettlClient(KEYS, base_url=base_url, options=options, http_client=http_client) as mettl,
     ):
         await mettl.pbts._caller.call(endpoint, path, params, lambda answer: None)
@@ -128,7 +128,12 @@ def endpoint(method, placement):
     )  # fmt: skip
 
 
-CLIENTS = {"lanes": None, "httpx": httpx.AsyncClient, "httpx2": httpx2.AsyncClient}
+CLIENTS = {
+    "lanes": "httpx",
+    "aiohttp": "aiohttp",
+    "httpx": httpx.AsyncClient,
+    "httpx2": httpx2.AsyncClient,
+}
 
 
 @pytest.mark.parametrize("client", CLIENTS)

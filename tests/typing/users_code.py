@@ -43,6 +43,7 @@ from mettl_async import (
     NoLinkReason,
     Outcome,
     PbtAddition,
+    Progress,
     Protection,
     ReadyLink,
     Region,
@@ -138,11 +139,26 @@ async def many(mettl: MettlClient) -> str:
     async def source() -> AsyncIterator[Candidate]:
         yield Candidate(email="a@x.org", first_name="Asha")
 
-    report = await mettl.candidates.register_many("0x0x0x0x0x", source(), concurrency=20)
+    async def mended(candidate: Candidate, rejected: Rejected) -> Candidate | None:
+        if rejected.code != "E028":
+            return None
+        return Candidate(email=candidate.email, first_name=candidate.first_name)
+
+    def show(progress: Progress) -> None:
+        assert_type(progress.rate, float)
+        print(progress.read, progress.registered, progress.unknown, progress.in_flight)
+
+    report = await mettl.candidates.register_many(
+        "0x0x0x0x0x", source(), concurrency=20, candidate_fallback=mended, on_progress=show
+    )
     assert_type(report, RegistrationReport)
     assert_type(report.registered, tuple[Registered, ...])
     report.raise_for_failures()
-    async for outcome in mettl.candidates.stream_registrations("0x0x0x0x0x", source()):
+    for one in report.unknown:
+        assert_type(one.sent_at, tuple[datetime, ...])
+    async for outcome in mettl.candidates.stream_registrations(
+        "0x0x0x0x0x", source(), candidate_fallback=lambda candidate, rejected: None
+    ):
         print(describe(outcome))
     return str(report)
 
@@ -175,6 +191,7 @@ async def configured() -> None:
     async with httpx.AsyncClient() as one, httpx2.AsyncClient() as two:
         clients = [
             MettlClient(Credentials(public_key="a", private_key="b"), region=Region.EU),
+            MettlClient(rotating, transport="aiohttp"),
             MettlClient(rotating, region="eu", options=options, middleware=[stamp]),
             MettlClient(rotating, middleware=Middlewares(per_call=(stamp,)), http_client=one),
             MettlClient(auth=stamp, base_url="https://gateway.example/mettl", http_client=two),

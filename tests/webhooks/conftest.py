@@ -1,91 +1,13 @@
-"""A real PostgreSQL for the tests of webhooks, started from Debian's package."""
+"""What the tests of webhooks share: databases to remember events in."""
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
 import uuid
-from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from mettl_async.webhooks.sql import SqlSeenEvents
-
-START_WITHIN = 60.0
-
-
-@pytest.fixture(scope="session")
-def postgres_url():
-    """SQLAlchemy's URL of an empty PostgreSQL on a free port of 127.0.0.1."""
-    programs = newest_postgresql()
-    if programs is None:
-        reason = "PostgreSQL is not installed (no /usr/lib/postgresql/*/bin/initdb)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    # Not pytest's own directory: the user who runs the server can't reach it.
-    home = Path(tempfile.mkdtemp(prefix="mettl-postgres-"))
-    try:
-        yield from running(programs, home)
-    finally:
-        shutil.rmtree(home)
-
-
-def newest_postgresql():
-    found = Path("/usr/lib/postgresql").glob("*/bin/initdb")
-    return max((one.parent for one in found), key=lambda one: int(one.parent.name), default=None)
-
-
-def running(programs, home):
-    as_user = {}
-    if os.geteuid() == 0:  # the server refuses to run as root
-        account = pwd.getpwnam("postgres")
-        os.chown(home, account.pw_uid, account.pw_gid)
-        as_user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-    subprocess.run(  # noqa: S603 - Debian's own program
-        [programs / "initdb", "-D", home / "data", "-U", "mettl", "-A", "trust", "-E", "UTF8",
-         "--locale=C", "--no-sync"],
-        check=True, stdout=subprocess.DEVNULL, cwd=home, **as_user,
-    )  # fmt: skip
-    port = free_port()
-    with (home / "log").open("wb") as log:
-        server = subprocess.Popen(  # noqa: S603 - Debian's own program
-            [programs / "postgres", "-D", home / "data", "-h", "127.0.0.1", "-p", str(port),
-             "-k", "", "-F", "-c", "synchronous_commit=off", "-c", "max_connections=100"],
-            stdout=log, stderr=log, cwd=home, **as_user,
-        )  # fmt: skip
-    try:
-        wait_until_ready(programs, server, port, home / "log")
-        yield f"postgresql+asyncpg://mettl@127.0.0.1:{port}/postgres"
-    finally:
-        server.send_signal(signal.SIGINT)  # ends open sessions, then the server
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_until_ready(programs, server, port, log):
-    ask = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
-    gives_up_at = time.monotonic() + START_WITHIN
-    while subprocess.run(ask, check=False).returncode:  # noqa: S603 - Debian's own program
-        if server.poll() is not None or time.monotonic() > gives_up_at:
-            pytest.fail(f"PostgreSQL did not start: {log.read_text(errors='replace')}")
-        time.sleep(0.05)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

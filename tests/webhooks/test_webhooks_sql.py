@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from sql_rows import make_older, rows_of
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from mettl_async import sql_backend
 from mettl_async.errors import ConfigurationError
-from mettl_async.webhooks import sql
 from mettl_async.webhooks.seen import Claim, Refused
 from mettl_async.webhooks.sql import SqlSeenEvents
 
@@ -107,7 +107,7 @@ async def test_a_locked_sqlite_is_waited_for(tmp_path, table_name):
 async def test_a_sqlite_that_stays_locked_is_an_error_after_a_while(
     tmp_path, table_name, monkeypatch
 ):
-    monkeypatch.setattr(sql, "_PATIENCE", 0.1)
+    monkeypatch.setattr(sql_backend, "PATIENCE", 0.1)
     engine = create_async_engine(
         f"sqlite+aiosqlite:///{tmp_path / 'x.sqlite3'}", connect_args={"timeout": 0}
     )
@@ -165,15 +165,15 @@ async def test_a_server_that_restarted_is_not_noticed(postgres_url, table_name):
 
 
 async def test_a_claim_whose_answer_was_lost_finds_itself(sql_seen, monkeypatch):
-    alone, answers = sql_seen._alone, []
+    alone, answers = sql_seen._backend.alone, []
 
-    async def lose_the_first_answer(run):
-        answers.append(await alone(run))
+    async def lose_the_first_answer(engine, run):
+        answers.append(await alone(engine, run))
         if len(answers) == 1:
             raise sa.exc.DBAPIError("insert", {}, OSError(), connection_invalidated=True)
         return answers[-1]
 
-    monkeypatch.setattr(sql_seen, "_alone", lose_the_first_answer)
+    monkeypatch.setattr(sql_seen._backend, "alone", lose_the_first_answer)
     assert isinstance(await sql_seen.claim(KEY), Claim)
     assert answers[0] == answers[1]
     assert await sql_seen.claim(KEY) is Refused.BUSY
@@ -326,7 +326,7 @@ async def let_go_later(entered, go_on, cancelled):
 async def test_a_claim_that_is_granted_long_after_it_was_cancelled_is_given_back(
     tmp_path, table_name, monkeypatch
 ):
-    monkeypatch.setattr(sql, "_PATIENCE", 0.05)
+    monkeypatch.setattr(sql_backend, "PATIENCE", 0.05)
     engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'x.sqlite3'}")
     seen = SqlSeenEvents(engine, table=table_name)
     await seen.create_table()
@@ -342,7 +342,7 @@ async def test_a_claim_that_is_granted_long_after_it_was_cancelled_is_given_back
         await task
     other.execute("COMMIT")
     other.close()
-    await asyncio.wait(seen._at_work)
+    await asyncio.wait(seen._backend._at_work)
     assert isinstance(await seen.claim(KEY), Claim)
     await engine.dispose()
 

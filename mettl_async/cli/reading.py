@@ -1,0 +1,301 @@
+"""A file or stdin as rows, as often as they are needed, whatever its format."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import sys
+from collections.abc import Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Final, cast
+
+import typer
+from attrs import define, field, frozen
+
+from mettl_async.cli.delimited import csv_rows
+from mettl_async.cli.detect import (
+    DELIMITERS,
+    UTF_8,
+    WESTERN,
+    Format,
+    delimiter_of,
+    encoding_of,
+    format_of,
+    marked_encoding,
+)
+from mettl_async.cli.json_lines import json_rows
+from mettl_async.cli.mapping import EMAIL, FIRST_NAME, RECOGNISED, parse_drop, parse_mapping
+from mettl_async.cli.problems import CommandError, os_reason
+from mettl_async.cli.rows import BadRow, Layout, Row
+from mettl_async.cli.spool import Spool
+from mettl_async.cli.spreadsheets import sheet_rows
+from mettl_async.cli.tables import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Self
+
+STDIN: Final = Path("-")
+_CHUNK: Final = 1 << 16
+_MOST_NAMED: Final = 100  # JSON Lines may have others in every line
+
+FormatOption = Annotated[
+    Format | None, typer.Option("--format", help="Of the input; told from its name or content.")
+]
+EncodingOption = Annotated[
+    str | None,
+    typer.Option(help="Of the input, such as cp1250; told from its content.", metavar="NAME"),
+]
+DelimiterOption = Annotated[
+    str | None,
+    typer.Option(help="Of CSV: a character, or tab; told from the header.", metavar="CHARACTER"),
+]
+SheetOption = Annotated[
+    str | None, typer.Option(help="Of XLSX; the first one.", metavar="NAME", show_default=False)
+]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map", help='Such as "E-mail=Email Address"; repeat as needed.', metavar="YOURS=OURS"
+    ),
+]
+DropOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--drop", help="Leave out a column of the file; repeat as needed.", metavar="NAME"
+    ),
+]
+
+
+@frozen(kw_only=True)
+class ReadOptions:
+    """What a user says about the input; what is None is told from the input itself."""
+
+    format: Format | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheet: str | None = None
+    mapping: Mapping[str, str] = field(factory=dict)
+    drop: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(
+        cls,
+        *,
+        format: Format | None,  # noqa: A002 - as the option is called
+        encoding: str | None,
+        delimiter: str | None,
+        sheet: str | None,
+        mapping: Sequence[str],
+        drop: Sequence[str] = (),
+    ) -> Self:
+        """Check and take over what was typed.
+
+        Raises:
+            CommandError: It cannot work.
+        """
+        mapped = parse_mapping(mapping)
+        return cls(
+            format=format,
+            encoding=None if encoding is None else _known_encoding(encoding),
+            delimiter=None if delimiter is None else _one_character(delimiter),
+            sheet=sheet,
+            mapping=mapped,
+            drop=parse_drop(drop, mapped),
+        )
+
+
+@frozen(kw_only=True)
+class _Form:
+    format: Format
+    encoding: str = UTF_8
+    delimiter: str = ","
+
+
+@define(eq=False)
+class Source:
+    """Where rows come from: a file, or stdin (``-``) and pipes, which are kept in a temporary file.
+
+    Nothing is opened before the first row is asked for. `close` removes the temporary file.
+    """
+
+    path: Path
+    options: ReadOptions = field(factory=ReadOptions)
+    _spool: Spool | None = field(default=None, init=False, repr=False)
+    _form: _Form | None = field(default=None, init=False)
+    # In order of appearance; a dict only for that.
+    _extra: dict[str, None] = field(factory=dict, init=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return "stdin" if self.path == STDIN else str(self.path)
+
+    @property
+    def unit(self) -> str:
+        """What is counted: lines, or rows of a sheet."""
+        return "row" if self._form is not None and self._form.format == Format.XLSX else "line"
+
+    @property
+    def note(self) -> str | None:
+        """What a user should know, once rows were read."""
+        if self._form is None or self.options.encoding or self._form.encoding != WESTERN:
+            return None
+        return (
+            f"{self.name}: is not UTF-8, and is read as Windows-1252; "
+            "if names come out wrong, save it as UTF-8, or pass --encoding"
+        )
+
+    @property
+    def also_sends(self) -> str:
+        """The columns that become registration fields, in one line, once rows were read."""
+        names = [shown(name) for name in self._extra]
+        more = ["..."] if len(names) == _MOST_NAMED else []
+        return ", ".join(names + more)
+
+    def rows(self) -> Iterator[Row | BadRow]:
+        """Read from the beginning, keeping one row.
+
+        Of XLSX its table of different texts is kept too, and about 300 bytes a row.
+
+        Raises:
+            CommandError: It cannot be read, or its header or the options for it cannot be used.
+        """
+        try:
+            form = self._form = self._form or self._find_form()
+            layout = Layout(
+                name=self.name,
+                mapping=self.options.mapping,
+                drop=self.options.drop,
+                note_columns=self._note,
+                encoding="UTF-8" if form.encoding == UTF_8 else form.encoding,
+            )
+            with self._open() as raw:
+                if form.format == Format.XLSX:
+                    yield from sheet_rows(layout, raw, self.options.sheet)
+                    return
+                # JSON strings may hold U+2028 and the like; only "\n" ends a line there.
+                newline = "\n" if form.format == Format.JSONL else ""
+                with _text(raw, form.encoding, newline) as lines:
+                    if form.format == Format.JSONL:
+                        yield from json_rows(layout, lines)
+                    else:
+                        yield from csv_rows(layout, lines, form.delimiter)
+        except OSError as error:
+            raise CommandError(f"{self.name}: {os_reason(error)}") from None
+
+    def close(self) -> None:
+        """Remove what was kept."""
+        if self._spool is not None:
+            self._spool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _note(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in RECOGNISED and len(self._extra) < _MOST_NAMED:
+                self._extra[name] = None
+
+    def _open(self) -> IO[bytes]:
+        if self._spool is not None:
+            return self._spool.open()
+        if self.path == STDIN:
+            if sys.stdin is None:  # "mettl register - <&-"
+                raise CommandError("stdin is closed")
+            self._spool = Spool(cast("io.BufferedReader", sys.stdin.buffer))
+            return self._spool.open()
+        if self.path.is_fifo():
+            with self.path.open("rb") as pipe:
+                self._spool = Spool(pipe)
+            return self._spool.open()
+        if not self.path.exists():
+            raise CommandError(f"{self.path}: no such file")
+        if not self.path.is_file():
+            raise CommandError(f"{self.path}: is not a file")
+        return self.path.open("rb")
+
+    def _find_form(self) -> _Form:
+        with self._open() as raw:
+            head = raw.read(_CHUNK)
+            kind = format_of(self.name, self.path.suffix.lower(), head, self.options.format)
+            self._check_options(kind)
+            if kind == Format.XLSX:
+                return _Form(format=kind)
+            encoding = self.options.encoding or marked_encoding(head)
+            if kind == Format.JSONL:
+                return _Form(
+                    format=kind, encoding=encoding or UTF_8
+                )  # JSON is UTF-8 [doc: RFC 8259]
+            if encoding is None:
+                raw.seek(0)
+                encoding = encoding_of(iter(lambda: raw.read(_CHUNK), b""))
+            raw.seek(0)
+            with _text(raw, encoding, "") as lines:
+                delimiter = self.options.delimiter or self._delimiter(lines, encoding)
+        return _Form(format=kind, encoding=encoding, delimiter=delimiter)
+
+    def _delimiter(self, lines: IO[str], encoding: str) -> str:
+        mapping = self.options.mapping
+        try:
+            sample = lines.read(_CHUNK)
+        except UnicodeDecodeError:
+            raise CommandError(f"{self.name}: is not {encoding} near its beginning") from None
+        wanted = {EMAIL, FIRST_NAME} - set(mapping.values()) | mapping.keys()
+        return delimiter_of(sample, wanted)
+
+    def _check_options(self, kind: Format) -> None:
+        for option, given, fits in (
+            ("--sheet", self.options.sheet, kind == Format.XLSX),
+            ("--delimiter", self.options.delimiter, kind == Format.CSV),
+            ("--encoding", self.options.encoding, kind != Format.XLSX),
+        ):
+            if given is not None and not fits:
+                raise CommandError(f"{self.name}: is {kind.upper()}, which has no {option}")
+
+
+@contextmanager
+def opened(path: Path | None, options: ReadOptions) -> Iterator[Source | None]:
+    """A source that is closed at the end, or none for no path.
+
+    Raises:
+        CommandError: There are options for an input, but no input.
+    """
+    if path is None:
+        if options != ReadOptions():
+            raise CommandError(
+                "--map, --drop, --format, --encoding, --delimiter, --sheet need a FILE"
+            )
+        yield None
+        return
+    with Source(path, options) as source:
+        yield source
+
+
+@contextmanager
+def _text(raw: IO[bytes], encoding: str, newline: str) -> Iterator[IO[str]]:
+    # So that what is no text reaches the row that it is in; not all encodings can do that everywhere.
+    with io.TextIOWrapper(raw, encoding, errors="surrogateescape", newline=newline) as text:
+        yield text
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        io.TextIOWrapper(io.BytesIO(), name).close()  # lookup() knows encodings of bytes too
+        proper = codecs.lookup(name).name
+    except (LookupError, ValueError):
+        raise CommandError(f"--encoding {name!r}: there is no such encoding of text") from None
+    return UTF_8 if proper == "utf-8" else proper
+
+
+def _one_character(text: str) -> str:
+    named = {called: character for character, called in DELIMITERS.items()}
+    character = {**named, "\\t": "\t"}.get(text, text)
+    if len(character) != 1 or character in '"\r\n\0':
+        names = ", ".join(named)
+        raise CommandError(f"--delimiter {text!r}: is not one character, nor one of {names}")
+    return character

@@ -1,0 +1,291 @@
+"""Requests on aiohttp's connections and through its parser, in our own bytes.
+
+With `aiohttp_lane` the only module that names aiohttp.
+
+What a client session of aiohttp adds for each request (URL parsing and quoting, cookies, redirects, a
+second sending behind our back when a kept connection breaks) is not wanted here, and costs more than
+the rest. So this goes one layer below: aiohttp connects (names, addresses, TLS, tunnels) and parses the
+answer; which bytes go out, and which connection is used again, is said here. aiohttp never learns a
+URL beyond its host, so none can appear in its logs or exceptions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from base64 import b64encode
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import aiohttp
+import anyio
+from attrs import frozen
+from multidict import CIMultiDict
+from yarl import URL
+
+from mettl_async.core.aiohttp_lane import FAILURES, Lane, chunks, decoded, meaning
+from mettl_async.core.download import Download
+from mettl_async.core.transport import (
+    KEEPALIVE_SECONDS,
+    new_tls_context,
+    proxy_of,
+    target_of,
+    unpacked,
+    user_agent,
+)
+from mettl_async.errors import (
+    CallError,
+    CallFacts,
+    ConfigurationError,
+    ConnectError,
+)
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncGenerator, Mapping
+
+    from mettl_async.config import ClientOptions
+    from mettl_async.core.request import Response, SignedRequest
+
+_CLOSE_SECONDS = 1.0
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00-\x08\x0a-\x1f\x7f]*")
+_OURS = {"host", "content-length", "transfer-encoding"}
+_PATH = re.compile(rb"/[\x21-\x7e]*")
+_LIBRARY = f"aiohttp/{aiohttp.__version__}"
+
+
+@frozen
+class _Route:
+    """How to connect to a host; ``prefix`` and ``head`` are for a proxy that forwards plain http."""
+
+    template: aiohttp.ClientRequest
+    prefix: bytes = b""
+    head: bytes = b""
+
+
+class AiohttpTransport:
+    """See `Transport`; for asyncio, with uvloop or without.
+
+    A lane per request in flight, as in `LaneTransport`: nobody waits for a pool, and the most recently
+    used is taken first, so that no more connections stay warm than are needed.
+    """
+
+    def __init__(self, base_url: str, options: ClientOptions) -> None:
+        parts = urlsplit(base_url)
+        self._origin, self._options = f"{parts.scheme}://{parts.netloc}", options
+        self._connect_timeout = aiohttp.ClientTimeout(total=None, connect=options.connect_timeout)
+        self._context = options.ssl_context
+        self._proxy = proxy_of(base_url, options)
+        self._route: _Route | None = None
+        self._connector: aiohttp.TCPConnector | None = None
+        self._free: list[Lane] = []
+        self._in_use = 0
+        self._closed = False
+        self._head = (
+            f"Host: {parts.netloc}\r\n"
+            f"User-Agent: {user_agent(options.user_agent, _LIBRARY)}\r\n"
+            "Accept: application/json\r\nAccept-Encoding: gzip, deflate\r\n"
+        ).encode("ascii")
+
+    async def send(self, request: SignedRequest) -> Response:
+        """See `Transport`."""
+        if self._route is None:
+            self._route = self._new_route(self._origin, self._proxy)
+        head = self._head_of(request, self._route)
+        lane: Lane | None = None
+        failure: CallError | None = None
+        healthy = False
+        self._in_use += 1
+        try:
+            lane = self._idle_lane() or await self._new_lane(self._route)
+            await lane.write(head, request.body, self._options, head_only=request.method == "HEAD")
+            message, payload = await lane.answer()
+            content = await payload.read()
+            healthy = not lane.protocol.should_close
+        except FAILURES as exc:
+            failure = meaning(exc, connected=lane is not None)
+        finally:
+            self._in_use -= 1
+            if lane is not None:
+                # A lane that failed, or whose call was cancelled, is never used again.
+                self._give_back(lane, healthy=healthy)
+            if self._closed and not self._in_use:
+                await self._close_connector()
+        if failure is not None:
+            # Raised out here so that the HTTP library's exception is not its context.
+            raise failure
+        return unpacked(message.code, decoded(message), content)
+
+    @asynccontextmanager
+    async def stream(self, url: str) -> AsyncGenerator[Download]:
+        """See `Transport`. A connection of its own, for it may go to any host."""
+        parts = urlsplit(url)
+        try:
+            route = self._new_route(
+                f"{parts.scheme}://{parts.netloc}", proxy_of(url, self._options)
+            )
+        except ValueError:
+            route = None
+        if route is None:
+            raise ConnectError("the link cannot be fetched", CallFacts(sent=False))
+        head = (
+            b"GET %b%b HTTP/1.1\r\nHost: %b\r\nAccept-Encoding: identity\r\nUser-Agent: %b\r\n%b\r\n"
+            % (
+                route.prefix,
+                target_of(url, parts.netloc).encode("ascii"),
+                parts.netloc.encode("ascii"),
+                user_agent(self._options.user_agent, _LIBRARY).encode("ascii"),
+                route.head,
+            )
+        )
+        lane: Lane | None = None
+        failure: CallError | None = None
+        self._in_use += 1
+        try:
+            try:
+                lane = await self._new_lane(route)
+                await lane.write(head, b"", self._options)
+                message, payload = await lane.answer()
+            except FAILURES as exc:
+                failure = meaning(exc, connected=lane is not None)
+            if failure is not None:
+                raise failure
+            found = {name.lower(): value for name, value in decoded(message)}
+            yield Download(message.code, found, chunks(payload))
+        finally:
+            self._in_use -= 1
+            if lane is not None:
+                lane.close()
+            if self._closed and not self._in_use:
+                await self._close_connector()
+
+    async def aclose(self) -> None:
+        """Close the idle lanes; those in use are closed by their users."""
+        self._closed = True
+        lanes, self._free = self._free, []
+        for lane in lanes:
+            lane.close()
+        if not self._in_use:
+            await self._close_connector()
+
+    async def _close_connector(self) -> None:
+        connector, self._connector = self._connector, None
+        self._route = None
+        if connector is not None:
+            with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+                await connector.close()
+                # Sockets are closed in the event loop's next turn.
+                await asyncio.sleep(0)
+
+    def _idle_lane(self) -> Lane | None:
+        now = monotonic()
+        while self._free:
+            lane = self._free.pop()
+            if lane.usable(now):
+                return lane
+            lane.close()
+        return None
+
+    def _give_back(self, lane: Lane, *, healthy: bool) -> None:
+        if not healthy or self._closed:
+            lane.close()
+            return
+        lane.idle_since = monotonic()
+        self._free.append(lane)
+        # One look per call, at the least used lane.
+        if lane.idle_since - self._free[0].idle_since > KEEPALIVE_SECONDS:
+            self._free.pop(0).close()
+
+    async def _new_lane(self, route: _Route) -> Lane:
+        if self._connector is None:
+            # Names are resolved as the system does it, whichever extras of aiohttp are installed.
+            self._connector = aiohttp.TCPConnector(limit=0, resolver=aiohttp.ThreadedResolver())
+        connection = await self._connector.connect(route.template, [], self._connect_timeout)
+        if connection.protocol is None:
+            raise aiohttp.ClientConnectionError
+        return Lane(connection, connection.protocol)
+
+    def _new_route(self, origin: str, proxy: str | None) -> _Route:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        if loop is None:
+            raise ConfigurationError(
+                "transport='aiohttp' runs on asyncio only; on trio leave it at 'httpx'"
+            )
+        plain = origin.startswith("http:")
+        address, authorization = _proxy_address(proxy) if proxy is not None else (None, None)
+        template = aiohttp.ClientRequest(
+            "GET",
+            URL(f"{origin}/", encoded=True),
+            loop=loop,
+            ssl=True
+            if plain and (address is None or address.scheme == "http")
+            else self._tls_context(),
+            proxy=address,
+            proxy_headers=CIMultiDict(
+                {"Proxy-Authorization": authorization} if authorization else {}
+            )
+            if address is not None
+            else None,
+        )
+        if address is None or not plain:
+            return _Route(template)
+        head = f"Proxy-Authorization: {authorization}\r\n" if authorization else ""
+        return _Route(template, origin.encode("ascii"), head.encode("ascii"))
+
+    def _head_of(self, request: SignedRequest, route: _Route) -> bytes:
+        path, _, _ = request.target.partition(b"?")
+        if not _PATH.fullmatch(path):
+            raise ConfigurationError("a middleware put characters into the URL that no URL has")
+        further = _further_headers(request.headers)
+        if request.method != "GET" or request.body:
+            further += f"Content-Length: {len(request.body)}\r\n".encode("ascii")
+        return b"%b %b%b HTTP/1.1\r\n%b%b%b\r\n" % (
+            request.method.encode("ascii"),
+            route.prefix,
+            request.target,
+            self._head,
+            route.head,
+            further,
+        )
+
+    def _tls_context(self) -> ssl.SSLContext:
+        if self._context is None:
+            self._context = new_tls_context(trust_env=self._options.trust_env)
+        # As httpcore does: a context that offers HTTP/2 too would be answered in it.
+        self._context.set_alpn_protocols(["http/1.1"])
+        return self._context
+
+
+def _further_headers(headers: Mapping[str, str]) -> bytes:
+    lines = []
+    for name, value in headers.items():
+        line = f"{name}: {value}"
+        if name.lower() in _OURS or not _HEADER.fullmatch(line):
+            raise ConfigurationError(
+                f"header {name[:40]!r}: cannot be sent; look at the middleware"
+            )
+        lines.append(f"{line}\r\n")
+    return "".join(lines).encode()
+
+
+def _proxy_address(url: str) -> tuple[URL, str | None]:
+    """Where the proxy is, and what authorizes us there."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+            address = URL(f"{parts.scheme}://{host}", encoded=True)
+            if parts.username is None:
+                return address, None
+            user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            return address, f"Basic {b64encode(user.encode()).decode('ascii')}"
+    except ValueError:
+        pass
+    raise ConfigurationError(
+        "proxy: cannot be used; write http://host:port (SOCKS needs transport='httpx')"
+    )

@@ -1,0 +1,121 @@
+"""Work in the background, on asyncio or trio, whichever runs.
+
+Such work belongs to no caller: leaving, failing or cancelling one ends nothing that is under way, and it
+may begin in an async generator, which must not keep a nursery open over its yields. So it is a task of
+the event loop in asyncio and a system task in trio; the client that began it waits for it in its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+import anyio
+import sniffio
+
+from mettl_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Work(Protocol[T_co]):
+    """Something that runs by itself."""
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether it has ended by `stop`, or with the event loop, and has no value."""
+        ...
+
+    async def wait(self) -> None:
+        """Return when it has ended, in whatever way; raises nothing of it."""
+        ...
+
+    def value(self) -> T_co:
+        """What it came to, once it has ended; raises what it raised."""
+        ...
+
+    def stop(self) -> None:
+        """Nobody wants it: cancel it, and let no error of it be reported."""
+        ...
+
+
+class _AsyncioWork(Generic[T]):
+    def __init__(self, work: Coroutine[None, None, T], at_end: Callable[[Work[T]], object]) -> None:
+        self._task = asyncio.get_running_loop().create_task(work)
+        self._task.add_done_callback(lambda _: at_end(self))
+
+    @property
+    def was_stopped(self) -> bool:
+        return self._task.cancelled()
+
+    async def wait(self) -> None:
+        await asyncio.wait((self._task,))
+
+    def value(self) -> T:
+        return self._task.result()
+
+    def stop(self) -> None:
+        if not self._task.done():
+            self._task.cancel()
+        elif not self._task.cancelled():
+            self._task.exception()
+
+
+def _library() -> str:
+    try:
+        name = sniffio.current_async_library()
+    except sniffio.AsyncLibraryNotFoundError:
+        name = "no event loop"
+    if name not in {"asyncio", "trio"}:
+        raise ConfigurationError(f"the client runs on asyncio and trio, not on {name}")
+    return name
+
+
+def running_loop() -> object:
+    """What stands for the running event loop, to be compared by ``is``.
+
+    Raises:
+        ConfigurationError: None runs, or neither asyncio's nor trio's.
+    """
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        task = None
+    if task is not None:  # what nearly every call finds, a little sooner
+        return task.get_loop()
+    if _library() == "asyncio":
+        return asyncio.get_running_loop()
+    from mettl_async.core.trio_tasks import running_trio  # noqa: PLC0415 - trio is an extra
+
+    return running_trio()
+
+
+def begin(work: Coroutine[Any, Any, T], at_end: Callable[[Work[T]], object]) -> Work[T]:
+    """Run something in the background, in a copy of the caller's context.
+
+    Args:
+        work: What to run.
+        at_end: Called with it once, when it has ended.
+
+    Raises:
+        ConfigurationError: Neither asyncio nor trio runs.
+    """
+    if _library() == "asyncio":
+        return _AsyncioWork(work, at_end)
+    from mettl_async.core.trio_tasks import TrioWork  # noqa: PLC0415 - trio is an extra
+
+    return TrioWork(work, at_end)
+
+
+def is_cancelled() -> bool:
+    """Whether a cancel scope around the caller was cancelled.
+
+    If none was, a cancellation that is being handled came out of somebody's code. A task of asyncio's
+    that is cancelled without a scope is not noticed: ask inside of a task group, which has one.
+    """
+    return anyio.current_effective_deadline() == -math.inf

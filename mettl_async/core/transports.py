@@ -1,0 +1,49 @@
+"""Which transport a client gets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from mettl_async.core.injected import InjectedTransport
+from mettl_async.core.transport import LaneTransport
+from mettl_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from mettl_async.config import ClientOptions
+    from mettl_async.core.injected import AsyncHttpClient
+    from mettl_async.core.transport import Transport
+
+TransportName = Literal["httpx", "aiohttp"]
+
+
+def make_transport(
+    name: TransportName,
+    http_client: AsyncHttpClient | None,
+    base_url: str,
+    options: ClientOptions,
+) -> Transport:
+    """Make it; nothing is opened yet.
+
+    Raises:
+        ConfigurationError: Not a transport, not installed, or an injected client beside it.
+    """
+    if name not in {"httpx", "aiohttp"}:
+        raise ConfigurationError("transport: must be 'httpx' or 'aiohttp'")
+    if http_client is not None:
+        if name != "httpx":
+            raise ConfigurationError(
+                "transport and http_client are both given; an injected client is the transport"
+            )
+        return InjectedTransport(http_client, options)
+    if name == "httpx":
+        return LaneTransport(base_url, options)
+    try:
+        # A quarter of a second to import, so only when it is asked for.
+        from mettl_async.core import aiohttp_transport  # noqa: PLC0415 - see above
+    except ImportError:
+        pass
+    else:
+        return aiohttp_transport.AiohttpTransport(base_url, options)
+    raise ConfigurationError(
+        "transport: 'aiohttp' is not installed; run `pip install 'mettl-async[aiohttp]'`"
+    )

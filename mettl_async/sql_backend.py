@@ -1,0 +1,138 @@
+"""What every table of this library asks of SQLite and PostgreSQL, through SQLAlchemy on asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import anyio
+
+try:
+    import sqlalchemy as sa
+    from sqlalchemy.dialects import postgresql, sqlite
+except ImportError as error:
+    raise ImportError(
+        'tables need SQLAlchemy: pip install "mettl-async[webhooks-sql]",'
+        " and a driver such as aiosqlite or asyncpg"
+    ) from error
+
+from mettl_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+__all__ = ["INSERTS", "PATIENCE", "Backend", "sa"]
+
+PATIENCE: Final = 5.0
+"""Seconds for which a statement is tried again; as long as sqlite3 itself waits for a lock.
+
+So long a cancellation waits for a statement too.
+"""
+INSERTS: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+"""The insert of each dialect that knows ``ON CONFLICT DO UPDATE``."""
+
+# Serialization failure, deadlock: the server undid the statement and asks to repeat it.
+_UNDONE: Final = frozenset({"40001", "40P01"})
+# What two CREATE TABLE IF NOT EXISTS at once may end in on PostgreSQL.
+_CREATED_MEANWHILE: Final = frozenset({"23505", "42P07", "42710"})
+_SQLITE_BUSY_OR_LOCKED: Final = frozenset({5, 6})
+_T = TypeVar("_T")
+
+
+class Backend:
+    """Runs statements to their end, again when they met a lock, on an engine that stays its owner's.
+
+    Raises:
+        ConfigurationError: Another database, a SQLite in memory, or a blank table name.
+    """
+
+    def __init__(self, engine: AsyncEngine, table: str) -> None:
+        if engine.dialect.name not in INSERTS:
+            raise ConfigurationError(
+                f"engine: {engine.dialect.name} is neither sqlite nor postgresql"
+            )
+        if isinstance(engine.pool, sa.pool.StaticPool):
+            raise ConfigurationError("engine: has one connection for all; give SQLite a file")
+        if not table.strip():
+            raise ConfigurationError("table: must not be blank")
+        self.dialect = engine.dialect.name
+        self._at_work: set[asyncio.Task[Any]] = set()  # asyncio itself holds tasks weakly
+
+    async def create(self, engine: AsyncEngine, table: sa.Table) -> None:
+        """Make a table unless it is there; any number of processes may do so at once."""
+        create = sa.schema.CreateTable(table, if_not_exists=True)
+
+        async def run(connection: AsyncConnection) -> None:
+            await connection.execute(create)
+
+        await self.patiently(lambda: self.alone(engine, run), also=_CREATED_MEANWHILE)
+
+    async def alone(
+        self, engine: AsyncEngine, run: Callable[[AsyncConnection], Awaitable[_T]]
+    ) -> _T:
+        """Run something in a transaction of its own, to its end."""
+
+        async def work() -> _T:
+            async with engine.begin() as connection:
+                return await run(connection)
+
+        return await self.uncut(work())
+
+    async def uncut(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Await something that goes on to its end although whoever awaits it is cancelled.
+
+        A SQLite whose statement is cut off stays locked [seen with aiosqlite 0.22.1]. So a cancellation
+        waits for its end, or for as long as anyone waits here; then the work goes on alone.
+        """
+        task = asyncio.create_task(work)
+        self._at_work.add(task)
+        task.add_done_callback(self._ended)
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            ends_at = anyio.current_time() + PATIENCE
+            with anyio.CancelScope(shield=True):
+                while not task.done() and (left := ends_at - anyio.current_time()) > 0:
+                    # To be cancelled again changes nothing: the first one is raised below.
+                    with suppress(asyncio.CancelledError):
+                        await asyncio.wait([task], timeout=left)
+            raise
+        return task.result()
+
+    async def patiently(
+        self, attempt: Callable[[], Awaitable[_T]], *, also: frozenset[str] = frozenset()
+    ) -> _T:
+        """Try again, for `PATIENCE` with growing random pauses, what met a lock or was undone.
+
+        Raises:
+            sqlalchemy.exc.StatementError: It stayed so, or it was something else; without parameters.
+        """
+        gives_up_at = anyio.current_time() + PATIENCE
+        longest = 0.01
+        while True:
+            try:
+                return await attempt()
+            except sa.exc.StatementError as error:
+                error.hide_parameters = True  # they may be links
+                if anyio.current_time() > gives_up_at or not _may_pass(error, also):
+                    raise
+            await anyio.sleep(random.uniform(0, longest))  # noqa: S311 - only spreads the tries
+            longest = min(2 * longest, 0.25)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._at_work.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen, even if whoever awaited it has gone
+
+
+def _may_pass(error: sa.exc.StatementError, also: frozenset[str]) -> bool:
+    cause: Any = error.orig
+    if (code := getattr(cause, "sqlite_errorcode", None)) is not None:
+        return code & 0xFF in _SQLITE_BUSY_OR_LOCKED  # the rest says which kind
+    # After a restart of the server all connections of the pool are stale, and replaced at once.
+    stale = isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+    return stale or getattr(cause, "sqlstate", None) in _UNDONE | also

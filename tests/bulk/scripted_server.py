@@ -1,0 +1,102 @@
+"""A server that plays a function per call, and runs against it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from mettl_async import (
+    BadRequestError,
+    Candidate,
+    ConnectionLost,
+    Registration,
+    RegistrationStatus,
+)
+from mettl_async.bulk.run import Answered
+from mettl_async.bulk.stream import outcomes_of
+from mettl_async.core.lifecycle import Lifecycle
+from mettl_async.errors import CallFacts
+
+START = datetime(2026, 2, 7, 12, tzinfo=UTC)
+
+
+def person(number, **more):
+    return Candidate(email=f"c{number}@secret.example", first_name="Firstname", **more)
+
+
+def people(count):
+    return [person(number) for number in range(count)]
+
+
+def registration(email, url="link", status="ToBeTaken"):
+    return Registration(
+        email=email,
+        status=RegistrationStatus(status),
+        message="m",
+        url=f"{url}/{email}" if url else None,
+    )
+
+
+def answer(entries):
+    return Answered([registration(one.candidate.email) for one in entries], 1)
+
+
+def refused(code="E028"):
+    facts = CallFacts(
+        code=code, attempts=1, sent=True, sent_at=(START,), server_message="no image of c7"
+    )
+    return BadRequestError("the server refused", facts)
+
+
+def lost(number=0, attempts=1):
+    """An answer that was lost; its requests were sent ``number`` minutes after the start, or later."""
+    return ConnectionLost(
+        "the connection broke",
+        CallFacts(
+            attempts=attempts,
+            sent=True,
+            may_have_been_handled=True,
+            sent_at=tuple(
+                START + timedelta(minutes=number, seconds=second) for second in range(attempts)
+            ),
+        ),
+    )
+
+
+class Server:
+    """Answers batches by ``behave(entries)``, and keeps the places of what it was sent."""
+
+    def __init__(self, behave=answer):
+        self.behave, self.calls = behave, []
+
+    async def __call__(self, entries):
+        self.calls.append([one.index for one in entries])
+        await asyncio.sleep(0)
+        result = self.behave(entries)
+        return await result if asyncio.iscoroutine(result) else result
+
+    def calls_with(self, index):
+        return [call for call in self.calls if index in call]
+
+
+async def collect(candidates, send, found=None, *, concurrency=4, batch_size=20, room=None, **more):
+    """All outcomes; those that came before an exception are in ``found``."""
+    found = [] if found is None else found
+    lifecycle = Lifecycle()
+    stream = outcomes_of(
+        candidates,
+        send,
+        lifecycle,
+        concurrency=concurrency,
+        batch_size=batch_size,
+        room=room,
+        **more,
+    )
+    try:
+        async for outcome in stream:
+            found.append(outcome)
+    finally:
+        await lifecycle.drain()
+    return found
+
+
+def check_each_once(outcomes, count):
+    assert sorted(one.index for one in outcomes) == list(range(count))

@@ -1,0 +1,403 @@
+"""XLSX and stdin as input, flat memory, and what is left behind: nothing."""
+
+import asyncio
+import io
+import os
+import signal
+import stat
+import sys
+import threading
+import tracemalloc
+from datetime import date, datetime, time, timedelta
+from itertools import count
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openpyxl import Workbook
+
+from mettl_async.cli.check import check_file, report
+from mettl_async.cli.problems import CommandError
+from mettl_async.cli.reading import ReadOptions, Source
+from mettl_async.cli.rows import BadRow
+from mettl_async.cli.spool import Spool
+from mettl_async.sandbox import Sandbox
+
+HEADER = ("Email Address", "First Name", "Note")
+COMMAND = (sys.executable, "-m", "mettl_async")
+PIPE = asyncio.subprocess.PIPE
+
+
+def workbook(*rows, name="p.xlsx", formats=None):
+    book = Workbook()
+    sheet = book.active
+    for row in rows:
+        sheet.append(row)
+    for cell, shown in (formats or {}).items():
+        sheet[cell].number_format = shown
+    book.save(name)
+    return Path(name)
+
+
+def rows_of(path, **options):
+    return list(Source(path, ReadOptions(**options)).rows())
+
+
+def note(value, shown=None):
+    formats = {"C2": shown} if shown else None
+    [row] = rows_of(workbook(HEADER, ("a@x.org", "A", value), formats=formats))
+    return row.problem if isinstance(row, BadRow) else row.candidate.fields.get("Note")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "text"),
+    [
+        (7, None, "7"),
+        (7.0, None, "7"),
+        (919845000001, None, "919845000001"),
+        (1.5, None, "1.5"),
+        (0.1 + 0.2, None, "0.3"),
+        (1234, "00000", "01234"),
+        ("007", None, "007"),
+        (True, None, "TRUE"),
+        (date(2026, 1, 31), None, "2026-01-31"),
+        (datetime(2026, 1, 31), None, "2026-01-31"),  # noqa: DTZ001 - sheets know no zones
+        (datetime(2026, 1, 31, 9, 30), None, "2026-01-31T09:30:00"),  # noqa: DTZ001 - same
+        (time(9, 30), None, "09:30:00"),
+        (timedelta(hours=30, minutes=15), None, "30:15:00"),
+        ("A\nB", None, "A\nB"),
+        ("  ", None, None),
+        (None, None, None),
+        ("#N/A", None, "Note: holds an error such as #N/A; mend its formula"),
+    ],
+)
+def test_cells_are_text(value, shown, text):
+    assert note(value, shown) == text
+
+
+@given(
+    st.text(
+        st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc", "Cn", "Co"]), max_size=20
+    )
+)
+@settings(max_examples=25)
+def test_text_in_cells_is_read_as_it_was_written(text):
+    if text.startswith(("=", "#")) or "_x" in text:
+        return
+    assert note(text) == (text if text.strip() else None)
+
+
+def edited(path, before, after):
+    """Change the XML of the sheet."""
+    with ZipFile(path) as old:
+        parts = {name: old.read(name) for name in old.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    assert before in parts[sheet]
+    parts[sheet] = parts[sheet].replace(before, after)
+    with ZipFile(path, "w") as new:
+        for name, content in parts.items():
+            new.writestr(name, content)
+    return path
+
+
+def formula_file(cell):
+    return edited(workbook(HEADER, ("a@x.org", "A", "=1+1")), b"<f>1+1</f><v />", cell)
+
+
+def test_a_formula_counts_by_its_last_value():
+    [row] = rows_of(formula_file(b"<f>1+1</f><v>2</v>"))
+    assert row.candidate.fields == {"Note": "2"}
+
+
+def test_a_formula_that_was_never_computed_is_told_instead_of_left_out():
+    [row] = rows_of(formula_file(b"<f>1+1</f>"))
+    assert row == BadRow(
+        2, "Note: holds a formula without its value; open the file in Excel and save it"
+    )
+
+
+def test_a_workbook_that_says_it_is_smaller_is_read_whole():
+    path = edited(workbook(HEADER, ("a@x.org", "A", "n")), b'ref="A1:C2"', b'ref="A1"')
+    assert rows_of(path)[0].candidate.fields == {"Note": "n"}
+
+
+def test_a_date_that_is_none_is_told_without_a_warning():
+    assert note(10**9, "yyyy-mm-dd") == "Note: holds an error such as #N/A; mend its formula"
+
+
+def test_empty_rows_and_columns_are_skipped_and_rows_keep_their_numbers():
+    path = workbook(
+        (None, None),
+        (*HEADER, None, " "),
+        ("a@x.org", "A"),
+        (None, "  ", None),
+        ("b@x.org", "B", "n", None, None, " "),
+        (),
+        ("c@x.org", "C", None, None, "secret"),
+        ("A@x.org", "A"),
+        ("secret", "S"),
+        (None,) * 9,
+        formats={"J40": "0.00"},
+    )
+    source = Source(path)
+    checked = check_file(source)
+    assert [row.line for row in source.rows()] == [3, 5, 7, 8, 9]
+    assert checked.good_total == 2
+    lines = report(source, checked).splitlines()
+    assert lines[0] == "p.xlsx:7: has a cell in column 5, which has no name"
+    assert lines[1] == "p.xlsx:8: Email Address: is the same as in row 3 (case is ignored)"
+    assert lines[2].startswith("p.xlsx:9: Email Address: is not an email")
+    assert "secret" not in "".join(lines)
+
+
+def test_the_first_sheet_that_shows_or_the_named_one_is_read():
+    book = Workbook()
+    book.active.title = "Hidden"
+    book.active.sheet_state = "hidden"
+    for title, name in (("Autumn", "A"), ("Spring", "S")):
+        sheet = book.create_sheet(title)
+        sheet.append(HEADER)
+        sheet.append(("a@x.org", name))
+    book.save("p.xlsx")
+    assert rows_of(Path("p.xlsx"))[0].candidate.first_name == "A"
+    assert rows_of(Path("p.xlsx"), sheet="Spring")[0].candidate.first_name == "S"
+    with pytest.raises(CommandError, match="no sheet 'Sprng'; did you mean 'Spring'"):
+        rows_of(Path("p.xlsx"), sheet="Sprng")
+    with pytest.raises(CommandError, match="no sheet 'X'; it has 'Hidden', 'Autumn', 'Spring'"):
+        rows_of(Path("p.xlsx"), sheet="X")
+    with pytest.raises(CommandError, match=r"p\.xlsx: is empty"):
+        rows_of(Path("p.xlsx"), sheet="Hidden")
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.9])
+def test_a_damaged_workbook_is_told_in_one_line(keep):
+    content = workbook(HEADER, ("a@x.org", "A")).read_bytes()
+    Path("p.xlsx").write_bytes(content[: int(len(content) * keep)])
+    with pytest.raises(CommandError, match="is damaged, or not a workbook"):
+        rows_of(Path("p.xlsx"))
+
+
+def test_a_workbook_with_broken_cells_is_told_without_them():
+    path = edited(workbook(HEADER, ("a@x.org", "A", 1)), b"<v>1</v>", b"<v>secret</v>")
+    with pytest.raises(CommandError, match="is damaged") as caught:
+        rows_of(path)
+    assert "secret" not in str(caught.value)
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch):
+    path = workbook(HEADER, ("a@x.org", "A"))
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(CommandError, match=r'pip install "mettl-async\[xlsx\]"'):
+        rows_of(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("p.csv", {"sheet": "A"}, "is CSV, which has no --sheet"),
+        ("p.xlsx", {"delimiter": ";"}, "is XLSX, which has no --delimiter"),
+        ("p.xlsx", {"encoding": "utf-8"}, "is XLSX, which has no --encoding"),
+        ("p.jsonl", {"delimiter": ";"}, "is JSONL, which has no --delimiter"),
+    ],
+)
+def test_options_that_the_format_does_not_know_are_refused(people, name, options, words):
+    people(1, name)
+    if name == "p.xlsx":
+        workbook(HEADER)
+    with pytest.raises(CommandError, match=words):
+        rows_of(Path(name), **options)
+
+
+def traced(source):
+    """How many rows there are, and the most bytes held while they were read."""
+    next(source.rows())  # what is kept for good: compiled patterns, modules
+    tracemalloc.start()
+    try:
+        return sum(1 for _ in source.rows()), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("spooled", [False, True])
+def test_a_long_file_is_never_held(spooled):
+    content = b"".join(b"p%d@x.org;Ada %d;%b\n" % (n, n, b"x" * 50) for n in range(30_000))
+    path = Path("p.csv")
+    path.write_bytes(b"Email Address;First Name;Note\n" + content)
+    with path.open("rb") as file, Spool(file) as spool:
+        source = Source(path)
+        if spooled:
+            source._spool = spool
+        rows, peak = traced(source)
+    assert rows == 30_000
+    assert peak < 500_000 < len(content)
+
+
+def test_a_long_workbook_is_held_in_small_part_only():
+    peaks = []
+    for rows in (300, 2_300):
+        book = Workbook(write_only=True)
+        sheet = book.create_sheet()
+        sheet.append(HEADER)
+        for number in range(rows):
+            sheet.append(("a@x.org", "A", number))
+        book.save("p.xlsx")
+        read, peak = traced(Source(Path("p.xlsx")))
+        assert read == rows
+        peaks.append(peak)
+    # The parser of XML keeps an empty element for each row.
+    assert (peaks[1] - peaks[0]) / 2_000 < 400
+
+
+class Endless:
+    """A stream that never ends; it gives what there is, so that Ctrl-C is heard in between."""
+
+    def __init__(self):
+        self._reads = count()
+
+    def read1(self, _):
+        if next(self._reads) > 3:
+            raise KeyboardInterrupt
+        return b"x"
+
+
+def test_a_spool_is_private_nameless_and_read_twice(monkeypatch, tmp_path):
+    home = tmp_path / "temporary"
+    home.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(home))
+    content = bytes(range(256)) * 1000
+    with Spool(io.BytesIO(content)) as spool:
+        assert stat.S_IMODE(os.fstat(spool.fileno()).st_mode) == 0o600
+        assert list(home.iterdir()) == []
+        with spool.open() as first, spool.open() as second:
+            assert first.read(1000) == content[:1000]
+            assert second.read() == content
+            assert first.read() == content[1000:]
+            first.seek(-5, os.SEEK_END)
+            assert first.read(3) == content[-5:-2]
+            first.seek(-3, os.SEEK_CUR)
+            assert first.read() == content[-5:]
+    with pytest.raises(ValueError, match="closed"):
+        spool.fileno()
+
+
+def test_ctrl_c_while_stdin_is_read_closes_the_spool(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        Spool(Endless())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+async def server():
+    async with Sandbox().serve() as server:
+        yield server
+
+
+async def start(server, env, *arguments, **more):
+    return await asyncio.create_subprocess_exec(
+        *COMMAND, "register", "-", "--schedule", server.access_key, "--out", "links.csv", *arguments,
+        env=env, stdin=PIPE, stdout=PIPE, stderr=PIPE, **more,
+    )  # fmt: skip
+
+
+def json_lines():
+    return "".join(
+        f'{{"Email Address": "p{n}@x.org", "First Name": "Åsa"}}\n' for n in range(30)
+    ).encode()
+
+
+def semicolons():
+    rows = "".join(f"p{n}@x.org;Åsa\r\n" for n in range(30))
+    return ("Email Address;First Name\r\n" + rows).encode("utf-16")
+
+
+def sheet():
+    workbook(HEADER, *((f"p{n}@x.org", "Åsa") for n in range(30)), name="made.xlsx")
+    return Path("made.xlsx").read_bytes()
+
+
+@pytest.mark.parametrize("make", [json_lines, semicolons, sheet])
+async def test_stdin_is_read_whatever_it_is_and_leaves_nothing_behind(
+    server, environment, read, tmp_path, make
+):
+    home = tmp_path / "temporary"
+    home.mkdir()
+    process = await start(server, environment(server, TMPDIR=str(home)))
+    out, err = await process.communicate(make())
+    assert process.returncode == 0, err
+    assert b"registered  30" in out
+    assert len(read(Path("links.csv"))) == 30
+    assert {one.candidate.fields["First Name"] for one in server.sandbox.candidates} == {"Åsa"}
+    assert list(home.iterdir()) == []
+
+
+async def test_bad_rows_of_stdin_are_told_and_nothing_is_sent(server, environment):
+    process = await start(server, environment(server))
+    _, err = await process.communicate(b"Email Address,First Name\na@x.org,A\nsecret,B\n")
+    assert process.returncode == 2
+    assert err.startswith(b"stdin:3: Email Address: is not an email")
+    assert b"secret" not in err
+    assert server.sandbox.stats.requests == 0
+
+
+async def test_no_one_on_stdin_is_told(server, environment):
+    process = await start(server, environment(server))
+    _, err = await process.communicate(b"")
+    assert process.returncode == 2
+    assert err == b"mettl: stdin: is empty; the first line must name the columns\n"
+
+
+async def until(condition):
+    while not condition():  # noqa: ASYNC110 - the other side is a process
+        await asyncio.sleep(0.01)
+
+
+async def test_killed_at_once_it_leaves_no_copy_of_stdin(server, environment, tmp_path):
+    home = tmp_path / "temporary"
+    home.mkdir()
+    server.sandbox.faults.latency = 600.0
+    process = await start(server, environment(server, TMPDIR=str(home)))
+    process.stdin.write(semicolons())
+    process.stdin.close()
+    await until(lambda: server.sandbox.stats.requests)
+    process.kill()
+    await process.communicate()
+    assert list(home.iterdir()) == []
+
+
+async def test_ctrl_c_ends_the_reading_of_stdin(
+    server, environment, tmp_path, listen_to_interrupts
+):
+    home = tmp_path / "temporary"
+    home.mkdir()
+    process = await start(
+        server, environment(server, TMPDIR=str(home)), preexec_fn=listen_to_interrupts
+    )
+    process.stdin.write(b"Email Address,First Name\n" + b"a@x.org,A\n" * 100_000)
+    await process.stdin.drain()  # most of it has gone through the pipe
+    await until(lambda: Path(f"/proc/{process.pid}/stat").read_text().split(") ")[1][0] == "S")
+    process.send_signal(signal.SIGINT)
+    _, err = await process.communicate()
+    assert process.returncode == 130
+    assert err == b"mettl: interrupted; nothing was sent\n"
+    assert list(home.iterdir()) == []
+
+
+def test_a_pipe_with_a_name_is_kept_like_stdin():
+    os.mkfifo("pipe")
+    writer = threading.Thread(
+        target=Path("pipe").write_text, args=("Email Address|First Name\na@x.org|A\n",)
+    )
+    writer.start()
+    with Source(Path("pipe")) as source:
+        for _ in range(2):
+            assert [row.candidate.email for row in source.rows()] == ["a@x.org"]
+    writer.join()
+
+
+def test_options_for_an_input_need_one(mettl):
+    done = mettl("register", "--sandbox", "--generate", 3, "--map", "a=b")
+    assert done.exit_code == 2
+    assert "need a FILE" in done.stderr

@@ -1,0 +1,108 @@
+"""What the client's own pace must never do: fail, starve or outlive anybody."""
+
+import asyncio
+import time
+
+import pytest
+
+import mettl_async.api.candidates
+from mettl_async import (
+    Candidate,
+    ClientOptions,
+    InvalidInputError,
+    MettlClient,
+    Registered,
+    RetryPolicy,
+    ThrottledError,
+)
+from mettl_async.sandbox import Faults, Sandbox
+
+
+def people(count):
+    return [Candidate(email=f"c{n}@example.org", first_name="C") for n in range(count)]
+
+
+def client(server, **options):
+    return MettlClient(
+        server.credentials, base_url=server.base_url, options=ClientOptions(**options)
+    )
+
+
+async def test_a_slow_rate_fails_nobody(monkeypatch):
+    monkeypatch.setattr(mettl_async.api.candidates, "FIRST_CONTACT_SECONDS", 0.2)
+    patience = RetryPolicy(deadline=0.4)
+    async with (
+        Sandbox().serve() as server,
+        client(server, requests_per_second=8, bulk_retry=patience) as mettl,
+    ):
+        report = await mettl.candidates.register_many(
+            server.access_key, people(16), batch_size=1, concurrency=8
+        )
+    assert len(report.registered) == 16
+
+
+async def test_a_server_that_asks_for_a_long_pause_at_the_start_gets_it(monkeypatch):
+    monkeypatch.setattr(mettl_async.api.candidates, "FIRST_CONTACT_SECONDS", 0.5)
+    sandbox = Sandbox(faults=Faults(retry_after=1))
+    sandbox.faults.script(["throttle:429"] * 8)
+    async with sandbox.serve() as server, client(server) as mettl:
+        report = await mettl.candidates.register_many(server.access_key, people(200))
+    assert len(report.registered) == 200
+
+
+async def test_the_rate_of_single_calls_recovers_by_their_own_successes():
+    async with Sandbox().serve() as server, client(server, requests_per_second=1000) as mettl:
+        pacer = mettl._shared.pacer
+        pacer.found = pacer._ceiling = 40.0
+        for _ in range(60):
+            await mettl.schedules.get(server.access_key)
+        assert pacer.found > 40.0
+
+
+async def test_a_pause_of_a_bulk_run_holds_no_slot():
+    async with Sandbox().serve() as server, client(server, max_concurrency=2) as mettl:
+        mettl._shared.pacer._paused_until = time.monotonic() + 2.0
+        run = asyncio.create_task(
+            mettl.candidates.register_many(server.access_key, people(60), concurrency=2)
+        )
+        await asyncio.sleep(0.05)
+        await mettl.schedules.get(server.access_key)
+        assert not run.done(), "the single call came before the end of the pause"
+        assert len((await run).registered) == 60
+
+
+async def test_closing_ends_a_pause_and_sends_nothing_more():
+    async with Sandbox().serve() as server:
+        mettl = client(server)
+        mettl._shared.pacer._paused_until = time.monotonic() + 300
+        stream = mettl.candidates.stream_registrations(server.access_key, people(100))
+        first = asyncio.create_task(anext(stream))
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(30):
+            await mettl.aclose()
+        (told,) = await asyncio.gather(first, return_exceptions=True)
+        assert not isinstance(told, Registered)
+        await stream.aclose()
+        assert server.sandbox.stats.requests == 0
+
+
+async def test_a_pause_beyond_all_patience_is_told_at_once():
+    async with (
+        Sandbox().serve() as server,
+        client(server, bulk_retry=RetryPolicy(deadline=5.0)) as mettl,
+    ):
+        mettl._shared.pacer._paused_until = time.monotonic() + 3600
+        report = await mettl.candidates.register_many(server.access_key, people(5))
+        assert isinstance(report.failed[0].error, ThrottledError)
+        assert report.failed[0].error.retry_after > 3000
+        assert not report.failed[0].error.sent
+        assert server.sandbox.stats.requests == 0
+
+
+async def test_an_async_on_progress_is_refused():
+    async def tell(progress):
+        pass
+
+    async with Sandbox().serve() as server, client(server) as mettl:
+        with pytest.raises(InvalidInputError, match="on_progress"):
+            await mettl.candidates.register_many(server.access_key, [], on_progress=tell)

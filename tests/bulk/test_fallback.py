@@ -74,6 +74,32 @@ async def test_a_mended_candidate_is_registered(hook):
     assert [3, 4] in server.calls, "those of a batch are sent together"
 
 
+@pytest.mark.parametrize("mends", [True, False])
+async def test_everybody_may_need_mending_but_not_in_vain(mends):
+    """The run stops when all are refused alike, though not before the caller was asked to help."""
+    asked = Counter()
+
+    def hook(candidate, rejected):
+        asked[rejected.index] += 1
+        return attrs.evolve(candidate, fields=GOOD) if mends else None
+
+    def behave(entries):
+        if any(map(is_bad, entries)):
+            raise refused("E400")
+        return answer(entries)
+
+    server = Server(behave)
+    outcomes = await collect(some_bad(400, *range(400)), server, candidate_fallback=hook)
+    check_each_once(outcomes, 400)
+    kinds = Counter(type(one) for one in outcomes)
+    if mends:
+        assert kinds == {Registered: 400}
+        assert asked == dict.fromkeys(range(400), 1)
+    else:
+        assert kinds[Failed] > 200, "it was stopped"
+        assert kinds[Rejected] >= 60
+
+
 async def test_none_leaves_it_at_the_refusal():
     server = Server(dislikes_photos)
     outcomes = await collect(some_bad(20, 3), server, candidate_fallback=lambda *_: None)

@@ -24,7 +24,6 @@ from mettl_async.bulk.settled import schedule_digest
 from mettl_async.bulk.stream import check_bounds, check_hooks, check_journal, outcomes_of
 from mettl_async.codec import list_from_wire
 from mettl_async.core.request import Placement
-from mettl_async.core.retry import is_transient
 from mettl_async.errors import CallError, InvalidInputError, JournalError, RunInterrupted
 from mettl_async.models import (
     Candidate,
@@ -219,7 +218,9 @@ class Candidates:
                     )
                 except CallError as error:
                     contacted = contacted or error.http_status is not None
-                    if not contacted or not is_transient(error):
+                    # It gave up early because it was asked, or saw others asked, to wait for long.
+                    asked = error.retry_after is not None and not error.may_have_been_handled
+                    if not (contacted and asked and error.attempts < patient.max_attempts):
                         raise
                 else:
                     contacted = True

@@ -12,6 +12,7 @@ from mettl_async.bulk import seen as seen_emails
 from mettl_async.bulk.batches import Entry, check_source, cut, rd_length, rd_text
 from mettl_async.bulk.part import Part
 from mettl_async.bulk.seen import SeenEmails
+from mettl_async.bulk.settled import Settled
 
 NAME = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30).filter(
     str.strip
@@ -134,8 +135,11 @@ def run_one(generator):
 def test_what_is_no_candidate_is_named_by_its_place():
     generator = cut([person(0), {"email": "x"}], size=1, room=None, seen=SeenEmails())
     run_one(generator)
-    with pytest.raises(InvalidInputError, match=r"candidates\[1\]: is a dict"):
+    with pytest.raises(InvalidInputError) as caught:
         run_one(generator)
+    assert str(caught.value) == (
+        "candidates[1]: is a dict; pass Candidate(email=..., first_name=...) objects"
+    )
 
 
 class Records:
@@ -161,6 +165,27 @@ def test_with_a_journal_too_what_the_input_raises_comes_after_what_was_read(coun
     with pytest.raises(OSError, match="disk"):
         run_one(generator)
     assert records.asked == [2, count - 2], "a batch at a time, and never for nobody"
+
+
+def test_what_is_recorded_comes_in_batches_too():
+    async def find(emails):
+        return {one: Settled(email=one, status="ToBeTaken", url="https://x") for one in emails}
+
+    batches = run(cut(map(person, range(5)), size=2, room=None, seen=SeenEmails(), find=find))
+    assert [len(batch.known) for batch in batches] == [2, 2, 1]
+    assert [one.index for batch in batches for one in batch.known] == list(range(5))
+    assert not any(batch.entries for batch in batches)
+
+
+@pytest.mark.parametrize(
+    ("most", "over", "sizes"),
+    [(3, 0, [3, 3]), (3, -1, [2, 2, 2]), (1, 0, [1] * 6), (1, -1, [1] * 6)],
+)
+def test_a_batch_is_as_long_as_a_url_may_be_and_one_alone_is_always_sent(most, over, sizes):
+    people = [person(number) for number in range(6)]
+    room = rd_length([Entry(0, one) for one in people[:most]]) + over
+    batches = run(cut(people, size=20, room=room, seen=SeenEmails()))
+    assert [len(batch.entries) for batch in batches] == sizes
 
 
 def test_with_a_journal_too_what_is_no_candidate_is_named_by_its_place():

@@ -170,6 +170,24 @@ def test_without_now_it_looks_at_the_clock():
         SIGNER.verify(old, **who)
 
 
+def test_what_an_earlier_version_signed_is_verified():
+    # A test may be taken, and its results come, months after the registration.
+    text = "AQBlVUKBTRiczcFjKazuTu699mVff2MPB5PkS3KVV2rKmUcI5_NvcmRlci0xNw"
+    expires = datetime.fromtimestamp(1_700_086_401, UTC)
+    assert verify(text) == SignedContext(own_id="order-17", expires_at=expires)
+    assert sign("order-17", expires_in=timedelta(days=1)) == text
+
+
+def test_an_end_before_1970_or_beyond_9998_is_no_end_and_refused():
+    for moment in (-11.0, -10.0, 253_370_764_790.0):
+        with pytest.raises(InvalidInputError):
+            sign(expires_in=timedelta(seconds=10), now=moment)
+    for moment in (-9.0, 253_370_764_789.0):
+        text = sign(expires_in=timedelta(seconds=10), now=moment)
+        assert verify(text, now=moment).expires_at.timestamp() == moment + 10
+        assert reason(text, now=moment + 10) == "expired"
+
+
 def test_secrets_are_rotated():
     old, both, new = ContextSigner([OLD]), ContextSigner([NEW, OLD]), ContextSigner([NEW])
     before, after = sign(signer=old), sign(signer=both)
@@ -186,7 +204,8 @@ def test_one_secret_as_text_and_as_bytes_is_the_same():
     ("text", "why"),
     [(None, "missing"), ("", "missing"), (" \n", "missing"), ('{"token": "abc"}', "malformed"), ("42", "malformed"),
      ("A", "malformed"), ("é" * 50, "malformed"), ("\ud800", "malformed"), ("\0", "malformed"), ("A" * 201, "malformed"),
-     ("A" * 10_000_000, "malformed"), ("AQ" + "A" * 80, "forged"), ("Ag" + "A" * 80, "malformed"),
+     ("A" * 10_000_000, "malformed"), ("AQ" + "A" * 80, "forged"),
+     ("AQ" + "A" * 200, "malformed"), ("AQ" + "A" * 49, "malformed"), ("AQ" + "A" * 50, "forged"), ("Ag" + "A" * 80, "malformed"),
      ("eyJhbGciOiJIUzI1NiJ9.eyJpZCI6NDJ9.c2lnbmF0dXJl", "malformed")],
 )  # fmt: skip
 def test_what_is_not_ours_is_refused(text, why):

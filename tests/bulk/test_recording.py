@@ -1,0 +1,89 @@
+"""Whatever a journal raises becomes one kind of error, with its cause and nobody's data."""
+
+import asyncio
+
+import pytest
+from scripted_server import person
+
+from mettl_async import JournalError, Registered, RegistrationStatus, Rejected
+from mettl_async.bulk.recording import Recording
+
+ERRORS = [
+    (OSError(28, "No space left on device", "c0@secret.example"), "No space left on device"),
+    (RuntimeError("c0@secret.example"), "RuntimeError"),
+    (OSError("c0@secret.example"), "OSError"),
+]
+DONE = Registered(
+    index=0, candidate=person(0), attempts=1, url="https://x", status=RegistrationStatus.TO_BE_TAKEN
+)
+OPEN = Rejected(index=1, candidate=person(1), attempts=1, reason="photo", code="E028")
+
+
+class Failing:
+    """A journal one of whose methods raises."""
+
+    def __init__(self, method, error):
+        self.method, self.error = method, error
+
+    def done(self, method):
+        if method == self.method:
+            raise self.error
+
+    async def open(self, schedule):
+        self.done("open")
+
+    async def close(self):
+        self.done("close")
+
+    async def find(self, emails):
+        self.done("find")
+        return {}
+
+    async def record(self, settled):
+        self.done("record")
+
+
+async def use(recording):
+    async with recording:
+        await recording.find(["c0@secret.example"])
+
+
+@pytest.mark.parametrize(
+    ("method", "what"), [("open", "opened"), ("close", "closed"), ("find", "read")]
+)
+@pytest.mark.parametrize(("error", "words"), ERRORS)
+async def test_what_cannot_be_done_is_told_with_its_cause(method, what, error, words):
+    with pytest.raises(JournalError) as caught:
+        await use(Recording(Failing(method, error), "digest"))
+    assert str(caught.value) == f"the journal cannot be {what}: {words}"
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("method", ["open", "close", "find"])
+async def test_what_a_journal_says_itself_is_left_as_it_is(method):
+    said = JournalError("not now")
+    said.__cause__ = cause = OSError("disk")
+    with pytest.raises(JournalError) as caught:
+        await use(Recording(Failing(method, said)))
+    assert caught.value is said
+    assert said.__cause__ is cause
+
+
+@pytest.mark.parametrize(
+    ("error", "words"), [*ERRORS, (asyncio.CancelledError("c0@secret.example"), "CancelledError")]
+)
+async def test_what_could_not_be_recorded_is_in_the_failure_and_not_told(error, words):
+    recording = Recording(Failing("record", error))
+    assert await recording.keep([DONE, OPEN]) == [OPEN]
+    assert recording.failure.unrecorded == (DONE,)
+    assert f"cannot be written: {words}" in str(recording.failure)
+    assert "secret" not in str(recording.failure)
+    assert recording.failure.__cause__ is error
+
+
+async def test_without_a_journal_everything_is_told():
+    recording = Recording()
+    async with recording:
+        assert recording.find is None
+        assert await recording.keep([DONE, OPEN]) == [DONE, OPEN]
+    assert recording.failure is None

@@ -321,7 +321,7 @@ class ApiError(CallError):
     """Mettl (or its front end) refused the call."""
 
     def _fate(self) -> str:
-        if self.facts.may_have_been_handled:
+        if self.facts.may_have_been_handled or not self.facts.sent:
             return super()._fate()
         return "refused, nothing was done"
 

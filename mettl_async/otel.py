@@ -29,8 +29,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from attrs import evolve
-
 from mettl_async._version import __version__
 from mettl_async.codec import loads
 from mettl_async.core import envelope
@@ -242,7 +240,7 @@ def _read(request: Request, response: Response) -> tuple[Response, CallError | N
         return response, known.error
     # An error is left for the pipeline to read, with its clock: only type and code are used here.
     read = envelope.read(request, response, 0.0)
-    return (evolve(response, envelope=read) if read.error is None else response), read.error
+    return (response.evolve(envelope=read) if read.error is None else response), read.error
 
 
 def _tell(span: trace.Span, error: BaseException | None) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from mettl_async.api.endpoint import (
     Caller,
@@ -23,8 +23,8 @@ from mettl_async.bulk.seen import email_key
 from mettl_async.bulk.settled import schedule_digest
 from mettl_async.bulk.stream import check_bounds, check_hooks, check_journal, outcomes_of
 from mettl_async.codec import list_from_wire
-from mettl_async.core.request import Placement
-from mettl_async.errors import CallError, InvalidInputError, JournalError, RunInterrupted
+from mettl_async.core.request import Contact, Placement
+from mettl_async.errors import InvalidInputError, JournalError, RunInterrupted
 from mettl_async.models import (
     Candidate,
     NoLink,
@@ -203,30 +203,12 @@ class Candidates:
         )
         caller, path = self._caller, {"access_key": key}
 
-        patient = caller.options.bulk_retry
-        first_contact = evolve(patient, deadline=min(patient.deadline, FIRST_CONTACT_SECONDS))
-        contacted = False
+        contact = Contact(FIRST_CONTACT_SECONDS)
 
         async def send(entries: Sequence[Entry]) -> Answered:
-            nonlocal contacted
-            params = {"rd": rd_text([one.candidate for one in entries]), **fixed}
             # No quota: a run has no more retries outstanding than it has workers.
-            if not contacted:
-                try:
-                    answered = await caller.call(
-                        REGISTER, path, params, _answered, retry=first_contact, bulk=True
-                    )
-                except CallError as error:
-                    contacted = contacted or error.http_status is not None
-                    # It gave up early because it was asked, or saw others asked, to wait for long.
-                    asked = error.retry_after is not None and not error.may_have_been_handled
-                    if not (contacted and asked and error.attempts < patient.max_attempts):
-                        raise
-                else:
-                    contacted = True
-                    return answered
-            # A server that answers, if only to ask for patience, gets it.
-            return await caller.call(REGISTER, path, params, _answered, retry=patient, bulk=True)
+            params = {"rd": rd_text([one.candidate for one in entries]), **fixed}
+            return await caller.call(REGISTER, path, params, _answered, contact=contact)
 
         outcomes = outcomes_of(
             candidates,

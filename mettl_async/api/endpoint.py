@@ -9,9 +9,9 @@ from attrs import frozen
 
 from mettl_async.api.pager import Page
 from mettl_async.codec import from_wire, list_from_wire
-from mettl_async.config import ApiVersion, ClientOptions, RetryPolicy
+from mettl_async.config import ApiVersion, ClientOptions
 from mettl_async.core.pipeline import Effects, Pipeline, Shared
-from mettl_async.core.request import Placement, Request, encoded_length, path_segment
+from mettl_async.core.request import Contact, Placement, Request, encoded_length, path_segment
 from mettl_async.errors import ConfigurationError, InvalidInputError, MettlDecodeError
 from mettl_async.models import Paging
 
@@ -135,8 +135,7 @@ class Caller:
         files: tuple[FilePart, ...] = (),
         placement: Placement | None = None,
         repeatable: bool | None = None,
-        retry: RetryPolicy | None = None,
-        bulk: bool = False,
+        contact: Contact | None = None,
     ) -> T:
         """Call an endpoint.
 
@@ -148,8 +147,7 @@ class Caller:
             files: Sent as a multipart body.
             placement: Beats the endpoint's documented one, unless the client's options say otherwise.
             repeatable: Beats the endpoint's own, where it depends on the arguments.
-            retry: Beats the client's own.
-            bulk: Whether it is part of a bulk run; see `Request`.
+            contact: Of the bulk run that it is part of; see `Request`.
 
         Raises:
             InvalidInputError: The URL would be longer than ``max_url_bytes``.
@@ -182,8 +180,8 @@ class Caller:
             partial_success=endpoint.partial_success,
             personal_params=endpoint.personal_params,
             personal_values=tuple([path[name] for name in PERSONAL_PLACEHOLDERS if name in path]),
-            retry=retry or self.options.retry,
-            bulk=bulk,
+            retry=self.options.retry if contact is None else self.options.bulk_retry,
+            contact=contact,
             request_id=self.effects.new_id(),
         )
         return await self.pipeline.call(request, decode)

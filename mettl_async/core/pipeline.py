@@ -144,7 +144,7 @@ class Pipeline:
         self, request: Request
     ) -> Response:
         effects, quota, policy = self._shared.effects, self._shared.quota, request.retry
-        deadline = effects.monotonic() + policy.deadline
+        began = effects.monotonic()
         history, attempt, retries, signed_again = request.history, 0, 0, False
         while True:
             attempt += 1
@@ -153,15 +153,17 @@ class Pipeline:
                 request = request.evolve(attempt=attempt)
             # A run that keeps to a rate is not a run that fails: its own pace costs no patience.
             waited, no_turn = await self._own_turn(request)
-            deadline += waited
-            outcome = no_turn or await self._one_attempt(request, deadline)
+            began += waited
+            outcome = no_turn or await self._one_attempt(request, began)
             self._adapt(request, outcome)
             response: Response | None = None
             if isinstance(outcome, Response):
                 response = outcome
+                if request.contact is not None:
+                    request.contact.made = True
                 error = self._read(request, response).error
                 if error is None:
-                    if not request.bulk:
+                    if request.contact is None:
                         quota.give_back(retries)
                     return response
             else:
@@ -174,7 +176,7 @@ class Pipeline:
                 repeatable=request.repeatable,
                 attempt=attempt,
                 policy=policy,
-                remaining=deadline - effects.monotonic(),
+                remaining=began + request.patience - effects.monotonic(),
                 chance=effects.chance(),
                 server_time=http_date(response.headers.get("date")) if response else None,
                 signed_again=signed_again,
@@ -187,7 +189,7 @@ class Pipeline:
             if isinstance(verdict, Wait):
                 if self._shared.lifecycle.closing:
                     verdict = GiveUp("the client is being closed")
-                elif not request.bulk and not quota.take():
+                elif request.contact is None and not quota.take():
                     verdict = GiveUp("the client's quota of retries is used up")
             if isinstance(verdict, Wait):
                 retries += 1
@@ -203,21 +205,22 @@ class Pipeline:
 
     async def _own_turn(self, request: Request) -> tuple[float, CallError | None]:
         """Wait for the turn of a bulk run's request: how long that took, or why there is none."""
-        if not request.bulk:
+        if request.contact is None:
             return 0.0, None
         began = self._shared.effects.monotonic()
         try:
-            await self._shared.turns.wait(request.retry.deadline)
+            await self._shared.turns.wait(request.patience)
         except CallError as error:
             return 0.0, error.with_traceback(None)
         return self._shared.effects.monotonic() - began, None
 
-    async def _one_attempt(self, request: Request, deadline: float) -> Response | CallError:
-        started, history = False, request.history
-        with give_up_after(deadline - self._shared.effects.monotonic()):
+    async def _one_attempt(self, request: Request, began: float) -> Response | CallError:
+        started, history, patience = False, request.history, request.patience
+        left = began + patience - self._shared.effects.monotonic()
+        with give_up_after(left):
             try:
-                if self._shared.limited and not request.bulk:
-                    await self._shared.turns.wait(deadline - self._shared.effects.monotonic())
+                if self._shared.limited and request.contact is None:
+                    await self._shared.turns.wait(left)
                 async with self._shared.slots:
                     started = True
                     history.sent_at = self._shared.effects.monotonic()
@@ -235,13 +238,13 @@ class Pipeline:
                 return error.with_traceback(None)
         where = "in flight" if started else "while waiting for its turn"
         return TransportTimeout(
-            f"the deadline of {request.retry.deadline:g} s passed {where}",
+            f"the deadline of {patience:g} s passed {where}",
             CallFacts(sent=started),
         )
 
     def _adapt(self, request: Request, outcome: Response | CallError) -> None:
         """Let the pace follow what the server says."""
-        if not request.bulk and not self._shared.limited:
+        if request.contact is None and not self._shared.limited:
             return
         now, sent_at = self._shared.effects.monotonic(), request.history.sent_at
         error = self._read(request, outcome).error if isinstance(outcome, Response) else outcome

@@ -42,6 +42,19 @@ class History:
     times: list[datetime] = field(factory=list)
 
 
+@define(eq=False)
+class Contact:
+    """Whether a bulk run has had an answer yet; shared by all its requests.
+
+    Attributes:
+        patience: Seconds that a call of the run may take until then, for the address may be wrong.
+        made: Whether any of them was answered, with whatever.
+    """
+
+    patience: float
+    made: bool = False
+
+
 # With slots a frozen value of so many attributes takes three times as long to make and to copy.
 @frozen(kw_only=True, slots=False)
 class Request:
@@ -66,8 +79,8 @@ class Request:
         personal_params: Names of parameters that hold candidates' data.
         personal_values: Further texts that are candidates' data, such as an email in the path.
         retry: How patiently it is tried.
-        bulk: Whether it is part of a bulk run: its retries don't count against the client's quota, for
-            the run has bounds of its own, and its pace follows the server's.
+        contact: Of the bulk run that it is part of: its retries don't count against the client's quota,
+            for the run has bounds of its own, and its pace follows the server's.
         request_id: The client's own id of the call.
         attempt: 1 for the first request of the call.
         history: What its attempts have come to.
@@ -88,10 +101,17 @@ class Request:
     personal_params: tuple[str, ...] = field(default=(), repr=False)
     personal_values: tuple[str, ...] = field(default=(), repr=False)
     retry: RetryPolicy = field(factory=RetryPolicy, repr=False)
-    bulk: bool = field(default=False, repr=False)
+    contact: Contact | None = field(default=None, repr=False)
     request_id: str = ""
     attempt: int = 1
     history: History = field(factory=History, repr=False, eq=False)
+
+    @property
+    def patience(self) -> float:
+        """Seconds that the call may take, as far as is known now."""
+        if self.contact is None or self.contact.made:
+            return self.retry.deadline
+        return min(self.retry.deadline, self.contact.patience)
 
     def evolve(self, **changes: Any) -> Request:
         """A copy with the named attributes changed; an unknown name is a TypeError."""

@@ -12,7 +12,6 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 import anyio
 import httpcore
 import httpx
-from attrs import evolve
 
 from mettl_async._version import __version__
 from mettl_async.core.download import Download
@@ -88,7 +87,7 @@ def unpacked(status: int, pairs: list[tuple[str, str]], content: bytes) -> Respo
     failure: CallError | None = None
     try:
         plain = httpx.Response(status, headers=pairs, content=content).content
-        return evolve(response, content=plain)
+        return response.evolve(content=plain)
     except httpx.DecodingError as exc:
         failure = translate(exc, known=True)
     raise failure or AssertionError

@@ -50,6 +50,16 @@ async def test_a_server_that_asks_for_a_long_pause_at_the_start_gets_it(monkeypa
     assert len(report.registered) == 200
 
 
+async def test_the_requests_before_a_long_pause_are_counted_too(monkeypatch):
+    """The run becomes patient in the middle of a call: it is one call all the same."""
+    monkeypatch.setattr(mettl_async.api.candidates, "FIRST_CONTACT_SECONDS", 0.5)
+    sandbox = Sandbox(faults=Faults(retry_after=1))
+    sandbox.faults.script(["throttle:429"])
+    async with sandbox.serve() as server, client(server) as mettl:
+        report = await mettl.candidates.register_many(server.access_key, people(20))
+    assert {one.attempts for one in report.registered} == {2}
+
+
 async def test_the_rate_of_single_calls_recovers_by_their_own_successes():
     async with Sandbox().serve() as server, client(server, requests_per_second=1000) as mettl:
         pacer = mettl._shared.pacer

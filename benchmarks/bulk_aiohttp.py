@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from attrs import frozen
-from bulk_latency import OURS, Mode, ours, ratio
+from bulk_latency import OURS, Mode, ours, ratio, rows
 from harness import Bound, arguments, finish, peer_server, print_table
 from workload import BATCH, Presigned, candidates, presign
 from yarl import URL
@@ -138,15 +138,7 @@ def main() -> None:
             print_table(
                 f"{total:,} candidates, {where}, medians of {rounds} rounds",
                 ("way", "seconds", "share", "seconds / ours"),
-                [
-                    (
-                        f"{name} (best)" if name == best else name,
-                        median(took),
-                        ideal / median(took),
-                        ratio(took, seconds[OURS]),
-                    )
-                    for name, took in seconds.items()
-                ],
+                rows(seconds, best=best, ideal=ideal),
             )
             bounds.append(
                 Bound(

@@ -40,7 +40,7 @@ from workload import ACCESS_KEY, BATCH, CREDENTIALS, Presigned, candidates, pres
 from mettl_async import ClientOptions, MettlClient
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from mettl_async import Candidate
     from mettl_async.core.transports import TransportName
@@ -208,6 +208,21 @@ def ratio(theirs: Sequence[float], own: Sequence[float]) -> float:
     return median(a / b for a, b in zip(theirs, own, strict=True))
 
 
+def rows(
+    seconds: Mapping[str, Sequence[float]], *, best: str, ideal: float
+) -> list[tuple[str, float, float, float]]:
+    """A row for each way: its seconds, its share of the ideal, and its seconds in ours."""
+    return [
+        (
+            f"{name} (best)" if name == best else name,
+            median(took),
+            ideal / median(took),
+            ratio(took, seconds[OURS]),
+        )
+        for name, took in seconds.items()
+    ]
+
+
 def main() -> None:
     given = arguments(__doc__)
     total = 1_000 if given.quick else TOTAL
@@ -225,15 +240,7 @@ def main() -> None:
             f"{total:,} candidates, {where}, {LATENCY * 1000:.0f} ms latency{extra}, medians of"
             f" {rounds} rounds",
             ("way", "seconds", "share", "seconds / ours"),
-            [
-                (
-                    f"{name} (best)" if name == best else name,
-                    median(took),
-                    ideal / median(took),
-                    ratio(took, seconds[OURS]),
-                )
-                for name, took in seconds.items()
-            ],
+            rows(seconds, best=best, ideal=ideal),
         )
         if not handshake:
             name = f"best bare loop's seconds / ours, {where}"

@@ -8,7 +8,7 @@ import logging
 import httpx
 import httpx2
 import pytest
-from running_postgres import postgres_url  # noqa: F401 - a fixture
+from running_postgres import database_url, engine, postgres_url  # noqa: F401 - fixtures
 
 from mettl_async import ClientOptions, MettlClient, RetryPolicy
 from mettl_async.sandbox import Sandbox

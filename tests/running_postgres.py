@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests, started from Debian's package."""
+"""Databases for tests: a file, and a real PostgreSQL, started from Debian's package."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
 
 START_WITHIN = 60.0
 
@@ -67,6 +68,22 @@ def running(programs, home):
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path):
+    """SQLAlchemy's URL of a file, and of a server."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'tests.sqlite3'}"
+    return request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+async def engine(database_url):
+    """On either database, with the pool and the waiting for locks that users get by default."""
+    engine = create_async_engine(database_url)
+    yield engine
+    await engine.dispose()
 
 
 def free_port():

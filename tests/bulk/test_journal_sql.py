@@ -16,13 +16,6 @@ from mettl_async.bulk.sql_journal import SqlJournal
 
 
 @pytest.fixture
-async def engine(database_url):
-    engine = create_async_engine(database_url)
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture
 async def new(engine):
     """Makes journals of one table, as several processes would."""
     table = f"journal_{uuid.uuid4().hex}"

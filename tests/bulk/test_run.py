@@ -6,6 +6,7 @@ import itertools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scripted_server import registration
 
 from mettl_async import (
     ApiError,
@@ -21,11 +22,9 @@ from mettl_async import (
     NotFoundError,
     PermissionDeniedError,
     Registered,
-    Registration,
     RegistrationFailures,
     RegistrationLimitError,
     RegistrationReport,
-    RegistrationStatus,
     Rejected,
     ServerError,
     ThrottledError,
@@ -45,15 +44,6 @@ def person(number):
 
 def people(count):
     return [person(number) for number in range(count)]
-
-
-def registration(email, url="link", status="ToBeTaken"):
-    return Registration(
-        email=email,
-        status=RegistrationStatus(status),
-        message="m",
-        url=f"{url}/{email}" if url else None,
-    )
 
 
 def answer(entries):

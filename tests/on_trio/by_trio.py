@@ -19,3 +19,16 @@ def on_trio(test):
         trio.run(bounded, functools.partial(test, **fixtures))
 
     return run
+
+
+async def leak_a_cancellation():
+    """A `trio.Cancelled` whose scope is over, as careless code may keep and raise one."""
+    leaked = []
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        try:
+            await trio.lowlevel.checkpoint()
+        except trio.Cancelled as exc:
+            leaked.append(exc)
+            raise
+    return leaked[0]

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import trio
 import trio.testing
-from by_trio import on_trio
+from by_trio import leak_a_cancellation, on_trio
 
 from mettl_async import (
     Candidate,
@@ -85,19 +85,6 @@ def run_of(candidates, send, lifecycle, *, concurrency=4, batch_size=20):
             candidates, send, lifecycle, concurrency=concurrency, batch_size=batch_size, room=None
         )
     )
-
-
-async def leak_a_cancellation():
-    """A `trio.Cancelled` whose scope is over, as careless code may keep and raise one."""
-    leaked = []
-    with trio.CancelScope() as scope:
-        scope.cancel()
-        try:
-            await trio.lowlevel.checkpoint()
-        except trio.Cancelled as exc:
-            leaked.append(exc)
-            raise
-    return leaked[0]
 
 
 # Whole runs against the sandbox.

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 import trio
 import trio.testing
-from by_trio import on_trio
+from by_trio import leak_a_cancellation, on_trio
 
 from mettl_async import (
     Access,
@@ -495,17 +495,10 @@ async def test_an_error_that_nobody_asks_for_is_told_without_its_words(all_logs)
 
 @on_trio
 async def test_a_cancellation_out_of_somebodys_code_is_no_value_and_no_crash():
-    leaked = []
-    with trio.CancelScope() as scope:
-        scope.cancel()
-        try:
-            await trio.lowlevel.checkpoint()
-        except trio.Cancelled as exc:
-            leaked.append(exc)
-            raise
+    leaked = await leak_a_cancellation()
 
     async def work():
-        raise leaked.pop()
+        raise leaked
 
     started = begin(work(), lambda _: None)
     await started.wait()

@@ -86,14 +86,21 @@ def code(answer):
 
 
 @pytest.fixture
-def sandbox():
-    return Sandbox()
+def start(request):
+    """Where the sandbox's clock stands still: START of the module; None lets it run."""
+    return getattr(request.module, "START", None)
 
 
 @pytest.fixture
-async def caller(sandbox):
+def sandbox(start):
+    return Sandbox() if start is None else Sandbox(clock=lambda: start)
+
+
+@pytest.fixture
+async def caller(sandbox, start):
+    clock = time.time if start is None else sandbox.clock.now
     async with httpx.AsyncClient(transport=sandbox.transport()) as client:
-        yield Caller(client, "https://api.mettl.com", sandbox.credentials)
+        yield Caller(client, "https://api.mettl.com", sandbox.credentials, clock)
 
 
 @pytest.fixture
@@ -106,6 +113,18 @@ async def server(sandbox):
 async def wire(server):
     async with httpx.AsyncClient() as client:
         yield Caller(client, server.base_url, server.credentials)
+
+
+@pytest.fixture
+async def browser(server):
+    """What a browser without scripts does: it follows redirects and posts forms."""
+    async with httpx.AsyncClient(base_url=server.base_url, follow_redirects=True) as client:
+        yield client
+
+
+@pytest.fixture
+def db(tmp_path):
+    return tmp_path / "sandbox.sqlite3"
 
 
 @pytest.fixture(params=["socket", "in_process"])

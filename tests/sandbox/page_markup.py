@@ -97,3 +97,7 @@ def read(answer):
         posts = [values for kind, values in fields if kind == "button" and "name" in values]
         assert not posts or form["method"] == "post"
     return page
+
+
+async def press(browser, link, action, **headers):
+    return await browser.post(link, data={"action": action}, headers=headers)

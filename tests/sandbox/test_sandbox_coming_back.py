@@ -1,9 +1,9 @@
 """Those who lose their registration, by a delete or a revocation, and come back."""
 
-import httpx
 import pytest
+from in_process import client_of
 
-from mettl_async import Candidate, MettlClient
+from mettl_async import Candidate
 from mettl_async.sandbox import Sandbox, life
 
 START = 1723814053.0
@@ -13,33 +13,9 @@ ASHA = Candidate(email=EMAIL, first_name="Asha")
 
 
 @pytest.fixture
-def sandbox():
-    return Sandbox(clock=lambda: START)
-
-
-@pytest.fixture
-async def caller(sandbox, make_caller):
-    async with httpx.AsyncClient(transport=sandbox.transport()) as client:
-        yield make_caller(client, "https://api.mettl.com", sandbox.credentials, sandbox.clock.now)
-
-
-@pytest.fixture
 async def person(sandbox, caller, asha):
     await caller.register(sandbox.access_key, [asha])
     return sandbox.candidates[EMAIL]
-
-
-@pytest.fixture
-def db(tmp_path):
-    return tmp_path / "sandbox.sqlite3"
-
-
-def client_of(sandbox):
-    return MettlClient(
-        sandbox.credentials,
-        base_url="https://api.mettl.com",
-        http_client=httpx.AsyncClient(transport=sandbox.transport()),
-    )
 
 
 async def test_one_who_was_deleted_does_nothing(sandbox, caller, asha, person):

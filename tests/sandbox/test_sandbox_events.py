@@ -2,10 +2,8 @@
 
 import json
 
-import httpx
 import pytest
 
-from mettl_async.sandbox import Sandbox
 from mettl_async.sandbox.life import ENDINGS
 
 START = 1723814053.0  # Fri, 16 Aug 2024 13:14:13 UTC
@@ -31,17 +29,6 @@ TEST_STATUS = {
     "status", "compensatoryTime", "overallStatus", "detailedStatus", "startTime", "endTime",
     "completionMode", "result", "pdfReport", "htmlReport",
 }  # fmt: skip
-
-
-@pytest.fixture
-def sandbox():
-    return Sandbox(clock=lambda: START)
-
-
-@pytest.fixture
-async def caller(sandbox, make_caller):
-    async with httpx.AsyncClient(transport=sandbox.transport()) as client:
-        yield make_caller(client, "https://api.mettl.com", sandbox.credentials, sandbox.clock.now)
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """Where a finished test leads: the assessment's exit redirection, which may be any text."""
 
-import httpx
 import pytest
-from page_markup import read
+from page_markup import press, read
 
 from mettl_async.sandbox.pages.web import web_origin
 
@@ -10,20 +9,9 @@ EMAIL = "asha@example.com"
 
 
 @pytest.fixture
-async def browser(server):
-    """What a browser without scripts does: it follows redirects and posts forms."""
-    async with httpx.AsyncClient(base_url=server.base_url, follow_redirects=True) as client:
-        yield client
-
-
-@pytest.fixture
 async def person(wire, sandbox, asha):
     await wire.register(sandbox.access_key, [asha])
     return sandbox.candidates[EMAIL]
-
-
-async def press(browser, link, action, **headers):
-    return await browser.post(link, data={"action": action}, headers=headers)
 
 
 async def test_a_finished_test_leads_to_the_exit_redirection(browser, person):

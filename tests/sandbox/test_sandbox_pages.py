@@ -2,9 +2,8 @@ import base64
 import hashlib
 import re
 
-import httpx
 import pytest
-from page_markup import Markup, read
+from page_markup import Markup, press, read
 
 from mettl_async.sandbox.pages.guard import host_is_here, is_cross_site
 from mettl_async.sandbox.pages.html import Html, join, tag
@@ -15,20 +14,9 @@ EMAIL = "asha@example.com"
 
 
 @pytest.fixture
-async def browser(server):
-    """What a browser without scripts does: it follows redirects and posts forms."""
-    async with httpx.AsyncClient(base_url=server.base_url, follow_redirects=True) as client:
-        yield client
-
-
-@pytest.fixture
 async def person(wire, sandbox, asha):
     await wire.register(sandbox.access_key, [asha])
     return sandbox.candidates[EMAIL]
-
-
-async def press(browser, link, action, **headers):
-    return await browser.post(link, data={"action": action}, headers=headers)
 
 
 async def test_from_the_link_to_the_end(browser, person):

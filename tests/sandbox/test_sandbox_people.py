@@ -13,17 +13,6 @@ MINUTES = 60.0
 
 
 @pytest.fixture
-def sandbox():
-    return Sandbox(clock=lambda: START)
-
-
-@pytest.fixture
-async def caller(sandbox, make_caller):
-    async with httpx.AsyncClient(transport=sandbox.transport()) as client:
-        yield make_caller(client, "https://api.mettl.com", sandbox.credentials, sandbox.clock.now)
-
-
-@pytest.fixture
 async def person(sandbox, caller, asha):
     await caller.register(sandbox.access_key, [asha])
     return sandbox.candidates[EMAIL]

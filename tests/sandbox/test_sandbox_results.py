@@ -11,17 +11,6 @@ ALL = {"ir": '{"recommendation":true}', "rs": "true", "qr": "true", "cr": "true"
 
 
 @pytest.fixture
-def sandbox():
-    return Sandbox(clock=lambda: START)
-
-
-@pytest.fixture
-async def caller(sandbox, make_caller):
-    async with httpx.AsyncClient(transport=sandbox.transport()) as client:
-        yield make_caller(client, "https://api.mettl.com", sandbox.credentials, sandbox.clock.now)
-
-
-@pytest.fixture
 def key(sandbox):
     return sandbox.access_key
 

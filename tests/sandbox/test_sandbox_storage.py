@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from in_process import client_of
 
 from mettl_async import (
     Access,
@@ -42,19 +43,6 @@ HOOKS = Webhooks(
     test_graded_notification_url="https://hooks.example.org/graded",
     basic_auth=BasicAuth(username="mettl", password="secret"),
 )
-
-
-@pytest.fixture
-def db(tmp_path):
-    return tmp_path / "sandbox.sqlite3"
-
-
-def client_of(sandbox):
-    return MettlClient(
-        sandbox.credentials,
-        base_url="https://api.mettl.com",
-        http_client=httpx.AsyncClient(transport=sandbox.transport()),
-    )
 
 
 def remembered(sandbox):

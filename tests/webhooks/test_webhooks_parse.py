@@ -2,12 +2,11 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import attrs
 import pytest
+from corpus import PAYLOADS, payload, wire
 
-from mettl_async.codec import json_text
 from mettl_async.models import (
     CompletionMode,
     CredibilityIndex,
@@ -27,21 +26,7 @@ from mettl_async.webhooks import (
     parse_event,
 )
 
-PAYLOADS = Path(__file__).parents[1] / "data" / "webhooks"
-
-
-@pytest.fixture(params=["orjson", "json"], autouse=True)
-def _both_readers(request, monkeypatch):
-    if request.param == "json":
-        monkeypatch.setattr(json_text, "orjson", None)
-
-
-def payload(name):
-    return (PAYLOADS / f"{name}.json").read_bytes()
-
-
-def wire(name="doc_finish", /, **changes):
-    return {**json.loads(payload(name)), **changes}
+pytestmark = pytest.mark.usefixtures("both_readers")
 
 
 def parsed(name="doc_finish", /, **changes):

@@ -3,30 +3,15 @@
 import copy
 import json
 import pickle
-from pathlib import Path
 
 import attrs
 import pytest
+from corpus import payload, wire
 
-from mettl_async.codec import json_text
 from mettl_async.models._frozen_map import FrozenMap
 from mettl_async.webhooks import EventDecodeError, WebhookError, parse_event
 
-PAYLOADS = Path(__file__).parents[1] / "data" / "webhooks"
-
-
-@pytest.fixture(params=["orjson", "json"], autouse=True)
-def _both_readers(request, monkeypatch):
-    if request.param == "json":
-        monkeypatch.setattr(json_text, "orjson", None)
-
-
-def payload(name):
-    return (PAYLOADS / f"{name}.json").read_bytes()
-
-
-def wire(name="doc_finish", /, **changes):
-    return {**json.loads(payload(name)), **changes}
+pytestmark = pytest.mark.usefixtures("both_readers")
 
 
 @pytest.mark.parametrize(

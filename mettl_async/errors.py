@@ -96,6 +96,9 @@ class RunInterrupted(MettlError):  # noqa: N818 - says what happened
         which = "its journal failed" if isinstance(cause, JournalError) else "the run ended"
         return f"{which} with {type(cause).__name__}: {self.report}"
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"  # the cause's own words may be a row
+
 
 class JournalError(MettlError):
     """The journal of a bulk run belongs to another schedule, or cannot be read or written.

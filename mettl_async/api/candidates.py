@@ -105,8 +105,8 @@ class Candidates:
         if not 1 <= len(people) <= MAX_BATCH:
             raise InvalidInputError(
                 "candidates",
-                f"has {'more than 20' if people else 'no'} items",
-                "pass 1 to 20, or use register_many()",
+                f"has {f'more than {MAX_BATCH}' if people else 'no'} items",
+                f"pass 1 to {MAX_BATCH}, or use register_many()",
             )
         places: dict[str, int] = {}
         for index, one in enumerate(people):

@@ -34,7 +34,7 @@ _Graded: TypeAlias = tuple[datetime | None, float | None]
 
 @define(eq=False)
 class Delivered:
-    """What came for each candidate of one schedule: the last of each kind, however many there were."""
+    """What came for each candidate of one schedule: the last of each kind, and every result."""
 
     access_key: str
     _started: dict[str, datetime | None] = field(factory=dict, init=False, repr=False)

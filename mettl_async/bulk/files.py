@@ -35,6 +35,15 @@ def lock(handle: int) -> bool:
     return True
 
 
+def own(path: Path, handle: int) -> bool:
+    """Take an open file as `lock` does; false too if another process has put a new one in its place.
+
+    Raises:
+        OSError: There is nothing under that name any more.
+    """
+    return lock(handle) and os.fstat(handle).st_ino == path.stat().st_ino
+
+
 def append(handle: int, content: bytes, size: int) -> int:
     """Write at the end of a file that has ``size`` bytes; gives its new size.
 

@@ -11,6 +11,7 @@ from attrs import asdict, define, field, frozen
 
 from mettl_async.bulk.outcomes import Failed, Registered, Rejected, Unknown
 from mettl_async.core.redaction import run_fields
+from mettl_async.errors import CallError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -149,8 +150,9 @@ class Meter:
 
 def log_stop(error: BaseException) -> None:
     """Say that a run was stopped, and by what: its type and Mettl's code, never its words."""
-    code = getattr(error, "code", None)
-    status = getattr(error, "http_status", None)
+    # Anybody's exception may come here, and what it calls a code may be a candidate's data.
+    call = error if isinstance(error, CallError) else None
+    code, status = (call.code, call.http_status) if call is not None else (None, None)
     logger.warning(
         "candidates.register: the run was stopped by %s (code %s, HTTP %s)",
         type(error).__name__, code, status,

@@ -68,11 +68,10 @@ class Recording:
             return outcomes
         try:
             await self._journal.record(settled)
-        except anyio.get_cancelled_exc_class() as exc:
-            if is_cancelled():
+        except (Exception, anyio.get_cancelled_exc_class()) as exc:
+            if not isinstance(exc, Exception) and is_cancelled():
                 raise
-            return self._without_record(outcomes, exc)
-        except Exception as exc:  # noqa: BLE001 - a journal is anybody's; raised when all is drained
+            # A journal is anybody's; raised when all is drained.
             return self._without_record(outcomes, exc)
         return outcomes
 

@@ -127,12 +127,10 @@ class Run:
                 await batches.send(batch)
         except anyio.BrokenResourceError:
             pass  # the workers went away, because nobody listens
-        except anyio.get_cancelled_exc_class() as exc:
-            if is_cancelled():
+        except (Exception, anyio.get_cancelled_exc_class()) as exc:
+            if not isinstance(exc, Exception) and is_cancelled():
                 raise
-            self._sender.break_off(exc)
-        except Exception as exc:  # noqa: BLE001 - raised to the listener after the drain
-            self._sender.break_off(exc)
+            self._sender.break_off(exc)  # raised to the listener after the drain
 
     async def _worker(self, batches: MemoryObjectReceiveStream[Batch]) -> None:
         later = self._sender.later

@@ -100,7 +100,7 @@ class Sender:
     def break_off(self, exc: BaseException) -> None:
         """Something that is not about candidates went wrong: raise it when the drain is over."""
         # A cancellation that is not ours came out of somebody's code, and would look like ours.
-        if isinstance(exc, anyio.get_cancelled_exc_class()) or not isinstance(exc, Exception):
+        if not isinstance(exc, Exception):
             exc = ConfigurationError(
                 "cancelled from inside: by the input, a hook, a middleware or credentials"
             )
@@ -132,15 +132,12 @@ class Sender:
                 settled = self._unsettled(
                     group, answer.error if isinstance(answer, _NotSent) else answer
                 )
-            if may_mend and isinstance(answer, (Answered, CallError)):
+            rejected = [one for one in settled if isinstance(one, Rejected)]
+            if may_mend and rejected and isinstance(answer, (Answered, CallError)):
                 after = [part.after(0, handled=False, sent_at=answer.sent_at) for part in group]
                 by_index = {one.index: part for part in after for one in part.entries}
                 error = answer if isinstance(answer, CallError) else None
-                refused += [
-                    (by_index[one.index], one, error)
-                    for one in settled
-                    if isinstance(one, Rejected)
-                ]
+                refused += [(by_index[one.index], one, error) for one in rejected]
                 settled = [one for one in settled if not isinstance(one, Rejected)]
             outcomes += settled
         return outcomes + await self._mend(refused) if refused else outcomes
@@ -155,12 +152,10 @@ class Sender:
                 answer = await self._send(entries)
             except MettlError as error:
                 answer = error
-            except anyio.get_cancelled_exc_class() as exc:
-                if is_cancelled():
+            except (Exception, anyio.get_cancelled_exc_class()) as exc:
+                if not isinstance(exc, Exception) and is_cancelled():
                     raise
-                self.break_off(exc)
-                answer = unexpected(exc)
-            except Exception as exc:  # noqa: BLE001 - a middleware's or a bug: siblings still finish
+                # A middleware's, or a bug: siblings still finish.
                 self.break_off(exc)
                 answer = unexpected(exc)
             finally:
@@ -239,14 +234,12 @@ class Sender:
         return outcomes
 
     async def _ask(self, rejected: Rejected) -> Candidate | None:
-        if self._fallback is None or self._stopped_by is not None or self.broken is not None:
+        if self._fallback is None or not self.going_on:
             return None
         try:
             return await mended(self._fallback, rejected)
-        except anyio.get_cancelled_exc_class() as exc:
-            if is_cancelled():
+        except (Exception, anyio.get_cancelled_exc_class()) as exc:
+            if not isinstance(exc, Exception) and is_cancelled():
                 raise
-            self.break_off(exc)
-        except Exception as exc:  # noqa: BLE001 - the caller's own; raised after the drain
-            self.break_off(exc)
+            self.break_off(exc)  # the caller's own; raised after the drain
         return None

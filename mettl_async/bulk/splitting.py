@@ -19,7 +19,8 @@ SURPLUS: Final = 6
 class Splitting:
     """What of a batch to send next, until everybody is settled.
 
-    The server refuses a whole call for one bad candidate [seen], without telling which. The bad one that
+    The server refuses a whole call for one bad candidate, without telling which [assumed, from what
+    clients do]. The bad one that
     comes first is found by halving; a half that must hold it, because the other one went through, is
     not sent as a whole. Then comes a group as long as the stretch in which one was bad so far, so that
     groups grow while all is well, and shrink to single ones where every other candidate is bad.

@@ -27,7 +27,7 @@ STOPS_THE_RUN: Final = (
     RegistrationLimitError,
     TimestampError,
 )
-"""About the account, the schedule or this machine: every further call would fail the same way."""
+"""About the account, the schedule or this machine: every further call would fail the same way [assumed]."""
 
 REFUSED_ALIKE: Final = 60
 """Candidates refused in a row with one code, none registered between them, that stop a run."""
@@ -64,8 +64,8 @@ class Brakes:
 
     def has_no_link(self, error: CallError) -> bool:
         """One candidate stays refused; gives whether to stop."""
-        # E028 is about a candidate's image; anything else that refuses everybody is about the
-        # schedule, and finding that out for each candidate helps nobody.
+        # E028 is about a candidate's image [seen]; anything else that refuses everybody is about the
+        # schedule [assumed], and finding that out for each candidate helps nobody.
         alike = error.code == self._last_refusal and error.code != _IMAGE
         self._refused_alike = self._refused_alike + 1 if alike else 1
         self._last_refusal = error.code
@@ -81,7 +81,7 @@ class Brakes:
 
 
 def is_call_wide(error: CallError) -> bool:
-    """Whether one candidate may have made the call fail for all, as E028 does [seen]."""
+    """Whether one candidate may have made the call fail for all, as E028 does [assumed, from what clients do]."""
     refused = isinstance(error, ApiError) and not is_transient(error)
     return refused and not stops_the_run(error)
 

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from mettl_async._version import __version__
+from mettl_async.bulk.batches import MAX_BATCH
 from mettl_async.cli import listing, reporting, webhooks
 from mettl_async.cli import register as registering
 from mettl_async.cli import results as reading
@@ -27,13 +28,11 @@ from mettl_async.cli.reading import (
     SheetOption,
     opened,
 )
-from mettl_async.cli.target import BaseUrlOption, RegionOption, Target, VersionOption
+from mettl_async.cli.target import MOST_PORT, BaseUrlOption, RegionOption, Target, VersionOption
 from mettl_async.config import ApiVersion, Credentials
 from mettl_async.models import AssessmentSort, ResultDetail, SortOrder
 
 _MOST_CONCURRENCY: Final = 1000
-_MOST_BATCH: Final = 20
-_MOST_PORT: Final = 65_535
 _NOTHING_WRITTEN: Final = "nothing was written"
 
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
@@ -127,8 +126,8 @@ def register(
         int, typer.Option(help="Calls at the same time.", min=1, max=_MOST_CONCURRENCY)
     ] = 8,
     batch_size: Annotated[
-        int, typer.Option(help="Candidates in one call.", min=1, max=_MOST_BATCH)
-    ] = _MOST_BATCH,
+        int, typer.Option(help="Candidates in one call.", min=1, max=MAX_BATCH)
+    ] = MAX_BATCH,
     region: RegionOption = None,
     base_url: BaseUrlOption = None,
     version: VersionOption = ApiVersion.V2,
@@ -360,7 +359,7 @@ def sign(
 def sandbox(
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=_MOST_PORT)] = 8765,
+    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=MOST_PORT)] = 8765,
     db: Annotated[
         Path | None,
         typer.Option(

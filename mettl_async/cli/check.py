@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from mettl_async.bulk.seen import SeenEmails
+from mettl_async.bulk.seen import SeenEmails, email_key
 from mettl_async.cli.mapping import EMAIL
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.rows import BadRow, Row
@@ -44,7 +44,7 @@ def check_file(source: Source) -> Checked:
         if len(shown) == SHOWN:
             continue
         if isinstance(row, Row):
-            repeated[row.line] = row.candidate.email.lower()
+            repeated[row.line] = email_key(row.candidate.email)
             row = BadRow(row.line, "")  # noqa: PLW2901 - its words follow below
         shown.append(row)
     if not good + bad:
@@ -77,8 +77,11 @@ def _first_lines(source: Source, emails: set[str]) -> dict[str, int]:
     if not emails:
         return found
     for row in source.rows():
-        if isinstance(row, Row) and row.candidate.email.lower() in emails - found.keys():
-            found[row.candidate.email.lower()] = row.line
+        if not isinstance(row, Row):
+            continue
+        key = email_key(row.candidate.email)
+        if key in emails and key not in found:
+            found[key] = row.line
             if len(found) == len(emails):
                 break
     return found

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from mettl_async.cli.mapping import bare
 from mettl_async.cli.problems import CommandError
+from mettl_async.cli.rows import UNDECODED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -46,7 +47,6 @@ _BY_ENDING: Final = {
     ".xlsx": "xlsx",
     ".xlsm": "xlsx",
 }
-_UNDECODED: Final = re.compile("[\udc80-\udcff]")
 _MULTIBYTE: Final = re.compile("[^\0-\x7f\udc80-\udcff]")
 # No sign that Western Europe's Excel leaves in lists of people: undefined bytes; letters that are
 # others' on Turkish and Polish machines; three accented letters in a row, as in Cyrillic or Greek.
@@ -112,7 +112,7 @@ def encoding_of(chunks: Iterable[bytes]) -> str:
     for chunk in chain(chunks, [b""]):
         text = decoder.decode(chunk, final=not chunk)
         if not text.isascii():
-            broken = broken or _UNDECODED.search(text) is not None
+            broken = broken or UNDECODED.search(text) is not None
             multibyte = multibyte or _MULTIBYTE.search(text) is not None
         western = western and _NOT_WESTERN.search(chunk) is None
         if broken and (multibyte or not western):

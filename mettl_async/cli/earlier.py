@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from mettl_async.bulk.files import BINARY, PRIVATE, lock, settle_name
+from mettl_async.bulk.files import BINARY, PRIVATE, own, settle_name
 from mettl_async.bulk.offsets import Offsets
 from mettl_async.bulk.seen import email_key
 from mettl_async.bulk.settled import is_settled_code
@@ -200,11 +200,9 @@ class Earlier:
 
 
 def _check_handle(path: Path, handle: int) -> None:
-    status = os.fstat(handle)
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
         raise CommandError(f"{path}: is not a file, so it cannot be resumed")
-    # Another command may have put a new file in its place before it let go of this one.
-    if not lock(handle) or status.st_ino != path.stat().st_ino:
+    if not own(path, handle):
         raise CommandError(f"{path}: another command is writing to it")
 
 

@@ -33,11 +33,8 @@ def columns_of(layout: Layout, line: int, header: Sequence[str]) -> list[str | N
         CommandError: It cannot be used; names columns, but no content where there is no header.
     """
     where = f"{layout.name}:{line}"
+    _check_no_address(where, header)
     for place, name in enumerate(header, 1):
-        if _ADDRESS.fullmatch(name):
-            raise CommandError(
-                f"{where}: column {place} holds an address; the first line must name the columns"
-            )
         if UNDECODED.search(name):
             raise CommandError(f"{where}: the header {not_decoded(layout.encoding)}")
         if "\0" in name:
@@ -60,6 +57,15 @@ def columns_of(layout: Layout, line: int, header: Sequence[str]) -> list[str | N
     layout.note_columns(names)
     rest = iter(names)
     return [next(rest) if keep else None for keep in kept]
+
+
+def _check_no_address(where: str, header: Sequence[str]) -> None:
+    """Refuse somebody's data in the place of a header, before any of it is quoted."""
+    for place, name in enumerate(header, 1):
+        if _ADDRESS.fullmatch(name):
+            raise CommandError(
+                f"{where}: column {place} holds an address; the first line must name the columns"
+            )
 
 
 def _check_near_miss(where: str, name: str) -> None:

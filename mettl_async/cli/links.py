@@ -8,7 +8,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from mettl_async.bulk.files import BINARY, PRIVATE, append, lock
+from mettl_async.bulk.files import BINARY, PRIVATE, append, own
 from mettl_async.bulk.outcomes import Failed, Outcome, Registered, Rejected, Unknown
 from mettl_async.cli.mapping import EMAIL
 from mettl_async.cli.outfile import check_place, csv_line
@@ -108,7 +108,7 @@ def _made(path: Path, *, overwrite: bool) -> int:
     how = 0 if overwrite else os.O_EXCL
     file = os.open(path, os.O_WRONLY | os.O_CREAT | BINARY | how, PRIVATE)
     try:
-        if not lock(file):
+        if not own(path, file):
             raise CommandError(f"{path}: another command is writing to it")  # noqa: TRY301 - closed below
         if stat.S_ISREG(os.fstat(file).st_mode):
             os.ftruncate(file, 0)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import httpx
-from attrs import frozen
+from attrs import field, frozen
 
 from mettl_async.cli.problems import MISSING, CommandError, tell
 from mettl_async.cli.tables import print_text
@@ -51,13 +51,13 @@ class Job:
     """What to send, and where to."""
 
     kind: Kind
-    to: str
+    to: str = field(repr=False)
     auth: BasicAuth | None
     access_key: str
-    email: str
+    email: str = field(repr=False)
     count: int
     duplicate: bool
-    context: tuple[str, ContextSigner] | None
+    context: tuple[str, ContextSigner] | None = field(repr=False)
 
 
 def send(job: Job) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 from attrs import frozen
@@ -22,6 +22,7 @@ RegionOption = Annotated[
 BaseUrlOption = Annotated[
     str | None, typer.Option(help="Instead of a region; also METTL_BASE_URL.", metavar="URL")
 ]
+MOST_PORT: Final = 65_535
 VersionOption = Annotated[ApiVersion, typer.Option(help="Of the API.")]
 
 

@@ -9,8 +9,8 @@ import typer
 from mettl_async.cli import listening, sending
 from mettl_async.cli.passwords import basic_auth, signed_context
 from mettl_async.cli.problems import CommandError, told
+from mettl_async.cli.target import MOST_PORT
 
-_MOST_PORT: Final = 65_535
 _MOST_EVENTS: Final = 100_000
 
 _PasswordEnv = Annotated[
@@ -34,7 +34,7 @@ app = typer.Typer(
 def listen(
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=_MOST_PORT)] = 8080,
+    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=MOST_PORT)] = 8080,
     path: Annotated[str, typer.Option(help="Where events are expected.")] = "/webhooks/mettl",
     user: Annotated[
         str | None, typer.Option(help="Name in the credentials of the schedule.", metavar="NAME")

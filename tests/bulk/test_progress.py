@@ -14,6 +14,7 @@ from mettl_async import (
     MettlClient,
     Progress,
     Registered,
+    RegistrationReport,
     Rejected,
     RetryPolicy,
     RunInterrupted,
@@ -292,3 +293,25 @@ async def test_times_of_single_calls_are_known_too():
             await mettl.candidates.register(server.access_key, people(1))
         assert before <= caught.value.sent_at[0] <= caught.value.sent_at[1] <= datetime.now(UTC)
         assert len(caught.value.sent_at) == 2
+
+
+async def test_what_stopped_a_run_is_logged_without_a_word_of_anybodys(all_logs):
+    class RowError(Exception):
+        def __init__(self, row):
+            super().__init__(row)
+            self.code, self.http_status = row, "Firstname"
+
+    def rows():
+        yield from people(3)
+        raise RowError({"Email Address": "asha@secret.example"})
+
+    with pytest.raises(RowError):
+        await collect(rows(), Server())
+    assert any("was stopped by RowError" in line for line in all_logs)
+    assert not any("secret" in line or "Firstname" in line for line in all_logs)
+
+
+def test_the_repr_of_an_interrupted_run_has_no_row_in_it():
+    error = RunInterrupted(RegistrationReport(()), ValueError("asha@secret.example"))
+    assert "secret" not in f"{error!r}{error}"
+    assert "ValueError" in repr(error)

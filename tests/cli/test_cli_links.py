@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mettl_async import Failed, Registered, Rejected, Unknown
+from mettl_async.bulk import files
 from mettl_async.cli.links import LinkFile, cells_of, check_out
 from mettl_async.cli.problems import CommandError
 from mettl_async.errors import CallFacts, ConnectionLost, RegistrationLimitError
@@ -115,3 +116,13 @@ def test_a_full_disk_is_noticed_when_the_file_is_opened(tmp_path):
     (tmp_path / "full.csv").symlink_to("/dev/full")
     with pytest.raises(CommandError, match="cannot be written: No space left"):
         LinkFile(tmp_path / "full.csv", overwrite=True)
+
+
+def test_a_file_that_was_replaced_while_it_was_taken_is_left_alone(tmp_path, monkeypatch):
+    out, other = tmp_path / "links.csv", tmp_path / "other.csv"
+    out.write_text("before")
+    other.write_text("theirs")
+    monkeypatch.setattr(files, "lock", lambda _: bool(other.replace(out)))
+    with pytest.raises(CommandError, match="another command is writing to it"):
+        LinkFile(out, overwrite=True)
+    assert out.read_text() == "theirs"

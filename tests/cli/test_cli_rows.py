@@ -143,6 +143,7 @@ def test_a_bad_json_line_is_told_by_line(tmp_path, text, words):
         ("email_address,First Name\n", "did you mean 'email_address'"),
         ("Email Address,Name\n", "there is no column 'First Name'"),
         ("Email Address,First Name,A,A\n", "two columns are named 'A'"),
+        ("Asha,Asha,asha@x.org\n", "p.csv:1: column 3 holds an address"),
         ("Email Address,First Name,\n", "column 3 has no name"),
         ("Email Address ,First Name\n", "remove the spaces"),
         (b"Email Address,First Name,caf\xe9 \x81\n", "the header is not UTF-8"),

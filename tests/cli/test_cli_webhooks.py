@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from mettl_async.cli import sending
 from mettl_async.cli.events import Came, cells, document
 from mettl_async.cli.listening import Tally, greeting
 from mettl_async.models import BasicAuth, TestFinished, TestGraded, UnknownEvent
@@ -396,3 +397,17 @@ def test_without_the_extra_it_says_what_to_install(environ):
     assert done.returncode == 2
     assert done.stderr.endswith('pip install "mettl-async[sandbox]"\n')
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_is_to_be_sent_shows_nobody_and_no_address():
+    job = sending.Job(
+        kind=sending.Kind.GRADED,
+        to="https://h.example/hook?token=SECRET",
+        auth=None,
+        access_key="k",
+        email="asha@example.org",
+        count=1,
+        duplicate=False,
+        context=("own-77", ContextSigner(["sixteen random bytes or more"])),
+    )
+    assert not [word for word in ("SECRET", "asha", "own-77") if word in repr(job)]

@@ -69,7 +69,17 @@ class Backend:
         async def run(connection: AsyncConnection) -> None:
             await connection.execute(create)
 
-        await self.patiently(lambda: self.alone(engine, run), also=_CREATED_MEANWHILE)
+        await self.run(engine, run, also=_CREATED_MEANWHILE)
+
+    async def run(
+        self,
+        engine: AsyncEngine,
+        work: Callable[[AsyncConnection], Awaitable[_T]],
+        *,
+        also: frozenset[str] = frozenset(),
+    ) -> _T:
+        """Do something in a transaction of its own, to its end, and again as `patiently` does."""
+        return await self.patiently(lambda: self.alone(engine, work), also=also)
 
     async def alone(
         self, engine: AsyncEngine, run: Callable[[AsyncConnection], Awaitable[_T]]
@@ -101,7 +111,11 @@ class Backend:
                     with suppress(asyncio.CancelledError):
                         await asyncio.wait([task], timeout=left)
             raise
-        return task.result()
+        try:
+            return task.result()
+        except sa.exc.StatementError as error:
+            error.hide_parameters = True  # they may be links, or the token of a claim
+            raise
 
     async def patiently(
         self, attempt: Callable[[], Awaitable[_T]], *, also: frozenset[str] = frozenset()
@@ -117,7 +131,6 @@ class Backend:
             try:
                 return await attempt()
             except sa.exc.StatementError as error:
-                error.hide_parameters = True  # they may be links
                 if anyio.current_time() > gives_up_at or not _may_pass(error, also):
                     raise
             await anyio.sleep(random.uniform(0, longest))  # noqa: S311 - only spreads the tries

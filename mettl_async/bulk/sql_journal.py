@@ -143,7 +143,7 @@ class SqlJournal:
         return await self._alone(run)
 
     async def _alone(self, run: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
-        return await self._backend.patiently(lambda: self._backend.alone(self._engine, run))
+        return await self._backend.run(self._engine, run)
 
 
 def _digest(schedule: str, email: str) -> str:

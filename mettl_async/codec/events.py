@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from mettl_async.codec.converter import converter
 from mettl_async.codec.json_text import dumps, loads
@@ -10,6 +10,7 @@ from mettl_async.codec.mismatch import MismatchError, Problem, expected
 from mettl_async.codec.naming import WHOLE
 from mettl_async.codec.reading import model_hook, with_times_inside
 from mettl_async.models import (
+    Event,
     TestEvent,
     TestFinished,
     TestGraded,
@@ -114,7 +115,7 @@ def _listed(scores: Any) -> Any:
 
 
 def _is_event(cls: Any) -> bool:
-    return cls in EVENT_TYPES or cls is UnknownEvent
+    return cls in get_args(Event)
 
 
 converter.register_structure_hook_factory(_is_event, _event_hook)

@@ -100,7 +100,7 @@ class SectionalScore:
 class TestGraded(TestEvent):
     """A result is there; ``gradedAssessment`` on the wire.
 
-    It comes again when a test is resumed and ends a second time: the later one counts. For a
+    It comes again when a test is resumed and ends a second time: the later one counts [assumed]. For a
     psychometric assessment all scores must be ignored, says the vendor's flow page.
 
     Attributes:

@@ -108,7 +108,8 @@ class SandboxPerson:
 
         Whoever was not started counts as having begun a while ago, unless ``Blocked``. The result is there at once, and
         the reports with it, unless `Sandbox.grade_delay` and `Sandbox.report_delay` say otherwise;
-        marks follow from the assessment and the email. One that was ``Blocked`` is never graded.
+        marks follow from the assessment and the email. One that was ``Blocked`` is never graded
+        [assumed].
 
         Args:
             mode: How it ends: ``NormalSubmission``, ``TimeExpired``, ``Blocked``,
@@ -137,7 +138,9 @@ class SandboxPerson:
         self._course.reconnect(self.candidate)
 
     def resume(self) -> None:
-        """Allow an expired test to go on, as an administrator does; the same link works again.
+        """Allow an expired test to go on, as an administrator does.
+
+        The same link works again [assumed].
 
         Raises:
             ValueError: The test did not end as ``TestExpired``.
@@ -149,12 +152,11 @@ class SandboxPerson:
         """What may be done now, for a page."""
         self._course.settle()
         candidate, assessment, now = self.candidate, self.schedule.assessment, self._now()
-        fields = candidate.fields
         allowed = life.allowed_seconds(assessment, candidate)
         lost = candidate.disconnected_at if life.running(candidate) else None
         can_start = not life.why_not_start(candidate, now)
         return PersonView(
-            name=f"{fields.get('First Name', '')} {fields.get('Last Name', '')}".strip(),
+            name=candidate.name.strip(),
             assessment_name=assessment.name,
             minutes=int(allowed // 60),
             instructions=assessment.instructions,
@@ -164,7 +166,7 @@ class SandboxPerson:
             can_start=can_start,
             can_finish=life.connected(candidate),
             can_reconnect=lost is not None,
-            can_resume=candidate.status == "Completed" and candidate.finish_mode == "TestExpired",
+            can_resume=life.may_resume(candidate),
             seconds_left=life.seconds_left(candidate, allowed, now) if allowed else None,
             reconnect_seconds=None if lost is None else lost + life.RECONNECT_SECONDS - now,
             why_not="" if can_start or life.running(candidate) else _excuse(candidate),
@@ -172,7 +174,7 @@ class SandboxPerson:
 
 
 def _excuse(candidate: SandboxCandidate) -> str:
-    if candidate.finish_mode == "TestExpired":
+    if life.may_resume(candidate):
         return "The test has expired. Only an administrator can let you go on."
     if candidate.status == "Completed":
         return "This link was used: the test is over."

@@ -134,7 +134,7 @@ class Course:
         life.finish(candidate, mode, at, usual)
         if first and candidate.started_at is not None:
             self._begun(candidate, candidate.started_at)
-        self._state.number_attempt(candidate)  # also of one that never began
+        self._state.number_attempt(candidate)  # also of one that never began [assumed]
         self._tell(events.FINISHED, candidate, at)
 
     def _begun(self, candidate: SandboxCandidate, at: float) -> None:

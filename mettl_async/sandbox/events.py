@@ -67,12 +67,6 @@ def notification(
     )
 
 
-def _name(candidate: SandboxCandidate) -> str:
-    fields = candidate.fields
-    # The space stays when there is no last name [doc]: the sample has "Name ".
-    return f"{fields.get('First Name', '')} {fields.get('Last Name', '')}"
-
-
 def _short(
     event_type: str, schedule: Schedule, candidate: SandboxCandidate, url: str, *, at: float
 ) -> dict[str, Any]:
@@ -85,7 +79,7 @@ def _short(
         "timestamp_GMT": gmt(at),
         "source_app": schedule.settings.get("sourceApp"),
         "notification_url": url,  # [seen]; not in the samples of the pages
-        "name": _name(candidate),
+        "name": candidate.name,
         "email": candidate.email,
     }
     if event_type == FINISHED:
@@ -119,7 +113,7 @@ def _graded(
         "timestamp_GMT": gmt(at),
         "source_app": schedule.settings.get("sourceApp"),
         "notification_url": url,  # [seen]
-        "name": _name(candidate).strip(),
+        "name": candidate.name.strip(),
         "email": candidate.email,
         "finish_mode": candidate.finish_mode,
         **times,

@@ -1,4 +1,4 @@
-"""The sandbox without a socket: httpx transports. The only module here that names httpx."""
+"""The sandbox without a socket: httpx transports."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import anyio
 import anyio.lowlevel
 import httpx
 
+from mettl_async.sandbox.candidates import candidate_link
 from mettl_async.sandbox.envelope import dumps, failure, loads
 from mettl_async.sandbox.injection import HANG_UP, RESET
+from mettl_async.sandbox.state import same_person
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -150,7 +152,7 @@ class StubTransport(httpx.AsyncBaseTransport):
             return failure("E400", "rd is required")
         details = loads(text)["registrationDetails"]
         self._stats.saw_batch(len(details))
-        base = f"{request.url.scheme}://{request.url.netloc.decode()}/v2/take-test?ecc="
+        base = candidate_link(f"{request.url.scheme}://{request.url.netloc.decode()}", "")
         return {
             "status": "SUCCESS",
             "registrationStatus": [_stub_item(base, path, d["Email Address"]) for d in details],
@@ -158,7 +160,7 @@ class StubTransport(httpx.AsyncBaseTransport):
 
 
 def _stub_item(base: str, path: bytes, email: str) -> dict[str, str]:
-    ecc = blake2b(path + b"\n" + email.strip().lower().encode(), digest_size=20).hexdigest()
+    ecc = blake2b(path + b"\n" + same_person(email).encode(), digest_size=20).hexdigest()
     return {
         "email": email,
         "status": "ToBeTaken",

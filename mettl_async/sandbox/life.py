@@ -209,13 +209,20 @@ def finish(candidate: SandboxCandidate, mode: str, now: float, usual_seconds: fl
     candidate.result = None
 
 
+def may_resume(candidate: SandboxCandidate) -> bool:
+    """Tell whether an administrator may let the candidate go on: only from ``TestExpired`` [doc]."""
+    return candidate.status == "Completed" and candidate.finish_mode == "TestExpired"
+
+
 def resume(candidate: SandboxCandidate) -> None:
-    """Allow an expired test to go on, as an administrator does; its result is gone until the next end.
+    """Allow an expired test to go on, as an administrator does.
+
+    Its result is gone until the next end [assumed].
 
     Raises:
         ValueError: The test did not end by expiring.
     """
-    if candidate.finish_mode != "TestExpired" or candidate.status != "Completed":
+    if not may_resume(candidate):
         raise ValueError("only an expired test can be resumed")
     candidate.status = "InProgress"  # [assumed]
     candidate.resumable = True

@@ -41,8 +41,7 @@ def _start_time(candidate: SandboxCandidate) -> float:
 
 
 def _name(candidate: SandboxCandidate) -> str:
-    fields = candidate.fields
-    return f"{fields.get('First Name', '')} {fields.get('Last Name', '')}".strip().lower()
+    return candidate.name.strip().lower()
 
 
 def get_result(asked: Asked) -> Payload:

@@ -18,6 +18,7 @@ from mettl_async.sandbox.course import Course
 from mettl_async.sandbox.deliveries import Deliveries, DeliveryRules
 from mettl_async.sandbox.delivery_http import Deliverer
 from mettl_async.sandbox.faults import Faults
+from mettl_async.sandbox.in_process import InProcessTransport, StubTransport
 from mettl_async.sandbox.injection import FaultLayer
 from mettl_async.sandbox.life import Pace
 from mettl_async.sandbox.routes import make_app
@@ -362,9 +363,6 @@ class Sandbox:
         Faults work here too. With ``stub`` it answers every registration with links as fast as it
         can: no checks, no faults, nothing remembered but counters; made for millions of candidates.
         """
-        # Imported here so that a sandbox on a socket does without.
-        from mettl_async.sandbox.in_process import InProcessTransport, StubTransport  # noqa: PLC0415
-
         return StubTransport(self.stats) if stub else InProcessTransport(self.app)
 
     @asynccontextmanager

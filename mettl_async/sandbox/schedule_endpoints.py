@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mettl_async.sandbox import life, rules, schedule_rules
 from mettl_async.sandbox.envelope import RefusalError, bad_request
+from mettl_async.sandbox.events import AUTH_PROPERTY
 from mettl_async.sandbox.state import Assessment, Invited, Schedule, same_person
 
 if TYPE_CHECKING:
@@ -194,6 +195,6 @@ def describe_schedule(asked: Asked, schedule: Schedule) -> Payload:
     # [assumed]: what was sent and is not described above comes back as it was sent, the webhooks'
     # password excepted
     for name, value in sent.items():
-        if name != "testNotificationBasicAuthHeader":
+        if name != AUTH_PROPERTY:
             described.setdefault(name, value)
     return described

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from mettl_async.sandbox.envelope import bad_request
+from mettl_async.sandbox.events import AUTH_PROPERTY, URL_PROPERTIES
 from mettl_async.sandbox.rules import is_email, is_http_url
 from mettl_async.sandbox.shapes import (
     BOOL,
@@ -156,11 +157,8 @@ _COMMON: Final[dict[str, Check]] = {
         }
     ),
     "secureBrowser": shape(_ENABLED),
-    "testStartNotificationUrl": _URL,
-    "testFinishNotificationUrl": _URL,
-    "testGradedNotificationUrl": _URL,
-    "testResumeEnabledForExpiredTestURL": _URL,
-    "testNotificationBasicAuthHeader": TEXT,
+    **dict.fromkeys(URL_PROPERTIES.values(), _URL),
+    AUTH_PROPERTY: TEXT,
     "testGradeNotification": shape({**_ENABLED, "recipients": each(_EMAIL)}, (), _recipients),
     "ipAccessRestriction": shape(
         {

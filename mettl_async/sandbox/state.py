@@ -178,6 +178,11 @@ class SandboxCandidate:
     result: dict[str, Any] | None = field(default=None, init=False, repr=False)
     changes: Changes | None = field(default=None, repr=False)
 
+    @property
+    def name(self) -> str:
+        """As Mettl writes it: a space follows the first name even without a last one [doc]."""
+        return f"{self.fields.get('First Name', '')} {self.fields.get('Last Name', '')}"
+
 
 @define(kw_only=True, eq=False, on_setattr=noted)
 class Schedule:

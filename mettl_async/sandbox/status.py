@@ -75,7 +75,8 @@ def describe_status(
     how = ending(candidate, now)
     status: Payload = {
         "status": candidate.status,
-        "compensatoryTime": candidate.compensatory_time or "false",  # as a string: [seen]
+        # [seen] the text "false"; minutes as text are [assumed]
+        "compensatoryTime": candidate.compensatory_time or "false",
         "overallStatus": how.overall,
         "detailedStatus": how.detailed,
     }
@@ -93,6 +94,7 @@ def describe_status(
             **reports.links(candidate, pace=pace, now=now, base_url=base_url),
         }
     if candidate.status == "InProgress" and candidate.session_at is not None:
+        # That it exists is [seen]; of which moment it is, and in which zone, is [assumed].
         last = candidate.disconnected_at or candidate.session_at
         status["lastResponseTime"] = ist(last)
     return status

@@ -212,7 +212,7 @@ class Storage:
         changes = self.changes
         small = {"clock_ahead": repr(clock.ahead), "numbers": state.numbers()}
         if any(isinstance(one, Account | Schedule) for one in changes.entities):
-            small["keys"] = state.keys()  # long, and drawn from for these only
+            small["keys"] = state.keys()  # long; an account counts its registrations too
         small = {name: text for name, text in small.items() if self._written.get(name) != text}
         if not (small or changes.entities or changes.deleted or changes.deliveries):
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol, TypeAlias, TypeVar, overload
+from typing import Any, Protocol, TypeAlias, TypeVar, get_args, overload
 
 from attrs import frozen
 
@@ -12,21 +12,11 @@ from mettl_async.errors import ConfigurationError
 from mettl_async.models.event import (
     Event,
     TestEvent,
-    TestFinished,
-    TestGraded,
-    TestResumeEnabled,
-    TestStarted,
     UnknownEvent,
 )
 from mettl_async.webhooks.seen import Claim
 
-KINDS: tuple[type[Event], ...] = (
-    TestStarted,
-    TestFinished,
-    TestGraded,
-    TestResumeEnabled,
-    UnknownEvent,
-)
+KINDS: tuple[type[Event], ...] = get_args(Event)
 E = TypeVar("E", bound=TestEvent | UnknownEvent)
 Handler: TypeAlias = Callable[[E], Coroutine[Any, Any, None]]
 ClaimHandler: TypeAlias = Callable[[E, Claim], Coroutine[Any, Any, None]]

@@ -87,7 +87,7 @@ class Handling:
             await within(self.timeout, _call(handlers, event, claim))
         except BaseException as error:
             _failed("handle", event, key, error)
-            await self._release(event, claim)
+            await self._at_last("release", self.seen.release, event, claim)
             raise
         await self._complete(event, claim)
         return Handled.HANDLED
@@ -113,7 +113,8 @@ class Handling:
             try:
                 mine = await self.seen.complete(claim)
             except anyio.get_cancelled_exc_class():
-                await self._complete_at_last(event, claim)
+                # The work is done: mark it in spite of the cancellation, or it is done again.
+                await self._at_last("complete", self.seen.complete, event, claim)
                 raise
         except Exception as error:
             _failed("complete", event, claim.key, error)
@@ -125,21 +126,15 @@ class Handling:
             _failed("complete", event, claim.key, lost)
             raise lost
 
-    async def _complete_at_last(self, event: Event, claim: Claim) -> None:
-        """The work is done: mark it in spite of a cancellation, or it is done again."""
+    async def _at_last(
+        self, operation: str, step: Callable[[Claim], Awaitable[bool]], event: Event, claim: Claim
+    ) -> None:
+        """Settle a claim, also while cancelled; if that fails, the end of the lease does it."""
         try:
             with anyio.move_on_after(_GIVING_BACK, shield=True):
-                await self.seen.complete(claim)
-        except Exception as error:  # noqa: BLE001 - the cancellation is what happened
-            _failed("complete", event, claim.key, error)
-
-    async def _release(self, event: Event, claim: Claim) -> None:
-        """Give the event back, also while cancelled; if that fails, the end of the lease does it."""
-        try:
-            with anyio.move_on_after(_GIVING_BACK, shield=True):
-                await self.seen.release(claim)
-        except Exception as error:  # noqa: BLE001 - the handler's own error is the one to raise
-            _failed("release", event, claim.key, error)
+                await step(claim)
+        except Exception as error:  # noqa: BLE001 - what happened before is the one to raise
+            _failed(operation, event, claim.key, error)
 
 
 async def _call(handlers: tuple[Declared, ...], event: Event, claim: Claim) -> None:

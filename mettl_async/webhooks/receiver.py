@@ -141,9 +141,7 @@ class WebhookReceiver:
         )
         self._context = context
         self._require_context = require_context
-        self._max_body = max_body
         self._read_timeout = read_timeout
-        self._hook_timeout = handler_timeout
         self._on_error = on_error
         self._clock = clock
         self._handlers = Handlers()
@@ -218,7 +216,7 @@ class WebhookReceiver:
             logger.warning("%s", refusal)
             return refusal
         try:
-            body = await within(self._read_timeout, asgi.read_body(receive, self._max_body))
+            body = await within(self._read_timeout, asgi.read_body(receive, self._gate.max_body))
         except asgi.BodyTooLarge:
             logger.warning("%s", gate.TOO_LARGE)
             return gate.TOO_LARGE
@@ -257,7 +255,7 @@ class WebhookReceiver:
         if self._on_error is None:
             return
         try:
-            await within(self._hook_timeout, self._on_error(error, event))
+            await within(self._handling.timeout, self._on_error(error, event))
         except Exception as another:  # noqa: BLE001 - a hook must not decide what is answered
             logger.error("on_error failed with %s", type(another).__name__)
 

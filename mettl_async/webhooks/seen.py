@@ -40,7 +40,7 @@ class Claim:
         token: Of this claim; a later claim of the same event has another.
     """
 
-    key: str
+    key: str = field(repr=False)
     token: str = field(repr=False)
 
 
@@ -80,6 +80,17 @@ class SeenEvents(Protocol):
         ...
 
 
+def check_positive(**numbers: float) -> None:
+    """Refuse a number that is not above 0.
+
+    Raises:
+        ConfigurationError: The first one that is not.
+    """
+    for name, value in numbers.items():
+        if not value > 0:
+            raise ConfigurationError(f"{name}: must be more than 0")
+
+
 class MemorySeenEvents:
     """`SeenEvents` within one process: forgotten when it ends, and unknown to any other.
 
@@ -99,9 +110,7 @@ class MemorySeenEvents:
         lease: float = LEASE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        for name, value in (("limit", limit), ("remember", remember), ("lease", lease)):
-            if not value > 0:
-                raise ConfigurationError(f"{name}: must be more than 0")
+        check_positive(limit=limit, remember=remember, lease=lease)
         self._limit = limit
         self._remember = remember
         self._lease = lease

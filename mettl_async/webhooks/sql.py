@@ -12,7 +12,7 @@ import anyio
 
 from mettl_async.errors import ClaimLostError, ConfigurationError
 from mettl_async.sql_backend import INSERTS, PATIENCE, Backend, sa
-from mettl_async.webhooks.seen import DAY, LEASE, Claim, Refused
+from mettl_async.webhooks.seen import DAY, LEASE, Claim, Refused, check_positive
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -85,7 +85,7 @@ class SqlSeenEvents:
         remember: float = REMEMBER,
     ) -> None:
         self._backend = Backend(engine, table)
-        _check(lease=lease, remember=remember)
+        check_positive(lease=lease, remember=remember)
         self.table = sa.Table(
             table,
             sa.MetaData(),
@@ -105,7 +105,7 @@ class SqlSeenEvents:
         self._single = (
             engine if self._on_sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
         )
-        self._statements = _Statements(self.table, engine.dialect.name)
+        self._statements = _Statements(self.table, self._backend.dialect)
 
     @property
     def lease(self) -> float:
@@ -244,7 +244,7 @@ class SqlSeenEvents:
             raise ClaimLostError("someone else has taken the event, or it is done already")
 
     async def _alone(self, run: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
-        return await self._backend.patiently(lambda: self._backend.alone(self._single, run))
+        return await self._backend.run(self._single, run)
 
 
 class _Statements:
@@ -278,12 +278,6 @@ class _Statements:
         self.forget = sa.delete(table).where(
             sa.func.coalesce(seen.done_at, seen.lease_until) <= long_ago
         )
-
-
-def _check(*, lease: float, remember: float) -> None:
-    for name, value in (("lease", lease), ("remember", remember)):
-        if not value > 0:
-            raise ConfigurationError(f"{name}: must be more than 0")
 
 
 def _bound(claim: Claim) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from mettl_async.sandbox.pages.admin_frame import (
     CLOCK,
     DELIVERIES,
     FAULTS,
+    KEPT,
     address,
     schedule_path,
 )
@@ -128,7 +129,10 @@ def change_clock(visit: Visit) -> Reply:
             report = _number(sent, "report_delay", _MOST_SECONDS)
             sandbox.grade_delay, sandbox.report_delay = grade, report
             return _back(visit, CLOCK, "pace", "")
-        seconds = admin_controls.STEPS.get(action) or _number(sent, "seconds", _MOST_SECONDS)
+        _, seconds = admin_controls.STEPS.get(action) or (
+            "",
+            _number(sent, "seconds", _MOST_SECONDS),
+        )
     except ValueError:
         return _back(visit, CLOCK, "", "number")
     if sandbox.clock.now() + seconds > admin_controls.LATEST:
@@ -145,6 +149,6 @@ def _number(sent: Mapping[str, str], name: str, most: float) -> float:
 
 
 def _back(visit: Visit, path: str, done: str, why_not: str) -> Reply:
-    kept = {name: visit.form.get(name, "") for name in ("q", "p")}
+    kept = {name: visit.form.get(name, "") for name in KEPT}
     told = {"done": done} if done else {"refused": why_not}
     return see_other(address(path, {**kept, **told}))

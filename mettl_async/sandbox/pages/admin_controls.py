@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Final
 from attrs import fields, frozen
 
 from mettl_async.sandbox.faults import VARIANTS, Faults
-from mettl_async.sandbox.pages.admin_frame import CLOCK, FAULTS, admin_page, moment
+from mettl_async.sandbox.life import gmt
+from mettl_async.sandbox.pages.admin_frame import CLOCK, FAULTS, admin_page
 from mettl_async.sandbox.pages.html import Html, tag
 from mettl_async.sandbox.pages.layout import button, card, facts, form, number
 
 if TYPE_CHECKING:
     from mettl_async.sandbox.pages.web import Visit
 
-STEPS: Final = {"minute": 60.0, "half-hour": 1800.0, "day": 86400.0}
+STEPS: Final = {
+    "minute": ("1 minute on", 60.0),
+    "half-hour": ("30 minutes on", 1800.0),
+    "day": ("1 day on", 86400.0),
+}
 LATEST: Final = 4102444800.0  # the year 2100
 _ONE_IN_TEN: Final = 0.1 / len(VARIANTS)
 
@@ -78,11 +83,6 @@ def _buttons(*, lasting: bool) -> Html:
 def clock(visit: Visit) -> Html:
     """Make the page of the clock and of the pace of grading."""
     sandbox = visit.sandbox
-    steps = [
-        button("minute", "1 minute on"),
-        button("half-hour", "30 minutes on"),
-        button("day", "1 day on"),
-    ]
     return admin_page(
         "Clock",
         CLOCK,
@@ -92,13 +92,17 @@ def clock(visit: Visit) -> Html:
             {"class": "columns"},
             card(
                 "The sandbox's time",
-                tag("p", {"class": "time"}, moment(sandbox.clock.now())),
+                tag("p", {"class": "time"}, gmt(sandbox.clock.now())),
                 tag(
                     "p",
                     {"class": "soft"},
                     f"{sandbox.clock.ahead:g} seconds ahead of this machine. What is due on the way happens; a client whose clock is a day behind is refused with E504.",
                 ),
-                form(CLOCK, steps, kind="buttons space"),
+                form(
+                    CLOCK,
+                    [button(name, text) for name, (text, _) in STEPS.items()],
+                    kind="buttons space",
+                ),
                 form(
                     CLOCK,
                     number("seconds", "Seconds", "60", step="any"),

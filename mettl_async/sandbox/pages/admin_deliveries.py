@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from mettl_async.sandbox.pages.admin_frame import DELIVERIES, admin_page, in_part, moment
+from mettl_async.sandbox.life import gmt
+from mettl_async.sandbox.pages.admin_frame import (
+    DELIVERIES,
+    admin_page,
+    has_word,
+    in_part,
+    kept,
+)
 from mettl_async.sandbox.pages.html import Html, tag
 from mettl_async.sandbox.pages.layout import (
     badge,
@@ -28,7 +35,11 @@ _KINDS = {"delivered": "good", "given up": "bad", "pending": "warn", "held": "wa
 def deliveries(visit: Visit) -> Html:
     """Make the page of all deliveries, newest first."""
     q = visit.query.get("q", "")
-    found = [one for one in reversed(list(visit.sandbox.deliveries)) if _has(one, q)]
+    found = [
+        one
+        for one in reversed(list(visit.sandbox.deliveries))
+        if has_word(q, one.event_type, one.email, one.access_key, one.url, one.state)
+    ]
     shown, ways = in_part(found, DELIVERIES, visit.query)
     return admin_page(
         "Deliveries",
@@ -46,14 +57,7 @@ def deliveries(visit: Visit) -> Html:
     )
 
 
-def _has(one: Delivery, q: str) -> bool:
-    word = q.strip().lower()
-    texts = (one.event_type, one.email, one.access_key, one.url, one.state)
-    return any(word in text.lower() for text in texts)
-
-
 def _delivery(visit: Visit, one: Delivery) -> Html:
-    kept = [hidden(name, visit.query[name]) for name in ("q", "p") if visit.query.get(name)]
     again = "Send now" if one.open else "Redeliver"
     repeats = f", repeats number {one.duplicate_of} on purpose" if one.duplicate_of else ""
     return tag(
@@ -73,7 +77,7 @@ def _delivery(visit: Visit, one: Delivery) -> Html:
             form(
                 DELIVERIES,
                 hidden("number", str(one.number)),
-                kept,
+                kept(visit.query),
                 button("redeliver", again, label=f"{again}: number {one.number}"),
             ),
         ),
@@ -83,7 +87,7 @@ def _delivery(visit: Visit, one: Delivery) -> Html:
             tag("ul", {"class": "plain"}, [_attempt(tried) for tried in one.attempts])
             if one.attempts
             else None,
-            tag("p", {"class": "soft"}, f"Due {moment(one.due_at)}") if one.open else None,
+            tag("p", {"class": "soft"}, f"Due {gmt(one.due_at)}") if one.open else None,
             tag(
                 "details",
                 None,
@@ -96,7 +100,7 @@ def _delivery(visit: Visit, one: Delivery) -> Html:
 
 def _attempt(tried: Attempt) -> Html:
     came = f"HTTP {tried.status}" if tried.status is not None else tried.problem or "no answer"
-    return tag("li", None, f"{moment(tried.at)}: {came}")
+    return tag("li", None, f"{gmt(tried.at)}: {came}")
 
 
 def _readable(body: bytes) -> str:

@@ -1,13 +1,12 @@
-"""What the admin's pages share: their frame, what was done, times, and long lists in parts."""
+"""What the admin's pages share: their frame, what was done, searches, and long lists in parts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlencode
 
-from mettl_async.sandbox.life import gmt
 from mettl_async.sandbox.pages.html import Content, Html, join, tag
-from mettl_async.sandbox.pages.layout import Frame, note, page
+from mettl_async.sandbox.pages.layout import Frame, hidden, note, page
 from mettl_async.sandbox.pages.paths import ADMIN
 
 if TYPE_CHECKING:
@@ -17,6 +16,8 @@ DELIVERIES: Final = f"{ADMIN}/deliveries"
 FAULTS: Final = f"{ADMIN}/faults"
 CLOCK: Final = f"{ADMIN}/clock"
 ROWS: Final = 200
+KEPT: Final = ("q", "p")
+"""What of an address stays when a button was pressed: the search, and the part of a long list."""
 _FRAME: Final = Frame(
     "Mettl sandbox: admin",
     {ADMIN: "Schedules", DELIVERIES: "Deliveries", FAULTS: "Faults", CLOCK: "Clock"},
@@ -58,9 +59,15 @@ def address(path: str, query: Mapping[str, str]) -> str:
     return f"{path}?{text}" if text else path
 
 
-def moment(seconds: float | None) -> str:
-    """Write a time of the sandbox's clock."""
-    return "-" if seconds is None else gmt(seconds)
+def has_word(q: str, *texts: str) -> bool:
+    """Tell whether what was searched for stands in any of the texts, case ignored."""
+    word = q.strip().lower()
+    return any(word in text.lower() for text in texts)
+
+
+def kept(query: Mapping[str, str]) -> list[Html]:
+    """Make fields that bring a button's page back to the same search and part."""
+    return [hidden(name, query[name]) for name in KEPT if query.get(name)]
 
 
 def in_part(found: Sequence[T], path: str, query: Mapping[str, str]) -> tuple[Sequence[T], Html]:

@@ -9,12 +9,13 @@ from mettl_async.sandbox import events, life, reports
 from mettl_async.sandbox.candidates import candidate_link
 from mettl_async.sandbox.pages.admin_frame import (
     admin_page,
+    has_word,
     in_part,
-    moment,
+    kept,
     schedule_path,
 )
 from mettl_async.sandbox.pages.html import Content, Html, tag
-from mettl_async.sandbox.pages.layout import badge, button, facts, form, hidden, search
+from mettl_async.sandbox.pages.layout import badge, button, card, facts, form, hidden, search
 from mettl_async.sandbox.pages.paths import ADMIN
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def schedules(visit: Visit) -> Html:
     found = [
         one
         for one in reversed(list(visit.sandbox.schedules.values()))
-        if _has(q, one.name, one.access_key, one.assessment.name)
+        if has_word(q, one.name, one.access_key, one.assessment.name)
     ]
     shown, ways = in_part(found, ADMIN, visit.query)
     return admin_page(
@@ -72,7 +73,7 @@ def schedule(visit: Visit, found: Schedule) -> Html:
     path = schedule_path(found.access_key)
     q = visit.query.get("q", "")
     people = [
-        one for one in reversed(list(found.candidates.values())) if _has(q, one.email, name_of(one))
+        one for one in reversed(list(found.candidates.values())) if has_word(q, one.email, one.name)
     ]
     shown, ways = in_part(people, path, visit.query)
     now = visit.sandbox.clock.now()
@@ -82,10 +83,8 @@ def schedule(visit: Visit, found: Schedule) -> Html:
         visit.query,
         tag("section", {"class": "card"}, facts(_about(found))),
         search(path, "Name or email of a candidate", q),
-        tag(
-            "section",
-            {"class": "card"},
-            tag("h2", None, "Candidates"),
+        card(
+            "Candidates",
             tag("ul", {"class": "rows"}, [_candidate(visit, path, one, now) for one in shown]),
             ways,
         ),
@@ -114,14 +113,14 @@ def _candidate(visit: Visit, path: str, one: SandboxCandidate, now: float) -> Ht
     times = {"Started": one.started_at, "Finished": one.finished_at}
     return tag(
         "li",
-        {"id": one.ecc},
+        None,
         tag(
             "div",
             None,
-            tag("h3", None, name_of(one) or one.email),
+            tag("h3", None, one.name.strip() or one.email),
             tag("p", None, one.email),
             [
-                tag("p", {"class": "soft"}, f"{what} {moment(at)}")
+                tag("p", {"class": "soft"}, f"{what} {life.gmt(at)}")
                 for what, at in times.items()
                 if at is not None
             ],
@@ -140,7 +139,7 @@ def _candidate(visit: Visit, path: str, one: SandboxCandidate, now: float) -> Ht
 def _state(one: SandboxCandidate, now: float) -> Html:
     how = life.ending(one, now)
     mode = f" ({one.finish_mode})" if one.finish_mode else ""
-    kind = "bad" if one.finish_mode == "TestExpired" else _KINDS.get(one.status, "")
+    kind = "bad" if life.may_resume(one) else _KINDS.get(one.status, "")
     lost = ", connection lost" if one.disconnected_at is not None else ""
     return tag(
         "p",
@@ -157,25 +156,14 @@ def _buttons(visit: Visit, path: str, one: SandboxCandidate, now: float) -> Html
         possible.append(("start", "Start"))
     if one.status in ("ToBeTaken", "InProgress"):
         possible.append(("finish", "Finish"))
-    if one.finish_mode == "TestExpired":
+    if life.may_resume(one):
         possible.append(("resume", "Allow to resume"))
     if not possible:
         return None
-    kept = [hidden(name, visit.query[name]) for name in ("q", "p") if visit.query.get(name)]
     return form(
         path,
         hidden("ecc", one.ecc),
-        kept,
+        kept(visit.query),
         [button(value, text, label=f"{text}: {one.email}") for value, text in possible],
         kind="buttons",
     )
-
-
-def name_of(one: SandboxCandidate) -> str:
-    """Give the name of a candidate as registered; empty if there is none."""
-    names = (one.fields.get("First Name", ""), one.fields.get("Last Name", ""))
-    return " ".join(name.strip() for name in names if name.strip())
-
-
-def _has(q: str, *texts: str) -> bool:
-    return any(q.strip().lower() in text.lower() for text in texts)

@@ -46,7 +46,7 @@ def to_start(person: SandboxPerson, view: PersonView) -> Html:
             {"class": "card"},
             facts(_who(person, view)),
             tag("p", {"class": "lines"}, view.instructions) if view.instructions else None,
-            form(_link(person), button("start", text, "main"), kind="buttons grow"),
+            form(link_of(person), button("start", text, "main"), kind="buttons grow"),
         ),
         tag(
             "p",
@@ -61,19 +61,17 @@ def running(person: SandboxPerson, view: PersonView) -> Html:
     return page(
         CANDIDATES,
         f"{view.assessment_name}: test in progress",
-        tag(
-            "section",
-            {"class": "card"},
-            tag("h2", None, "Time left"),
+        card(
+            "Time left",
             tag("p", {"class": "big"}, duration(view.seconds_left)),
             tag("p", {"class": "soft"}, "As of when this page was loaded; reload it to see again."),
             tag("p", None, "Here the questions would be. The sandbox answers them for you."),
-            form(_link(person), button("finish", ENDS["finish"][0], "main"), kind="buttons grow"),
+            form(link_of(person), button("finish", ENDS["finish"][0], "main"), kind="buttons grow"),
         ),
         card(
             "What else can happen",
             form(
-                _link(person),
+                link_of(person),
                 button("time", ENDS["time"][0]),
                 button("disconnect", "Lose connection"),
                 button("browsing", ENDS["browsing"][0], "danger"),
@@ -101,7 +99,7 @@ def disconnected(person: SandboxPerson, view: PersonView) -> Html:
                     ("Time left to come back", duration(view.reconnect_seconds)),
                 ]
             ),
-            form(_link(person), button("reconnect", "Come back", "main"), kind="buttons grow"),
+            form(link_of(person), button("reconnect", "Come back", "main"), kind="buttons grow"),
         ),
         tag("p", {"class": "soft"}, "After that only an administrator can let you go on."),
     )
@@ -178,5 +176,6 @@ def duration(seconds: float | None) -> str:
     return f"{hours} h {minutes:02} min {rest:02} s" if hours else f"{minutes} min {rest:02} s"
 
 
-def _link(person: SandboxPerson) -> str:
+def link_of(person: SandboxPerson) -> str:
+    """Give the address of a candidate's pages on this host."""
     return candidate_link("", person.candidate.ecc)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from mettl_async.sandbox import reports
-from mettl_async.sandbox.candidates import candidate_link
 from mettl_async.sandbox.pages import candidate
 from mettl_async.sandbox.pages.paths import ENDED
 from mettl_async.sandbox.pages.web import Reply, Visit, problem, see_other, web_origin
@@ -60,9 +59,9 @@ def take_step(visit: Visit) -> Reply:
             return problem(400, "Not understood", "There is no button of this name.")
     except ValueError:
         text = view.why_not or "That isn't possible now: the test has gone on meanwhile."
-        way = (candidate_link("", person.candidate.ecc), "Back to your test")
+        way = (candidate.link_of(person), "Back to your test")
         return Reply(status=409, body=candidate.closed("Not possible now", text, way))
-    return see_other(candidate_link("", person.candidate.ecc))
+    return see_other(candidate.link_of(person))
 
 
 def _end(person: SandboxPerson, view: PersonView, action: str) -> Reply:
@@ -85,7 +84,7 @@ def show_end(visit: Visit) -> Reply:
         return _unknown()
     view = person.view
     if view.status != "Completed" or view.can_resume:
-        return see_other(candidate_link("", person.candidate.ecc))
+        return see_other(candidate.link_of(person))
     report = None
     if person.schedule.assessment.show_report_on_exit:
         sandbox = visit.sandbox
@@ -96,7 +95,10 @@ def show_end(visit: Visit) -> Reply:
 
 
 def show_schedule(visit: Visit) -> Reply:
-    """Answer a schedule's access URL, which by itself gives nobody a test."""
+    """Answer a schedule's access URL.
+
+    Mettl's is a link to share [doc]; that it gives nobody a test here is the sandbox's own.
+    """
     found = visit.sandbox.schedules.get(visit.path["access_key"])
     if found is None:
         return problem(404, "No such test", "No schedule has this access key.")

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from mettl_async.core.pacing import Pacer
 
 
+_LATE = "its turn comes after the deadline, at this rate or for a pause the server asked for"
+_CLOSED = "the client was closed before its turn"
+
 LOOK_UP = 0.5
 """Seconds of a long pause after which is looked whether the client is being closed."""
 
@@ -77,8 +80,8 @@ class Turns:
             patience: Seconds that the next turn may be away at most, whoever has it.
 
         Raises:
-            ThrottledError: It is further away, for the server asked everyone for a long pause, or the
-                client is being closed; nothing was sent.
+            ThrottledError: It is further away, for the server asked everyone for a long pause or others
+                use up the shared rate, or the client is being closed; nothing was sent.
         """
         if not self.pacer.idle:
             if self._lock is None:
@@ -86,12 +89,33 @@ class Turns:
             async with self._lock:
                 while not self._closing() and (seconds := self.pacer.take(self._now())) > 0:
                     if seconds > patience:
-                        raise ThrottledError(
-                            "its turn comes after the deadline, at this rate or for a pause the server asked for",
-                            CallFacts(retry_after=seconds),
-                        )
+                        raise ThrottledError(_LATE, CallFacts(retry_after=seconds))
                     await self._sleep(min(seconds, LOOK_UP))
             if self._closing():
-                raise ThrottledError("the client was closed before its turn")
+                raise ThrottledError(_CLOSED)
         if self._shared is not None:
-            await self._shared.acquire()
+            await self._ask(self._shared, patience)
+
+    async def _ask(self, shared: RateLimiter, patience: float) -> None:
+        """Ask what other processes share, no longer than anyone has patience for, or than we are open."""
+        acquired, failure = False, None
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._end_with_the_client, group.cancel_scope)
+            group.cancel_scope.deadline = anyio.current_time() + patience
+            try:
+                await shared.acquire()
+                acquired = True
+            except Exception as exc:  # noqa: BLE001 - raised below, outside of the group that would wrap it
+                failure = exc
+            group.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+        if self._closing():
+            raise ThrottledError(_CLOSED)
+        if not acquired:
+            raise ThrottledError(_LATE)
+
+    async def _end_with_the_client(self, scope: anyio.CancelScope) -> None:
+        while not self._closing():  # noqa: ASYNC110 - a flag that is looked at rarely
+            await anyio.sleep(LOOK_UP)
+        scope.cancel()

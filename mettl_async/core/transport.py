@@ -244,7 +244,8 @@ class LaneTransport:
         )
         proxy = proxy_of(url, self._options)
         tls = proxy is not None or parts.scheme == "https"
-        context = self._context if self._context and self._tls else self._new_context(tls=tls)
+        context = self._options.ssl_context or (self._context if self._tls else None)
+        context = context or self._new_context(tls=tls)
         lane: Lane = (
             httpcore.AsyncHTTPConnection(address.origin, ssl_context=context)
             if proxy is None

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import anyio
+import anyio.lowlevel
 import pytest
 from scripted_server import person
 
@@ -87,3 +89,30 @@ async def test_without_a_journal_everything_is_told():
         assert recording.find is None
         assert await recording.keep([DONE, OPEN]) == [DONE, OPEN]
     assert recording.failure is None
+
+
+class Slow(Failing):
+    """A journal that takes a moment for everything."""
+
+    def __init__(self):
+        super().__init__(None, None)
+        self.closed = False
+
+    async def close(self):
+        await anyio.lowlevel.checkpoint()
+        self.closed = True
+
+    async def record(self, settled):
+        await anyio.lowlevel.checkpoint()
+
+
+async def test_a_cancelled_run_closes_its_journal_and_blames_it_for_nothing():
+    journal = Slow()
+    recording = Recording(journal)
+    with anyio.CancelScope() as scope:
+        async with recording:
+            scope.cancel()
+            await recording.keep([DONE])
+    assert scope.cancelled_caught
+    assert recording.failure is None
+    assert journal.closed

@@ -237,6 +237,18 @@ async def test_a_call_that_fails_has_type_and_code_and_no_words(told, fault, nam
     assert point.attributes["error.type"] == name
 
 
+async def test_each_span_counts_its_own_attempts_when_a_middleware_calls_again(told):
+    async def twice(request, call_next):
+        await call_next(request)
+        return await call_next(request)
+
+    ours = told.middleware()
+    both = Middlewares(per_call=[twice, *ours.per_call], per_attempt=ours.per_attempt)
+    async with client_of(Sandbox(), both) as mettl:
+        await mettl.account.get()
+    assert [one.attributes["mettl.attempts"] for one in told.calls()] == [1, 1]
+
+
 async def test_the_spans_of_a_user_are_above_and_below(told):
     tracer = told.tracers.get_tracer("user")
 

@@ -33,9 +33,10 @@ from mettl_async.api.endpoint import Caller, Endpoint
 from mettl_async.core.auth import ServerClock, SignatureAuth
 from mettl_async.core.limits import Slots
 from mettl_async.core.middleware import Middlewares
+from mettl_async.core.pacing import Pacer
 from mettl_async.core.pipeline import Effects, Pipeline, Shared
 from mettl_async.core.redaction import LOGGED_FIELDS
-from mettl_async.core.request import Placement, Response
+from mettl_async.core.request import Contact, Placement, Response
 from mettl_async.core.retry import RetryQuota
 from mettl_async.errors import ApiError, CallError, CallFacts
 
@@ -104,7 +105,10 @@ class World:
         )  # fmt: skip
 
 
-def build(*answers, options=None, middleware=None, auth=None, quota=500, real_time=False):
+def build(
+    *answers, options=None, middleware=None, auth=None, quota=500, real_time=False, limiter=None,
+    pacer=None,
+):  # fmt: skip
     world, script = World(), Script(*answers)
     clock = ServerClock(wall=lambda: world.now)
     shared = Shared(
@@ -114,6 +118,8 @@ def build(*answers, options=None, middleware=None, auth=None, quota=500, real_ti
         quota=RetryQuota(quota),
         clock=clock,
         effects=Effects(new_id=lambda: "id-1") if real_time else world.effects(),
+        rate_limiter=limiter,
+        pacer=pacer or Pacer(),
     )
     pipeline = Pipeline(shared, auth or SignatureAuth(KEYS, clock), middleware or Middlewares())
     caller = Caller(
@@ -579,6 +585,99 @@ async def test_closing_ends_a_call_that_waits_for_its_next_attempt():
     object.__setattr__(shared.effects, "sleep", close_meanwhile)
     assert type(await failure(caller)) is ServerError
     assert len(script.sent) == 1
+
+
+async def test_a_call_that_fails_while_the_client_is_being_closed_begins_no_pause():
+    async def close_meanwhile():
+        shared.lifecycle.closing = True
+        return response(b"", 500)
+
+    caller, script, world, shared = build(close_meanwhile)
+    assert type(await failure(caller)) is ServerError
+    assert len(script.sent) == 1
+    assert world.slept == []
+
+
+class Gate:
+    """A rate limiter that lets nobody through until it is opened."""
+
+    def __init__(self):
+        self.asked, self.open = 0, asyncio.Event()
+
+    async def acquire(self):
+        self.asked += 1
+        await self.open.wait()
+
+
+@pytest.mark.parametrize("fixed", [None, 1000.0])
+async def test_a_shared_limiter_is_asked_before_each_request_of_a_single_call(fixed):
+    gate, asked = Gate(), []
+    gate.open.set()
+
+    async def note():
+        asked.append(gate.asked)
+        return response(b"", 500) if len(asked) == 1 else response()
+
+    caller, script, _, _ = build(note, limiter=gate, pacer=Pacer(fixed=fixed))
+    await perform(caller)
+    await perform(caller)
+    assert len(script.sent) == 3
+    assert asked == [1, 2, 3]
+
+
+async def test_single_calls_that_wait_for_their_turn_hold_no_slot():
+    gate = Gate()
+    caller, script, _, shared = build(response(), limiter=gate)
+    waiting = [asyncio.create_task(perform(caller)) for _ in range(shared.slots.total)]
+    await anyio.wait_all_tasks_blocked()
+    assert gate.asked == shared.slots.total
+    async with asyncio.timeout(30), shared.slots:
+        assert script.sent == []
+    gate.open.set()
+    await asyncio.gather(*waiting)
+    assert len(script.sent) == len(waiting)
+
+
+async def test_a_single_calls_turn_that_comes_after_its_deadline_is_told_at_once():
+    pacer = Pacer(fixed=100.0)
+    caller, script, world, _ = build(response(), pacer=pacer)
+    pacer.throttled(world.now, world.now, 3600.0, 0.0)
+    errors = [await failure(caller) for _ in range(2)]
+    assert [type(error) for error in errors] == [ThrottledError, ThrottledError]
+    assert [error.retry_after for error in errors] == [3600.0, 3600.0], "it lengthens no pause"
+    assert not any(error.sent for error in errors)
+    assert script.sent == world.slept == []
+
+
+async def test_retries_of_a_bulk_run_neither_cost_nor_give_quota():
+    lost = ConnectionLost("x", CallFacts(sent=True))
+    caller, script, _, shared = build(lost, response(), quota=5)
+    shared.quota.take()
+    await caller.call(READ, {}, {}, lambda answer: answer.payload, contact=Contact(30.0))
+    assert len(script.sent) == 2
+    assert shared.quota.left == 0
+
+
+async def test_first_contact_is_no_more_patient_than_the_user():
+    policy = RetryPolicy(deadline=0.5, backoff_base=1.0)
+    refused = ConnectError("x", CallFacts(sent=False))
+    caller, script, world, _ = build(refused, options=ClientOptions(bulk_retry=policy))
+    with pytest.raises(ConnectError):
+        await caller.call(READ, {}, {}, lambda answer: answer.payload, contact=Contact(30.0))
+    assert len(script.sent) == 1
+    assert world.slept == []
+
+
+async def test_first_contact_bounds_a_request_that_hangs():
+    async def hang():
+        await anyio.sleep_forever()
+
+    policy = RetryPolicy(deadline=3600.0, max_attempts=1)
+    caller, _, _, _ = build(hang, options=ClientOptions(bulk_retry=policy))
+    async with asyncio.timeout(30):
+        with pytest.raises(TransportTimeout, match=r"0\.05 s passed in flight") as caught:
+            await caller.call(READ, {}, {}, lambda answer: answer.payload, contact=Contact(0.05))
+    assert caught.value.sent
 
 
 async def test_no_signed_request_goes_to_another_host():

@@ -4,7 +4,9 @@ import asyncio
 import base64
 import contextlib
 import gzip
+import itertools
 import ssl
+from pathlib import Path
 
 import httpcore
 import httpx
@@ -446,9 +448,10 @@ async def test_a_silent_tls_server_runs_into_the_connect_timeout(transport_of):
 
     async with server_of(serve) as url:
         https = url.replace("http:", "https:")
-        lanes = transport_of(https, ClientOptions(connect_timeout=0.1, read_timeout=30))
-        with pytest.raises(TransportTimeout, match="connecting") as caught:
-            await lanes.send(request(https))
+        lanes = transport_of(https, ClientOptions(connect_timeout=0.1, read_timeout=3600))
+        async with asyncio.timeout(30):
+            with pytest.raises(TransportTimeout, match="connecting") as caught:
+                await lanes.send(request(https))
         await lanes.aclose()
     assert not caught.value.sent
 
@@ -522,3 +525,148 @@ async def test_a_download_that_breaks_off_is_an_error_without_its_address(transp
                     pass
         await lanes.aclose()
     assert "SECRET" not in f"{caught.value!r}{caught.value.__context__!r}{all_logs}"
+
+
+LOCALHOST = Path(__file__).parents[1] / "data" / "localhost.pem"
+
+
+@contextlib.asynccontextmanager
+async def tls_server(name):
+    """A server that shows the certificate of "localhost", under ``name``; and what it was asked."""
+    seen = []
+
+    async def serve(reader, writer):
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            seen.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(OK)
+        writer.close()
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(LOCALHOST)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield f"https://{name}:{server.sockets[0].getsockname()[1]}", seen
+
+
+@pytest.mark.parametrize("way", ["send", "stream"])
+async def test_a_server_that_only_own_certificates_vouch_for_is_asked(transport_of, way):
+    options = ClientOptions(ssl_context=ssl.create_default_context(cafile=LOCALHOST))
+    async with tls_server("localhost") as (url, seen):
+        lanes = transport_of(url, options)
+        if way == "send":
+            assert (await lanes.send(request(url))).status == 200
+        else:
+            async with lanes.stream(f"{url}/report") as download:
+                assert download.status == 200
+        await lanes.aclose()
+    assert len(seen) == 1
+
+
+async def test_own_certificates_vouch_for_a_report_too_where_the_api_is_plain_http(transport_of):
+    options = ClientOptions(ssl_context=ssl.create_default_context(cafile=LOCALHOST))
+    async with tls_server("localhost") as (url, _), recording_server(OK) as (plain, _):
+        lanes = transport_of(plain, options)
+        assert (await lanes.send(request(plain))).status == 200
+        async with lanes.stream(f"{url}/report") as download:
+            assert download.status == 200
+        await lanes.aclose()
+
+
+@pytest.mark.parametrize("way", ["send", "stream"])
+@pytest.mark.parametrize(
+    ("name", "own"), [("localhost", False), ("127.0.0.1", True)], ids=["stranger", "other name"]
+)
+async def test_a_server_whose_certificate_is_not_its_own_is_told_nothing(
+    transport_of, name, own, way
+):
+    context = ssl.create_default_context(cafile=LOCALHOST) if own else None
+    async with tls_server(name) as (url, seen):
+        lanes = transport_of(url, ClientOptions(ssl_context=context))
+        with pytest.raises(ConnectError) as caught:
+            if way == "send":
+                await lanes.send(request(url))
+            else:
+                async with lanes.stream(f"{url}/report"):
+                    pass
+        await lanes.aclose()
+    assert not caught.value.sent
+    assert seen == []
+
+
+async def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(transport_of):
+    late, numbers = asyncio.Event(), itertools.count()
+
+    async def serve(reader, writer):
+        while True:
+            await reader.readuntil(b"\r\n\r\na=1")
+            number = next(numbers)
+            if number == 0:
+                await late.wait()
+            writer.write(OK.replace(b"{}", b"%02d" % number))
+
+    async with server_of(serve) as url:
+        lanes = transport_of(url, ClientOptions(read_timeout=0.1))
+        with pytest.raises(TransportTimeout):
+            await lanes.send(request(url))
+        late.set()
+        assert (await lanes.send(request(url))).content == b"01"
+        await lanes.aclose()
+
+
+async def test_a_body_that_stops_midway_runs_into_the_read_timeout(transport_of):
+    done = asyncio.Event()
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\na=1")
+        writer.write(OK.replace(b": 2", b": 20"))
+        await done.wait()
+
+    async with server_of(serve) as url:
+        lanes = transport_of(url, ClientOptions(read_timeout=0.1))
+        async with asyncio.timeout(30):
+            with pytest.raises(TransportTimeout, match="no byte") as caught:
+                await lanes.send(request(url))
+        done.set()
+        await lanes.aclose()
+    assert caught.value.sent
+
+
+@pytest.mark.parametrize(("kept", "connections"), [(3600.0, 1), (0.0, 2)], ids=["in time", "over"])
+async def test_a_connection_that_was_idle_for_too_long_is_not_used_again(
+    transport_of, monkeypatch, kept, connections
+):
+    for module in ("transport", "aiohttp_lane", "aiohttp_transport"):
+        monkeypatch.setattr(f"mettl_async.core.{module}.KEEPALIVE_SECONDS", kept)
+    made = []
+
+    async def serve(reader, writer):
+        made.append(writer)
+        while True:
+            await reader.readuntil(b"\r\n\r\na=1")
+            writer.write(OK)
+
+    async with server_of(serve) as url:
+        lanes = transport_of(url, ClientOptions())
+        for _ in range(2):
+            assert (await lanes.send(request(url))).status == 200
+            await asyncio.sleep(0.05)
+        await lanes.aclose()
+    assert len(made) == connections
+
+
+async def test_a_download_that_is_left_midway_closes_its_connection(transport_of):
+    closed = asyncio.Event()
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK.replace(b": 2", b": 20"))
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        closed.set()
+
+    async with asyncio.timeout(30), server_of(serve) as url:
+        lanes = transport_of(url, ClientOptions())
+        async with lanes.stream(f"{url}/report") as download:
+            assert download.status == 200
+        await closed.wait()
+        await lanes.aclose()

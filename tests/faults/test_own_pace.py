@@ -96,6 +96,58 @@ async def test_closing_ends_a_pause_and_sends_nothing_more():
         assert server.sandbox.stats.requests == 0
 
 
+class Full:
+    """A limiter that lets nobody through until it is told to."""
+
+    def __init__(self):
+        self.gate = asyncio.Event()
+
+    async def acquire(self):
+        await self.gate.wait()
+
+
+@pytest.mark.parametrize("bulk", [True, False])
+async def test_closing_does_not_wait_for_a_shared_rate_and_sends_nothing_more(bulk):
+    limiter = Full()
+    async with Sandbox().serve() as server:
+        mettl = MettlClient(server.credentials, base_url=server.base_url, rate_limiter=limiter)
+        call = mettl.candidates.register_many if bulk else mettl.candidates.register
+        waiting = asyncio.create_task(call(server.access_key, people(5)))
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(30):
+            await mettl.aclose()
+        limiter.gate.set()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert server.sandbox.stats.requests == 0
+
+
+async def test_a_bulk_run_does_not_wait_for_a_shared_rate_beyond_its_patience():
+    async with Sandbox().serve() as server:
+        async with MettlClient(
+            server.credentials,
+            base_url=server.base_url,
+            rate_limiter=Full(),
+            options=ClientOptions(bulk_retry=RetryPolicy(deadline=0.3, max_attempts=1)),
+        ) as mettl:
+            async with asyncio.timeout(30):
+                report = await mettl.candidates.register_many(server.access_key, people(5))
+        assert {type(one.error) for one in report.failed} == {ThrottledError}
+        assert server.sandbox.stats.requests == 0
+
+
+async def test_what_a_limiter_raises_is_raised_as_it_is():
+    class Broken:
+        async def acquire(self):
+            raise LookupError("away")
+
+    async with Sandbox().serve() as server:
+        async with MettlClient(
+            server.credentials, base_url=server.base_url, rate_limiter=Broken()
+        ) as mettl:
+            with pytest.raises(LookupError):
+                await mettl.schedules.get(server.access_key)
+
+
 async def test_a_pause_beyond_all_patience_is_told_at_once():
     async with (
         Sandbox().serve() as server,

@@ -5,12 +5,13 @@ import logging
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 import trio
 
 from mettl_async import Candidate, ConfigurationError, MettlClient
-from mettl_async.redis_limiter import RedisRateLimiter
+from mettl_async.redis_limiter import ASK_AGAIN, RedisRateLimiter
 from mettl_async.sandbox import Sandbox
 
 PROGRAM = """
@@ -79,6 +80,39 @@ async def test_without_redis_each_process_keeps_the_rate_by_itself_and_says_so_o
     assert all(0 < seconds <= 1 / 40 for seconds in slept)
     assert caplog.text.count("cannot be reached") == 1
     assert "s3cret-pass" not in caplog.text + repr(limiter)
+
+
+async def test_a_redis_that_failed_is_left_alone_for_a_while_and_then_asked_again(
+    caplog, monkeypatch
+):
+    now, slept, answers = [1000.0], [], [OSError(), OSError(), True, True]
+
+    async def sleep(seconds):
+        slept.append(seconds)
+        now[0] += seconds
+
+    async def hit(*_):
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    clock = SimpleNamespace(monotonic=lambda: now[0], time=time.time)
+    monkeypatch.setattr("mettl_async.redis_limiter.time", clock)
+    limiter = RedisRateLimiter(
+        "redis://127.0.0.1:1/0", requests=1, per_seconds=10, name="back", sleep=sleep
+    )
+    monkeypatch.setattr(limiter._limiter, "hit", hit)
+    left = []
+    for later in (0.0, 0.0, ASK_AGAIN, ASK_AGAIN, 0.0):
+        now[0] += later
+        await limiter.acquire()
+        left.append(len(answers))
+    await limiter.aclose()
+    assert left == [3, 3, 2, 1, 0]
+    assert slept == [pytest.approx(10.0)], "its own rate is the same"
+    assert caplog.text.count("cannot be reached") == 1
+    assert caplog.text.count("can be reached again") == 1
 
 
 async def test_a_clock_that_is_far_off_never_waits_longer_than_the_window(redis_uri, monkeypatch):

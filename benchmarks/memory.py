@@ -1,12 +1,12 @@
 """Peak memory of a million candidates through `stream_registrations`, against that of ten thousand.
 
-Run ``python benchmarks/memory.py`` where mettl-async is installed with its dev extra; three minutes.
+Run ``python benchmarks/memory.py`` where mettl-async is installed with its dev extra; two minutes.
 ``--quick`` for seconds, ``--json FILE`` for all figures.
 
-The candidates come from a generator, the answers from the sandbox's stub in the same process (through
-an injected ``httpx.AsyncClient``), and each outcome is dropped as it comes. Each size runs in a fresh
-process, which tells the highest resident memory it ever had. What is kept for each candidate is one
-hash of the email (see `mettl_async.bulk.seen`), to find duplicates.
+The candidates come from a generator, the answers over sockets from a server in a process of its own, and
+each outcome is dropped as it comes. Each size runs in a fresh process, which tells the highest resident
+memory it ever had. What is kept for each candidate is one hash of the email (see `mettl_async.bulk.seen`),
+to find duplicates.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from typing import Any
 
 # Nothing of the library up here: on Linux the peak of a new process begins with what its parent had
 # when it started it, so the parent must stay small.
-from harness import Bound, arguments, finish, print_table
+from harness import Bound, arguments, finish, peer_server, print_table
 
 SIZES = (10_000, 1_000_000)
 QUICK_SIZES = (500, 3_000)
 CONCURRENCY = 8  # the default
 MOST_MIB = 30.0
 _KIB_PER_MIB = 1024
-_SIZE_ARGUMENT = "--candidates"
+_SIZE_ARGUMENT, _SERVER_ARGUMENT = "--candidates", "--server"
 
 
 def peak_mib() -> float:
@@ -39,22 +39,17 @@ def peak_mib() -> float:
     return peak / (_KIB_PER_MIB * (_KIB_PER_MIB if sys.platform == "darwin" else 1))
 
 
-async def run(total: int) -> dict[str, float]:
+async def run(total: int, base_url: str) -> dict[str, float]:
     """One run in this process."""
-    import httpx  # noqa: PLC0415 - see the top
-    from workload import candidates  # noqa: PLC0415 - same
+    from workload import ACCESS_KEY, CREDENTIALS, candidates  # noqa: PLC0415 - see the top
 
-    from mettl_async import MettlClient, Registered  # noqa: PLC0415 - same
-    from mettl_async.sandbox import Sandbox  # noqa: PLC0415 - same
+    from mettl_async import ClientOptions, MettlClient, Registered  # noqa: PLC0415 - same
 
-    sandbox = Sandbox()
-    async with (
-        httpx.AsyncClient(transport=sandbox.transport(stub=True), trust_env=False) as client,
-        MettlClient(sandbox.credentials, base_url="http://127.0.0.1", http_client=client) as mettl,
-    ):
+    options = ClientOptions(trust_env=False)
+    async with MettlClient(CREDENTIALS, base_url=base_url, options=options) as mettl:
         before, began, registered = peak_mib(), time.perf_counter(), 0
         async for outcome in mettl.candidates.stream_registrations(
-            sandbox.access_key, candidates(total), concurrency=CONCURRENCY
+            ACCESS_KEY, candidates(total), concurrency=CONCURRENCY
         ):
             registered += isinstance(outcome, Registered)
         seconds = time.perf_counter() - began
@@ -62,10 +57,10 @@ async def run(total: int) -> dict[str, float]:
     return {"candidates": total, "before_mib": before, "peak_mib": peak_mib(), "seconds": seconds}
 
 
-def run_apart(total: int) -> dict[str, Any]:
+def run_apart(total: int, base_url: str) -> dict[str, Any]:
     """One run in a fresh process."""
     done = subprocess.run(  # noqa: S603 - this very script
-        [sys.executable, __file__, _SIZE_ARGUMENT, str(total)],
+        [sys.executable, __file__, _SIZE_ARGUMENT, str(total), _SERVER_ARGUMENT, base_url],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -76,9 +71,10 @@ def run_apart(total: int) -> dict[str, Any]:
 
 def main() -> None:
     given = arguments(__doc__)
-    rows = [run_apart(total) for total in (QUICK_SIZES if given.quick else SIZES)]
+    with peer_server() as base_url:
+        rows = [run_apart(total, base_url) for total in (QUICK_SIZES if given.quick else SIZES)]
     print_table(
-        f"stream_registrations() against the sandbox's stub, concurrency {CONCURRENCY}",
+        f"stream_registrations() over sockets, concurrency {CONCURRENCY}",
         ("candidates", "before MiB", "peak MiB", "candidates/s"),
         [
             (f"{r['candidates']:,}", r["before_mib"], r["peak_mib"], r["candidates"] / r["seconds"])
@@ -98,7 +94,9 @@ def main() -> None:
 def child() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument(_SIZE_ARGUMENT, type=int, required=True)
-    print(json.dumps(asyncio.run(run(parser.parse_args().candidates))))
+    parser.add_argument(_SERVER_ARGUMENT, required=True)
+    given = parser.parse_args()
+    print(json.dumps(asyncio.run(run(given.candidates, given.server))))
 
 
 if __name__ == "__main__":

@@ -261,6 +261,7 @@ class MettlClient:
     async def aclose(self) -> None:
         """Close: bulk runs read no further, requests in flight finish, connections are closed.
 
+        What waits for its turn or for a free slot is not sent any more, and ends with `ThrottledError`.
         May be called twice. An injected ``http_client`` stays open.
 
         Raises:
@@ -274,6 +275,7 @@ class MettlClient:
         with anyio.CancelScope(shield=True):
             await lifecycle.drain()
             lifecycle.closed = True
+            self._shared.deadlines.rest()
             await self._shared.transport.aclose()
 
     async def __aenter__(self) -> Self:

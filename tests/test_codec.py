@@ -261,18 +261,16 @@ def test_four_urls_three_spellings_and_extra_properties_as_they_are():
 
 def test_a_candidate_becomes_two_items():
     one = models.Candidate(email="a@x.org", first_name="Asha", fields={"Last Name": "Rao"})
-    assert list(codec.candidate_detail(one).items()) == [
+    (detail,) = codec.candidate_details([one])
+    assert list(detail.items()) == [
         ("Email Address", "a@x.org"),
         ("First Name", "Asha"),
         ("Last Name", "Rao"),
     ]
-    assert codec.candidate_optional(one) is None
-    assert codec.to_wire(one) == codec.candidate_detail(one)
-    codec.candidate_detail(one)["Last Name"] = "Other"
+    assert codec.to_wire(one) == detail
+    detail["Last Name"] = "Other"
     assert one.fields == {"Last Name": "Rao"}
     more = attrs.evolve(one, context_data="", compensatory_time=timedelta(hours=1))
-    assert codec.candidate_optional(more) == {
-        "email": "a@x.org",
-        "context_data": "",
-        "compensatory_time": "60",
-    }
+    assert codec.candidate_optionals([one, more]) == [
+        {"email": "a@x.org", "context_data": "", "compensatory_time": "60"}
+    ]

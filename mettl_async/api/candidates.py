@@ -16,7 +16,8 @@ from mettl_async.api.endpoint import (
 )
 from mettl_async.api.registration_options import registration_options
 from mettl_async.api.results import Results
-from mettl_async.bulk.batches import MAX_BATCH, Entry, check_candidate, check_source, rd_text
+from mettl_async.bulk.batches import MAX_BATCH, check_candidates, check_source
+from mettl_async.bulk.details import rd_of, rd_text
 from mettl_async.bulk.outcomes import Outcome, RegistrationReport
 from mettl_async.bulk.run import Answered
 from mettl_async.bulk.seen import email_key
@@ -38,6 +39,7 @@ from mettl_async.models import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 
+    from mettl_async.bulk.details import Entry
     from mettl_async.bulk.fallback import CandidateFallback
     from mettl_async.bulk.journal import Journal
     from mettl_async.bulk.progress import OnProgress
@@ -100,22 +102,21 @@ class Candidates:
         key = checked_access_key(access_key)
         check_source(candidates, may_be_async=False)
         people = list(islice(candidates, MAX_BATCH + 1))
-        for index, one in enumerate(people):
-            check_candidate(index, one)
+        check_candidates(people)
         if not 1 <= len(people) <= MAX_BATCH:
             raise InvalidInputError(
                 "candidates",
                 f"has {f'more than {MAX_BATCH}' if people else 'no'} items",
                 f"pass 1 to {MAX_BATCH}, or use register_many()",
             )
-        places: dict[str, int] = {}
-        for index, one in enumerate(people):
-            if places.setdefault(email_key(one.email), index) != index:
-                raise InvalidInputError(
-                    f"candidates[{index}].email",
-                    "came earlier in this call (case is ignored)",
-                    "pass each candidate once",
-                )
+        emails = [email_key(one.email) for one in people]
+        if len(set(emails)) < len(emails):
+            index = next(i for i, email in enumerate(emails) if email in emails[:i])
+            raise InvalidInputError(
+                f"candidates[{index}].email",
+                "came earlier in this call (case is ignored)",
+                "pass each candidate once",
+            )
         fixed = registration_options(
             allow_missing_mandatory_registration_fields,
             time_limit_in_sec,
@@ -125,6 +126,7 @@ class Candidates:
             REGISTER, {"access_key": key}, {"rd": rd_text(people), **fixed}, _registrations
         )
         if [item.email for item in items] != [one.email for one in people]:
+            places = {email: index for index, email in enumerate(emails)}
             items.sort(key=lambda item: places.get(email_key(item.email), MAX_BATCH))
         return tuple(items)
 
@@ -207,7 +209,7 @@ class Candidates:
 
         async def send(entries: Sequence[Entry]) -> Answered:
             # No quota: a run has no more retries outstanding than it has workers.
-            params = {"rd": rd_text([one.candidate for one in entries]), **fixed}
+            params = {"rd": rd_of(entries), **fixed}
             return await caller.call(REGISTER, path, params, _answered, contact=contact)
 
         outcomes = outcomes_of(

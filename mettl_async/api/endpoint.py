@@ -34,6 +34,9 @@ PERSONAL_PLACEHOLDERS = ("email",)
 
 _MAX_ID = 2**63 - 1
 
+_EVERYWHERE = {one.value: one for one in Placement}
+"""Where `ClientOptions.post_parameters` has all parameters travel; "documented" is not among them."""
+
 _ACCESS_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -96,10 +99,9 @@ class Caller:
 
     def placement(self, endpoint: Endpoint) -> Placement:
         """Where the parameters of a call travel, by the client's options."""
-        wanted = self.options.post_parameters
-        if endpoint.method != "POST" or wanted == "documented":
+        if endpoint.method != "POST":
             return endpoint.placement
-        return Placement(wanted)
+        return _EVERYWHERE.get(self.options.post_parameters, endpoint.placement)
 
     def url(self, endpoint: Endpoint, path: Mapping[str, str]) -> str:
         """The exact URL that is signed, without a query.

@@ -18,14 +18,13 @@ from collections.abc import (
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import frozen
 
+from mettl_async.bulk.details import Entries, Entry, rd_length
 from mettl_async.bulk.outcomes import Outcome
 from mettl_async.bulk.seen import email_key
 from mettl_async.bulk.settled import Settled, recall
 from mettl_async.bulk.source import each
-from mettl_async.codec import candidate_detail, candidate_optional, dumps_texts
-from mettl_async.core.request import encoded_length
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import Candidate
 
@@ -39,17 +38,15 @@ MAX_BATCH = 20
 """Candidates in one call at most: api.md section 6, API 15 [doc]."""
 
 
-@frozen
-class Entry:
-    """One candidate.
+def check_candidates(candidates: Sequence[object]) -> None:
+    """Refuse the first of them that is not a candidate.
 
-    Attributes:
-        index: Position in the input.
-        candidate: What was passed in.
+    Raises:
+        InvalidInputError: It is not a `Candidate`.
     """
-
-    index: int
-    candidate: Candidate = field(repr=False)
+    if set(map(type, candidates)) != {Candidate}:  # one look at all of them, mostly
+        for index, one in enumerate(candidates):
+            check_candidate(index, one)
 
 
 def check_candidate(index: int, candidate: object) -> None:
@@ -66,21 +63,6 @@ def check_candidate(index: int, candidate: object) -> None:
         )
 
 
-def rd_text(candidates: Sequence[Candidate]) -> str:
-    """The ``rd`` parameter of a batch: api.md section 6, API 15."""
-    whole = {"registrationDetails": [candidate_detail(one) for one in candidates]}
-    optional = [extra for one in candidates if (extra := candidate_optional(one)) is not None]
-    if optional:
-        whole["optionalParams"] = optional
-    # One text of all is written several times as fast as one of each.
-    return dumps_texts(whole)
-
-
-def rd_length(entries: Sequence[Entry]) -> int:
-    """Length of the encoded ``rd`` of a batch; that of two batches is less than their sum."""
-    return encoded_length(rd_text([one.candidate for one in entries]))
-
-
 @frozen
 class Batch:
     """Entries to send together, and what was met on the way that is not sent at all.
@@ -91,7 +73,7 @@ class Batch:
         known: Outcomes that an earlier run has recorded.
     """
 
-    entries: tuple[Entry, ...]
+    entries: Entries
     duplicates: tuple[Entry, ...] = ()
     known: tuple[Outcome, ...] = ()
 
@@ -148,26 +130,28 @@ async def cut(
             else:
                 entries.append(one)
             if len(entries) + len(duplicates) >= size:
-                fit = _how_many_fit(entries, room)
-                yield Batch(tuple(entries[:fit]), tuple(duplicates))
-                entries, duplicates = entries[fit:], []
+                fit = _that_fit(entries, room)
+                yield Batch(fit, tuple(duplicates))
+                entries, duplicates = entries[len(fit) :], []
             if len(known) >= size:
-                yield Batch((), (), tuple(known))
+                yield Batch(Entries(), (), tuple(known))
                 known = []
     while entries or duplicates or known:
-        fit = _how_many_fit(entries, room)
-        yield Batch(tuple(entries[:fit]), tuple(duplicates), tuple(known))
-        entries, duplicates, known = entries[fit:], [], []
+        fit = _that_fit(entries, room)
+        yield Batch(fit, tuple(duplicates), tuple(known))
+        entries, duplicates, known = entries[len(fit) :], [], []
     if broken is not None:
         raise broken
 
 
-def _how_many_fit(entries: Sequence[Entry], room: int | None) -> int:
-    """How many of the first ones a call may have: all, if their ``rd`` is short enough, or at least one."""
-    if room is None or rd_length(entries) <= room:
-        return len(entries)
+def _that_fit(entries: Sequence[Entry], room: int | None) -> Entries:
+    """The first ones, as many as a call may have: all, if their ``rd`` is short enough, or at least one."""
+    every = Entries(entries)
+    if room is None or not entries or rd_length(every) <= room:
+        return every
     counts = range(1, len(entries))
-    return max(1, bisect_right(counts, room, key=lambda count: rd_length(entries[:count])))
+    count = max(1, bisect_right(counts, room, key=lambda count: rd_length(entries[:count])))
+    return Entries(entries[:count])
 
 
 async def _looked_up(
@@ -210,6 +194,8 @@ def check_source(candidates: object, *, may_be_async: bool = True) -> None:
     Raises:
         InvalidInputError: Not an iterable, or text, or a mapping.
     """
+    if type(candidates) in {list, tuple}:
+        return
     if isinstance(candidates, (str, bytes, Mapping, Candidate)) or not isinstance(
         candidates, (Iterable, AsyncIterable) if may_be_async else Iterable
     ):

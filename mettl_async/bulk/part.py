@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
 
-from mettl_async.bulk.batches import Entry
+from mettl_async.bulk.details import Entry
 from mettl_async.bulk.outcomes import Failed, Outcome, Registered, Rejected, Unknown
 from mettl_async.bulk.seen import email_key
 

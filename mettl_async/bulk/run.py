@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         MemoryObjectSendStream,
     )
 
-    from mettl_async.bulk.batches import Entry
+    from mettl_async.bulk.details import Entry
     from mettl_async.bulk.fallback import CandidateFallback
     from mettl_async.bulk.progress import Meter
     from mettl_async.bulk.recording import Recording

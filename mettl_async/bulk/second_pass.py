@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, evolve, field, frozen
 
-from mettl_async.bulk.batches import rd_length
+from mettl_async.bulk.details import rd_length
 from mettl_async.bulk.part import Part
 from mettl_async.errors import MettlError
 

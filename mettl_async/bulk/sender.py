@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 from attrs import evolve, frozen
 
-from mettl_async.bulk.batches import Entry
+from mettl_async.bulk.details import Entry
 from mettl_async.bulk.fallback import mended
 from mettl_async.bulk.outcomes import Rejected
 from mettl_async.bulk.part import Part, by_email
@@ -121,7 +121,7 @@ class Sender:
         refused: list[tuple[Part, Rejected, CallError | None]] = []
         splitting = Splitting(parts)
         while group := splitting.take():
-            answer = await self._call([one for part in group for one in part.entries])
+            answer = await self._call(_together(group))
             if isinstance(answer, Answered):
                 splitting.went_through(group)
                 settled = self._after_answer(group, answer)
@@ -243,3 +243,7 @@ class Sender:
                 raise
             self.break_off(exc)  # the caller's own; raised after the drain
         return None
+
+
+def _together(group: Sequence[Part]) -> Sequence[Entry]:
+    return group[0].entries if len(group) == 1 else [one for part in group for one in part.entries]

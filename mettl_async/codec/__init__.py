@@ -5,12 +5,12 @@ from mettl_async.codec.json_text import dumps, dumps_texts, loads
 from mettl_async.codec.mismatch import kind
 from mettl_async.codec.naming import wire_name
 from mettl_async.codec.reading import from_wire, list_from_wire
-from mettl_async.codec.writing import candidate_detail, candidate_optional, to_wire
+from mettl_async.codec.writing import candidate_details, candidate_optionals, to_wire
 
 __all__ = [
     "EVENT_TYPES",
-    "candidate_detail",
-    "candidate_optional",
+    "candidate_details",
+    "candidate_optionals",
     "dumps",
     "dumps_texts",
     "from_wire",

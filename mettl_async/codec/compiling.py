@@ -64,7 +64,7 @@ def compile_reader(cls: Any, hook_of: Callable[[Any], Hook]) -> Hook:
         " if type(data) is not dict and not isinstance(data, dict):",
         "  raise expected('object', data)",
         " get = data.get",
-        " problems = []" if any(a.default is attrs.NOTHING for a in fields) else "",
+        " problems = None" if any(a.default is attrs.NOTHING for a in fields) else "",
         " o = twin()" if twin else "",
     ]
     for number, attribute in enumerate(fields):
@@ -131,7 +131,10 @@ def _reading(
         lines.append(" else:")
     lines += ["  try:", f"   v = {hook}"]
     if required:
-        lines += ["  except MismatchError as e:", f"   problems += below({'.' + wire!r}, e)"]
+        lines += [
+            "  except MismatchError as e:",
+            f"   problems = (problems or []) + below({'.' + wire!r}, e)",
+        ]
     else:
         lines += ["  except MismatchError:", f"   v = {default}"]
     return lines

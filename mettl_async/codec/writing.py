@@ -17,7 +17,7 @@ from mettl_async.models._frozen_map import FrozenMap
 from mettl_async.models._open_enum import OpenStrEnum
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 _MINUTE_SECONDS = 60
 _MINUTE = timedelta(minutes=1)
@@ -28,20 +28,26 @@ def to_wire(value: object) -> Any:
     return converter.unstructure(value)
 
 
-def candidate_detail(candidate: models.Candidate) -> dict[str, str]:
-    """One item of ``registrationDetails`` (API 15)."""
+def candidate_details(candidates: Iterable[models.Candidate]) -> list[dict[str, str]]:
+    """``registrationDetails`` (API 15)."""
     # Twenty of these for each call: the quickest way there is.
-    return candidate.fields.after(
-        {"Email Address": candidate.email, "First Name": candidate.first_name}
-    )
+    return [
+        one.fields.after({"Email Address": one.email, "First Name": one.first_name})
+        for one in candidates
+    ]
 
 
-def candidate_optional(candidate: models.Candidate) -> dict[str, str] | None:
-    """One item of ``optionalParams`` (API 15), or None when there is nothing to say."""
-    context, extra_time = candidate.context_data, candidate.compensatory_time
-    if context is None and extra_time is None:
-        return None
-    optional = {"email": candidate.email}
+def candidate_optionals(candidates: Iterable[models.Candidate]) -> list[dict[str, str]]:
+    """``optionalParams`` (API 15): of those only of whom there is something to say."""
+    return [
+        _optional(one.email, one.context_data, one.compensatory_time)
+        for one in candidates
+        if one.context_data is not None or one.compensatory_time is not None
+    ]
+
+
+def _optional(email: str, context: str | None, extra_time: timedelta | None) -> dict[str, str]:
+    optional = {"email": email}
     if context is not None:
         optional["context_data"] = context
     if extra_time is not None:
@@ -188,7 +194,7 @@ def _from_schedule(value: models.NewSchedule | models.ScheduleEdit) -> dict[str,
 
 
 _WRITERS: dict[Any, Callable[[Any], Any]] = {
-    models.Candidate: candidate_detail,
+    models.Candidate: lambda one: candidate_details((one,))[0],
     models.InvitedCandidate: _from_invited,
     models.Access: _from_access,
     models.AccessEdit: _from_access_edit,

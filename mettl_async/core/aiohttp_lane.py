@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import aiohttp
 import anyio
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import HttpProcessingError, RawResponseMessage, StreamWriter
-from attrs import define
+from attrs import define, field
 
 from mettl_async.core.redaction import scrub
 from mettl_async.core.transport import KEEPALIVE_SECONDS
@@ -36,6 +37,11 @@ class Lane:
     connection: aiohttp.connector.Connection
     protocol: ResponseHandler
     idle_since: float = 0.0
+    readable: Callable[[], bool] = field(init=False, repr=False)
+
+    @readable.default
+    def _look(self) -> Callable[[], bool]:
+        return _look_at(self.protocol.transport)
 
     def usable(self, now: float) -> bool:
         """Whether it may carry another request.
@@ -47,7 +53,7 @@ class Lane:
             now - self.idle_since <= KEEPALIVE_SECONDS
             and self.protocol.is_connected()
             and not self.protocol.should_close
-            and not _readable(self.protocol.transport)
+            and not self.readable()
         )
 
     async def write(
@@ -69,7 +75,7 @@ class Lane:
             max_line_size=_LONGEST_HEADER_LINE,
             max_field_size=_LONGEST_HEADER_LINE,
         )
-        transport.write(head + body[:_CHUNK])
+        transport.write(head + body[:_CHUNK] if body else head)
         taken = _CHUNK
         while protocol.writing_paused or taken < len(body):
             with anyio.move_on_after(options.write_timeout) as scope:
@@ -99,13 +105,14 @@ class Lane:
         self.connection.close()
 
 
-def _readable(transport: asyncio.Transport | None) -> bool:
+def _look_at(transport: asyncio.Transport | None) -> Callable[[], bool]:
+    """What tells whether something of the server's is there to be read."""
     socket = transport.get_extra_info("socket") if transport is not None else None
     if socket is None or not hasattr(select, "poll"):
-        return False
+        return lambda: False
     poll = select.poll()
     poll.register(socket.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
+    return lambda: bool(poll.poll(0))
 
 
 async def chunks(payload: aiohttp.StreamReader) -> AsyncGenerator[bytes]:

@@ -238,8 +238,8 @@ class AiohttpTransport:
         return _Route(template, origin.encode("ascii"), head.encode("ascii"))
 
     def _head_of(self, request: SignedRequest, route: _Route) -> bytes:
-        path, _, _ = request.target.partition(b"?")
-        if not _PATH.fullmatch(path):
+        query = request.target.find(b"?")
+        if not _PATH.fullmatch(request.target, 0, query if query >= 0 else len(request.target)):
             raise ConfigurationError("a middleware put characters into the URL that no URL has")
         further = _further_headers(request.headers)
         if request.method != "GET" or request.body:

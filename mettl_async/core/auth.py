@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 from mettl_async.config import Credentials, KeyPair, keys_or_provider
-from mettl_async.core.signing import SIGNATURE_PARAMETERS, signature, string_to_sign
+from mettl_async.core.signing import SIGNATURE_PARAMETERS, keyed, signed, string_to_sign
 from mettl_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from mettl_async.config import CredentialsProvider
+    from hmac import HMAC
+
+    from mettl_async.config import ApiVersion, CredentialsProvider
     from mettl_async.core.middleware import Next
     from mettl_async.core.request import Request, Response
 
@@ -51,25 +53,34 @@ class SignatureAuth:
     ) -> None:
         self._credentials = keys_or_provider(credentials)
         self._clock = clock or ServerClock()
+        self._last: tuple[tuple[str, ApiVersion], HMAC] | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
     async def __call__(self, request: Request, call_next: Next) -> Response:
         """Sign the request and pass it on."""
-        keys = await self._keys()
-        params = {k: v for k, v in request.params.items() if k not in SIGNATURE_PARAMETERS}
+        known = self._credentials
+        keys = known if isinstance(known, Credentials) else await self._ask(known)
+        params = dict(request.params)
+        for name in SIGNATURE_PARAMETERS:
+            params.pop(name, None)
         params["ak"] = keys.public_key
         # Whole seconds [doc]; fractions were accepted on v1 only [seen].
         params["ts"] = str(int(self._clock.now()))
         text = string_to_sign(request.method, request.url, params)
-        params["asgn"] = signature(keys.private_key, text, request.version)
+        params["asgn"] = signed(self._key(keys, request.version), text)
         return await call_next(request.evolve(params=params))
 
-    async def _keys(self) -> Credentials:
-        if isinstance(self._credentials, Credentials):
-            return self._credentials
-        answer = self._credentials()
+    def _key(self, keys: Credentials, version: ApiVersion) -> HMAC:
+        of = (keys.private_key, version)
+        if self._last is None or self._last[0] != of:
+            self._last = of, keyed(*of)
+        return self._last[1]
+
+    @staticmethod
+    async def _ask(provider: CredentialsProvider) -> Credentials:
+        answer = provider()
         keys = await answer if isawaitable(answer) else answer
         if isinstance(keys, Credentials):
             return keys

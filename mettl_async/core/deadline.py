@@ -3,44 +3,88 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Self
 
 import anyio
+from attrs import define, field
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import TracebackType
 
 
-def give_up_after(seconds: float) -> AbstractContextManager[object]:
-    """Cancel what is inside ``with`` when the time is over, and go on behind it.
+@define(eq=False)
+class Deadlines:
+    """The bounds of all attempts of a client.
 
-    A cancellation that comes from elsewhere passes through, also one that comes at the same time.
+    On asyncio they share one timer. Every attempt has a bound and nearly none is reached: a timer each,
+    or a cancel scope, costs several times as much as being on a list.
     """
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        task = None
-    if task is None or seconds <= 0:  # over already: a cancel scope keeps anything from being begun
-        return anyio.move_on_after(seconds)
-    return _Bound(task, seconds)
+
+    _bounds: dict[_Bound, None] = field(factory=dict, init=False, repr=False)
+    _timer: asyncio.TimerHandle | None = field(default=None, init=False, repr=False)
+    _next: float = field(default=math.inf, init=False, repr=False)
+
+    def give_up_after(self, seconds: float) -> AbstractContextManager[object]:
+        """Cancel what is inside ``with`` when the time is over, and go on behind it.
+
+        A cancellation that comes from elsewhere passes through, also one that comes at the same time.
+        """
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:
+            task = None
+        if (
+            task is None or seconds <= 0
+        ):  # over already: a cancel scope keeps anything from being begun
+            return anyio.move_on_after(seconds)
+        loop = task.get_loop()
+        at = loop.time() + seconds
+        if at < self._next:
+            self._look_at(at, loop)
+        return _Bound(self._bounds, task, at)
+
+    def rest(self) -> None:
+        """Leave no timer behind, unless something is under way."""
+        if not self._bounds:
+            self._drop_timer()
+
+    def _look_at(self, when: float, loop: asyncio.AbstractEventLoop) -> None:
+        self._drop_timer()
+        self._timer, self._next = loop.call_at(when, self._look, loop), when
+
+    def _drop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._next = None, math.inf
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer, self._next = None, math.inf
+        now = loop.time()
+        left = [bound for bound in self._bounds if not bound.ends(now)]
+        if left:
+            self._look_at(min(bound.at for bound in left), loop)
 
 
 class _Bound:
-    """As `asyncio.timeout`, but silent. Every attempt has one, and a cancel scope costs several times as much."""
+    """As `asyncio.timeout`, but silent."""
 
-    __slots__ = ("_before", "_passed", "_task", "_timer")
+    __slots__ = ("_all", "_before", "_passed", "_task", "at")
 
-    def __init__(self, task: asyncio.Task[object], seconds: float) -> None:
-        self._task, self._passed = task, False
+    def __init__(self, every: dict[_Bound, None], task: asyncio.Task[object], at: float) -> None:
+        self._all, self._task, self.at, self._passed = every, task, at, False
         self._before = task.cancelling()
-        self._timer = task.get_loop().call_later(seconds, self._pass)
 
-    def _pass(self) -> None:
-        self._passed = True
-        self._task.cancel()
+    def ends(self, now: float) -> bool:
+        """Whether its time is over; what is inside is cancelled then, once."""
+        if not self._passed and self.at <= now:
+            self._passed = True
+            self._task.cancel()
+        return self._passed
 
     def __enter__(self) -> Self:
+        self._all[self] = None
         return self
 
     def __exit__(
@@ -49,7 +93,7 @@ class _Bound:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        self._timer.cancel()
+        del self._all[self]
         if not self._passed:
             return False
         # Ours is taken back; if others are left, theirs goes on.

@@ -14,7 +14,6 @@ from mettl_async.errors import CallFacts, ThrottledError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from types import TracebackType
 
     from mettl_async.core.pacing import Pacer
 
@@ -35,26 +34,44 @@ class RateLimiter(Protocol):
 
 
 class Slots:
-    """``async with slots:`` holds one of ``total`` slots."""
+    """``total`` slots: `take` one or `wait` for one, and `give_back`."""
 
     def __init__(self, total: int) -> None:
         self.total = total
-        self._semaphore: anyio.Semaphore | None = None
+        self._made: anyio.Semaphore | None = None
 
-    async def __aenter__(self) -> None:
+    @property
+    def _semaphore(self) -> anyio.Semaphore:
         # Made on first use: a client may be built before an event loop runs.
-        if self._semaphore is None:
-            self._semaphore = anyio.Semaphore(self.total, fast_acquire=True)
-        await self._semaphore.acquire()
+        if self._made is None:
+            self._made = anyio.Semaphore(self.total, fast_acquire=True)
+        return self._made
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._semaphore is not None:
-            self._semaphore.release()
+    def take(self) -> bool:
+        """Take one if one is free, which nobody waits for then."""
+        semaphore = self._semaphore
+        if semaphore.value == 0:
+            return False
+        semaphore.acquire_nowait()
+        return True
+
+    async def wait(self, closing: Callable[[], bool]) -> None:
+        """Take one when it is free.
+
+        Args:
+            closing: Whether the client is being closed.
+
+        Raises:
+            ThrottledError: It was being closed before; nothing was sent.
+        """
+        await self._semaphore.acquire()
+        if closing():
+            self.give_back()
+            raise ThrottledError(_CLOSED)
+
+    def give_back(self) -> None:
+        """Let the next one have it."""
+        self._semaphore.release()
 
 
 class Turns:

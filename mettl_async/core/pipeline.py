@@ -7,8 +7,8 @@ log, transport. Signing comes after the slot was taken, so a timestamp never age
 from __future__ import annotations
 
 import logging
+import os
 import random
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from attrs import evolve, field, frozen
 
 from mettl_async.core import envelope
 from mettl_async.core.auth import ServerClock
-from mettl_async.core.deadline import give_up_after
+from mettl_async.core.deadline import Deadlines
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.core.limits import RateLimiter, Slots, Turns
 from mettl_async.core.middleware import Middleware, Middlewares, build_chain
@@ -58,7 +58,7 @@ class Effects:
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     chance: Callable[[], float] = random.random
-    new_id: Callable[[], str] = lambda: secrets.token_hex(6)
+    new_id: Callable[[], str] = lambda: os.urandom(6).hex()
 
 
 @frozen(kw_only=True)
@@ -74,11 +74,13 @@ class Shared:
     effects: Effects = field(factory=Effects)
     pacer: Pacer = field(factory=Pacer)
     rate_limiter: RateLimiter | None = None
+    deadlines: Deadlines = field(factory=Deadlines)
+    limited: bool = field(init=False)
+    """Whether single calls too have a rate to keep to."""
     turns: Turns = field(init=False)
 
-    @property
-    def limited(self) -> bool:
-        """Whether single calls too have a rate to keep to."""
+    @limited.default
+    def _by_user_or_others(self) -> bool:
         return self.pacer.fixed is not None or self.rate_limiter is not None
 
     @turns.default
@@ -105,6 +107,7 @@ class Pipeline:
 
     def __init__(self, shared: Shared, auth: Middleware, middleware: Middlewares) -> None:
         self._shared = shared
+        self._prefix = f"{shared.base_url}/"
         self._attempt = build_chain((*middleware.per_attempt, auth), self._send)
         self._call = build_chain(middleware.per_call, self._with_retries)
 
@@ -152,20 +155,23 @@ class Pipeline:
             if attempt > 1:
                 request = request.evolve(attempt=attempt)
             # A run that keeps to a rate is not a run that fails: its own pace costs no patience.
-            waited, no_turn = await self._own_turn(request)
-            began += waited
-            outcome = no_turn or await self._one_attempt(request, began)
-            self._adapt(request, outcome)
+            outcome: Response | CallError | None = None
+            if request.contact is not None:
+                waited, outcome = await self._own_turn(request)
+                began += waited
+            outcome = outcome or await self._one_attempt(request, began)
+            if request.contact is not None or self._shared.limited:
+                self._adapt(request, outcome)
             response: Response | None = None
             if isinstance(outcome, Response):
-                response = outcome
+                response, known = outcome, outcome.envelope.error
                 if request.contact is not None:
                     request.contact.made = True
-                error = self._read(request, response).error
-                if error is None:
+                if known is None:
                     if request.contact is None:
                         quota.give_back(retries)
                     return response
+                error = known
             else:
                 error = outcome
             history.sent = history.sent or response is not None or error.sent
@@ -205,8 +211,6 @@ class Pipeline:
 
     async def _own_turn(self, request: Request) -> tuple[float, CallError | None]:
         """Wait for the turn of a bulk run's request: how long that took, or why there is none."""
-        if request.contact is None:
-            return 0.0, None
         began = self._shared.effects.monotonic()
         try:
             await self._shared.turns.wait(request.patience)
@@ -215,17 +219,22 @@ class Pipeline:
         return self._shared.effects.monotonic() - began, None
 
     async def _one_attempt(self, request: Request, began: float) -> Response | CallError:
+        shared, effects = self._shared, self._shared.effects
         started, history, patience = False, request.history, request.patience
-        left = began + patience - self._shared.effects.monotonic()
-        with give_up_after(left):
+        left = began + patience - effects.monotonic()
+        with shared.deadlines.give_up_after(left):
             try:
-                if self._shared.limited and request.contact is None:
-                    await self._shared.turns.wait(left)
-                async with self._shared.slots:
+                if shared.limited and request.contact is None:
+                    await shared.turns.wait(left)
+                if not shared.slots.take():
+                    await shared.slots.wait(lambda: shared.lifecycle.closing)
+                try:
                     started = True
-                    history.sent_at = self._shared.effects.monotonic()
-                    history.times.append(datetime.fromtimestamp(self._shared.effects.wall(), UTC))
+                    history.sent_at = effects.monotonic()
+                    history.times.append(datetime.fromtimestamp(effects.wall(), UTC))
                     response = await self._attempt(request)
+                finally:
+                    shared.slots.give_back()
                 return response.evolve(
                     attempts=history.attempts,
                     sent_at=tuple(history.times),
@@ -244,10 +253,8 @@ class Pipeline:
 
     def _adapt(self, request: Request, outcome: Response | CallError) -> None:
         """Let the pace follow what the server says."""
-        if request.contact is None and not self._shared.limited:
-            return
         now, sent_at = self._shared.effects.monotonic(), request.history.sent_at
-        error = self._read(request, outcome).error if isinstance(outcome, Response) else outcome
+        error = outcome.envelope.error if isinstance(outcome, Response) else outcome
         if error is None:
             self._shared.pacer.succeeded(now, now - sent_at)
         if isinstance(error, ThrottledError) and error.http_status is not None:
@@ -255,14 +262,17 @@ class Pipeline:
                 now, sent_at, error.retry_after, self._shared.effects.chance()
             )
 
-    async def _send(self, request: Request) -> Response:
-        if not request.url.startswith(f"{self._shared.base_url}/"):
+    def _send(self, request: Request) -> Awaitable[Response]:
+        if not request.url.startswith(self._prefix):
             raise ConfigurationError(
                 f"{request.operation}: a middleware changed the URL's host; "
                 "a signed request goes to base_url only"
             )
         if not logger.isEnabledFor(logging.DEBUG):
-            return await self._shared.transport.send(encode(request))
+            return self._shared.transport.send(encode(request))
+        return self._send_logged(request)
+
+    async def _send_logged(self, request: Request) -> Response:
         started = self._shared.effects.monotonic()
         status: int | None = None
         try:

@@ -21,6 +21,7 @@ _ESCAPES = tuple((bytes((byte,)), b"%%%02X" % byte) for byte in range(256))
 _USUAL = b'",: {}[]@'
 """What nearly every text of ours has much of: JSON with names and addresses in it."""
 _USUAL_ESCAPES = tuple(_ESCAPES[byte] for byte in _USUAL)
+_NOT_RARE = UNRESERVED + _USUAL
 FORM_CONTENT_TYPE = "application/x-www-form-urlencoded; charset=UTF-8"
 
 
@@ -164,13 +165,33 @@ class Response:
 
 def _changed(value: T, changes: dict[str, Any]) -> T:
     # As attrs does it, without a call for each attribute: none has a converter or a validator.
-    own = vars(value)
-    if not changes.keys() <= own.keys():
+    own = value.__dict__
+    changed = {**own, **changes}
+    if len(changed) > len(own):
         names = ", ".join(sorted(changes.keys() - own.keys()))
         raise TypeError(f"{type(value).__name__} has no attribute {names}")
     copy = object.__new__(type(value))
-    vars(copy).update(own, **changes)
+    object.__setattr__(copy, "__dict__", changed)
     return copy
+
+
+class Escaped(str):
+    """A parameter's value whose escaped form is known already; otherwise a text as any other.
+
+    Attributes:
+        escaped: What `percent_encode` gives for it.
+    """
+
+    __slots__ = ("escaped",)
+
+    escaped: bytes
+
+    @classmethod
+    def of(cls, text: str) -> Escaped:
+        """Escape a text once, to measure it and to send it."""
+        made = cls(text)
+        made.escaped = percent_encode(text)
+        return made
 
 
 def percent_encode(text: str) -> bytes:
@@ -180,16 +201,16 @@ def percent_encode(text: str) -> bytes:
     distinct byte once instead of walking the text, and looks for distinct ones only among the few
     that are left without the usual ones.
     """
+    if type(text) is Escaped:
+        return text.escaped
     raw = text.encode()
-    reserved = raw.translate(None, UNRESERVED)
-    if not reserved:
+    if raw.isalnum():
         return raw
-    rare = reserved.translate(None, _USUAL)
+    rare = raw.translate(None, _NOT_RARE)
     if b"%" in rare:  # first, or the escapes made below would be escaped again
         raw = raw.replace(b"%", b"%25")
-    if len(rare) < len(reserved):
-        for plain, escape in _USUAL_ESCAPES:
-            raw = raw.replace(plain, escape)
+    for plain, escape in _USUAL_ESCAPES:
+        raw = raw.replace(plain, escape)
     for byte in set(rare.replace(b"%", b"")):
         plain, escape = _ESCAPES[byte]
         raw = raw.replace(plain, escape)
@@ -198,6 +219,8 @@ def percent_encode(text: str) -> bytes:
 
 def encoded_length(text: str) -> int:
     """Length of ``percent_encode(text)`` without making it."""
+    if type(text) is Escaped:
+        return len(text.escaped)
     raw = text.encode()
     return len(raw) + 2 * len(raw.translate(None, UNRESERVED))
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from mettl_async import Candidate, InvalidInputError
 from mettl_async.bulk import seen as seen_emails
-from mettl_async.bulk.batches import Entry, check_source, cut, rd_length, rd_text
+from mettl_async.bulk.batches import check_source, cut
+from mettl_async.bulk.details import Entry, rd_length, rd_text
 from mettl_async.bulk.part import Part
 from mettl_async.bulk.seen import SeenEmails
 from mettl_async.bulk.settled import Settled

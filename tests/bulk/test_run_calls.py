@@ -15,7 +15,7 @@ from mettl_async import (
     Rejected,
     Unknown,
 )
-from mettl_async.bulk.batches import Entry, rd_length
+from mettl_async.bulk.details import Entry, rd_length
 from mettl_async.bulk.run import Answered
 
 BAD, GOOD = {"Photo": "bad"}, {"Photo": "good"}

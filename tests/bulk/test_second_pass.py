@@ -30,7 +30,7 @@ from mettl_async import (
     Unknown,
 )
 from mettl_async.bulk import second_pass
-from mettl_async.bulk.batches import Entry, rd_length
+from mettl_async.bulk.details import Entry, rd_length
 from mettl_async.bulk.part import Part
 from mettl_async.bulk.run import Answered
 from mettl_async.bulk.second_pass import SecondPass, packed

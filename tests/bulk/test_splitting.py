@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scripted_server import Server, answer, check_each_once, collect, people, person, refused
 
 from mettl_async import BadRequestError, Registered, Rejected, Unknown
-from mettl_async.bulk.batches import Entry
+from mettl_async.bulk.details import Entry
 from mettl_async.bulk.part import Part
 from mettl_async.bulk.splitting import SURPLUS, Splitting
 from mettl_async.errors import CallFacts

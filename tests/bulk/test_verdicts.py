@@ -15,7 +15,7 @@ from mettl_async import (
     Rejected,
     Unknown,
 )
-from mettl_async.bulk.batches import Entry
+from mettl_async.bulk.details import Entry
 from mettl_async.bulk.part import Part
 from mettl_async.bulk.settled import Settled, recall
 from mettl_async.bulk.verdicts import (

@@ -5,9 +5,13 @@ import asyncio
 import anyio
 import pytest
 
-from mettl_async.core.deadline import give_up_after
+from mettl_async.core.deadline import Deadlines
 
 SOON, LATE = 0.01, 60
+
+
+def give_up_after(seconds):
+    return Deadlines().give_up_after(seconds)
 
 
 async def test_what_takes_too_long_is_left_and_the_code_behind_goes_on():
@@ -93,3 +97,68 @@ async def test_the_inner_of_two_ends_alone():
             await asyncio.sleep(LATE)
         await asyncio.sleep(0)
     assert asyncio.current_task().cancelling() == 0
+
+
+async def test_many_bounds_share_one_timer_and_each_ends_in_its_time():
+    loop = asyncio.get_running_loop()
+    timers = []
+
+    def call_at(when, *args):
+        timers.append(when)
+        return type(loop).call_at(loop, when, *args)
+
+    deadlines, ended = Deadlines(), []
+
+    async def work(seconds):
+        began = loop.time()
+        with deadlines.give_up_after(seconds):
+            await asyncio.Event().wait()
+        ended.append((seconds, loop.time() - began >= seconds * 0.99))
+
+    loop.call_at = call_at
+    try:
+        tasks = [asyncio.create_task(work(seconds)) for seconds in (0.06, 0.02, 0.04, 0.06)]
+        async with asyncio.timeout(30):
+            await asyncio.gather(*tasks)
+    finally:
+        del loop.call_at
+    assert ended == [(0.02, True), (0.04, True), (0.06, True), (0.06, True)]
+    # The first, the earlier one, and one each time that something ended; the two last end together or nearly.
+    assert len(timers) - 1 <= 6
+    deadlines.rest()
+    assert deadlines._timer is None
+
+
+async def test_a_hundred_bounds_in_time_need_one_timer():
+    deadlines = Deadlines()
+    with deadlines.give_up_after(LATE):
+        first = deadlines._timer
+        for _ in range(100):
+            with deadlines.give_up_after(LATE):
+                await asyncio.sleep(0)
+        assert deadlines._timer is first
+        deadlines.rest()
+        assert not first.cancelled(), "something is under way"
+    deadlines.rest()
+    assert first.cancelled()
+
+
+async def test_an_earlier_bound_does_not_wait_for_a_later_one():
+    deadlines = Deadlines()
+    with deadlines.give_up_after(LATE):
+        async with asyncio.timeout(30):
+            with deadlines.give_up_after(SOON):
+                await asyncio.Event().wait()
+
+
+async def test_a_later_bound_is_not_forgotten_when_the_first_has_ended():
+    deadlines = Deadlines()
+    for seconds in (SOON, SOON * 3):
+        async with asyncio.timeout(30):
+            with deadlines.give_up_after(seconds):
+                await asyncio.Event().wait()
+    with deadlines.give_up_after(SOON):
+        pass
+    async with asyncio.timeout(30):
+        with deadlines.give_up_after(SOON * 3):  # the timer of the one before fires meanwhile
+            await asyncio.Event().wait()

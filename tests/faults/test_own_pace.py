@@ -121,6 +121,21 @@ async def test_closing_does_not_wait_for_a_shared_rate_and_sends_nothing_more(bu
         assert server.sandbox.stats.requests == 0
 
 
+async def test_closing_sends_nothing_that_waits_for_a_slot():
+    async with Sandbox().serve() as server:
+        server.sandbox.faults.latency = 0.2
+        mettl = MettlClient(
+            server.credentials, base_url=server.base_url, options=ClientOptions(max_concurrency=1)
+        )
+        calls = [asyncio.create_task(mettl.schedules.get(server.access_key)) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        await mettl.aclose()
+        first, *others = await asyncio.gather(*calls, return_exceptions=True)
+        assert first.access_key == server.access_key
+        assert [(type(one), one.sent) for one in others] == [(ThrottledError, False)] * 2
+        assert server.sandbox.stats.requests == 1
+
+
 async def test_a_bulk_run_does_not_wait_for_a_shared_rate_beyond_its_patience():
     async with Sandbox().serve() as server:
         async with MettlClient(

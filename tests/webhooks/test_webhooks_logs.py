@@ -223,3 +223,20 @@ async def test_what_is_no_event_is_refused_with_its_type():
     with pytest.raises(InvalidInputError) as caught:
         await receiver_with(fine).handle({"EVENT_TYPE": "GradedTest"})
     assert str(caught.value) == "event: is dict; pass an event"
+
+
+async def test_an_event_that_someone_else_has_claimed(caplog):
+    seen = MemorySeenEvents(lease=90.0)
+    await seen.claim(event_identity(EVENT))
+    receiver = receiver_with(fine, seen=seen, busy_wait=0)
+    assert await receiver.handle(EVENT) is Handled.BUSY
+    assert lines(caplog) == [
+        f"busy: TestGraded {KEY} is claimed by another delivery, until its end or that of its lease (90 s)"
+    ]
+
+
+async def test_an_event_of_a_known_kind_that_cannot_be_read(caplog):
+    body = b'{"EVENT_TYPE": "gradedAssessment"}'
+    event = parse_event(body)
+    assert (await call(receiver_with(fine), body)).status == 400
+    assert lines(caplog) == [f"400: gradedAssessment can't be read: {event.problem}"]

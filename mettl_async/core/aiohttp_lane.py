@@ -110,6 +110,8 @@ def _look_at(transport: asyncio.Transport | None) -> Callable[[], bool]:
     socket = transport.get_extra_info("socket") if transport is not None else None
     if socket is None or not hasattr(select, "poll"):
         return lambda: False
+    if socket.fileno() < 0:
+        return lambda: True  # closed meanwhile
     poll = select.poll()
     poll.register(socket.fileno(), select.POLLIN)
     return lambda: bool(poll.poll(0))

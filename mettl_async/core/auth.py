@@ -53,10 +53,13 @@ class SignatureAuth:
     ) -> None:
         self._credentials = keys_or_provider(credentials)
         self._clock = clock or ServerClock()
-        self._last: tuple[tuple[str, ApiVersion], HMAC] | None = None
+        self._last: tuple[Credentials, ApiVersion, HMAC] | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**vars(self), "_last": None}  # it cannot be copied, and is made again
 
     async def __call__(self, request: Request, call_next: Next) -> Response:
         """Sign the request and pass it on."""
@@ -73,10 +76,9 @@ class SignatureAuth:
         return await call_next(request.evolve(params=params))
 
     def _key(self, keys: Credentials, version: ApiVersion) -> HMAC:
-        of = (keys.private_key, version)
-        if self._last is None or self._last[0] != of:
-            self._last = of, keyed(*of)
-        return self._last[1]
+        if self._last is None or self._last[:2] != (keys, version):
+            self._last = keys, version, keyed(keys.private_key, version)
+        return self._last[2]
 
     @staticmethod
     async def _ask(provider: CredentialsProvider) -> Credentials:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from contextvars import Context
 from typing import TYPE_CHECKING, Self
 
 import anyio
@@ -52,7 +53,9 @@ class Deadlines:
 
     def _look_at(self, when: float, loop: asyncio.AbstractEventLoop) -> None:
         self._drop_timer()
-        self._timer, self._next = loop.call_at(when, self._look, loop), when
+        # In a context of its own: that of the call which happens to be first may hold its user's data.
+        timer = loop.call_at(when, self._look, loop, context=Context())
+        self._timer, self._next = timer, when
 
     def _drop_timer(self) -> None:
         if self._timer is not None:

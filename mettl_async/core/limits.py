@@ -15,6 +15,7 @@ from mettl_async.errors import CallFacts, ThrottledError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from mettl_async.core.lifecycle import Lifecycle
     from mettl_async.core.pacing import Pacer
 
 
@@ -34,7 +35,7 @@ class RateLimiter(Protocol):
 
 
 class Slots:
-    """``total`` slots: `take` one or `wait` for one, and `give_back`."""
+    """``total`` slots: `take` one, and `give_back`."""
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -47,25 +48,16 @@ class Slots:
             self._made = anyio.Semaphore(self.total, fast_acquire=True)
         return self._made
 
-    def take(self) -> bool:
-        """Take one if one is free, which nobody waits for then."""
-        semaphore = self._semaphore
-        if semaphore.value == 0:
-            return False
-        semaphore.acquire_nowait()
-        return True
-
-    async def wait(self, closing: Callable[[], bool]) -> None:
-        """Take one when it is free.
-
-        Args:
-            closing: Whether the client is being closed.
+    async def take(self, client: Lifecycle) -> None:
+        """Take one when it is free; who is cancelled already does not get one.
 
         Raises:
-            ThrottledError: It was being closed before; nothing was sent.
+            ThrottledError: The client was closed before; nothing was sent.
         """
-        await self._semaphore.acquire()
-        if closing():
+        semaphore = self._semaphore
+        waits = semaphore.value == 0
+        await semaphore.acquire()
+        if client.closed or (waits and client.closing):
             self.give_back()
             raise ThrottledError(_CLOSED)
 

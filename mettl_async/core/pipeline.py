@@ -226,8 +226,7 @@ class Pipeline:
             try:
                 if shared.limited and request.contact is None:
                     await shared.turns.wait(left)
-                if not shared.slots.take():
-                    await shared.slots.wait(lambda: shared.lifecycle.closing)
+                await shared.slots.take(shared.lifecycle)
                 try:
                     started = True
                     history.sent_at = effects.monotonic()

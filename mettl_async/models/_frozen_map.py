@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 V = TypeVar("V")
@@ -28,14 +28,6 @@ class FrozenMap(Mapping[str, V]):
 
     def __len__(self) -> int:
         return len(self._entries)
-
-    def keys(self) -> KeysView[str]:
-        """The names, in order."""
-        return self._entries.keys()
-
-    def values(self) -> ValuesView[V]:
-        """What they map to, in the same order."""
-        return self._entries.values()
 
     def __hash__(self) -> int:
         return hash(frozenset(self._entries.items()))

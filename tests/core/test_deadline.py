@@ -1,6 +1,7 @@
 """A bound on time takes back its own cancellation, and nobody else's."""
 
 import asyncio
+import contextvars
 
 import anyio
 import pytest
@@ -103,9 +104,9 @@ async def test_many_bounds_share_one_timer_and_each_ends_in_its_time():
     loop = asyncio.get_running_loop()
     timers = []
 
-    def call_at(when, *args):
+    def call_at(when, *args, context=None):
         timers.append(when)
-        return type(loop).call_at(loop, when, *args)
+        return type(loop).call_at(loop, when, *args, context=context)
 
     deadlines, ended = Deadlines(), []
 
@@ -162,3 +163,12 @@ async def test_a_later_bound_is_not_forgotten_when_the_first_has_ended():
     async with asyncio.timeout(30):
         with deadlines.give_up_after(SOON * 3):  # the timer of the one before fires meanwhile
             await asyncio.Event().wait()
+
+
+async def test_the_timer_keeps_nothing_of_the_call_that_happens_to_set_it():
+    session = contextvars.ContextVar("session")
+    session.set("what a web framework knows of its user")
+    deadlines = Deadlines()
+    with deadlines.give_up_after(LATE):
+        assert session not in deadlines._timer._context
+    deadlines.rest()

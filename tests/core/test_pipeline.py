@@ -92,11 +92,11 @@ class World:
     """A clock that only sleeping moves."""
 
     def __init__(self):
-        self.now, self.slept = 1_000_000.0, []
+        self.now, self.slept, self.late = 1_000_000.0, [], 0.0
 
     async def sleep(self, seconds):
         self.slept.append(seconds)
-        self.now += seconds
+        self.now += seconds + self.late
 
     def effects(self):
         return Effects(
@@ -631,7 +631,8 @@ async def test_single_calls_that_wait_for_their_turn_hold_no_slot():
     waiting = [asyncio.create_task(perform(caller)) for _ in range(shared.slots.total)]
     await anyio.wait_all_tasks_blocked()
     assert gate.asked == shared.slots.total
-    assert shared.slots.take()
+    async with asyncio.timeout(30):
+        await shared.slots.take(shared.lifecycle)
     assert script.sent == []
     shared.slots.give_back()
     gate.open.set()
@@ -667,6 +668,15 @@ async def test_first_contact_is_no_more_patient_than_the_user():
         await caller.call(READ, {}, {}, lambda answer: answer.payload, contact=Contact(30.0))
     assert len(script.sent) == 1
     assert world.slept == []
+
+
+async def test_an_attempt_whose_time_is_over_already_is_not_sent():
+    caller, script, world, _ = build(response(b"", 500), options=ClientOptions().with_deadline(5))
+    world.late = 3600.0
+    error = await failure(caller)
+    assert type(error) is TransportTimeout
+    assert "while waiting for its turn" in str(error)
+    assert len(script.sent) == len(error.sent_at) == 1
 
 
 async def test_first_contact_bounds_a_request_that_hangs():

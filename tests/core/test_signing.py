@@ -1,6 +1,7 @@
 """The vendor's worked examples, stage by stage, and laws of the signature."""
 
 import base64
+import copy
 import hashlib
 import hmac
 import json
@@ -11,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mettl_async.config import ApiVersion
+from mettl_async.config import ApiVersion, Credentials
+from mettl_async.core.auth import SignatureAuth
+from mettl_async.core.request import Request, Response
 from mettl_async.core.signing import signature, string_to_sign
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "vectors.json").read_text())
@@ -68,3 +71,42 @@ def test_asgn_never_matters(params, asgn):
     assert string_to_sign("POST", "u", params) == string_to_sign(
         "POST", "u", {**params, "asgn": asgn}
     )
+
+
+async def test_an_auth_that_was_used_shows_no_key_and_can_be_copied():
+    auth = SignatureAuth(Credentials(public_key="p", private_key="s3cret-key"))
+    request = Request(operation="o", method="GET", url="https://h/v2/x", template="/x")
+    asked = []
+
+    async def answer(signed):
+        asked.append(signed)
+        return Response(status=200, headers={}, content=b"{}")
+
+    await auth(request, answer)
+    assert "s3cret" not in f"{auth!r}{vars(auth)}"
+    await copy.deepcopy(auth)(request, answer)
+    signatures = {
+        signature("s3cret-key", string_to_sign("GET", one.url, one.params), ApiVersion.V2)
+        for one in asked
+    }
+    assert signatures == {one.params["asgn"] for one in asked}
+
+
+async def test_each_request_is_signed_with_the_keys_and_the_version_of_its_time():
+    keys = [Credentials(public_key="p", private_key=f"k{number % 2}") for number in range(4)]
+    asked = []
+
+    async def answer(signed):
+        asked.append(signed)
+        return Response(status=200, headers={}, content=b"{}")
+
+    auth = SignatureAuth(iter(keys).__next__)
+    for number in range(4):
+        version = ApiVersion.V1 if number == 3 else ApiVersion.V2
+        request = Request(
+            operation="o", method="GET", url="https://h/x", template="/x", version=version
+        )
+        await auth(request, answer)
+    for one, key in zip(asked, keys, strict=True):
+        text = string_to_sign("GET", one.url, one.params)
+        assert one.params["asgn"] == signature(key.private_key, text, one.version)

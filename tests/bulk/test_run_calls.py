@@ -39,6 +39,18 @@ async def test_no_call_is_longer_than_a_url_may_be():
     assert [len(call) for call in server.calls] == [3, 3, 3]
 
 
+async def test_the_calls_of_the_second_pass_are_no_longer_either():
+    def behave(entries):
+        if len(server.calls_with(entries[0].index)) == 1:
+            raise lost()
+        return answer(entries)
+
+    server = Server(behave)
+    outcomes = await collect([person(n, fields=GOOD) for n in range(9)], server, room=THREE)
+    check_each_once(outcomes, 9)
+    assert [len(call) for call in server.calls] == [3] * 6
+
+
 async def test_mended_ones_are_sent_in_calls_that_are_no_longer_either():
     longer = {"Photo": "good" * 200}
     room = 2 * rd_length([Entry(0, person(0, fields=longer))])

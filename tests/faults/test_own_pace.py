@@ -117,7 +117,8 @@ async def test_closing_does_not_wait_for_a_shared_rate_and_sends_nothing_more(bu
         async with asyncio.timeout(30):
             await mettl.aclose()
         limiter.gate.set()
-        await asyncio.gather(waiting, return_exceptions=True)
+        (came,) = await asyncio.gather(waiting, return_exceptions=True)
+        assert bulk or "the client was closed before its turn" in str(came)
         assert server.sandbox.stats.requests == 0
 
 
@@ -133,6 +134,7 @@ async def test_closing_sends_nothing_that_waits_for_a_slot():
         first, *others = await asyncio.gather(*calls, return_exceptions=True)
         assert first.access_key == server.access_key
         assert [(type(one), one.sent) for one in others] == [(ThrottledError, False)] * 2
+        assert all("the client was closed before its turn" in str(one) for one in others)
         assert server.sandbox.stats.requests == 1
 
 
@@ -147,6 +149,9 @@ async def test_a_bulk_run_does_not_wait_for_a_shared_rate_beyond_its_patience():
             async with asyncio.timeout(30):
                 report = await mettl.candidates.register_many(server.access_key, people(5))
         assert {type(one.error) for one in report.failed} == {ThrottledError}
+        assert {"its turn comes after the deadline" in str(one.error) for one in report.failed} == {
+            True
+        }
         assert server.sandbox.stats.requests == 0
 
 

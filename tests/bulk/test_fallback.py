@@ -62,6 +62,15 @@ async def with_good_photo_later(candidate, rejected):
     return with_good_photo(candidate, rejected)
 
 
+async def test_who_has_no_link_and_is_not_mended_stays_rejected_however_many():
+    def behave(entries):
+        return Answered([registration(one.candidate.email, url=None) for one in entries], 1)
+
+    outcomes = await collect(people(100), Server(behave), candidate_fallback=lambda *_: None)
+    check_each_once(outcomes, 100)
+    assert all(isinstance(one, Rejected) for one in outcomes)
+
+
 @pytest.mark.parametrize("hook", [with_good_photo, with_good_photo_later])
 async def test_a_mended_candidate_is_registered(hook):
     server = Server(dislikes_photos)

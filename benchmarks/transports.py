@@ -7,9 +7,12 @@ Ours: 20 candidates with 5 fields -> JSON -> signature -> sent -> typed, checked
 the same bytes, made and signed beforehand, sent through one client with its limits raised to the number
 in flight; the answer's body is read, nothing of it is decoded. By hand: the shortest code that does the
 same work over bare aiohttp, with the quickest technique known for each step, and checks, limits or
-repeats nothing. The naive loop makes, signs, sends and
-decodes by hand, in `asyncio.gather` over one `httpx.AsyncClient` as it comes. Sequential is what the
-existing clients do: the same by hand, one blocking call after the other, a connection for each.
+repeats nothing. The naive loop makes, signs, sends and decodes in the way one writes it first, in
+`asyncio.gather` over one `httpx.AsyncClient` as it comes. Sequential is what the existing clients do:
+the same, one blocking call after the other, a connection for each.
+
+Writing, signing and reading a batch take about as long as sending it with aiohttp, so that the work by hand
+comes to 0.5 to 0.6 of bare aiohttp. 0.7 is the aim for ours, and is not reached.
 
 Server and client are two processes on two cores. All sides run in turns over several rounds; a figure
 is the median of rounds, a ratio the median of the rounds' ratios.

@@ -44,7 +44,7 @@ async def test_a_slow_rate_fails_nobody(monkeypatch):
 async def test_a_server_that_asks_for_a_long_pause_at_the_start_gets_it(monkeypatch):
     monkeypatch.setattr(mettl_async.api.candidates, "FIRST_CONTACT_SECONDS", 0.5)
     sandbox = Sandbox(faults=Faults(retry_after=1))
-    sandbox.faults.script(["throttle:429"] * 8)
+    sandbox.faults.script(["throttle:429"] * 3)
     async with sandbox.serve() as server, client(server) as mettl:
         report = await mettl.candidates.register_many(server.access_key, people(200))
     assert len(report.registered) == 200

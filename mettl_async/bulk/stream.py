@@ -53,9 +53,10 @@ def check_journal(journal: object) -> None:
         InvalidInputError: It is none.
     """
     if journal is not None and (isinstance(journal, type) or not isinstance(journal, Journal)):
+        what = f"the class {journal.__name__}" if isinstance(journal, type) else None
         raise InvalidInputError(
             "journal",
-            f"is {'the class' if isinstance(journal, type) else 'a'} {type(journal).__name__}",
+            f"is {what or f'a {type(journal).__name__}'}",
             'pass FileJournal("registrations.journal"), or what has the methods of Journal',
         )
 

@@ -20,7 +20,7 @@ from mettl_async import (
     RunInterrupted,
     Unknown,
 )
-from mettl_async.bulk.progress import EVERY, Meter
+from mettl_async.bulk.progress import EVERY, NOW, Meter, log_stop
 from mettl_async.bulk.stream import outcomes_of
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.core.redaction import LOGGED_FIELDS
@@ -315,3 +315,37 @@ def test_the_repr_of_an_interrupted_run_has_no_row_in_it():
     error = RunInterrupted(RegistrationReport(()), ValueError("asha@secret.example"))
     assert "secret" not in f"{error!r}{error}"
     assert "ValueError" in repr(error)
+
+
+def test_the_end_and_a_stop_are_told_whole(caplog):
+    now = [100.0]
+    meter = Meter(lambda: now[0])
+    meter.ended(3)
+    meter.ended(2)
+    now[0] += 2.0
+    meter.log_end()
+    log_stop(AuthenticationError("E401", CallFacts(code="E401", http_status=200)))
+    log_stop(OSError("secret.example"))
+    ended, *stops = [one.getMessage() for one in caplog.records]
+    assert ended == (
+        "candidates.register: run of 0 candidates ended after 2.0 s: 0 registered, 0 rejected,"
+        " 0 failed, 0 unknown; 2 calls, 2.5 requests/s"
+    )
+    assert stops == [
+        "candidates.register: the run was stopped by AuthenticationError (code E401, HTTP 200)",
+        "candidates.register: the run was stopped by OSError (code None, HTTP None)",
+    ]
+    stopped = caplog.records[1]
+    assert (stopped.mettl_operation, stopped.mettl_code) == ("candidates.register", "E401")
+
+
+def test_the_rate_begins_with_the_last_mark_before_the_window():
+    now, told = [100.0], []
+    meter = Meter(lambda: now[0], told.append)
+    for requests in (10, 30, 50):
+        now[0] += NOW
+        meter.ended(requests)
+        meter.report()
+    assert [one.rate for one in told] == [10 / NOW, 30 / NOW, 50 / NOW]
+    meter.report(final=True)
+    assert told[-1].rate == 50 / NOW, "the mark of this very moment is not divided by"

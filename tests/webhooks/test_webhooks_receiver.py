@@ -336,7 +336,7 @@ async def driven(scope_type, *came):
         return {"type": waiting.pop(0)}
 
     async def send(message):
-        sent.append(message["type"])
+        sent.append(message)
 
     receiver, _ = receiver_of()
     await receiver({"type": scope_type}, receive, send)
@@ -345,8 +345,12 @@ async def driven(scope_type, *came):
 
 async def test_the_lifespan_is_answered_and_a_websocket_refused():
     sent = await driven("lifespan", "lifespan.startup", "lifespan.shutdown")
-    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-    assert await driven("websocket", "websocket.connect") == ["websocket.close"]
+    assert [one["type"] for one in sent] == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
+    refusal = {"type": "websocket.close", "code": 1008, "reason": ""}  # 1008: against the policy
+    assert await driven("websocket", "websocket.connect") == [refusal]
     with pytest.raises(ConfigurationError, match="http and lifespan"):
         await driven("carrier-pigeon")
 

@@ -40,7 +40,15 @@ from attrs import asdict, frozen
 from harness import Bound, arguments, finish, peer_server, print_table
 from register_calls import TIMEOUT, Mode, Sample, measure
 from throughput_chart import draw
-from workload import ACCESS_KEY, BATCH, CREDENTIALS, candidates, plain_request, presign
+from workload import (
+    ACCESS_KEY,
+    BATCH,
+    CREDENTIALS,
+    candidates,
+    plain_request,
+    presign,
+    quick_details,
+)
 from yarl import URL
 
 from mettl_async import ClientOptions, MettlClient
@@ -134,13 +142,9 @@ class Sides:
         assert len(items) == BATCH  # noqa: S101 - a benchmark of wrong answers is worth nothing
 
     async def _by_hand(self, session: aiohttp.ClientSession) -> None:
-        details = [
-            one.fields.after({"Email Address": one.email, "First Name": one.first_name})
-            for one in self._batch
-        ]
         url = f"{self._base_url}/v2/schedules/{ACCESS_KEY}/candidates"
         params = {
-            "rd": orjson.dumps({"registrationDetails": details}).decode(),
+            "rd": orjson.dumps({"registrationDetails": quick_details(self._batch)}).decode(),
             "ak": CREDENTIALS.public_key,
             "ts": str(int(time.time())),
         }

@@ -61,6 +61,14 @@ def naive_rd(batch: Sequence[Candidate]) -> str:
     return json.dumps({"registrationDetails": details}, ensure_ascii=False, separators=(",", ":"))
 
 
+def quick_details(batch: Sequence[Candidate]) -> list[dict[str, str]]:
+    """What goes into ``rd``, in the quickest way known."""
+    return [
+        one.fields.after({"Email Address": one.email, "First Name": one.first_name})
+        for one in batch
+    ]
+
+
 def plain_request(base_url: str, batch: Sequence[Candidate], mode: str) -> Presigned:
     """Make and sign one request with the standard library, as one writes it first."""
     url = f"{base_url}/v2/schedules/{ACCESS_KEY}/candidates"

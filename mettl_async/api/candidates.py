@@ -16,7 +16,7 @@ from mettl_async.api.endpoint import (
 )
 from mettl_async.api.registration_options import registration_options
 from mettl_async.api.results import Results
-from mettl_async.bulk.batches import MAX_BATCH, check_candidates, check_source
+from mettl_async.bulk.batches import MAX_BATCH, check_candidate, check_source
 from mettl_async.bulk.details import rd_of, rd_text
 from mettl_async.bulk.outcomes import Outcome, RegistrationReport
 from mettl_async.bulk.run import Answered
@@ -102,7 +102,8 @@ class Candidates:
         key = checked_access_key(access_key)
         check_source(candidates, may_be_async=False)
         people = list(islice(candidates, MAX_BATCH + 1))
-        check_candidates(people)
+        for index, one in enumerate(people):
+            check_candidate(index, one)
         if not 1 <= len(people) <= MAX_BATCH:
             raise InvalidInputError(
                 "candidates",

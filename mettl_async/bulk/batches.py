@@ -38,17 +38,6 @@ MAX_BATCH = 20
 """Candidates in one call at most: api.md section 6, API 15 [doc]."""
 
 
-def check_candidates(candidates: Sequence[object]) -> None:
-    """Refuse the first of them that is not a candidate.
-
-    Raises:
-        InvalidInputError: It is not a `Candidate`.
-    """
-    if set(map(type, candidates)) != {Candidate}:  # one look at all of them, mostly
-        for index, one in enumerate(candidates):
-            check_candidate(index, one)
-
-
 def check_candidate(index: int, candidate: object) -> None:
     """Refuse what is not a candidate.
 
@@ -194,8 +183,6 @@ def check_source(candidates: object, *, may_be_async: bool = True) -> None:
     Raises:
         InvalidInputError: Not an iterable, or text, or a mapping.
     """
-    if type(candidates) in {list, tuple}:
-        return
     if isinstance(candidates, (str, bytes, Mapping, Candidate)) or not isinstance(
         candidates, (Iterable, AsyncIterable) if may_be_async else Iterable
     ):

@@ -16,7 +16,6 @@ from functools import partial
 
 from attrs import field, frozen
 
-from mettl_async.core.auth import SignatureAuth
 from mettl_async.core.request import Request, Response
 from mettl_async.errors import ConfigurationError
 
@@ -73,10 +72,7 @@ def build_chain(middleware: Iterable[Middleware], last: Next) -> Next:
     """Wrap ``last`` in the middleware, the first becoming the outermost."""
     call = last
     for one in reversed(tuple(middleware)):
-        if type(one) is SignatureAuth:  # known to give a response
-            call = partial(one, call_next=call)
-        else:
-            call = partial(_step, one, call)
+        call = partial(_step, one, call)
     return call
 
 

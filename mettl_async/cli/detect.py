@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from mettl_async.cli.mapping import bare
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.rows import UNDECODED
+from mettl_async.cli.rows import CSV_SUFFIXES, JSON_SUFFIXES, UNDECODED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -39,13 +39,9 @@ _UNMARKED: Final = (
     (re.compile(rb"\0[^\0]\0"), "utf-16-be"),
 )
 _BY_ENDING: Final = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json-lines": "jsonl",
-    ".xlsx": "xlsx",
-    ".xlsm": "xlsx",
+    **dict.fromkeys((*CSV_SUFFIXES, ".tsv"), "csv"),
+    **dict.fromkeys(JSON_SUFFIXES, "jsonl"),
+    **dict.fromkeys((".xlsx", ".xlsm"), "xlsx"),
 }
 _MULTIBYTE: Final = re.compile("[^\0-\x7f\udc80-\udcff]")
 # No sign that Western Europe's Excel leaves in lists of people: undefined bytes; letters that are

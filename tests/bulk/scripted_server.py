@@ -61,6 +61,19 @@ def lost(number=0, attempts=1):
     )
 
 
+BAD, GOOD = {"Photo": "bad"}, {"Photo": "good"}
+
+
+def is_bad(entry):
+    return entry.candidate.fields.get("Photo") == "bad"
+
+
+def dislikes_photos(entries):
+    if any(map(is_bad, entries)):
+        raise refused()
+    return answer(entries)
+
+
 class Server:
     """Answers batches by ``behave(entries)``, and keeps the places of what it was sent."""
 

@@ -6,10 +6,14 @@ from collections import Counter
 import attrs
 import pytest
 from scripted_server import (
+    BAD,
+    GOOD,
     Server,
     answer,
     check_each_once,
     collect,
+    dislikes_photos,
+    is_bad,
     lost,
     people,
     person,
@@ -34,18 +38,6 @@ from mettl_async import (
 from mettl_async.bulk.run import Answered
 from mettl_async.errors import CallFacts
 from mettl_async.sandbox import Sandbox
-
-BAD, GOOD = {"Photo": "bad"}, {"Photo": "good"}
-
-
-def is_bad(entry):
-    return entry.candidate.fields.get("Photo") == "bad"
-
-
-def dislikes_photos(entries):
-    if any(map(is_bad, entries)):
-        raise refused()
-    return answer(entries)
 
 
 def some_bad(count, *bad):

@@ -6,7 +6,7 @@ import itertools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted_server import registration
+from scripted_server import check_each_once, registration
 
 from mettl_async import (
     ApiError,
@@ -76,10 +76,6 @@ async def collect(candidates, send, *, concurrency=4, batch_size=20, room=None):
     found = [outcome async for outcome in stream]
     await lifecycle.drain()
     return found
-
-
-def check_each_once(outcomes, count):
-    assert sorted(one.index for one in outcomes) == list(range(count))
 
 
 async def test_each_candidate_gets_the_link_with_its_own_email():

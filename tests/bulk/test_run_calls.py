@@ -4,7 +4,18 @@ import asyncio
 
 import attrs
 import pytest
-from scripted_server import Server, answer, check_each_once, collect, lost, people, person, refused
+from scripted_server import (
+    BAD,
+    GOOD,
+    Server,
+    answer,
+    check_each_once,
+    collect,
+    dislikes_photos,
+    lost,
+    people,
+    person,
+)
 
 from mettl_async import (
     Candidate,
@@ -18,18 +29,7 @@ from mettl_async import (
 from mettl_async.bulk.details import Entry, rd_length
 from mettl_async.bulk.run import Answered
 
-BAD, GOOD = {"Photo": "bad"}, {"Photo": "good"}
 THREE = rd_length([Entry(n, person(n, fields=GOOD)) for n in range(3)])
-
-
-def is_bad(entry):
-    return entry.candidate.fields == BAD
-
-
-def dislikes_photos(entries):
-    if any(map(is_bad, entries)):
-        raise refused()
-    return answer(entries)
 
 
 async def test_no_call_is_longer_than_a_url_may_be():

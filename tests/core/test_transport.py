@@ -42,29 +42,39 @@ def request(base_url, *, body=b"a=1", target=b"/v2/x", method="POST"):
 
 
 @contextlib.asynccontextmanager
-async def recording_server(reply):
-    """A bare server that keeps raw request heads and bodies, and answers each with ``reply``."""
-    seen, tasks = [], set()
+async def server_of(serve):
+    """A server whose connections are all handled by ``serve(reader, writer)``."""
+    tasks = set()
 
-    async def serve(reader, writer):
+    async def handle(reader, writer):
         tasks.add(asyncio.current_task())
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                size = [
-                    int(x[15:])
-                    for x in head.lower().split(b"\r\n")
-                    if x.startswith(b"content-length:")
-                ]
-                seen.append((head, await reader.readexactly(sum(size))))
-                writer.write(reply)
-                await writer.drain()
+            await serve(reader, writer)
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", seen
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         await asyncio.gather(*tasks)
+
+
+@contextlib.asynccontextmanager
+async def recording_server(reply):
+    """A bare server that keeps raw request heads and bodies, and answers each with ``reply``."""
+    seen = []
+
+    async def serve(reader, writer):
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            size = [
+                int(x[15:]) for x in head.lower().split(b"\r\n") if x.startswith(b"content-length:")
+            ]
+            seen.append((head, await reader.readexactly(sum(size))))
+            writer.write(reply)
+            await writer.drain()
+
+    async with server_of(serve) as url:
+        yield url, seen
 
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: 1\r\nx-a: 2\r\n\r\n{}"
@@ -258,11 +268,8 @@ async def test_a_connection_that_the_server_closed_while_idle_is_not_used_again(
         await reader.readexactly(3)
         writer.write(OK)
         await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(once, "127.0.0.1", 0)
-    async with server:
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server_of(once) as url:
         lanes = transport_of(url, ClientOptions())
         for _ in range(3):
             assert (await lanes.send(request(url))).status == 200
@@ -347,23 +354,6 @@ async def test_errors_have_no_cause_either(transport_of):
         await lanes.send(request("http://127.0.0.1:1"))
     assert caught.value.__cause__ is None
     await lanes.aclose()
-
-
-@contextlib.asynccontextmanager
-async def server_of(serve):
-    """A server whose connections are all handled by ``serve(reader, writer)``."""
-    tasks = set()
-
-    async def handle(reader, writer):
-        tasks.add(asyncio.current_task())
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await serve(reader, writer)
-        writer.close()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        await asyncio.gather(*tasks)
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])

@@ -231,12 +231,7 @@ def _inside(span: trace.Span, *, alone: bool = False) -> Iterator[None]:
 
 def _read(request: Request, response: Response) -> tuple[Response, CallError | None]:
     """The error that an answer is, if it is one; a success takes its reading along, to be read once."""
-    known = response.envelope
-    if (
-        isinstance(known, envelope.Envelope)
-        and known.content is response.content
-        and known.status == response.status
-    ):
+    if (known := envelope.known(response)) is not None:
         return response, known.error
     # An error is left for the pipeline to read, with its clock: only type and code are used here.
     read = envelope.read(request, response, 0.0)

@@ -61,15 +61,15 @@ class _FanIn(Generic[K, T]):
                             await give.send(key)
             except anyio.BrokenResourceError:
                 pass
-            except anyio.get_cancelled_exc_class():
-                self._note_cancellation()
+            except anyio.get_cancelled_exc_class() as exc:
+                self._note_cancellation(exc)
             except Exception as exc:  # noqa: BLE001 - raised to the listener after the drain
                 self.broken = exc
 
-    def _note_cancellation(self) -> None:
+    def _note_cancellation(self, exc: BaseException) -> None:
         """Let our own cancellation go on; one out of somebody's code must not look like the end."""
-        if is_cancelled():
-            raise  # noqa: PLE0704 - called while one is being handled
+        if is_cancelled(exc):
+            raise exc
         self.broken = self.broken or ConfigurationError("cancelled from inside, by what was read")
 
     async def _worker(self, take: MemoryObjectReceiveStream[K]) -> None:
@@ -81,8 +81,8 @@ class _FanIn(Generic[K, T]):
                             await self._send.send(item)
                 except anyio.BrokenResourceError:
                     return
-                except anyio.get_cancelled_exc_class():
-                    self._note_cancellation()
+                except anyio.get_cancelled_exc_class() as exc:
+                    self._note_cancellation(exc)
                 except Exception as exc:  # noqa: BLE001 - same
                     self.broken = self.broken or exc
 

@@ -23,8 +23,8 @@ class Journal(Protocol):
     """Where a run records who has a final answer, and asks who has one from an earlier run.
 
     The run opens it, uses it and closes it; one run at a time. Only answers that would be the same
-    again are recorded: links, and the refusals in `SETTLED_CODES`. Whatever these methods raise ends
-    the run in order: nothing more is read or sent, calls in flight finish, then comes `JournalError`.
+    again [seen] are recorded: links, and the refusals in `SETTLED_CODES`. Whatever these methods raise
+    ends the run in order: nothing more is read or sent, calls in flight finish, then comes `JournalError`.
     """
 
     async def open(self, schedule: str) -> None:

@@ -53,7 +53,7 @@ class Registered(_Outcome):
 
 @frozen(kw_only=True)
 class Rejected(_Outcome):
-    """There is no link for this candidate, and asking again gives the same answer.
+    """There is no link for this candidate, and the same values get the same answer again [assumed].
 
     Attributes:
         reason: The server's words, or ours for a duplicate. They may name the candidate: show them to

@@ -69,7 +69,7 @@ class Recording:
         try:
             await self._journal.record(settled)
         except (Exception, anyio.get_cancelled_exc_class()) as exc:
-            if not isinstance(exc, Exception) and is_cancelled():
+            if is_cancelled(exc):
                 raise
             # A journal is anybody's; raised when all is drained.
             return self._without_record(outcomes, exc)

@@ -128,7 +128,7 @@ class Run:
         except anyio.BrokenResourceError:
             pass  # the workers went away, because nobody listens
         except (Exception, anyio.get_cancelled_exc_class()) as exc:
-            if not isinstance(exc, Exception) and is_cancelled():
+            if is_cancelled(exc):
                 raise
             self._sender.break_off(exc)  # raised to the listener after the drain
 

@@ -153,7 +153,7 @@ class Sender:
             except MettlError as error:
                 answer = error
             except (Exception, anyio.get_cancelled_exc_class()) as exc:
-                if not isinstance(exc, Exception) and is_cancelled():
+                if is_cancelled(exc):
                     raise
                 # A middleware's, or a bug: siblings still finish.
                 self.break_off(exc)
@@ -239,7 +239,7 @@ class Sender:
         try:
             return await mended(self._fallback, rejected)
         except (Exception, anyio.get_cancelled_exc_class()) as exc:
-            if not isinstance(exc, Exception) and is_cancelled():
+            if is_cancelled(exc):
                 raise
             self.break_off(exc)  # the caller's own; raised after the drain
         return None

@@ -24,7 +24,8 @@ class Settled:
 
     Attributes:
         email: The address as `email_key` folds it, which is what a journal looks for.
-        status: ``ToBeTaken`` or ``InProgress`` with a link, ``Completed`` or ``InValid`` without one.
+        status: ``ToBeTaken`` or ``InProgress`` with a link, ``Completed`` or ``InValid`` [seen]
+            without one.
         url: The link, which is the candidate's secret; None if there is none.
         reason: The server's words where there is no link; they may name the candidate.
     """

@@ -97,6 +97,7 @@ def stops_the_run(error: CallError) -> bool:
     if isinstance(error, (PermissionDeniedError, NotFoundError)):
         # Without a code of Mettl's it may be a firewall that dislikes one candidate's name.
         return error.code is not None
+    # E405 is the same as HTTP 405, said by a code [seen].
     elsewhere = _REDIRECT <= status < _CLIENT_ERROR or status == _WRONG_METHOD
     return isinstance(error, STOPS_THE_RUN) or elsewhere or error.code == "E405"
 

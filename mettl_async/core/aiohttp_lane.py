@@ -137,13 +137,6 @@ async def chunks(payload: aiohttp.StreamReader) -> AsyncGenerator[bytes]:
     raise failure
 
 
-def decoded(message: RawResponseMessage) -> list[tuple[str, str]]:
-    """The headers, as text."""
-    return [
-        (name.decode("latin-1"), value.decode("latin-1")) for name, value in message.raw_headers
-    ]
-
-
 def meaning(exc: Exception, *, connected: bool) -> CallError:
     """Our error: nothing is sent before a connection is there, and anything may be after."""
     if connected:

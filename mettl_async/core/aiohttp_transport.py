@@ -25,10 +25,12 @@ from attrs import frozen
 from multidict import CIMultiDict
 from yarl import URL
 
-from mettl_async.core.aiohttp_lane import FAILURES, Lane, chunks, decoded, meaning
+from mettl_async.core.aiohttp_lane import FAILURES, Lane, chunks, meaning
 from mettl_async.core.download import Download
 from mettl_async.core.transport import (
+    CLOSE_SECONDS,
     KEEPALIVE_SECONDS,
+    decoded,
     new_tls_context,
     proxy_of,
     target_of,
@@ -49,7 +51,6 @@ if TYPE_CHECKING:
     from mettl_async.config import ClientOptions
     from mettl_async.core.request import Response, SignedRequest
 
-_CLOSE_SECONDS = 1.0
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00-\x08\x0a-\x1f\x7f]*")
 _OURS = {"host", "content-length", "transfer-encoding"}
 _PATH = re.compile(rb"/[\x21-\x7e]*")
@@ -116,7 +117,7 @@ class AiohttpTransport:
         if failure is not None:
             # Raised out here so that the HTTP library's exception is not its context.
             raise failure
-        return unpacked(message.code, decoded(message), content)
+        return unpacked(message.code, decoded(message.raw_headers), content)
 
     @asynccontextmanager
     async def stream(self, url: str) -> AsyncGenerator[Download]:
@@ -152,7 +153,7 @@ class AiohttpTransport:
                 failure = meaning(exc, connected=lane is not None)
             if failure is not None:
                 raise failure
-            found = {name.lower(): value for name, value in decoded(message)}
+            found = {name.lower(): value for name, value in decoded(message.raw_headers)}
             yield Download(message.code, found, chunks(payload))
         finally:
             self._in_use -= 1
@@ -174,7 +175,7 @@ class AiohttpTransport:
         connector, self._connector = self._connector, None
         self._route = None
         if connector is not None:
-            with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
                 await connector.close()
                 # Sockets are closed in the event loop's next turn.
                 await asyncio.sleep(0)

@@ -52,7 +52,7 @@ class Slots:
         """Take one when it is free; who is cancelled already does not get one.
 
         Raises:
-            ThrottledError: The client was closed before; nothing was sent.
+            ThrottledError: The client was closed, or began to close meanwhile; nothing was sent.
         """
         semaphore = self._semaphore
         waits = semaphore.value == 0

@@ -1,7 +1,7 @@
 """The one loop that joins the parts of a call.
 
-Outermost first: per-call middleware, retry loop, slot, per-attempt middleware, auth (signs), redacted
-log, transport. Signing comes after the slot was taken, so a timestamp never ages in a queue.
+Outermost first: per-call middleware, retry loop, turn, slot, per-attempt middleware, auth (signs),
+redacted log, transport. Signing comes after both were waited for, so a timestamp never ages in a queue.
 """
 
 from __future__ import annotations
@@ -133,12 +133,9 @@ class Pipeline:
             raise
 
     def _read(self, request: Request, response: Response) -> envelope.Envelope:
-        known = response.envelope
-        if (
-            isinstance(known, envelope.Envelope)
-            and known.content is response.content
-            and known.status == response.status
-            and (known.error is None or known.error.request_id in {"", request.request_id})
+        known = envelope.known(response)
+        if known is not None and (
+            known.error is None or known.error.request_id in {"", request.request_id}
         ):
             return known
         return envelope.read(request, response, self._shared.effects.wall())

@@ -112,10 +112,10 @@ def begin(work: Coroutine[Any, Any, T], at_end: Callable[[Work[T]], object]) -> 
     return TrioWork(work, at_end)
 
 
-def is_cancelled() -> bool:
-    """Whether a cancel scope around the caller was cancelled.
+def is_cancelled(by: BaseException) -> bool:
+    """Whether what was caught is our own cancellation, for a cancel scope around the caller was cancelled.
 
-    If none was, a cancellation that is being handled came out of somebody's code. A task of asyncio's
-    that is cancelled without a scope is not noticed: ask inside of a task group, which has one.
+    If none was, a cancellation came out of somebody's code. A task of asyncio's that is cancelled
+    without a scope is not noticed: ask inside of a task group, which has one.
     """
-    return anyio.current_effective_deadline() == -math.inf
+    return not isinstance(by, Exception) and anyio.current_effective_deadline() == -math.inf

@@ -23,7 +23,7 @@ from mettl_async.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterable
     from contextlib import AbstractAsyncContextManager
 
     from mettl_async.config import ClientOptions
@@ -35,7 +35,7 @@ Lane = httpcore.AsyncHTTPConnection | httpcore.AsyncConnectionPool
 KEEPALIVE_SECONDS = 5.0
 """How long an idle connection is kept, as httpx does: most servers keep it longer."""
 
-_CLOSE_SECONDS = 1.0
+CLOSE_SECONDS = 1.0
 
 
 class Transport(Protocol):
@@ -71,8 +71,9 @@ def user_agent(suffix: str, library: str = f"httpx/{httpx.__version__}") -> str:
     return f"{own} {suffix}".strip()
 
 
-def _decoded(raw: httpcore.Response) -> list[tuple[str, str]]:
-    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw.headers]
+def decoded(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+    """The headers, as text."""
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
 
 
 def unpacked(status: int, pairs: list[tuple[str, str]], content: bytes) -> Response:
@@ -209,7 +210,7 @@ class LaneTransport:
             content = await raw.aread()
             await raw.aclose()
             healthy = True
-            return unpacked(raw.status, _decoded(raw), content)
+            return unpacked(raw.status, decoded(raw.headers), content)
         except Exception as exc:
             failure = translate(exc, known=True)
             if failure is None:
@@ -253,7 +254,7 @@ class LaneTransport:
         )
         try:
             raw = await translated(lane.handle_async_request(built), known=True)
-            found = {name.lower(): value for name, value in _decoded(raw)}
+            found = {name.lower(): value for name, value in decoded(raw.headers)}
             yield Download(raw.status, found, translated_chunks(raw.aiter_stream(), known=True))
         finally:
             await _close(lane)
@@ -280,7 +281,7 @@ def target_of(url: str, netloc: str) -> str:
 
 
 async def _close(lane: Lane) -> None:
-    with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+    with anyio.move_on_after(CLOSE_SECONDS, shield=True):
         await lane.aclose()
 
 

@@ -39,6 +39,18 @@ _TIMEOUT: Final = 2.0
 _log = logging.getLogger("mettl_async")
 
 
+def _pool_of(uri: str) -> ConnectionPool:
+    try:
+        return ConnectionPool.from_url(
+            uri, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT
+        )
+    except ValueError:
+        pass  # its words may hold a part of the password
+    raise ConfigurationError(
+        "uri: cannot be read; percent-encode what is special in its password, and look at its options"
+    )
+
+
 class RedisRateLimiter:
     """At most ``requests`` in any ``per_seconds``, by all processes with the same ``name`` together.
 
@@ -75,9 +87,7 @@ class RedisRateLimiter:
         self._sleep = sleep
         self._own_pace = Pacer(fixed=requests / per_seconds)
         self._away_until = float("-inf")
-        self._pool = ConnectionPool.from_url(
-            uri, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT
-        )
+        self._pool = _pool_of(uri)
         # The pool is ours, so that it can be closed.
         storage = RedisStorage(
             f"async+{uri}",

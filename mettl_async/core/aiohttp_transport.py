@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import anyio
-from attrs import frozen
+from attrs import field, frozen
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -61,9 +61,9 @@ _LIBRARY = f"aiohttp/{aiohttp.__version__}"
 class _Route:
     """How to connect to a host; ``prefix`` and ``head`` are for a proxy that forwards plain http."""
 
-    template: aiohttp.ClientRequest
+    template: aiohttp.ClientRequest = field(repr=False)
     prefix: bytes = b""
-    head: bytes = b""
+    head: bytes = field(default=b"", repr=False)
 
 
 class AiohttpTransport:

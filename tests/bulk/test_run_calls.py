@@ -149,3 +149,23 @@ async def test_when_nothing_can_be_recorded_those_who_wait_for_their_turn_are_no
     assert [one.index for one in found] == list(range(40, 60))
     assert all(isinstance(one, Failed) and one.attempts == 0 for one in found)
     assert {one.error for one in found} == {caught.value}
+
+
+async def test_what_was_not_recorded_is_told_even_if_the_input_broke_first():
+    journal, broke = NoRoom(), asyncio.Event()
+    journal.until.set()
+
+    async def source():
+        yield person(0)
+        broke.set()
+        raise RuntimeError("the input")
+
+    async def send(entries):
+        await broke.wait()
+        for _ in range(20):  # until the run has heard of it
+            await asyncio.sleep(0)
+        return answer(entries)
+
+    with pytest.raises(JournalError) as caught:
+        await collect(source(), send, journal=journal, schedule="s", batch_size=1)
+    assert [one.index for one in caught.value.unrecorded] == [0]

@@ -162,3 +162,14 @@ def test_a_bulk_run_under_uvloop():
     report.raise_for_failures()
     assert len(report.registered) == 400
     assert sandbox.stats.bad_signatures == 0
+
+
+async def test_no_repr_of_a_transport_or_of_its_routes_shows_a_proxys_credentials():
+    options = ClientOptions(proxy="http://bob:hunter2@127.0.0.1:1")
+    lanes = AiohttpTransport("http://mettl.example", options)
+    route = lanes._new_route(lanes._origin, lanes._proxy)
+    assert b"Proxy-Authorization" in route.head
+    for shown in (repr(route), repr(lanes)):
+        assert "hunter2" not in shown
+        assert "Ym9iOmh1bnRlcjI" not in shown
+    await lanes.aclose()

@@ -1,6 +1,7 @@
 """A bound on time takes back its own cancellation, and nobody else's."""
 
 import asyncio
+import contextlib
 import contextvars
 
 import anyio
@@ -172,3 +173,17 @@ async def test_the_timer_keeps_nothing_of_the_call_that_happens_to_set_it():
     with deadlines.give_up_after(LATE):
         assert session not in deadlines._timer._context
     deadlines.rest()
+
+
+async def test_who_took_no_notice_of_a_cancellation_before_still_goes_on_behind_a_bound():
+    async def work():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(LATE)
+        with give_up_after(SOON):
+            await asyncio.sleep(LATE)
+        return "went on"
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    task.cancel()
+    assert await task == "went on"

@@ -660,3 +660,23 @@ async def test_a_download_that_is_left_midway_closes_its_connection(transport_of
             assert download.status == 200
         await closed.wait()
         await lanes.aclose()
+
+
+async def test_words_that_came_while_a_connection_was_idle_are_nobodys_answer(transport_of):
+    said = asyncio.Event()
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\na=1")
+        writer.write(OK)
+        await asyncio.sleep(0.05)
+        writer.write(OK.replace(b"{}", b"[]"))
+        said.set()
+        await reader.read()
+
+    async with server_of(serve) as url:
+        lanes = transport_of(url, ClientOptions())
+        assert (await lanes.send(request(url))).content == b"{}"
+        await said.wait()
+        await asyncio.sleep(0.05)
+        assert (await lanes.send(request(url))).content == b"{}"
+        await lanes.aclose()

@@ -150,3 +150,10 @@ def test_a_rate_that_is_none_is_refused(arguments):
 def test_another_address_is_refused():
     with pytest.raises(ConfigurationError, match="uri"):
         RedisRateLimiter("http://127.0.0.1/0", requests=1)
+
+
+def test_a_uri_that_cannot_be_read_shows_nothing_of_its_password():
+    with pytest.raises(ConfigurationError, match="uri: cannot be read") as caught:
+        RedisRateLimiter("redis://:Sup3r/Secret@h:6379/0", requests=1)
+    assert caught.value.__context__ is None
+    assert "Sup3r" not in f"{caught.value!r}"

@@ -4,6 +4,7 @@ from mettl_async._version import __version__
 from mettl_async.api.export import ExportedResult, FailedExport
 from mettl_async.api.pager import AsyncPager, Page
 from mettl_async.bulk.journal import FileJournal, Journal
+from mettl_async.bulk.journal_record import JournalRecord
 from mettl_async.bulk.outcomes import (
     DUPLICATE_EMAIL,
     Failed,
@@ -14,7 +15,6 @@ from mettl_async.bulk.outcomes import (
     Unknown,
 )
 from mettl_async.bulk.progress import Progress
-from mettl_async.bulk.settled import Settled
 from mettl_async.client import MettlClient
 from mettl_async.config import (
     ApiVersion,
@@ -28,7 +28,7 @@ from mettl_async.config import (
 from mettl_async.core.auth import ServerClock, SignatureAuth
 from mettl_async.core.middleware import Middleware, Middlewares, Next
 from mettl_async.core.multipart import FilePart
-from mettl_async.core.pipeline import Answer
+from mettl_async.core.pipeline import ApiResponse
 from mettl_async.core.request import Request, Response
 from mettl_async.errors import (
     ApiError,
@@ -39,7 +39,7 @@ from mettl_async.errors import (
     ClaimLostError,
     ConfigurationError,
     ConnectError,
-    ConnectionLost,
+    ConnectionLostError,
     ContextDataError,
     EventDecodeError,
     InvalidInputError,
@@ -49,14 +49,14 @@ from mettl_async.errors import (
     NotFoundError,
     NotReadyError,
     PermissionDeniedError,
-    RegistrationFailures,
+    RateLimitError,
+    RegistrationFailuresError,
     RegistrationLimitError,
-    RunInterrupted,
+    RunInterruptedError,
     ServerError,
-    ThrottledError,
     TimestampError,
     TransportError,
-    TransportTimeout,
+    TransportTimeoutError,
     WebhookError,
 )
 from mettl_async.models import (
@@ -152,8 +152,8 @@ __all__ = [
     "AccessType",
     "AccountInfo",
     "Analysis",
-    "Answer",
     "ApiError",
+    "ApiResponse",
     "ApiVersion",
     "Assessment",
     "AssessmentPerformanceCategory",
@@ -176,7 +176,7 @@ __all__ = [
     "CompletionMode",
     "ConfigurationError",
     "ConnectError",
-    "ConnectionLost",
+    "ConnectionLostError",
     "ContextDataError",
     "CoverImage",
     "CreatedAssessment",
@@ -203,6 +203,7 @@ __all__ = [
     "IpRange",
     "Journal",
     "JournalError",
+    "JournalRecord",
     "KeyPair",
     "Level",
     "Logo",
@@ -232,12 +233,13 @@ __all__ = [
     "QuestionResponse",
     "QuestionSource",
     "QuestionType",
+    "RateLimitError",
     "ReadyLink",
     "Recommendation",
     "Region",
     "Registered",
     "Registration",
-    "RegistrationFailures",
+    "RegistrationFailuresError",
     "RegistrationField",
     "RegistrationFieldType",
     "RegistrationLimitError",
@@ -250,7 +252,7 @@ __all__ = [
     "ResultDetail",
     "ResultSort",
     "RetryPolicy",
-    "RunInterrupted",
+    "RunInterruptedError",
     "Schedule",
     "ScheduleEdit",
     "ScheduleFilter",
@@ -261,7 +263,6 @@ __all__ = [
     "SectionalScore",
     "ServerClock",
     "ServerError",
-    "Settled",
     "SignatureAuth",
     "SignedContext",
     "SkillMarks",
@@ -276,10 +277,9 @@ __all__ = [
     "TestStarted",
     "TestState",
     "TestStatus",
-    "ThrottledError",
     "TimestampError",
     "TransportError",
-    "TransportTimeout",
+    "TransportTimeoutError",
     "Unknown",
     "UnknownEvent",
     "VisualProctoring",

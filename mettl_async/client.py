@@ -34,7 +34,7 @@ from mettl_async.core.auth import ServerClock, SignatureAuth
 from mettl_async.core.limits import RateLimiter, Slots
 from mettl_async.core.middleware import Middleware, Middlewares, check_middleware
 from mettl_async.core.pacing import Pacer
-from mettl_async.core.pipeline import Answer, Pipeline, Shared
+from mettl_async.core.pipeline import ApiResponse, Pipeline, Shared
 from mettl_async.core.request import Placement
 from mettl_async.core.retry import RetryQuota
 from mettl_async.core.transports import make_transport
@@ -231,7 +231,7 @@ class MettlClient:
         repeatable: bool | None = None,
         placement: Placement | str = Placement.QUERY,
         files: Iterable[FilePart] = (),
-    ) -> Answer:
+    ) -> ApiResponse:
         """Call an endpoint that has no method here: signed, retried and refused like any other.
 
         Args:
@@ -261,7 +261,7 @@ class MettlClient:
     async def aclose(self) -> None:
         """Close: bulk runs read no further, requests in flight finish, connections are closed.
 
-        What waits for its turn or for a free slot is not sent any more, and ends with `ThrottledError`.
+        What waits for its turn or for a free slot is not sent any more, and ends with `RateLimitError`.
         May be called twice. An injected ``http_client`` stays open.
 
         Raises:

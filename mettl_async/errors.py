@@ -5,8 +5,8 @@
     MettlError
     ├── ConfigurationError          credentials, options or misuse of the client; nothing was sent
     ├── InvalidInputError           a value you built breaks a rule: .field .problem .fix; nothing was sent
-    ├── RegistrationFailures        some candidates of a bulk run were not registered: .report
-    ├── RunInterrupted              input, journal or a hook of register_many failed: .report .__cause__
+    ├── RegistrationFailuresError        some candidates of a bulk run were not registered: .report
+    ├── RunInterruptedError              input, journal or a hook of register_many failed: .report .__cause__
     ├── JournalError                the journal of a bulk run cannot be used: .unrecorded .__cause__
     ├── NotReadyError               a result or a report was not there in time: .why .waited .final
     ├── WebhookError                something about a delivery to a webhook
@@ -16,17 +16,17 @@
     └── CallError                   a call was tried: .operation .attempts .request_id .sent .safe_to_repeat
         ├── TransportError          no answer came
         │   ├── ConnectError        the connection could not be made
-        │   ├── TransportTimeout    too slow, or the call's deadline passed
-        │   └── ConnectionLost      it broke before the whole answer was read
+        │   ├── TransportTimeoutError    too slow, or the call's deadline passed
+        │   └── ConnectionLostError      it broke before the whole answer was read
         ├── MettlDecodeError        an answer came that is not what Mettl sends
-        └── ApiError                Mettl (or its front end) refused: .code .server_message .http_status
+        └── ApiError                Mettl (or its front end) refused: .code .server_message .status_code
             ├── BadRequestError         E400, E405, E028, HTTP 400, 405, 413, 414, 422
             ├── AuthenticationError     E401, HTTP 401
             ├── PermissionDeniedError   E403, HTTP 403
             ├── NotFoundError           E404, HTTP 404
             ├── TimestampError          E504 invalid, E422 expired
             ├── RegistrationLimitError  E607
-            ├── ThrottledError          E509, E503, HTTP 429, 503: .retry_after
+            ├── RateLimitError          E509, E503, HTTP 429, 503: .retry_after
             └── ServerError             E408, other HTTP 5xx
 
 Codes and their sources: api.md section 4. No message carries a key, a signature or a candidate's data.
@@ -69,7 +69,7 @@ class InvalidInputError(MettlError, ValueError):
         return f"{self.field}: {self.problem}; {self.fix}"
 
 
-class RegistrationFailures(MettlError):  # noqa: N818 - a plural says it best
+class RegistrationFailuresError(MettlError):
     """Raised by ``RegistrationReport.raise_for_failures()``; the whole report is in ``.report``."""
 
     def __init__(self, report: RegistrationReport) -> None:
@@ -80,7 +80,7 @@ class RegistrationFailures(MettlError):  # noqa: N818 - a plural says it best
         return str(self.report)
 
 
-class RunInterrupted(MettlError):  # noqa: N818 - says what happened
+class RunInterruptedError(MettlError):
     """The input, the journal or a hook of ``register_many`` failed; how, is the ``__cause__``.
 
     Attributes:
@@ -186,7 +186,7 @@ class CallFacts:
         sent: Whether the server may have seen (any attempt of) the request.
         may_have_been_handled: Whether the server may have done (in any attempt) what was asked.
         safe_to_repeat: Whether doing the call again can do no harm.
-        http_status: Status of the last answer, if there was one.
+        status_code: Status of the last answer, if there was one.
         code: Mettl's code, such as ``E401``.
         server_message: Mettl's words, with personal values blanked.
         retry_after: Seconds that the server asked to wait.
@@ -199,7 +199,7 @@ class CallFacts:
     sent: bool = False
     may_have_been_handled: bool = False
     safe_to_repeat: bool = False
-    http_status: int | None = None
+    status_code: int | None = None
     code: str | None = None
     server_message: str | None = None
     retry_after: float | None = None
@@ -247,9 +247,9 @@ class CallError(MettlError):
         return self.facts.safe_to_repeat
 
     @property
-    def http_status(self) -> int | None:
+    def status_code(self) -> int | None:
         """Status of the last answer, if there was one."""
-        return self.facts.http_status
+        return self.facts.status_code
 
     @property
     def code(self) -> str | None:
@@ -274,7 +274,7 @@ class CallError(MettlError):
     def __str__(self) -> str:
         facts = self.facts
         known = [
-            f"HTTP {facts.http_status}" if facts.http_status else "",
+            f"HTTP {facts.status_code}" if facts.status_code else "",
             f"attempt {facts.attempts}" if facts.attempts else "",
             f"retry after {facts.retry_after:g} s" if facts.retry_after is not None else "",
             self._fate(),
@@ -308,11 +308,11 @@ class ConnectError(TransportError):
     """The connection could not be made (DNS, refused, TLS, proxy)."""
 
 
-class TransportTimeout(TransportError):  # noqa: N818 - the name in the design
+class TransportTimeoutError(TransportError):
     """Connecting, writing or reading took too long, or the call's total deadline passed."""
 
 
-class ConnectionLost(TransportError):  # noqa: N818 - says what happened
+class ConnectionLostError(TransportError):
     """The connection broke before the whole answer was read."""
 
 
@@ -361,7 +361,7 @@ class RegistrationLimitError(ApiError):
     """The account's quota of candidate registrations is used up."""
 
 
-class ThrottledError(ApiError):
+class RateLimitError(ApiError):
     """Too many requests, or the service is briefly unavailable."""
 
 

@@ -23,7 +23,7 @@ from mettl_async import (
     ClientOptions,
     ConfigurationError,
     ConnectError,
-    ConnectionLost,
+    ConnectionLostError,
     Credentials,
     InvalidInputError,
     InvitedCandidate,
@@ -32,12 +32,12 @@ from mettl_async import (
     NewSchedule,
     NotFoundError,
     PermissionDeniedError,
+    RateLimitError,
     Registered,
     RetryPolicy,
     ScheduleEdit,
     ServerError,
-    ThrottledError,
-    TransportTimeout,
+    TransportTimeoutError,
 )
 from mettl_async.sandbox import Sandbox
 
@@ -156,9 +156,9 @@ async def test_a_wrong_clock_is_corrected_from_the_servers_date(server, hours):
 
 
 FAULTS = {
-    "reset_before": ConnectionLost,
-    "reset_after": ConnectionLost,
-    "throttle": ThrottledError,
+    "reset_before": ConnectionLostError,
+    "reset_after": ConnectionLostError,
+    "throttle": RateLimitError,
     "server_error": ServerError,
     "html": MettlDecodeError,
     "empty": MettlDecodeError,
@@ -180,7 +180,7 @@ async def test_a_cut_answer_is_lost_whichever_way_it_was_cut(server):
     async with client_of(server, options=ONCE) as mettl:
         for _ in range(4):
             server.sandbox.faults.script(["truncate"])
-            with pytest.raises((MettlDecodeError, ConnectionLost)) as caught:
+            with pytest.raises((MettlDecodeError, ConnectionLostError)) as caught:
                 await mettl.candidates.register(server.access_key, ONE)
             assert caught.value.may_have_been_handled
 
@@ -200,7 +200,7 @@ async def test_registering_is_tried_again_after_each_fault(mettl, server, fault)
 async def test_a_create_whose_answer_was_lost_is_not_sent_again(mettl, server, fault):
     before = server.sandbox.stats.requests
     server.sandbox.faults.script([fault])
-    with pytest.raises((ConnectionLost, ServerError, MettlDecodeError)) as caught:
+    with pytest.raises((ConnectionLostError, ServerError, MettlDecodeError)) as caught:
         await mettl.schedules.create(
             ASSESSMENT, NewSchedule(name="only once", source_app="t", access=Access.open_for_all())
         )
@@ -245,7 +245,7 @@ async def test_a_silent_server_is_a_timeout():
         raw_server(silence) as url,
         MettlClient(KEYS, base_url=url, options=options) as mettl,
     ):
-        with pytest.raises(TransportTimeout, match="no byte") as caught:
+        with pytest.raises(TransportTimeoutError, match="no byte") as caught:
             await mettl.candidates.register("abc", ONE)
     assert caught.value.sent
 
@@ -260,7 +260,7 @@ async def test_a_dripping_server_is_bounded_by_the_deadline():
 
     options = ClientOptions(retry=RetryPolicy(max_attempts=1, deadline=0.1))
     async with raw_server(drip) as url, MettlClient(KEYS, base_url=url, options=options) as mettl:
-        with pytest.raises(TransportTimeout, match="deadline") as caught:
+        with pytest.raises(TransportTimeoutError, match="deadline") as caught:
             await mettl.candidates.register("abc", ONE)
         assert caught.value.sent
         assert mettl._shared.transport._free == []
@@ -328,7 +328,7 @@ async def test_an_edit_of_people_is_not_repeated_but_one_of_settings_is(server):
         await mettl.schedules.edit(created.access_key, ScheduleEdit(name="Q"))
         server.sandbox.faults.script(["reset_after"])
         add = AccessEdit.by_invitation(add=[InvitedCandidate(email="b@x.org", name="B")])
-        with pytest.raises(ConnectionLost) as caught:
+        with pytest.raises(ConnectionLostError) as caught:
             await mettl.schedules.edit(created.access_key, ScheduleEdit(access=add))
         assert not caught.value.safe_to_repeat
 
@@ -542,7 +542,7 @@ async def test_the_http_librarys_own_log_shows_no_signature(server, all_logs):
 async def test_adding_pbts_is_not_sent_again_once_it_may_have_been_handled(server):
     server.sandbox.faults.script(["reset_after"])
     async with client_of(server) as mettl:
-        with pytest.raises(ConnectionLost) as caught:
+        with pytest.raises(ConnectionLostError) as caught:
             await mettl.pbts.add(PBTS)
     assert not caught.value.safe_to_repeat
     assert server.sandbox.stats.requests == 1

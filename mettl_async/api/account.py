@@ -13,7 +13,7 @@ from mettl_async.core.request import Placement
 from mettl_async.models import AccountInfo, CoverImage, Favicon, ImageFile, Logo, WhiteLabel
 
 if TYPE_CHECKING:
-    from mettl_async.core.pipeline import Answer
+    from mettl_async.core.pipeline import ApiResponse
 
 GET = Endpoint(
     operation="account.get",
@@ -132,5 +132,5 @@ def _part(name: str, image: ImageFile) -> FilePart:
     )
 
 
-def _nothing(_: Answer) -> Any:
+def _nothing(_: ApiResponse) -> Any:
     """Nothing but the status is known of the answer."""

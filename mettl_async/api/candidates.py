@@ -18,14 +18,14 @@ from mettl_async.api.registration_options import registration_options
 from mettl_async.api.results import Results
 from mettl_async.bulk.batches import MAX_BATCH, check_candidate, check_source
 from mettl_async.bulk.details import rd_of, rd_text
+from mettl_async.bulk.journal_record import schedule_digest
 from mettl_async.bulk.outcomes import Outcome, RegistrationReport
-from mettl_async.bulk.run import Answered
-from mettl_async.bulk.seen import email_key
-from mettl_async.bulk.settled import schedule_digest
+from mettl_async.bulk.run import BatchResponse
+from mettl_async.bulk.seen import fold_email
 from mettl_async.bulk.stream import check_bounds, check_hooks, check_journal, outcomes_of
 from mettl_async.codec import list_from_wire
-from mettl_async.core.request import Contact, Placement
-from mettl_async.errors import InvalidInputError, JournalError, RunInterrupted
+from mettl_async.core.request import Placement, RunContext
+from mettl_async.errors import InvalidInputError, JournalError, RunInterruptedError
 from mettl_async.models import (
     Candidate,
     NoLink,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from mettl_async.bulk.fallback import CandidateFallback
     from mettl_async.bulk.journal import Journal
     from mettl_async.bulk.progress import OnProgress
-    from mettl_async.core.pipeline import Answer
+    from mettl_async.core.pipeline import ApiResponse
 
 REGISTER = Endpoint(
     operation="candidates.register",
@@ -110,7 +110,7 @@ class Candidates:
                 f"has {f'more than {MAX_BATCH}' if people else 'no'} items",
                 f"pass 1 to {MAX_BATCH}, or use register_many()",
             )
-        emails = [email_key(one.email) for one in people]
+        emails = [fold_email(one.email) for one in people]
         if len(set(emails)) < len(emails):
             index = next(i for i, email in enumerate(emails) if email in emails[:i])
             raise InvalidInputError(
@@ -128,7 +128,7 @@ class Candidates:
         )
         if [item.email for item in items] != [one.email for one in people]:
             places = {email: index for index, email in enumerate(emails)}
-            items.sort(key=lambda item: places.get(email_key(item.email), MAX_BATCH))
+            items.sort(key=lambda item: places.get(fold_email(item.email), MAX_BATCH))
         return tuple(items)
 
     async def stream_registrations(
@@ -206,9 +206,9 @@ class Candidates:
         )
         caller, path = self._caller, {"access_key": key}
 
-        contact = Contact(FIRST_CONTACT_SECONDS)
+        contact = RunContext(FIRST_CONTACT_SECONDS)
 
-        async def send(entries: Sequence[Entry]) -> Answered:
+        async def send(entries: Sequence[Entry]) -> BatchResponse:
             # No quota: a run has no more retries outstanding than it has workers.
             params = {"rd": rd_of(entries), **fixed}
             return await caller.call(REGISTER, path, params, _answered, contact=contact)
@@ -261,8 +261,8 @@ class Candidates:
             time_limit_in_sec=time_limit_in_sec,
             show_custom_instructions=show_custom_instructions,
         )
-        wanted = email_key(candidate.email)
-        found = [item for item in items if email_key(item.email) == wanted]
+        wanted = fold_email(candidate.email)
+        found = [item for item in items if fold_email(item.email) == wanted]
         return ensured(found[0] if found else None)
 
     async def reset_attempt(
@@ -317,7 +317,7 @@ class Candidates:
         """Register any number of candidates, and collect all outcomes in the order of the input.
 
         Raises nothing for candidates that were not registered; ``report.raise_for_failures()`` does.
-        When the input, the journal or a hook fails, `RunInterrupted.report` has what was registered until
+        When the input, the journal or a hook fails, `RunInterruptedError.report` has what was registered until
         then, recorded or not.
         Arguments, promises and errors are those of `stream_registrations`, but memory grows with the
         input, for the report holds all of it.
@@ -341,20 +341,22 @@ class Candidates:
         except Exception as exc:
             found += exc.unrecorded if isinstance(exc, JournalError) else ()
             if found:
-                raise RunInterrupted(RegistrationReport(found), exc) from exc
+                raise RunInterruptedError(RegistrationReport(found), exc) from exc
             raise
         return RegistrationReport(found)
 
 
-def _registrations(answer: Answer) -> list[Registration]:
+def _registrations(answer: ApiResponse) -> list[Registration]:
     items, _ = list_from_wire(
         Registration, payload_list(answer, REGISTER.payload), where="$.registrationStatus"
     )
     return items
 
 
-def _answered(answer: Answer) -> Answered:
+def _answered(answer: ApiResponse) -> BatchResponse:
     # A success without the list is like one that mentions nobody: the run asks again.
     has_list = isinstance(answer.payload.get(REGISTER.payload), list)
     response = answer.response
-    return Answered(_registrations(answer) if has_list else [], response.attempts, response.sent_at)
+    return BatchResponse(
+        _registrations(answer) if has_list else [], response.attempts, response.sent_at
+    )

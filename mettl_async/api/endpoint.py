@@ -11,7 +11,7 @@ from mettl_async.api.pager import Page
 from mettl_async.codec import from_wire, list_from_wire
 from mettl_async.config import ApiVersion, ClientOptions
 from mettl_async.core.pipeline import Effects, Pipeline, Shared
-from mettl_async.core.request import Contact, Placement, Request, encoded_length, path_segment
+from mettl_async.core.request import Placement, Request, RunContext, encoded_length, path_segment
 from mettl_async.errors import ConfigurationError, InvalidInputError, MettlDecodeError
 from mettl_async.models import Paging
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mettl_async.core.lifecycle import Lifecycle
     from mettl_async.core.limits import Slots
     from mettl_async.core.multipart import FilePart
-    from mettl_async.core.pipeline import Answer
+    from mettl_async.core.pipeline import ApiResponse
     from mettl_async.core.transport import Transport
 
 T = TypeVar("T")
@@ -132,12 +132,12 @@ class Caller:
         endpoint: Endpoint,
         path: Mapping[str, str],
         params: Mapping[str, str],
-        decode: Callable[[Answer], T],
+        decode: Callable[[ApiResponse], T],
         *,
         files: tuple[FilePart, ...] = (),
         placement: Placement | None = None,
         repeatable: bool | None = None,
-        contact: Contact | None = None,
+        contact: RunContext | None = None,
     ) -> T:
         """Call an endpoint.
 
@@ -193,7 +193,7 @@ def _length(params: Mapping[str, str]) -> int:
     return sum([len(name) + 2 + encoded_length(value) for name, value in params.items()])
 
 
-def payload_list(answer: Answer, key: str) -> list[Any]:
+def payload_list(answer: ApiResponse, key: str) -> list[Any]:
     """The list that an answer must have.
 
     Raises:
@@ -208,10 +208,10 @@ def payload_list(answer: Answer, key: str) -> list[Any]:
 
 def page_reader(
     cls: type[T], payload: str, offset: int, *, where: str = "$"
-) -> Callable[[Answer], Page[T]]:
+) -> Callable[[ApiResponse], Page[T]]:
     """Make a function that reads one page of a list; items that cannot be read are left out."""
 
-    def read(answer: Answer) -> Page[T]:
+    def read(answer: ApiResponse) -> Page[T]:
         rows = payload_list(answer, payload)
         items, _ = list_from_wire(cls, rows, where=f"{where}.{payload}")
         paging = answer.payload.get("paging")

@@ -14,7 +14,7 @@ from mettl_async.errors import InvalidInputError
 from mettl_async.models import Pbt, PbtAddition
 
 if TYPE_CHECKING:
-    from mettl_async.core.pipeline import Answer
+    from mettl_async.core.pipeline import ApiResponse
 
 # The page prints /pbts; its own signature only verifies for /pbts/add (api.md, API 5).
 ADD = Endpoint(
@@ -83,11 +83,11 @@ class Pbts:
         return await self._caller.call(ADD, {}, {"pbts": dumps(ids)}, _additions)
 
 
-def _pbts(answer: Answer) -> tuple[Pbt, ...]:
+def _pbts(answer: ApiResponse) -> tuple[Pbt, ...]:
     items, _ = list_from_wire(Pbt, payload_list(answer, LIST.payload), where="$.pbts")
     return tuple(items)
 
 
-def _additions(answer: Answer) -> tuple[PbtAddition, ...]:
+def _additions(answer: ApiResponse) -> tuple[PbtAddition, ...]:
     items, _ = list_from_wire(PbtAddition, payload_list(answer, ADD.payload), where="$.pbts")
     return tuple(items)

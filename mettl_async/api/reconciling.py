@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from attrs import define, evolve, field, frozen
 
-from mettl_async.bulk.seen import email_key
+from mettl_async.bulk.seen import fold_email
 from mettl_async.models import (
     CandidateResult,
     CompletionMode,
@@ -46,7 +46,7 @@ class Delivered:
         """Take note of an event; one of another schedule is of no concern."""
         if event.access_key != self.access_key:
             return
-        person = email_key(event.email)
+        person = fold_email(event.email)
         match event:
             case TestGraded():
                 ended = event.end_time or event.timestamp
@@ -110,7 +110,7 @@ class Reconciler:
         status = result.test_status
         if status is None:
             return []
-        person = email_key(result.email)
+        person = fold_email(result.email)
         found: list[Missed] = []
         # [assumed] who was blocked at the authorisation never started.
         blocked = status.detailed_status is DetailedStatus.AUTHORIZER_BLOCKED

@@ -23,7 +23,7 @@ from mettl_async.api.report import save_report
 from mettl_async.api.result_endpoints import DELETE, GET, LIST, LIST_FOR_CANDIDATE, detail_params
 from mettl_async.api.schedules import Schedules
 from mettl_async.bulk.fan_in import fan_in
-from mettl_async.bulk.seen import email_key
+from mettl_async.bulk.seen import fold_email
 from mettl_async.bulk.source import each
 from mettl_async.bulk.stream import check_bounds
 from mettl_async.codec import from_wire
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
     from mettl_async.api.export import Exported
     from mettl_async.api.pager import Page
-    from mettl_async.core.pipeline import Answer
+    from mettl_async.core.pipeline import ApiResponse
 
 _PLAIN = ResultDetail()
 
@@ -102,7 +102,7 @@ class Results:
             fetch,
             self._caller.lifecycle,
             page_size=checked_page_size(page_size),
-            key=lambda one: email_key(one.email),
+            key=lambda one: fold_email(one.email),
         )
 
     async def get(
@@ -390,5 +390,5 @@ def _instance_key(one: TestInstance) -> Any:
     return one.access_key, start
 
 
-def _nothing(_: Answer) -> None:
+def _nothing(_: ApiResponse) -> None:
     """Nothing but the status is known of the answer."""

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from mettl_async.bulk.details import Entries, Entry, rd_length
+from mettl_async.bulk.journal_record import JournalRecord, from_record
 from mettl_async.bulk.outcomes import Outcome
-from mettl_async.bulk.seen import email_key
-from mettl_async.bulk.settled import Settled, recall
+from mettl_async.bulk.seen import fold_email
 from mettl_async.bulk.source import each
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import Candidate
@@ -31,7 +31,7 @@ from mettl_async.models import Candidate
 if TYPE_CHECKING:
     from mettl_async.bulk.seen import SeenEmails
 
-Find = Callable[[Sequence[str]], Awaitable[Mapping[str, Settled]]]
+Find = Callable[[Sequence[str]], Awaitable[Mapping[str, JournalRecord]]]
 """Gives what is recorded of these folded emails."""
 
 MAX_BATCH = 20
@@ -95,7 +95,7 @@ async def cut(
     entries: list[Entry] = []
     duplicates: list[Entry] = []
     known: list[Outcome] = []
-    recorded: dict[int, Settled] = {}
+    recorded: dict[int, JournalRecord] = {}
     index = 0
     broken: Exception | None = None
     items = each(candidates) if find is None else _looked_up(candidates, find, size, recorded)
@@ -115,7 +115,7 @@ async def cut(
             if not seen.add(candidate.email):
                 duplicates.append(one)
             elif settled is not None:
-                known.append(recall(settled, one.index, candidate))
+                known.append(from_record(settled, one.index, candidate))
             else:
                 entries.append(one)
             if len(entries) + len(duplicates) >= size:
@@ -147,7 +147,7 @@ async def _looked_up(
     candidates: Iterable[Candidate] | AsyncIterable[Candidate],
     find: Find,
     size: int,
-    recorded: dict[int, Settled],
+    recorded: dict[int, JournalRecord],
 ) -> AsyncGenerator[Candidate]:
     """The candidates, with what is recorded of them put into ``recorded`` by their places."""
     index = 0
@@ -165,7 +165,7 @@ async def _looked_up(
                     return
             except Exception as exc:  # noqa: BLE001 - raised again when what came before is out
                 broken = exc
-            keys = [email_key(one.email) for one in chunk]
+            keys = [fold_email(one.email) for one in chunk]
             found = await find(keys) if keys else {}
             recorded.update(
                 {place: found[key] for place, key in enumerate(keys, index) if key in found}

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from typing import TYPE_CHECKING
 
-from mettl_async.bulk.seen import email_key
+from mettl_async.bulk.seen import fold_email
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import Candidate
 
@@ -36,7 +36,7 @@ async def mended(hook: CandidateFallback, rejected: Rejected) -> Candidate | Non
         raise InvalidInputError(
             place, f"gave a {type(made).__name__}", "return a Candidate, or None to leave it"
         )
-    if email_key(made.email) != email_key(rejected.candidate.email):
+    if fold_email(made.email) != fold_email(rejected.candidate.email):
         raise InvalidInputError(
             place,
             "gave a candidate with another email",

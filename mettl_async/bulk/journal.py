@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
-    from mettl_async.bulk.settled import Settled
+    from mettl_async.bulk.journal_record import JournalRecord
 
 
 @runtime_checkable
@@ -34,14 +34,14 @@ class Journal(Protocol):
             schedule: Digest of the access key; what was recorded for another must not be found.
         """
 
-    async def find(self, emails: Sequence[str]) -> Mapping[str, Settled]:
+    async def find(self, emails: Sequence[str]) -> Mapping[str, JournalRecord]:
         """What was recorded before this run was opened, by email; without those who have no record.
 
         Args:
-            emails: As `email_key` folds them; some 20 at once, from one task only.
+            emails: As `fold_email` folds them; some 20 at once, from one task only.
         """
 
-    async def record(self, settled: Sequence[Settled]) -> None:
+    async def record(self, settled: Sequence[JournalRecord]) -> None:
         """Keep these; when this returns, they will be found after whatever happens then.
 
         Called by many tasks at once, each with the answers of one batch, and also for a run that
@@ -105,13 +105,13 @@ class FileJournal:
 
         self._file = await to_thread.run_sync(opened)
 
-    async def find(self, emails: Sequence[str]) -> Mapping[str, Settled]:
+    async def find(self, emails: Sequence[str]) -> Mapping[str, JournalRecord]:
         """See `Journal`."""
         # Without a thread: a few short lines out of the system's memory are there sooner.
         file = self._opened()
         return {email: one for email in emails if (one := file.find(email)) is not None}
 
-    async def record(self, settled: Sequence[Settled]) -> None:
+    async def record(self, settled: Sequence[JournalRecord]) -> None:
         """See `Journal`."""
         self._opened()
         ours = self._next

@@ -13,8 +13,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from mettl_async.bulk.files import BINARY, PRIVATE, append, lock, settle_name
+from mettl_async.bulk.journal_record import JournalRecord, is_settled_code
 from mettl_async.bulk.offsets import Offsets
-from mettl_async.bulk.settled import Settled, is_settled_code
 from mettl_async.codec import dumps
 from mettl_async.errors import JournalError
 
@@ -80,7 +80,7 @@ class JournalFile:
                 self._offsets.add(found["email"], self._size)
             self._size += len(line)
 
-    def find(self, email: str) -> Settled | None:
+    def find(self, email: str) -> JournalRecord | None:
         """The record of a folded email; the last one, if it has several."""
         for offset in self._offsets.of(email):
             self._reader.seek(offset)
@@ -105,21 +105,21 @@ class JournalFile:
         os.close(self._handle)
 
 
-def lines_of(settled: Sequence[Settled]) -> bytes:
+def lines_of(settled: Sequence[JournalRecord]) -> bytes:
     """Records as lines of the file."""
     return b"".join([f"{dumps(_plain(one))}\n".encode() for one in settled])
 
 
-def _plain(one: Settled) -> dict[str, str]:
+def _plain(one: JournalRecord) -> dict[str, str]:
     more = {"reason": one.reason} if one.url is None else {"url": one.url}
     return {"email": one.email, "status": one.status, **more}
 
 
-def _read(line: bytes) -> Settled | None:
+def _read(line: bytes) -> JournalRecord | None:
     found = _object(line)
     if not _makes_sense(found):
         return None
-    return Settled(
+    return JournalRecord(
         email=found["email"],
         status=found["status"],
         url=found.get("url"),

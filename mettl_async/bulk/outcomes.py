@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from mettl_async.errors import CallError, MettlError, RegistrationFailures
+from mettl_async.errors import CallError, MettlError, RegistrationFailuresError
 from mettl_async.models import Candidate, RegistrationStatus
 
 if TYPE_CHECKING:
@@ -138,10 +138,10 @@ class RegistrationReport:
         """Do nothing if every candidate has a link.
 
         Raises:
-            RegistrationFailures: Otherwise; it carries this report.
+            RegistrationFailuresError: Otherwise; it carries this report.
         """
         if len(self.registered) != len(self.outcomes):
-            raise RegistrationFailures(self)
+            raise RegistrationFailuresError(self)
 
     def __str__(self) -> str:
         return (

@@ -10,7 +10,7 @@ from attrs import evolve, field, frozen
 
 from mettl_async.bulk.details import Entry
 from mettl_async.bulk.outcomes import Failed, Outcome, Registered, Rejected, Unknown
-from mettl_async.bulk.seen import email_key
+from mettl_async.bulk.seen import fold_email
 
 if TYPE_CHECKING:
     from mettl_async.errors import CallError, MettlError
@@ -77,7 +77,7 @@ class Part:
                 candidate=one.candidate,
                 attempts=self.attempts,
                 reason=error.server_message or error.problem,
-                code=error.code or f"HTTP {error.http_status}",
+                code=error.code or f"HTTP {error.status_code}",
             )
             for one in self.entries
         ]
@@ -94,7 +94,7 @@ class Part:
         outcomes: list[Outcome] = []
         missing: list[Entry] = []
         for entry in self.entries:
-            answer = answers.get(email_key(entry.candidate.email))
+            answer = answers.get(fold_email(entry.candidate.email))
             if answer is None:
                 missing.append(entry)
             else:
@@ -124,7 +124,7 @@ def by_email(registrations: Iterable[Registration]) -> dict[str, Registration]:
     """The items of an answer by folded email."""
     answers: dict[str, Registration] = {}
     for one in registrations:
-        key = email_key(one.email)
+        key = fold_email(one.email)
         # Where an email comes twice, the answer with a link is the one that helps.
         if key not in answers or not answers[key].url:
             answers[key] = one

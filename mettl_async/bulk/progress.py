@@ -60,7 +60,7 @@ OnProgress = Callable[[Progress], None]
 
 
 @define(eq=False)
-class Meter:
+class ProgressTracker:
     """Counts a run.
 
     Attributes:
@@ -152,7 +152,7 @@ def log_stop(error: BaseException) -> None:
     """Say that a run was stopped, and by what: its type and Mettl's code, never its words."""
     # Anybody's exception may come here, and what it calls a code may be a candidate's data.
     call = error if isinstance(error, CallError) else None
-    code, status = (call.code, call.http_status) if call is not None else (None, None)
+    code, status = (call.code, call.status_code) if call is not None else (None, None)
     logger.warning(
         "candidates.register: the run was stopped by %s (code %s, HTTP %s)",
         type(error).__name__, code, status,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 
-from mettl_async.bulk.settled import settle
+from mettl_async.bulk.journal_record import to_record
 from mettl_async.core.tasks import is_cancelled
 from mettl_async.errors import JournalError
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from mettl_async.bulk.batches import Find
     from mettl_async.bulk.journal import Journal
+    from mettl_async.bulk.journal_record import JournalRecord
     from mettl_async.bulk.outcomes import Outcome
-    from mettl_async.bulk.settled import Settled
 
 
 class Recording:
@@ -51,7 +51,7 @@ class Recording:
         """Gives what earlier runs recorded; None without a journal."""
         return None if self._journal is None else self._find
 
-    async def _find(self, emails: Sequence[str]) -> Mapping[str, Settled]:
+    async def _find(self, emails: Sequence[str]) -> Mapping[str, JournalRecord]:
         if self._journal is None:
             return {}
         try:
@@ -63,7 +63,7 @@ class Recording:
         """Record those that are final; gives those that may be told of, all but what could not be."""
         if self._journal is None:
             return outcomes
-        settled = [one for outcome in outcomes if (one := settle(outcome)) is not None]
+        settled = [one for outcome in outcomes if (one := to_record(outcome)) is not None]
         if not settled:
             return outcomes
         try:
@@ -79,8 +79,8 @@ class Recording:
         if self.failure is None:
             self.failure = _wrapped("written", exc)
             self.failure.__cause__ = _cause(exc)
-        self.failure.unrecorded += tuple(one for one in outcomes if settle(one) is not None)
-        return [one for one in outcomes if settle(one) is None]
+        self.failure.unrecorded += tuple(one for one in outcomes if to_record(one) is not None)
+        return [one for one in outcomes if to_record(one) is None]
 
 
 def _wrapped(what: str, exc: BaseException) -> JournalError:

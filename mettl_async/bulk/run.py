@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import anyio
 
 from mettl_async.bulk.batches import Batch, cut
+from mettl_async.bulk.dispatcher import BatchResponse, Dispatcher, Send
 from mettl_async.bulk.outcomes import DUPLICATE_EMAIL, Outcome, Rejected
 from mettl_async.bulk.part import Part
 from mettl_async.bulk.seen import SeenEmails
-from mettl_async.bulk.sender import Answered, Send, Sender
 from mettl_async.core.tasks import is_cancelled
 from mettl_async.errors import JournalError
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
     from mettl_async.bulk.details import Entry
     from mettl_async.bulk.fallback import CandidateFallback
-    from mettl_async.bulk.progress import Meter
+    from mettl_async.bulk.progress import ProgressTracker
     from mettl_async.bulk.recording import Recording
     from mettl_async.models import Candidate
 
-__all__ = ["Answered", "Run", "Send"]
+__all__ = ["BatchResponse", "Run", "Send"]
 
 SPARE_WORKERS = 2
 """More than may send at once: these encode a batch, or tell of one, while the others' calls are out."""
@@ -51,18 +51,18 @@ class Run:
         batch_size: int,
         room: int | None,
         recording: Recording,
-        meter: Meter,
+        tracker: ProgressTracker,
         fallback: CandidateFallback | None = None,
     ) -> None:
-        self._candidates, self._recording, self._meter = candidates, recording, meter
+        self._candidates, self._recording, self._tracker = candidates, recording, tracker
         self._size, self._room = batch_size, room
         self._reading = anyio.CancelScope()
-        self._sender = Sender(
+        self._dispatcher = Dispatcher(
             send,
             concurrency=concurrency,
             batch_size=batch_size,
             room=room,
-            meter=meter,
+            tracker=tracker,
             fallback=fallback,
             when_broken=self._reading.cancel,
         )
@@ -77,7 +77,7 @@ class Run:
     @property
     def broken(self) -> Exception | None:
         """What the input, the journal, a hook or a middleware raised, once the run is over."""
-        return self._sender.broken or self._meter.failure
+        return self._dispatcher.broken or self._tracker.failure
 
     async def work(self) -> None:
         """Do the whole run."""
@@ -91,15 +91,15 @@ class Run:
                             group.start_soon(self._worker, receive.clone())
                 self.finished = not group.cancel_scope.cancel_called
             except JournalError as error:
-                self._sender.stop(error)
-                self._sender.broken = self._sender.broken or error
+                self._dispatcher.stop(error)
+                self._dispatcher.broken = self._dispatcher.broken or error
             finally:
-                self._meter.report(final=True)
-                self._meter.log_end()
+                self._tracker.report(final=True)
+                self._tracker.log_end()
 
     def abandon(self) -> None:
         """Nobody listens any more: read and send nothing further, let what is in flight finish."""
-        self._sender.leave()
+        self._dispatcher.leave()
         self._reading.cancel()
         self.outcomes.close()
 
@@ -130,17 +130,19 @@ class Run:
         except (Exception, anyio.get_cancelled_exc_class()) as exc:
             if is_cancelled(exc):
                 raise
-            self._sender.break_off(exc)  # raised to the listener after the drain
+            self._dispatcher.break_off(exc)  # raised to the listener after the drain
 
     async def _worker(self, batches: MemoryObjectReceiveStream[Batch]) -> None:
-        later = self._sender.later
+        later = self._dispatcher.later
         async with batches:
             async for batch in batches:
                 outcomes = [_duplicate(one) for one in batch.duplicates]
                 outcomes += batch.known
                 if batch.entries:
                     parts = [Part(batch.entries)]
-                    outcomes += await self._keep(await self._sender.register(parts, may_mend=True))
+                    outcomes += await self._keep(
+                        await self._dispatcher.register(parts, may_mend=True)
+                    )
                 await self._tell(outcomes)
                 while later.too_long:
                     await self._repeat()
@@ -153,10 +155,10 @@ class Run:
 
     async def _repeat(self) -> None:
         """The second pass, by one call: those whose answer was lost the longest ago."""
-        lost = self._sender.later.take()
-        if self._sender.going_on:
+        lost = self._dispatcher.later.take()
+        if self._dispatcher.going_on:
             parts = [one.part for one in lost]
-            outcomes = await self._keep(await self._sender.register(parts, may_mend=False))
+            outcomes = await self._keep(await self._dispatcher.register(parts, may_mend=False))
         else:
             outcomes = [outcome for one in lost for outcome in one.as_it_is()]
         await self._tell(outcomes)
@@ -165,14 +167,14 @@ class Run:
         """Record outcomes before anyone hears of them; if that fails, send nothing more."""
         told = await self._recording.keep(outcomes)
         if (failure := self._recording.failure) is not None:
-            self._sender.stop(failure)
+            self._dispatcher.stop(failure)
             # Above all else: it alone says what was registered and will not be told of.
-            self._sender.broken = failure
+            self._dispatcher.broken = failure
             self._reading.cancel()
         return told
 
     async def _tell(self, outcomes: list[Outcome]) -> None:
-        self._meter.count(outcomes, waiting=len(self._sender.later))
+        self._tracker.count(outcomes, waiting=len(self._dispatcher.later))
         if outcomes:
             # Where nobody listens any more, nothing further is read.
             with suppress(anyio.BrokenResourceError):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from array import array
 
-from mettl_async.models._email_key import email_key
+from mettl_async.models._fold_email import fold_email
 
-__all__ = ["SeenEmails", "email_key"]
+__all__ = ["SeenEmails", "fold_email"]
 
 _FEW = 10_000
 _SHARDS = 64
@@ -34,7 +34,7 @@ class SeenEmails:
 
     def add(self, email: str) -> bool:
         """Remember an email; false if it was there already."""
-        mark = (hash(email_key(email)) & _MASK) or 1  # 0 means an empty slot
+        mark = (hash(fold_email(email)) & _MASK) or 1  # 0 means an empty slot
         if mark in self._few:
             return False
         if len(self._few) < _FEW:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mettl_async.bulk.settled import Settled, schedule_digest
+from mettl_async.bulk.journal_record import JournalRecord, schedule_digest
 from mettl_async.errors import JournalError
 from mettl_async.sql_backend import INSERTS, Backend, sa
 
@@ -86,7 +86,7 @@ class SqlJournal:
             raise JournalError("the journal is in use by another run; make one for each")
         self._schedule = schedule
 
-    async def find(self, emails: Sequence[str]) -> Mapping[str, Settled]:
+    async def find(self, emails: Sequence[str]) -> Mapping[str, JournalRecord]:
         """See `Journal`."""
         schedule = self._opened()
         by_digest = {_digest(schedule, email): email for email in emails}
@@ -95,15 +95,15 @@ class SqlJournal:
             bound = {"schedule": schedule, "digests": list(by_digest)}
             return (await connection.execute(self._select, bound)).mappings().all()
 
-        found: dict[str, Settled] = {}
+        found: dict[str, JournalRecord] = {}
         for row in await self._alone(read) if by_digest else ():
             email = by_digest[row["email_digest"]]
-            found[email] = Settled(
+            found[email] = JournalRecord(
                 email=email, status=row["status"], url=row["url"], reason=row["reason"]
             )
         return found
 
-    async def record(self, settled: Sequence[Settled]) -> None:
+    async def record(self, settled: Sequence[JournalRecord]) -> None:
         """See `Journal`."""
         schedule = self._opened()
         rows = {

@@ -10,7 +10,7 @@ import anyio
 
 from mettl_async.bulk.batches import MAX_BATCH, check_source
 from mettl_async.bulk.journal import Journal
-from mettl_async.bulk.progress import Meter
+from mettl_async.bulk.progress import ProgressTracker
 from mettl_async.bulk.recording import Recording
 from mettl_async.bulk.run import Run
 from mettl_async.errors import ConfigurationError, InvalidInputError
@@ -109,7 +109,7 @@ async def outcomes_of(
         batch_size=batch_size,
         room=room,
         recording=Recording(journal, schedule),
-        meter=Meter(time.monotonic, on_progress),
+        tracker=ProgressTracker(time.monotonic, on_progress),
         fallback=candidate_fallback,
     )
     lifecycle.start(run.work(), run.abandon)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from mettl_async.bulk.seen import SeenEmails, email_key
+from mettl_async.bulk.seen import SeenEmails, fold_email
 from mettl_async.cli.mapping import EMAIL
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.rows import BadRow, Row
@@ -44,7 +44,7 @@ def check_file(source: Source) -> Checked:
         if len(shown) == SHOWN:
             continue
         if isinstance(row, Row):
-            repeated[row.line] = email_key(row.candidate.email)
+            repeated[row.line] = fold_email(row.candidate.email)
             row = BadRow(row.line, "")  # noqa: PLW2901 - its words follow below
         shown.append(row)
     if not good + bad:
@@ -79,7 +79,7 @@ def _first_lines(source: Source, emails: set[str]) -> dict[str, int]:
     for row in source.rows():
         if not isinstance(row, Row):
             continue
-        key = email_key(row.candidate.email)
+        key = fold_email(row.candidate.email)
         if key in emails and key not in found:
             found[key] = row.line
             if len(found) == len(emails):

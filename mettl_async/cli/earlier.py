@@ -14,9 +14,9 @@ from typing import IO, TYPE_CHECKING, Final
 from attrs import frozen
 
 from mettl_async.bulk.files import BINARY, PRIVATE, own, settle_name
+from mettl_async.bulk.journal_record import is_settled_code
 from mettl_async.bulk.offsets import Offsets
-from mettl_async.bulk.seen import email_key
-from mettl_async.bulk.settled import is_settled_code
+from mettl_async.bulk.seen import fold_email
 from mettl_async.cli.mapping import EMAIL
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.records import ForeignFileError, Records
@@ -109,10 +109,10 @@ class Earlier:
 
     def find(self, email: str) -> tuple[str, str] | None:
         """Status and code of this email's final answer; None if there is none."""
-        key = email_key(email)
+        key = fold_email(email)
         for place in self._kept.of(key):
             cells = self._open.records.at(place).cells
-            if cells is not None and email_key(cells[EMAIL]) == key:
+            if cells is not None and fold_email(cells[EMAIL]) == key:
                 return cells["status"], cells["code"]
         return None
 
@@ -169,7 +169,7 @@ class Earlier:
                 raise CommandError(
                     f"{self._path}: holds links of another schedule; pass another --out"
                 )
-            key = email_key(cells[EMAIL])
+            key = fold_email(cells[EMAIL])
             yield record, key if _is_final(cells) and self.find(key) is None else None
 
     def _write_part(self) -> Path:

@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mettl_async.bulk.outcomes import Failed, Outcome, Registered, Rejected, Unknown
-from mettl_async.bulk.verdicts import stops_the_run
+from mettl_async.bulk.stop_policy import stops_the_run
 from mettl_async.cli.links import code_of
 from mettl_async.cli.problems import tell
 from mettl_async.errors import CallError, InvalidInputError, MettlError

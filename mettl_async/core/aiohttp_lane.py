@@ -16,7 +16,13 @@ from attrs import define, field
 
 from mettl_async.core.redaction import scrub
 from mettl_async.core.transport import KEEPALIVE_SECONDS
-from mettl_async.errors import CallError, CallFacts, ConnectError, ConnectionLost, TransportTimeout
+from mettl_async.errors import (
+    CallError,
+    CallFacts,
+    ConnectError,
+    ConnectionLostError,
+    TransportTimeoutError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -62,7 +68,7 @@ class Lane:
         """Send it, and begin to wait for the answer.
 
         Raises:
-            TransportTimeout: No progress for the write timeout.
+            TransportTimeoutError: No progress for the write timeout.
         """
         protocol, transport = self.protocol, self.connection.transport
         if transport is None:
@@ -85,7 +91,7 @@ class Lane:
                     # It may have answered before it hung up.
                     break
             if scope.cancelled_caught:
-                raise TransportTimeout("sending took too long", CallFacts(sent=True))
+                raise TransportTimeoutError("sending took too long", CallFacts(sent=True))
             transport.write(body[taken : taken + _CHUNK])
             taken += _CHUNK
         protocol.start_timeout()
@@ -141,10 +147,10 @@ def meaning(exc: Exception, *, connected: bool) -> CallError:
     """Our error: nothing is sent before a connection is there, and anything may be after."""
     if connected:
         if isinstance(exc, TimeoutError):
-            return TransportTimeout("no byte of the answer for too long", CallFacts(sent=True))
-        return ConnectionLost("the connection broke", CallFacts(sent=True))
+            return TransportTimeoutError("no byte of the answer for too long", CallFacts(sent=True))
+        return ConnectionLostError("the connection broke", CallFacts(sent=True))
     if isinstance(exc, TimeoutError):
-        return TransportTimeout("connecting took too long", CallFacts(sent=False))
+        return TransportTimeoutError("connecting took too long", CallFacts(sent=False))
     if isinstance(exc, (aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError)):
         return ConnectError("the proxy refused the connection", CallFacts(sent=False))
     # These say which (refused, DNS, TLS) in words that hold no request data.

@@ -61,8 +61,8 @@ async def fetch(
 
     Raises:
         ConnectError: No connection, too many redirects, or one to an address in the clear.
-        TransportTimeout: Too slow.
-        ConnectionLost: It broke on the way.
+        TransportTimeoutError: Too slow.
+        ConnectionLostError: It broke on the way.
     """
     for _ in range(MOST_REDIRECTS + 1):
         async with transport.stream(url) as download:

@@ -23,9 +23,9 @@ from mettl_async.errors import (
     MettlDecodeError,
     NotFoundError,
     PermissionDeniedError,
+    RateLimitError,
     RegistrationLimitError,
     ServerError,
-    ThrottledError,
     TimestampError,
 )
 
@@ -42,9 +42,9 @@ _BY_CODE: dict[str, type[ApiError]] = {
     "E405": BadRequestError,
     "E408": ServerError,
     "E422": TimestampError,
-    "E503": ThrottledError,
+    "E503": RateLimitError,
     "E504": TimestampError,
-    "E509": ThrottledError,
+    "E509": RateLimitError,
     "E607": RegistrationLimitError,
 }
 _BY_STATUS: dict[int, type[ApiError]] = {
@@ -57,8 +57,8 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     413: BadRequestError,
     414: BadRequestError,
     422: BadRequestError,
-    429: ThrottledError,
-    503: ThrottledError,
+    429: RateLimitError,
+    503: RateLimitError,
 }
 _SUCCESS, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
 _CODE = re.compile(r"[A-Z0-9_]{1,20}")
@@ -124,7 +124,7 @@ def read(request: Request, response: Response, now: float) -> Envelope:
         response.status,
         error=MettlDecodeError(
             spoilt or f"the answer is JSON, but a {type(body).__name__} instead of an object",
-            CallFacts(http_status=response.status),
+            CallFacts(status_code=response.status),
         ),
     )
 
@@ -158,7 +158,7 @@ def _api_error(
     if failure is None and "status" not in body:
         return MettlDecodeError(
             "the answer is a JSON object without status, error or any expected key",
-            CallFacts(http_status=response.status),
+            CallFacts(status_code=response.status),
         )
     code, message = (failure or {}).get("code"), (failure or {}).get("message")
     code = code.strip().upper() if isinstance(code, str) else None
@@ -170,7 +170,7 @@ def _api_error(
     return kind(
         problem,
         CallFacts(
-            http_status=response.status,
+            status_code=response.status,
             code=code,
             server_message=words,
             retry_after=retry_after(response.headers, now),
@@ -189,7 +189,7 @@ def _status_error(response: Response, now: float) -> CallError:
         problem += "; redirects are never followed, check base_url"
     if response.status in {413, 414}:
         problem += "; send less at once, or use ClientOptions(post_parameters='form')"
-    facts = CallFacts(http_status=response.status, retry_after=retry_after(response.headers, now))
+    facts = CallFacts(status_code=response.status, retry_after=retry_after(response.headers, now))
     return _kind_by_status(response.status)(problem, facts)
 
 

@@ -15,9 +15,9 @@ from mettl_async.errors import (
     CallError,
     CallFacts,
     ConnectError,
-    ConnectionLost,
+    ConnectionLostError,
     MettlDecodeError,
-    TransportTimeout,
+    TransportTimeoutError,
 )
 
 if TYPE_CHECKING:
@@ -27,22 +27,22 @@ T = TypeVar("T")
 
 # The most specific first: names, so that httpx, httpx2 and what is below them are translated alike.
 _FAMILIES: tuple[tuple[str, type[CallError], str, bool], ...] = (
-    ("PoolTimeout", TransportTimeout, "no free connection in the pool", False),
-    ("ConnectTimeout", TransportTimeout, "connecting took too long", False),
-    ("WriteTimeout", TransportTimeout, "sending took too long", True),
-    ("ReadTimeout", TransportTimeout, "no byte of the answer for too long", True),
-    ("TimeoutException", TransportTimeout, "too slow", True),
+    ("PoolTimeout", TransportTimeoutError, "no free connection in the pool", False),
+    ("ConnectTimeout", TransportTimeoutError, "connecting took too long", False),
+    ("WriteTimeout", TransportTimeoutError, "sending took too long", True),
+    ("ReadTimeout", TransportTimeoutError, "no byte of the answer for too long", True),
+    ("TimeoutException", TransportTimeoutError, "too slow", True),
     ("ConnectError", ConnectError, "the connection could not be made", False),
     ("ProxyError", ConnectError, "the proxy refused the connection", False),
     ("UnsupportedProtocol", ConnectError, "the URL's scheme is not supported", False),
     ("DecodingError", MettlDecodeError, "the body could not be decompressed", True),
     ("ConnectionNotAvailable", ConnectError, "the connection was closed before it was used", False),
-    ("NetworkError", ConnectionLost, "the connection broke", True),
-    ("ProtocolError", ConnectionLost, "the connection broke", True),
-    ("TransportError", ConnectionLost, "the connection broke", True),
+    ("NetworkError", ConnectionLostError, "the connection broke", True),
+    ("ProtocolError", ConnectionLostError, "the connection broke", True),
+    ("TransportError", ConnectionLostError, "the connection broke", True),
     # Whatever else these libraries raise knows the URL, so it never comes through as it is.
-    ("HTTPError", ConnectionLost, "the HTTP library gave up", True),
-    ("StreamError", ConnectionLost, "the body could not be read", True),
+    ("HTTPError", ConnectionLostError, "the HTTP library gave up", True),
+    ("StreamError", ConnectionLostError, "the body could not be read", True),
     ("InvalidURL", ConnectError, "the URL was refused by the HTTP library", False),
 )
 

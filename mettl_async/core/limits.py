@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import anyio
 
-from mettl_async.errors import CallFacts, ThrottledError
+from mettl_async.errors import CallFacts, RateLimitError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -52,21 +52,21 @@ class Slots:
         """Take one when it is free; who is cancelled already does not get one.
 
         Raises:
-            ThrottledError: The client was closed, or began to close meanwhile; nothing was sent.
+            RateLimitError: The client was closed, or began to close meanwhile; nothing was sent.
         """
         semaphore = self._semaphore
         waits = semaphore.value == 0
         await semaphore.acquire()
         if client.closed or (waits and client.closing):
             self.give_back()
-            raise ThrottledError(_CLOSED)
+            raise RateLimitError(_CLOSED)
 
     def give_back(self) -> None:
         """Let the next one have it."""
         self._semaphore.release()
 
 
-class Turns:
+class RateGate:
     """Lets requests go one by one, at the rate of a pacer and of what other processes share with us."""
 
     def __init__(
@@ -89,7 +89,7 @@ class Turns:
             patience: Seconds that the next turn may be away at most, whoever has it.
 
         Raises:
-            ThrottledError: It is further away, for the server asked everyone for a long pause or others
+            RateLimitError: It is further away, for the server asked everyone for a long pause or others
                 use up the shared rate, or the client is being closed; nothing was sent.
         """
         if not self.pacer.idle:
@@ -98,10 +98,10 @@ class Turns:
             async with self._lock:
                 while not self._closing() and (seconds := self.pacer.take(self._now())) > 0:
                     if seconds > patience:
-                        raise ThrottledError(_LATE, CallFacts(retry_after=seconds))
+                        raise RateLimitError(_LATE, CallFacts(retry_after=seconds))
                     await self._sleep(min(seconds, LOOK_UP))
             if self._closing():
-                raise ThrottledError(_CLOSED)
+                raise RateLimitError(_CLOSED)
         if self._shared is not None:
             await self._ask(self._shared, patience)
 
@@ -120,9 +120,9 @@ class Turns:
         if failure is not None:
             raise failure
         if self._closing():
-            raise ThrottledError(_CLOSED)
+            raise RateLimitError(_CLOSED)
         if not acquired:
-            raise ThrottledError(_LATE)
+            raise RateLimitError(_LATE)
 
     async def _end_with_the_client(self, scope: anyio.CancelScope) -> None:
         while not self._closing():  # noqa: ASYNC110 - a flag that is looked at rarely

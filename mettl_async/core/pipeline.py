@@ -21,7 +21,7 @@ from mettl_async.core import envelope
 from mettl_async.core.auth import ServerClock
 from mettl_async.core.deadline import Deadlines
 from mettl_async.core.lifecycle import Lifecycle
-from mettl_async.core.limits import RateLimiter, Slots, Turns
+from mettl_async.core.limits import RateGate, RateLimiter, Slots
 from mettl_async.core.middleware import Middleware, Middlewares, build_chain
 from mettl_async.core.pacing import Pacer
 from mettl_async.core.redaction import log_fields
@@ -41,8 +41,8 @@ from mettl_async.errors import (
     CallFacts,
     ConfigurationError,
     MettlDecodeError,
-    ThrottledError,
-    TransportTimeout,
+    RateLimitError,
+    TransportTimeoutError,
 )
 
 T = TypeVar("T")
@@ -77,15 +77,15 @@ class Shared:
     deadlines: Deadlines = field(factory=Deadlines)
     limited: bool = field(init=False)
     """Whether single calls too have a rate to keep to."""
-    turns: Turns = field(init=False)
+    turns: RateGate = field(init=False)
 
     @limited.default
     def _by_user_or_others(self) -> bool:
         return self.pacer.fixed is not None or self.rate_limiter is not None
 
     @turns.default
-    def _one_for_all(self) -> Turns:
-        return Turns(
+    def _one_for_all(self) -> RateGate:
+        return RateGate(
             self.pacer,
             self.rate_limiter,
             now=self.effects.monotonic,
@@ -95,7 +95,7 @@ class Shared:
 
 
 @frozen
-class Answer:
+class ApiResponse:
     """A success: the whole JSON object, and the response it came in."""
 
     payload: dict[str, Any] = field(repr=False)
@@ -111,7 +111,7 @@ class Pipeline:
         self._attempt = build_chain((*middleware.per_attempt, auth), self._send)
         self._call = build_chain(middleware.per_call, self._with_retries)
 
-    async def call(self, request: Request, decode: Callable[[Answer], T]) -> T:
+    async def call(self, request: Request, decode: Callable[[ApiResponse], T]) -> T:
         """Perform one call, and make a value of its success with ``decode``.
 
         Raises:
@@ -127,7 +127,7 @@ class Pipeline:
                 _complete(read.error, request)
             raise read.error
         try:
-            return decode(Answer(read.payload, response))
+            return decode(ApiResponse(read.payload, response))
         except MettlDecodeError as error:
             _complete(error, request)
             raise
@@ -242,7 +242,7 @@ class Pipeline:
                 # Without its frames: their locals hold the signature, and error reporters show locals.
                 return error.with_traceback(None)
         where = "in flight" if started else "while waiting for its turn"
-        return TransportTimeout(
+        return TransportTimeoutError(
             f"the deadline of {patience:g} s passed {where}",
             CallFacts(sent=started),
         )
@@ -253,7 +253,7 @@ class Pipeline:
         error = outcome.envelope.error if isinstance(outcome, Response) else outcome
         if error is None:
             self._shared.pacer.succeeded(now, now - sent_at)
-        if isinstance(error, ThrottledError) and error.http_status is not None:
+        if isinstance(error, RateLimitError) and error.status_code is not None:
             self._shared.pacer.throttled(
                 now, sent_at, error.retry_after, self._shared.effects.chance()
             )
@@ -288,7 +288,7 @@ class Pipeline:
 def _complete(error: CallError, request: Request) -> None:
     """Fill in what only the pipeline knows: the call, and what all its attempts came to."""
     history = request.history
-    answered = error.http_status is not None or isinstance(error, MettlDecodeError)
+    answered = error.status_code is not None or isinstance(error, MettlDecodeError)
     handled = history.handled or may_have_been_handled(error)
     error.facts = evolve(
         error.facts,

@@ -44,7 +44,7 @@ class History:
 
 
 @define(eq=False)
-class Contact:
+class RunContext:
     """Whether a bulk run has had an answer yet; shared by all its requests.
 
     Attributes:
@@ -102,7 +102,7 @@ class Request:
     personal_params: tuple[str, ...] = field(default=(), repr=False)
     personal_values: tuple[str, ...] = field(default=(), repr=False)
     retry: RetryPolicy = field(factory=RetryPolicy, repr=False)
-    contact: Contact | None = field(default=None, repr=False)
+    contact: RunContext | None = field(default=None, repr=False)
     request_id: str = ""
     attempt: int = 1
     history: History = field(factory=History, repr=False, eq=False)

@@ -16,8 +16,8 @@ from attrs import define, field, frozen
 from mettl_async.errors import (
     CallError,
     MettlDecodeError,
+    RateLimitError,
     ServerError,
-    ThrottledError,
     TimestampError,
     TransportError,
 )
@@ -82,15 +82,15 @@ def may_have_been_handled(error: CallError) -> bool:
     """Whether the server may have done what was asked, although the call failed."""
     if isinstance(error, TransportError):
         return error.sent
-    if isinstance(error, ThrottledError):
+    if isinstance(error, RateLimitError):
         # Gateways also answer 503 when the connection behind them broke midway [assumed].
-        return error.http_status == HTTP_SERVICE_UNAVAILABLE or error.code == "E503"
+        return error.status_code == HTTP_SERVICE_UNAVAILABLE or error.code == "E503"
     return isinstance(error, (MettlDecodeError, ServerError))
 
 
 def is_transient(error: CallError) -> bool:
     """Whether the same request may succeed later."""
-    return isinstance(error, (TransportError, MettlDecodeError, ThrottledError, ServerError))
+    return isinstance(error, (TransportError, MettlDecodeError, RateLimitError, ServerError))
 
 
 def backoff(attempt: int, policy: RetryPolicy, chance: float) -> float:

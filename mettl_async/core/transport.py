@@ -46,8 +46,8 @@ class Transport(Protocol):
 
         Raises:
             ConnectError: No connection; ``.sent`` is false where that is certain.
-            TransportTimeout: Too slow.
-            ConnectionLost: It broke on the way.
+            TransportTimeoutError: Too slow.
+            ConnectionLostError: It broke on the way.
             MettlDecodeError: The body could not be decompressed.
         """
         ...

@@ -55,7 +55,7 @@ class Exchange:
 
 
 @define(eq=False)
-class Answer:
+class FaultyResponse:
     """An answer before it is sent."""
 
     status: int
@@ -64,8 +64,8 @@ class Answer:
     headers: list[tuple[bytes, bytes]] = field(factory=list)
 
 
-def _page(status: int, title: bytes) -> Answer:
-    return Answer(status, _PAGE % (title, title), _HTML)
+def _page(status: int, title: bytes) -> FaultyResponse:
+    return FaultyResponse(status, _PAGE % (title, title), _HTML)
 
 
 class FaultLayer:
@@ -142,9 +142,9 @@ class FaultLayer:
         await self._send(answer, send)
         return answer.status
 
-    async def _handle(self, scope: Scope, receive: Receive) -> Answer | None:
+    async def _handle(self, scope: Scope, receive: Receive) -> FaultyResponse | None:
         """Run the routes and collect their answer; None if the client went away meanwhile."""
-        answer = Answer(0, b"")
+        answer = FaultyResponse(0, b"")
 
         async def collect(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -159,21 +159,21 @@ class FaultLayer:
             _log.error("unhandled %s in the sandbox", place_of(error))
             scope[EXCHANGE].outcome = "E000"
             self._stats.handled("E000")
-            return Answer(500, dumps(failure("E000")))
+            return FaultyResponse(500, dumps(failure("E000")))
         return answer if answer.status else None
 
-    def _replacement(self, fault: Fault) -> Answer:
+    def _replacement(self, fault: Fault) -> FaultyResponse:
         """Make what is answered instead of the real answer."""
         kind, variant = fault.kind, fault.variant
         if kind == "empty":
-            return Answer(200, b"")
+            return FaultyResponse(200, b"")
         if kind == "html":
             return _page(200, b"Maintenance")
         if kind == "code" or variant == "E509":
             status = status_of(variant, real=self._real)
-            return Answer(status, dumps(failure(variant)))
+            return FaultyResponse(status, dumps(failure(variant)))
         if variant == "E408":
-            return Answer(500, dumps(failure(variant)))
+            return FaultyResponse(500, dumps(failure(variant)))
         if variant in ("429", "429-date"):
             seconds = self.faults.retry_after
             value = (
@@ -190,7 +190,7 @@ class FaultLayer:
         }
         return _page(int(variant), titles[variant])
 
-    async def _send(self, answer: Answer, send: Send, *, cut: bytes | None = None) -> None:
+    async def _send(self, answer: FaultyResponse, send: Send, *, cut: bytes | None = None) -> None:
         headers = [
             (b"date", self._date_header()),
             (b"content-type", answer.content_type),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mettl_async.errors import ContextDataError, InvalidInputError
 from mettl_async.models import SignedContext, _check
-from mettl_async.models._email_key import email_key
+from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,7 +177,7 @@ def _binding(secret: bytes, access_key: str, email: str) -> bytes:
     # The length of the first keeps one pair from looking like another. An event may have half a
     # surrogate pair in it only if someone built it by hand; it must not raise.
     key = access_key.strip().encode("utf-8", "surrogatepass")
-    folded = email_key(email).encode("utf-8", "surrogatepass")
+    folded = fold_email(email).encode("utf-8", "surrogatepass")
     message = _BINDING + len(key).to_bytes(4, "big") + key + folded
     return hmac.digest(secret, message, "sha256")[:_MAC]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mettl_async.codec import EVENT_TYPES
 from mettl_async.models import TestGraded, UnknownEvent
-from mettl_async.models._email_key import email_key
+from mettl_async.models._fold_email import fold_email
 from mettl_async.models._frozen_map import FrozenMap
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def event_identity(event: Event) -> str:
     # Plus zero: the marks -0.0 and 0 are the same.
     marks = None if marks is None else float(marks) + 0.0
     return _digest(
-        [EVENT_TYPES[type(event)], event.access_key, email_key(event.email), when, marks]
+        [EVENT_TYPES[type(event)], event.access_key, fold_email(event.email), when, marks]
     )
 
 

@@ -16,7 +16,7 @@ from mettl_async import (
     CandidateResult,
     ClientOptions,
     ConfigurationError,
-    ConnectionLost,
+    ConnectionLostError,
     CoverImage,
     ExportedResult,
     FailedExport,
@@ -435,7 +435,7 @@ async def test_anything_else_can_be_requested(mettl, server):
     assert answer.payload["schedule"]["accessKey"] == server.access_key
     assert answer.response.status == 200
     server.sandbox.faults.script(["reset_after"])
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(ConnectionLostError):
         await mettl.request("POST", "/pbts/add", {"pbts": "[1336]"}, placement="form")
     for arguments, words in [
         (("G ET", "/x"), "method"),

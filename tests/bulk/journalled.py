@@ -4,8 +4,8 @@ import asyncio
 from collections import Counter
 
 from mettl_async import Candidate, Registration, RegistrationStatus
-from mettl_async.bulk.run import Answered
-from mettl_async.bulk.settled import schedule_digest
+from mettl_async.bulk.journal_record import schedule_digest
+from mettl_async.bulk.run import BatchResponse
 from mettl_async.bulk.stream import outcomes_of
 from mettl_async.core.lifecycle import Lifecycle
 
@@ -36,7 +36,7 @@ def answers(entries, status="ToBeTaken", url=link):
                 url=url(email),
             )
         )
-    return Answered(found, 1)
+    return BatchResponse(found, 1)
 
 
 class Remembering:

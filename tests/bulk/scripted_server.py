@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from mettl_async import (
     BadRequestError,
     Candidate,
-    ConnectionLost,
+    ConnectionLostError,
     Registration,
     RegistrationStatus,
 )
-from mettl_async.bulk.run import Answered
+from mettl_async.bulk.run import BatchResponse
 from mettl_async.bulk.stream import outcomes_of
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import CallFacts
@@ -36,7 +36,7 @@ def registration(email, url="link", status="ToBeTaken"):
 
 
 def answer(entries):
-    return Answered([registration(one.candidate.email) for one in entries], 1)
+    return BatchResponse([registration(one.candidate.email) for one in entries], 1)
 
 
 def refused(code="E028"):
@@ -48,7 +48,7 @@ def refused(code="E028"):
 
 def lost(number=0, attempts=1):
     """An answer that was lost; its requests were sent ``number`` minutes after the start, or later."""
-    return ConnectionLost(
+    return ConnectionLostError(
         "the connection broke",
         CallFacts(
             attempts=attempts,

@@ -11,9 +11,9 @@ from mettl_async import Candidate, InvalidInputError
 from mettl_async.bulk import seen as seen_emails
 from mettl_async.bulk.batches import check_source, cut
 from mettl_async.bulk.details import Entry, rd_length, rd_text
+from mettl_async.bulk.journal_record import JournalRecord
 from mettl_async.bulk.part import Part
 from mettl_async.bulk.seen import SeenEmails
-from mettl_async.bulk.settled import Settled
 
 NAME = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30).filter(
     str.strip
@@ -170,7 +170,9 @@ def test_with_a_journal_too_what_the_input_raises_comes_after_what_was_read(coun
 
 def test_what_is_recorded_comes_in_batches_too():
     async def find(emails):
-        return {one: Settled(email=one, status="ToBeTaken", url="https://x") for one in emails}
+        return {
+            one: JournalRecord(email=one, status="ToBeTaken", url="https://x") for one in emails
+        }
 
     batches = run(cut(map(person, range(5)), size=2, room=None, seen=SeenEmails(), find=find))
     assert [len(batch.known) for batch in batches] == [2, 2, 1]

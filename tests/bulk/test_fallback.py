@@ -32,10 +32,10 @@ from mettl_async import (
     MettlClient,
     Registered,
     Rejected,
-    RunInterrupted,
+    RunInterruptedError,
     Unknown,
 )
-from mettl_async.bulk.run import Answered
+from mettl_async.bulk.run import BatchResponse
 from mettl_async.errors import CallFacts
 from mettl_async.sandbox import Sandbox
 
@@ -56,7 +56,7 @@ async def with_good_photo_later(candidate, rejected):
 
 async def test_who_has_no_link_and_is_not_mended_stays_rejected_however_many():
     def behave(entries):
-        return Answered([registration(one.candidate.email, url=None) for one in entries], 1)
+        return BatchResponse([registration(one.candidate.email, url=None) for one in entries], 1)
 
     outcomes = await collect(people(100), Server(behave), candidate_fallback=lambda *_: None)
     check_each_once(outcomes, 100)
@@ -128,7 +128,7 @@ async def test_it_is_tried_once_more_and_not_twice():
 
 async def test_a_candidate_without_a_link_may_be_mended_too():
     def behave(entries):
-        return Answered(
+        return BatchResponse(
             [
                 registration(one.candidate.email, None, "InValid")
                 if is_bad(one)
@@ -155,7 +155,7 @@ async def test_a_refusal_after_a_definite_answer_is_certain():
         if len(entries) > 1:  # refused at last, after an answer was lost
             facts = CallFacts(code="E000", attempts=2, sent=True, may_have_been_handled=True)
             raise ApiError("refused", facts)
-        return Answered([registration(entries[0].candidate.email, None, "InValid")], 1)
+        return BatchResponse([registration(entries[0].candidate.email, None, "InValid")], 1)
 
     hook = lambda candidate, _: attrs.evolve(candidate, fields=GOOD)  # noqa: E731 - short
     outcomes = await collect(people(2), Server(behave), candidate_fallback=hook)
@@ -343,7 +343,7 @@ async def test_a_report_has_what_was_registered_before_the_hook_failed():
         MettlClient(server.credentials, base_url=server.base_url) as mettl,
     ):
         bad = person(0, fields={"Candidate Image(Verification)": "no-url"})
-        with pytest.raises(RunInterrupted, match="LookupError: 19 of 20") as caught:
+        with pytest.raises(RunInterruptedError, match="LookupError: 19 of 20") as caught:
             await mettl.candidates.register_many(
                 server.access_key, [bad, *people(20)[1:]], candidate_fallback=hook
             )

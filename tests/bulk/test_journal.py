@@ -16,7 +16,7 @@ from mettl_async import (
     BadRequestError,
     Candidate,
     ConnectError,
-    ConnectionLost,
+    ConnectionLostError,
     Credentials,
     Failed,
     FileJournal,
@@ -26,11 +26,11 @@ from mettl_async import (
     Region,
     Registered,
     Rejected,
-    RunInterrupted,
+    RunInterruptedError,
     Unknown,
 )
 from mettl_async.bulk import files
-from mettl_async.bulk.settled import schedule_digest
+from mettl_async.bulk.journal_record import schedule_digest
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import CallFacts
 
@@ -135,9 +135,9 @@ async def test_an_outcome_is_yielded_only_after_it_was_recorded(tmp_path):
 
 
 async def test_only_what_is_final_is_recorded(tmp_path):
-    lost = ConnectionLost("lost", CallFacts(sent=True, may_have_been_handled=True, attempts=1))
+    lost = ConnectionLostError("lost", CallFacts(sent=True, may_have_been_handled=True, attempts=1))
     down = ConnectError("refused", CallFacts(attempts=1))
-    image = BadRequestError("bad image", CallFacts(code="E028", http_status=200, attempts=1))
+    image = BadRequestError("bad image", CallFacts(code="E028", status_code=200, attempts=1))
     ways = {0: "Completed", 1: "InValid", 2: lost, 3: down, 4: image, 5: "Sleeping"}
 
     def behave(entries):
@@ -363,7 +363,7 @@ async def test_a_client_resumes_and_reports_what_was_not_recorded(server, quick_
     async with MettlClient(
         server.credentials, base_url=server.base_url, options=quick_options
     ) as mettl:
-        with pytest.raises(RunInterrupted, match="journal failed with JournalError") as caught:
+        with pytest.raises(RunInterruptedError, match="journal failed with JournalError") as caught:
             await mettl.candidates.register_many(
                 key, people(200), journal=FullDisk(tmp_path / "journal")
             )

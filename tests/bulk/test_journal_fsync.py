@@ -7,7 +7,7 @@ import pytest
 from journalled import KEY, Remembering, collect, people
 
 from mettl_async import FileJournal
-from mettl_async.bulk.settled import settle
+from mettl_async.bulk.journal_record import to_record
 
 
 async def test_batches_that_wait_for_the_disk_go_there_together(tmp_path, monkeypatch):
@@ -22,7 +22,7 @@ async def test_batches_that_wait_for_the_disk_go_there_together(tmp_path, monkey
     await journal.open(KEY)
     at_start = len(synced)
     outcomes = await collect(people(200), Remembering(), FileJournal(tmp_path / "other"))
-    settled = [one for one in map(settle, outcomes) if one]
+    settled = [one for one in map(to_record, outcomes) if one]
     synced.clear()
     await asyncio.gather(*(journal.record(settled[n : n + 20]) for n in range(0, 200, 20)))
     await journal.close()

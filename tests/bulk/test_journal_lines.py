@@ -8,7 +8,7 @@ import pytest
 
 from mettl_async import JournalError
 from mettl_async.bulk.journal_file import JournalFile, lines_of
-from mettl_async.bulk.settled import Settled
+from mettl_async.bulk.journal_record import JournalRecord
 
 SCHEDULE = "ab" * 32
 EMAIL = "c0@x.org"
@@ -50,16 +50,16 @@ def test_a_line_that_makes_no_sense_is_passed_over(tmp_path, line):
 
 @pytest.mark.parametrize("text", ["", "{", "\0" * 40, '{"email"', "[" * 100_000])
 def test_so_is_what_is_no_json(tmp_path, text):
-    good = lines_of([Settled(email=EMAIL, status="InProgress", url="https://x")]).decode()
+    good = lines_of([JournalRecord(email=EMAIL, status="InProgress", url="https://x")]).decode()
     assert found_in(tmp_path / "journal", f"{text}\n{good}").url == "https://x"
 
 
 @pytest.mark.parametrize(
     "settled",
     [
-        Settled(email=EMAIL, status="ToBeTaken", url="https://x/1"),
-        Settled(email=EMAIL, status="Completed", reason="done already"),
-        Settled(email=EMAIL, status="InValid"),
+        JournalRecord(email=EMAIL, status="ToBeTaken", url="https://x/1"),
+        JournalRecord(email=EMAIL, status="Completed", reason="done already"),
+        JournalRecord(email=EMAIL, status="InValid"),
     ],
 )
 def test_what_was_written_is_read(tmp_path, settled):
@@ -68,7 +68,7 @@ def test_what_was_written_is_read(tmp_path, settled):
 
 def test_a_refusal_needs_no_reason(tmp_path):
     line = json.dumps({"email": EMAIL, "status": "Completed"})
-    assert found_in(tmp_path / "journal", line) == Settled(email=EMAIL, status="Completed")
+    assert found_in(tmp_path / "journal", line) == JournalRecord(email=EMAIL, status="Completed")
 
 
 def test_it_is_its_owners_from_the_first_moment(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from journalled import KEY
 
-from mettl_async import FileJournal, JournalError, Settled
+from mettl_async import FileJournal, JournalError, JournalRecord
 from mettl_async.bulk import offsets
 from mettl_async.bulk.offsets import Offsets
 
@@ -47,9 +47,11 @@ async def test_nobody_gets_anothers_record_whatever_the_hashes(tmp_path, monkeyp
     journal = FileJournal(path)
     await journal.open(KEY)
     await journal.record(
-        [Settled(email=one, status="ToBeTaken", url=f"https://x/{one}") for one in emails]
+        [JournalRecord(email=one, status="ToBeTaken", url=f"https://x/{one}") for one in emails]
     )
-    await journal.record([Settled(email=emails[7], status="InProgress", url="https://x/newer")])
+    await journal.record(
+        [JournalRecord(email=emails[7], status="InProgress", url="https://x/newer")]
+    )
     await journal.close()
     await journal.open(KEY)
     found = await journal.find([*emails, "stranger@x.org"])

@@ -10,8 +10,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from mettl_async import Candidate, ConfigurationError, JournalError, Registered, Settled
-from mettl_async.bulk.settled import schedule_digest
+from mettl_async import Candidate, ConfigurationError, JournalError, JournalRecord, Registered
+from mettl_async.bulk.journal_record import schedule_digest
 from mettl_async.bulk.sql_journal import SqlJournal
 
 
@@ -79,10 +79,12 @@ async def test_one_object_serves_one_run_at_a_time(new):
 async def test_records_come_back_as_they_were_and_the_last_one_counts(new):
     journal = new()
     await journal.open(KEY)
-    done = Settled(email="a@x.org", status="Completed", reason="आशा has\0 completed 'it'")
+    done = JournalRecord(email="a@x.org", status="Completed", reason="आशा has\0 completed 'it'")
     await journal.record([done])
-    await journal.record([done, Settled(email="b@x.org", status="InProgress", url="https://x/1")])
-    await journal.record([Settled(email="b@x.org", status="InProgress", url="https://x/2")])
+    await journal.record(
+        [done, JournalRecord(email="b@x.org", status="InProgress", url="https://x/1")]
+    )
+    await journal.record([JournalRecord(email="b@x.org", status="InProgress", url="https://x/2")])
     await journal.record([])
     found = await journal.find(["b@x.org", "a@x.org", "c@x.org"])
     assert {
@@ -105,7 +107,9 @@ async def test_no_address_is_stored_and_no_parameter_shown(new, engine):
     async with engine.begin() as connection:
         await connection.run_sync(journal.table.drop)
     with pytest.raises(Exception, match="journal") as caught:
-        await journal.record([Settled(email="b@x.org", status="ToBeTaken", url="https://x/secret")])
+        await journal.record(
+            [JournalRecord(email="b@x.org", status="ToBeTaken", url="https://x/secret")]
+        )
     assert "secret" not in str(caught.value)
     await journal.close()
 

@@ -17,10 +17,10 @@ from mettl_async import (
     RegistrationReport,
     Rejected,
     RetryPolicy,
-    RunInterrupted,
+    RunInterruptedError,
     Unknown,
 )
-from mettl_async.bulk.progress import EVERY, NOW, Meter, log_stop
+from mettl_async.bulk.progress import EVERY, NOW, ProgressTracker, log_stop
 from mettl_async.bulk.stream import outcomes_of
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.core.redaction import LOGGED_FIELDS
@@ -93,16 +93,16 @@ async def test_who_waits_for_the_second_pass_is_unknown_until_then(always):
 
 def test_it_is_told_now_and_then_and_at_the_end():
     clock, told = [100.0], []
-    meter = Meter(lambda: clock[0], told.append)
+    tracker = ProgressTracker(lambda: clock[0], told.append)
     registered = Registered(index=0, candidate=person(0), attempts=1, url="x", status="ToBeTaken")
     for _ in range(1000):
         clock[0] += 0.01
-        meter.ended(2)
-        meter.count([registered], waiting=0)
+        tracker.ended(2)
+        tracker.count([registered], waiting=0)
     assert 10 / EVERY * 0.9 <= len(told) <= 10 / EVERY
     assert told[-1].rate == pytest.approx(200, rel=0.05)
     assert told[0].rate == pytest.approx(200, rel=0.1)
-    meter.report(final=True)
+    tracker.report(final=True)
     assert told[-1] == Progress(
         read=1000, calls=1000, registered=1000, rejected=0, failed=0, unknown=0, in_flight=0,
         rate=pytest.approx(200, rel=0.05), seconds=pytest.approx(10),
@@ -111,20 +111,20 @@ def test_it_is_told_now_and_then_and_at_the_end():
 
 def test_the_rate_is_that_of_the_last_seconds():
     clock, told = [0.0], []
-    meter = Meter(lambda: clock[0], told.append)
+    tracker = ProgressTracker(lambda: clock[0], told.append)
     for pause in [0.01] * 1000 + [1.0] * 20:
         clock[0] += pause
-        meter.ended(1)
-        meter.count([], waiting=0)
+        tracker.ended(1)
+        tracker.count([], waiting=0)
     assert told[-1].rate == pytest.approx(1.0)
-    assert len(meter._marks) < 100
+    assert len(tracker._marks) < 100
 
 
 def test_a_meter_that_nobody_reads_asks_for_no_time():
     times = iter([0.0])
-    meter = Meter(lambda: next(times))
-    meter.count([], waiting=0)
-    meter.report(final=True)
+    tracker = ProgressTracker(lambda: next(times))
+    tracker.count([], waiting=0)
+    tracker.report(final=True)
 
 
 async def test_what_it_raises_is_raised_at_the_end_and_loses_nothing(always):
@@ -168,7 +168,7 @@ async def test_register_many_still_has_its_report():
         Sandbox().serve() as server,
         MettlClient(server.credentials, base_url=server.base_url) as mettl,
     ):
-        with pytest.raises(RunInterrupted, match="LookupError: 50 of 50"):
+        with pytest.raises(RunInterruptedError, match="LookupError: 50 of 50"):
             await mettl.candidates.register_many(server.access_key, people(50), on_progress=breaks)
 
 
@@ -196,7 +196,7 @@ async def test_the_end_of_a_run_is_one_record(caplog):
 async def test_a_stop_is_one_warning_with_its_type_and_code(caplog):
     def behave(entries):
         if entries[0].index == 40:
-            facts = CallFacts(code="E401", http_status=401, server_message="no c7@secret.example")
+            facts = CallFacts(code="E401", status_code=401, server_message="no c7@secret.example")
             raise AuthenticationError("no c7@secret.example", facts)
         return answer(entries)
 
@@ -299,7 +299,7 @@ async def test_what_stopped_a_run_is_logged_without_a_word_of_anybodys(all_logs)
     class RowError(Exception):
         def __init__(self, row):
             super().__init__(row)
-            self.code, self.http_status = row, "Firstname"
+            self.code, self.status_code = row, "Firstname"
 
     def rows():
         yield from people(3)
@@ -312,19 +312,19 @@ async def test_what_stopped_a_run_is_logged_without_a_word_of_anybodys(all_logs)
 
 
 def test_the_repr_of_an_interrupted_run_has_no_row_in_it():
-    error = RunInterrupted(RegistrationReport(()), ValueError("asha@secret.example"))
+    error = RunInterruptedError(RegistrationReport(()), ValueError("asha@secret.example"))
     assert "secret" not in f"{error!r}{error}"
     assert "ValueError" in repr(error)
 
 
 def test_the_end_and_a_stop_are_told_whole(caplog):
     now = [100.0]
-    meter = Meter(lambda: now[0])
-    meter.ended(3)
-    meter.ended(2)
+    tracker = ProgressTracker(lambda: now[0])
+    tracker.ended(3)
+    tracker.ended(2)
     now[0] += 2.0
-    meter.log_end()
-    log_stop(AuthenticationError("E401", CallFacts(code="E401", http_status=200)))
+    tracker.log_end()
+    log_stop(AuthenticationError("E401", CallFacts(code="E401", status_code=200)))
     log_stop(OSError("secret.example"))
     ended, *stops = [one.getMessage() for one in caplog.records]
     assert ended == (
@@ -341,11 +341,11 @@ def test_the_end_and_a_stop_are_told_whole(caplog):
 
 def test_the_rate_begins_with_the_last_mark_before_the_window():
     now, told = [100.0], []
-    meter = Meter(lambda: now[0], told.append)
+    tracker = ProgressTracker(lambda: now[0], told.append)
     for requests in (10, 30, 50):
         now[0] += NOW
-        meter.ended(requests)
-        meter.report()
+        tracker.ended(requests)
+        tracker.report()
     assert [one.rate for one in told] == [10 / NOW, 30 / NOW, 50 / NOW]
-    meter.report(final=True)
+    tracker.report(final=True)
     assert told[-1].rate == 50 / NOW, "the mark of this very moment is not divided by"

@@ -15,23 +15,23 @@ from mettl_async import (
     Candidate,
     ConfigurationError,
     ConnectError,
-    ConnectionLost,
+    ConnectionLostError,
     Failed,
     InvalidInputError,
     MettlDecodeError,
     NotFoundError,
     PermissionDeniedError,
+    RateLimitError,
     Registered,
-    RegistrationFailures,
+    RegistrationFailuresError,
     RegistrationLimitError,
     RegistrationReport,
     Rejected,
     ServerError,
-    ThrottledError,
     Unknown,
 )
 from mettl_async.bulk.batches import cut
-from mettl_async.bulk.run import Answered
+from mettl_async.bulk.run import BatchResponse
 from mettl_async.bulk.seen import SeenEmails
 from mettl_async.bulk.stream import outcomes_of
 from mettl_async.core.lifecycle import Lifecycle
@@ -47,7 +47,7 @@ def people(count):
 
 
 def answer(entries):
-    return Answered([registration(one.candidate.email) for one in reversed(entries)], 1)
+    return BatchResponse([registration(one.candidate.email) for one in reversed(entries)], 1)
 
 
 class Server:
@@ -154,9 +154,9 @@ async def test_an_account_level_failure_stops_the_run_and_the_rest_is_never_sent
     ("error", "kind"),
     [
         (ConnectError("x", CallFacts(attempts=3)), Failed),
-        (ThrottledError("x", CallFacts(attempts=3, sent=True)), Failed),
+        (RateLimitError("x", CallFacts(attempts=3, sent=True)), Failed),
         (
-            ConnectionLost("x", CallFacts(attempts=3, sent=True, may_have_been_handled=True)),
+            ConnectionLostError("x", CallFacts(attempts=3, sent=True, may_have_been_handled=True)),
             Unknown,
         ),
         (
@@ -166,7 +166,7 @@ async def test_an_account_level_failure_stops_the_run_and_the_rest_is_never_sent
         (ServerError("x", CallFacts(attempts=3, sent=True, may_have_been_handled=True)), Unknown),
         # Refused at last, but an earlier attempt may have gone through.
         (
-            ThrottledError("x", CallFacts(attempts=3, sent=True, may_have_been_handled=True)),
+            RateLimitError("x", CallFacts(attempts=3, sent=True, may_have_been_handled=True)),
             Unknown,
         ),
     ],
@@ -200,7 +200,7 @@ async def test_a_server_that_is_gone_stops_the_run():
 
 async def test_no_link_is_rejected_with_the_servers_status():
     def behave(entries):
-        return Answered(
+        return BatchResponse(
             [registration(one.candidate.email, url=None, status="Completed") for one in entries], 1
         )
 
@@ -226,7 +226,7 @@ async def test_who_is_missing_in_an_answer_is_asked_for_again_and_then_unknown()
 async def test_an_answer_about_strangers_or_in_other_case_gives_nobody_a_wrong_link():
     def behave(entries):
         items = [registration(one.candidate.email.upper()) for one in entries]
-        return Answered([registration("stranger@x.org"), *items], 1)
+        return BatchResponse([registration("stranger@x.org"), *items], 1)
 
     outcomes = await collect(people(20), Server(behave))
     check_each_once(outcomes, 20)
@@ -335,7 +335,7 @@ async def test_what_is_no_input_is_refused(wrong):
 
 async def test_a_report_is_in_input_order_and_counts():
     def behave(entries):
-        return Answered(
+        return BatchResponse(
             [
                 registration(one.candidate.email, url="u" if one.index % 2 else None)
                 for one in entries
@@ -347,7 +347,7 @@ async def test_a_report_is_in_input_order_and_counts():
     assert [one.index for one in report.outcomes] == list(range(50))
     assert len(report.registered) == len(report.rejected) == 25
     assert str(report) == "25 of 50 candidates registered, 25 rejected, 0 failed, 0 unknown"
-    with pytest.raises(RegistrationFailures, match="25 of 50") as caught:
+    with pytest.raises(RegistrationFailuresError, match="25 of 50") as caught:
         report.raise_for_failures()
     assert caught.value.report is report
     assert "x.org" not in repr(report) + repr(report.outcomes) + repr(caught.value)
@@ -471,8 +471,8 @@ async def test_many_bad_photos_are_about_the_candidates():
 @pytest.mark.parametrize(
     "error",
     [
-        ApiError("moved", CallFacts(http_status=302, attempts=1)),
-        BadRequestError("x", CallFacts(http_status=405, attempts=1)),
+        ApiError("moved", CallFacts(status_code=302, attempts=1)),
+        BadRequestError("x", CallFacts(status_code=405, attempts=1)),
         BadRequestError("x", CallFacts(code="E405", attempts=1)),
         ConfigurationError("x"),
     ],
@@ -492,7 +492,7 @@ async def test_what_no_candidate_can_be_guilty_of_stops_the_run_at_once(error):
 async def test_a_firewall_that_dislikes_one_name_does_not_stop_the_run():
     def behave(entries):
         if any(one.index == 7 for one in entries):
-            raise PermissionDeniedError("x", CallFacts(http_status=403, attempts=1))
+            raise PermissionDeniedError("x", CallFacts(status_code=403, attempts=1))
         return answer(entries)
 
     outcomes = await collect(people(40), Server(behave))
@@ -518,7 +518,7 @@ async def test_of_two_answers_for_one_email_the_one_with_a_link_counts():
     def behave(entries):
         email = entries[0].candidate.email
         none = registration(email, url=None)
-        return Answered([none, registration(email), none, registration(email, url="later")], 1)
+        return BatchResponse([none, registration(email), none, registration(email, url="later")], 1)
 
     (one,) = await collect(people(1), Server(behave))
     assert one.url == "link/c0@x.org"

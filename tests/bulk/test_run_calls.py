@@ -27,7 +27,7 @@ from mettl_async import (
     Unknown,
 )
 from mettl_async.bulk.details import Entry, rd_length
-from mettl_async.bulk.run import Answered
+from mettl_async.bulk.run import BatchResponse
 
 THREE = rd_length([Entry(n, person(n, fields=GOOD)) for n in range(3)])
 
@@ -75,7 +75,7 @@ async def test_who_needs_mending_in_the_second_pass_is_not_shown_to_the_caller()
         if first:
             raise lost()
         items = [attrs.evolve(one, url=None) for one in answer(entries).registrations]
-        return Answered(items, 1)
+        return BatchResponse(items, 1)
 
     server = Server(behave)
     outcomes = await collect(people(3), server, candidate_fallback=lambda *both: shown.append(both))

@@ -32,10 +32,10 @@ from mettl_async import (
 from mettl_async.bulk import second_pass
 from mettl_async.bulk.details import Entry, rd_length
 from mettl_async.bulk.part import Part
-from mettl_async.bulk.run import Answered
+from mettl_async.bulk.run import BatchResponse
 from mettl_async.bulk.second_pass import SecondPass, packed
+from mettl_async.bulk.stop_policy import StopPolicy
 from mettl_async.bulk.stream import outcomes_of
-from mettl_async.bulk.verdicts import Brakes
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import CallFacts
 from mettl_async.sandbox import Sandbox
@@ -102,7 +102,7 @@ async def test_times_of_a_split_batch_are_those_of_each_candidate():
 async def test_who_is_never_mentioned_has_the_times_of_those_calls():
     def behave(entries):
         mentioned = answer([one for one in entries if one.index != 3])
-        return Answered(mentioned.registrations, 1, (START,))
+        return BatchResponse(mentioned.registrations, 1, (START,))
 
     outcomes = await collect(people(20), Server(behave))
     (unknown,) = [one for one in outcomes if isinstance(one, Unknown)]
@@ -216,7 +216,7 @@ async def test_leaving_early_sends_nothing_again():
 
 async def test_an_endless_input_does_not_pile_up(monkeypatch):
     monkeypatch.setattr(
-        "mettl_async.bulk.sender.SecondPass", lambda size, room: SecondPass(size, room, kept=60)
+        "mettl_async.bulk.dispatcher.SecondPass", lambda size, room: SecondPass(size, room, kept=60)
     )
     asked, most = Counter(), 0
 
@@ -250,7 +250,7 @@ async def test_a_server_that_is_gone_is_not_asked_again():
 
 
 def test_a_server_that_refuses_is_not_gone():
-    brakes = Brakes(1)
+    brakes = StopPolicy(1)
     assert [brakes.was_lost(), brakes.was_lost()] == [False, False]
     assert not brakes.was_refused(refused(), alone=False)
     assert [brakes.was_lost(), brakes.was_lost(), brakes.was_lost()] == [False, False, True]

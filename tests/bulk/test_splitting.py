@@ -171,7 +171,7 @@ async def test_other_batches_go_on_while_one_is_searched():
 async def test_a_server_with_shorter_urls_than_ours_gets_halves():
     def behave(entries):
         if len(entries) > 10:
-            raise BadRequestError("too long", CallFacts(http_status=414, attempts=1))
+            raise BadRequestError("too long", CallFacts(status_code=414, attempts=1))
         return answer(entries)
 
     server = Server(behave)

@@ -9,7 +9,7 @@ from mettl_async import Failed, Registered, Rejected, Unknown
 from mettl_async.bulk import files
 from mettl_async.cli.links import LinkFile, cells_of, check_out
 from mettl_async.cli.problems import CommandError
-from mettl_async.errors import CallFacts, ConnectionLost, RegistrationLimitError
+from mettl_async.errors import CallFacts, ConnectionLostError, RegistrationLimitError
 from mettl_async.models import Candidate, RegistrationStatus
 
 ASHA = Candidate(email="asha@example.com", first_name="Asha")
@@ -23,7 +23,7 @@ def outcomes():
         Registered(**same, attempts=1, url=LINK, status=RegistrationStatus("ToBeTaken")),
         Rejected(**same, attempts=2, code="Completed", reason="has\ncompleted"),
         Failed(**same, attempts=0, error=full),
-        Unknown(**same, attempts=12, error=ConnectionLost("the connection broke")),
+        Unknown(**same, attempts=12, error=ConnectionLostError("the connection broke")),
     ]
 
 
@@ -33,7 +33,16 @@ def test_each_outcome_is_a_row():
         ["asha@example.com", "registered", LINK, "", "", 1, 7, "abc"],
         ["asha@example.com", "rejected", "", "Completed", "has completed", 2, 7, "abc"],
         ["asha@example.com", "failed", "", "E607", "not sent: E607 used up", 0, 7, "abc"],
-        ["asha@example.com", "unknown", "", "ConnectionLost", "the connection broke", 12, 7, "abc"],
+        [
+            "asha@example.com",
+            "unknown",
+            "",
+            "ConnectionLostError",
+            "the connection broke",
+            12,
+            7,
+            "abc",
+        ],
     ]
 
 

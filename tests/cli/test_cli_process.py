@@ -136,7 +136,7 @@ async def test_a_slow_run_says_in_plain_lines_that_calls_are_tried_again(
     people(40, "p.csv")
     code, out, err = await run(*register(server), "--concurrency", 1, env=environment(server))
     assert code == 0
-    assert "; waiting: 1 call is being tried again after ThrottledError" in err
+    assert "; waiting: 1 call is being tried again after RateLimitError" in err
     assert re.fullmatch(r"40/40, [\d.]+/s", err.splitlines()[-1])
     assert "\x1b" not in out + err
     assert "@" not in out + err

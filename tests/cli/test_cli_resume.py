@@ -18,7 +18,7 @@ from mettl_async.cli.earlier import Earlier
 from mettl_async.cli.links import LinkFile, cells_of
 from mettl_async.cli.outfile import csv_line, unguarded
 from mettl_async.cli.problems import CommandError
-from mettl_async.errors import CallFacts, ConnectError, ConnectionLost
+from mettl_async.errors import CallFacts, ConnectError, ConnectionLostError
 from mettl_async.models import Candidate, RegistrationStatus
 
 NAMES = ("links.csv", "links.jsonl")
@@ -120,7 +120,7 @@ def outcomes():
             case 4:
                 one = Failed(**same, error=down)
             case _:
-                one = Unknown(**same, error=ConnectionLost("lost"))
+                one = Unknown(**same, error=ConnectionLostError("lost"))
         found.append(one)
     return found
 

@@ -31,7 +31,7 @@ from mettl_async import (
     NotFoundError,
     PermissionDeniedError,
     RetryPolicy,
-    TransportTimeout,
+    TransportTimeoutError,
 )
 from mettl_async.core import envelope
 from mettl_async.core.request import Response
@@ -194,9 +194,9 @@ async def test_each_retry_says_which_it_is_and_why_it_failed(told):
         for one in told.attempts()
     ]  # fmt: skip
     assert said == [
-        [None, 200, "ThrottledError", "E509"],
+        [None, 200, "RateLimitError", "E509"],
         [1, 502, "ServerError", None],
-        [2, None, "ConnectionLost", None],
+        [2, None, "ConnectionLostError", None],
         [3, 200, None, None],
     ]
     error, unset = StatusCode.ERROR, StatusCode.UNSET
@@ -215,7 +215,7 @@ async def test_each_retry_says_which_it_is_and_why_it_failed(told):
 
 @pytest.mark.parametrize(
     ("fault", "name", "code"),
-    [("E403", "PermissionDeniedError", "E403"), ("reset_before", "ConnectionLost", None)],
+    [("E403", "PermissionDeniedError", "E403"), ("reset_before", "ConnectionLostError", None)],
 )
 async def test_a_call_that_fails_has_type_and_code_and_no_words(told, fault, name, code):
     sandbox = Sandbox()
@@ -308,11 +308,11 @@ async def test_the_deadline_cancels_the_request_and_times_the_call_out(told):
             KEYS, http_client=http_client, middleware=told.middleware(), options=brief
         ) as mettl,
     ):
-        with pytest.raises(TransportTimeout):
+        with pytest.raises(TransportTimeoutError):
             await mettl.account.get()
     attempt, call = told.spans()
     assert attempt.attributes["error.type"] == "cancelled"
-    assert call.attributes["error.type"] == "TransportTimeout"
+    assert call.attributes["error.type"] == "TransportTimeoutError"
 
 
 @pytest.mark.parametrize("cancelled", [False, True])
@@ -411,7 +411,7 @@ async def test_nothing_personal_is_exported_in_a_faulty_run(told):
         requests = mettl.watching.requests
 
     # Faults of each kind were met, and every request has its span, and no more.
-    assert {"ThrottledError", "ServerError", "ConnectionLost", "MettlDecodeError", "TimestampError",
+    assert {"RateLimitError", "ServerError", "ConnectionLostError", "MettlDecodeError", "TimestampError",
             "BadRequestError", "NotFoundError", "ValueError",
             } <= {one.attributes.get("error.type") for one in told.attempts()}  # fmt: skip
     assert len(told.attempts()) == len(requests) + 1  # that of account.get never went out

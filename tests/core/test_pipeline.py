@@ -16,18 +16,18 @@ from mettl_async import (
     ClientOptions,
     ConfigurationError,
     ConnectError,
-    ConnectionLost,
+    ConnectionLostError,
     Credentials,
     MettlClient,
     MettlDecodeError,
     NotFoundError,
     PermissionDeniedError,
+    RateLimitError,
     RegistrationLimitError,
     RetryPolicy,
     ServerError,
-    ThrottledError,
     TimestampError,
-    TransportTimeout,
+    TransportTimeoutError,
 )
 from mettl_async.api.endpoint import Caller, Endpoint
 from mettl_async.core.auth import ServerClock, SignatureAuth
@@ -36,7 +36,7 @@ from mettl_async.core.middleware import Middlewares
 from mettl_async.core.pacing import Pacer
 from mettl_async.core.pipeline import Effects, Pipeline, Shared
 from mettl_async.core.redaction import LOGGED_FIELDS
-from mettl_async.core.request import Contact, Placement, Response
+from mettl_async.core.request import Placement, Response, RunContext
 from mettl_async.core.retry import RetryQuota
 from mettl_async.errors import ApiError, CallError, CallFacts
 
@@ -157,9 +157,9 @@ async def test_a_success_is_the_whole_object():
         (refusal("E405"), BadRequestError, "E405"),
         (refusal("E408"), ServerError, "E408"),
         (refusal("E422"), TimestampError, "E422"),
-        (refusal("E503"), ThrottledError, "E503"),
+        (refusal("E503"), RateLimitError, "E503"),
         (refusal("E504"), TimestampError, "E504"),
-        (refusal("E509"), ThrottledError, "E509"),
+        (refusal("E509"), RateLimitError, "E509"),
         (refusal("E607"), RegistrationLimitError, "E607"),
         (refusal("E999", status=418), ApiError, "E999"),
         (refusal("E401", status=401), AuthenticationError, "E401"),
@@ -167,10 +167,10 @@ async def test_a_success_is_the_whole_object():
         (response(b"", 403), PermissionDeniedError, None),
         (response(b"nope", 404), NotFoundError, None),
         (response(b"<html>", 414), BadRequestError, None),
-        (response(b"<html>", 429), ThrottledError, None),
+        (response(b"<html>", 429), RateLimitError, None),
         (response(b"<html>", 500), ServerError, None),
         (response(b"<html>", 502), ServerError, None),
-        (response(b"<html>", 503), ThrottledError, None),
+        (response(b"<html>", 503), RateLimitError, None),
         (response(b"<html>", 504), ServerError, None),
         (response(b"", 302, location="https://evil.example"), ApiError, None),
         (response(b"<!DOCTYPE html><p>hi", content_type="text/html"), MettlDecodeError, None),
@@ -192,7 +192,7 @@ async def test_every_bad_answer_is_a_typed_error(answer, kind, code):
     error = await failure(caller)
     assert type(error) is kind
     assert error.code == code
-    assert error.http_status == answer.status
+    assert error.status_code == answer.status
     assert error.operation == "x.read"
     assert error.request_id == "id-1"
     assert error.sent
@@ -213,7 +213,7 @@ async def test_a_success_need_not_be_spelt_out(content):
 
 
 async def test_a_read_is_tried_again_and_signed_anew():
-    lost = ConnectionLost("x", CallFacts(sent=True))
+    lost = ConnectionLostError("x", CallFacts(sent=True))
     caller, script, world, _ = build(lost, response(b"", 503, retry_after="7"), response())
     await perform(caller)
     assert world.slept == [0.25, 7.25]
@@ -231,8 +231,8 @@ async def test_a_read_is_tried_again_and_signed_anew():
         (refusal("E509"), 2),
         (response(b"", 429), 2),
         (ConnectError("x", CallFacts(sent=True)), 1),
-        (ConnectionLost("x", CallFacts(sent=True)), 1),
-        (TransportTimeout("x", CallFacts(sent=True)), 1),
+        (ConnectionLostError("x", CallFacts(sent=True)), 1),
+        (TransportTimeoutError("x", CallFacts(sent=True)), 1),
         (response(b"<html>"), 1),
         (response(b"", 500), 1),
         (response(b"", 503), 1),
@@ -251,7 +251,7 @@ async def test_an_unsafe_call_is_never_sent_again_once_it_may_have_been_handled(
 
 
 async def test_a_lost_first_attempt_is_remembered_when_the_second_is_refused():
-    lost = ConnectionLost("x", CallFacts(sent=True))
+    lost = ConnectionLostError("x", CallFacts(sent=True))
     caller, _, _, _ = build(lost, refusal("E401"))
     error = await failure(caller)
     assert type(error) is AuthenticationError
@@ -308,7 +308,7 @@ async def test_the_deadline_bounds_a_call_that_hangs():
     options = ClientOptions().with_deadline(0.05)
     caller, _, _, _ = build(hang, options=options)
     error = await failure(caller)
-    assert type(error) is TransportTimeout
+    assert type(error) is TransportTimeoutError
     assert error.sent
     assert "in flight" in str(error)
 
@@ -525,7 +525,7 @@ async def test_success_after_retries_gives_the_quota_back():
 
 
 async def test_sent_is_said_of_any_attempt():
-    lost = ConnectionLost("x", CallFacts(sent=True))
+    lost = ConnectionLostError("x", CallFacts(sent=True))
     caller, _, _, _ = build(lost, ConnectError("x", CallFacts(sent=False)))
     error = await failure(caller)
     assert type(error) is ConnectError
@@ -540,7 +540,7 @@ async def test_a_middleware_that_calls_again_does_not_make_a_lost_attempt_forgot
         except CallError:
             return await call_next(request)
 
-    lost = ConnectionLost("x", CallFacts(sent=True))
+    lost = ConnectionLostError("x", CallFacts(sent=True))
     caller, _, _, _ = build(lost, refusal("E400"), middleware=Middlewares(per_call=[again]))
     error = await failure(caller, CREATE)
     assert error.attempts == 2
@@ -556,7 +556,7 @@ async def test_a_middleware_may_change_what_came_and_it_is_read_again():
 
     caller, _, _, _ = build(response(), middleware=Middlewares(per_call=[broken]))
     assert type(await failure(caller)) is MettlDecodeError
-    assert type(await failure(caller, params={"x": "1"})) is ThrottledError
+    assert type(await failure(caller, params={"x": "1"})) is RateLimitError
 
 
 async def test_a_cached_refusal_is_a_fresh_error_each_time():
@@ -645,17 +645,17 @@ async def test_a_single_calls_turn_that_comes_after_its_deadline_is_told_at_once
     caller, script, world, _ = build(response(), pacer=pacer)
     pacer.throttled(world.now, world.now, 3600.0, 0.0)
     errors = [await failure(caller) for _ in range(2)]
-    assert [type(error) for error in errors] == [ThrottledError, ThrottledError]
+    assert [type(error) for error in errors] == [RateLimitError, RateLimitError]
     assert [error.retry_after for error in errors] == [3600.0, 3600.0], "it lengthens no pause"
     assert not any(error.sent for error in errors)
     assert script.sent == world.slept == []
 
 
 async def test_retries_of_a_bulk_run_neither_cost_nor_give_quota():
-    lost = ConnectionLost("x", CallFacts(sent=True))
+    lost = ConnectionLostError("x", CallFacts(sent=True))
     caller, script, _, shared = build(lost, response(), quota=5)
     shared.quota.take()
-    await caller.call(READ, {}, {}, lambda answer: answer.payload, contact=Contact(30.0))
+    await caller.call(READ, {}, {}, lambda answer: answer.payload, contact=RunContext(30.0))
     assert len(script.sent) == 2
     assert shared.quota.left == 0
 
@@ -665,7 +665,7 @@ async def test_first_contact_is_no_more_patient_than_the_user():
     refused = ConnectError("x", CallFacts(sent=False))
     caller, script, world, _ = build(refused, options=ClientOptions(bulk_retry=policy))
     with pytest.raises(ConnectError):
-        await caller.call(READ, {}, {}, lambda answer: answer.payload, contact=Contact(30.0))
+        await caller.call(READ, {}, {}, lambda answer: answer.payload, contact=RunContext(30.0))
     assert len(script.sent) == 1
     assert world.slept == []
 
@@ -674,7 +674,7 @@ async def test_an_attempt_whose_time_is_over_already_is_not_sent():
     caller, script, world, _ = build(response(b"", 500), options=ClientOptions().with_deadline(5))
     world.late = 3600.0
     error = await failure(caller)
-    assert type(error) is TransportTimeout
+    assert type(error) is TransportTimeoutError
     assert "while waiting for its turn" in str(error)
     assert len(script.sent) == len(error.sent_at) == 1
 
@@ -686,8 +686,8 @@ async def test_first_contact_bounds_a_request_that_hangs():
     policy = RetryPolicy(deadline=3600.0, max_attempts=1)
     caller, _, _, _ = build(hang, options=ClientOptions(bulk_retry=policy))
     async with asyncio.timeout(30):
-        with pytest.raises(TransportTimeout, match=r"0\.05 s passed in flight") as caught:
-            await caller.call(READ, {}, {}, lambda answer: answer.payload, contact=Contact(0.05))
+        with pytest.raises(TransportTimeoutError, match=r"0\.05 s passed in flight") as caught:
+            await caller.call(READ, {}, {}, lambda answer: answer.payload, contact=RunContext(0.05))
     assert caught.value.sent
 
 
@@ -713,7 +713,7 @@ async def test_middleware_may_add_headers():
 
 
 async def test_frames_of_a_raised_error_do_not_hold_the_signature():
-    caller, _, _, _ = build(ConnectionLost("x", CallFacts(sent=True)))
+    caller, _, _, _ = build(ConnectionLostError("x", CallFacts(sent=True)))
     error = await failure(caller)
     frames, trace = [], error.__traceback__
     while trace:

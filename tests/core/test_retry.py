@@ -27,15 +27,15 @@ from mettl_async.errors import (
     BadRequestError,
     CallFacts,
     ConnectError,
-    ConnectionLost,
+    ConnectionLostError,
     MettlDecodeError,
     NotFoundError,
     PermissionDeniedError,
+    RateLimitError,
     RegistrationLimitError,
     ServerError,
-    ThrottledError,
     TimestampError,
-    TransportTimeout,
+    TransportTimeoutError,
 )
 
 POLICY = RetryPolicy()
@@ -49,16 +49,16 @@ def choose(error, *, repeatable=False, attempt=1, remaining=60.0, chance=0.5, **
 
 
 NOT_SENT = ConnectError("x", CallFacts(sent=False))
-LOST = ConnectionLost("x", CallFacts(sent=True))
-CERTAINLY_REFUSED = [ThrottledError("x", CallFacts(code="E509", http_status=200)),
-                     ThrottledError("x", CallFacts(http_status=429))]  # fmt: skip
+LOST = ConnectionLostError("x", CallFacts(sent=True))
+CERTAINLY_REFUSED = [RateLimitError("x", CallFacts(code="E509", status_code=200)),
+                     RateLimitError("x", CallFacts(status_code=429))]  # fmt: skip
 PERHAPS_HANDLED = [
     LOST,
-    TransportTimeout("x", CallFacts(sent=True)),
+    TransportTimeoutError("x", CallFacts(sent=True)),
     MettlDecodeError("x"),
-    ServerError("x", CallFacts(http_status=502)),
-    ThrottledError("x", CallFacts(http_status=503)),
-    ThrottledError("x", CallFacts(code="E503", http_status=200)),
+    ServerError("x", CallFacts(status_code=502)),
+    RateLimitError("x", CallFacts(status_code=503)),
+    RateLimitError("x", CallFacts(code="E503", status_code=200)),
 ]
 FINAL = [ApiError, AuthenticationError, BadRequestError, NotFoundError, PermissionDeniedError,
          RegistrationLimitError]  # fmt: skip
@@ -89,12 +89,12 @@ def test_attempts_are_bounded():
 
 def test_a_pause_that_outlasts_the_deadline_is_not_begun():
     assert isinstance(choose(NOT_SENT, remaining=0.1, chance=1.0), GiveUp)
-    slow = ThrottledError("x", CallFacts(http_status=429, retry_after=61.0))
+    slow = RateLimitError("x", CallFacts(status_code=429, retry_after=61.0))
     assert isinstance(choose(slow, remaining=60.0), GiveUp)
 
 
 def test_retry_after_is_the_least_wait_and_jittered():
-    error = ThrottledError("x", CallFacts(http_status=429, retry_after=5.0))
+    error = RateLimitError("x", CallFacts(status_code=429, retry_after=5.0))
     assert choose(error, chance=0.0) == Wait(5.0)
     assert choose(error, chance=1.0) == Wait(5.0 + POLICY.backoff_base)
 
@@ -196,7 +196,7 @@ def test_http_dates_round_trip(moment):
 
 
 def test_a_longer_backoff_beats_a_short_retry_after():
-    error = ThrottledError("x", CallFacts(http_status=429, retry_after=0.0))
+    error = RateLimitError("x", CallFacts(status_code=429, retry_after=0.0))
     policy = RetryPolicy(backoff_base=4.0)
     assert choose(error, chance=0.5, policy=policy) == Wait(2.0)
 

@@ -17,9 +17,9 @@ from mettl_async import (
     ClientOptions,
     ConfigurationError,
     ConnectError,
-    ConnectionLost,
+    ConnectionLostError,
     MettlDecodeError,
-    TransportTimeout,
+    TransportTimeoutError,
 )
 from mettl_async.core.aiohttp_transport import AiohttpTransport
 from mettl_async.core.failures import translate
@@ -153,7 +153,7 @@ async def test_tls_that_does_not_verify_was_not_sent(transport_of):
     async with recording_server(OK) as (url, seen):
         https = url.replace("http:", "https:")
         lanes = transport_of(https, ClientOptions(connect_timeout=2))
-        with pytest.raises((ConnectError, TransportTimeout)) as caught:
+        with pytest.raises((ConnectError, TransportTimeoutError)) as caught:
             await lanes.send(request(https))
         assert not caught.value.sent
         await lanes.aclose()
@@ -169,7 +169,7 @@ async def test_own_certificates_are_used():
 
 async def test_an_unknown_host_was_not_sent(transport_of):
     lanes = transport_of("https://no-such-host.invalid", ClientOptions(trust_env=False))
-    with pytest.raises((ConnectError, TransportTimeout)) as caught:
+    with pytest.raises((ConnectError, TransportTimeoutError)) as caught:
         await lanes.send(request("https://no-such-host.invalid"))
     assert not caught.value.sent
     assert "no-such-host" not in repr(caught.value.__context__)
@@ -178,15 +178,15 @@ async def test_an_unknown_host_was_not_sent(transport_of):
 
 FAMILIES = [
     ("ConnectError", ConnectError, False),
-    ("ConnectTimeout", TransportTimeout, False),
-    ("PoolTimeout", TransportTimeout, False),
-    ("ReadTimeout", TransportTimeout, True),
-    ("WriteTimeout", TransportTimeout, True),
-    ("ReadError", ConnectionLost, True),
-    ("WriteError", ConnectionLost, True),
-    ("CloseError", ConnectionLost, True),
-    ("RemoteProtocolError", ConnectionLost, True),
-    ("LocalProtocolError", ConnectionLost, True),
+    ("ConnectTimeout", TransportTimeoutError, False),
+    ("PoolTimeout", TransportTimeoutError, False),
+    ("ReadTimeout", TransportTimeoutError, True),
+    ("WriteTimeout", TransportTimeoutError, True),
+    ("ReadError", ConnectionLostError, True),
+    ("WriteError", ConnectionLostError, True),
+    ("CloseError", ConnectionLostError, True),
+    ("RemoteProtocolError", ConnectionLostError, True),
+    ("LocalProtocolError", ConnectionLostError, True),
     ("ProxyError", ConnectError, False),
     ("UnsupportedProtocol", ConnectError, False),
     ("DecodingError", MettlDecodeError, True),
@@ -229,7 +229,7 @@ async def test_a_programming_error_in_an_injected_client_comes_through():
 async def test_errors_carry_no_trace_of_the_http_librarys_exception(transport_of):
     async with recording_server(b"") as (url, _):
         lanes = transport_of(url, ClientOptions(read_timeout=0.05))
-        with pytest.raises(TransportTimeout) as caught:
+        with pytest.raises(TransportTimeoutError) as caught:
             await lanes.send(request(url))
         await lanes.aclose()
     assert caught.value.__cause__ is None
@@ -374,7 +374,7 @@ async def test_nothing_is_sent_twice_when_the_server_hangs_up_without_an_answer(
         lanes = transport_of(url, ClientOptions())
         for _ in range(kept):
             await lanes.send(request(url, body=b"", method=method))
-        with pytest.raises(ConnectionLost) as caught:
+        with pytest.raises(ConnectionLostError) as caught:
             await lanes.send(request(url, body=b"", method=method))
         await lanes.aclose()
     assert caught.value.sent
@@ -391,7 +391,7 @@ async def test_an_answer_that_breaks_off_or_is_none_was_sent(transport_of, answe
 
     async with server_of(serve) as url:
         lanes = transport_of(url, ClientOptions())
-        with pytest.raises(ConnectionLost) as caught:
+        with pytest.raises(ConnectionLostError) as caught:
             await lanes.send(request(url))
         await lanes.aclose()
     assert caught.value.sent
@@ -425,7 +425,7 @@ async def test_a_server_that_stops_reading_runs_into_the_write_timeout(transport
 
     async with server_of(serve) as url:
         lanes = transport_of(url, ClientOptions(write_timeout=0.1, read_timeout=30))
-        with pytest.raises(TransportTimeout, match="sending") as caught:
+        with pytest.raises(TransportTimeoutError, match="sending") as caught:
             await lanes.send(request(url, body=bytes(16_000_000)))
         await lanes.aclose()
         done.set()
@@ -440,7 +440,7 @@ async def test_a_silent_tls_server_runs_into_the_connect_timeout(transport_of):
         https = url.replace("http:", "https:")
         lanes = transport_of(https, ClientOptions(connect_timeout=0.1, read_timeout=3600))
         async with asyncio.timeout(30):
-            with pytest.raises(TransportTimeout, match="connecting") as caught:
+            with pytest.raises(TransportTimeoutError, match="connecting") as caught:
                 await lanes.send(request(https))
         await lanes.aclose()
     assert not caught.value.sent
@@ -509,7 +509,7 @@ async def test_a_download_that_breaks_off_is_an_error_without_its_address(transp
 
     async with server_of(serve) as url:
         lanes = transport_of(url, ClientOptions())
-        with pytest.raises(ConnectionLost) as caught:
+        with pytest.raises(ConnectionLostError) as caught:
             async with lanes.stream(f"{url}/r?key=SECRET") as download:
                 async for _ in download.chunks:
                     pass
@@ -596,7 +596,7 @@ async def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(trans
 
     async with server_of(serve) as url:
         lanes = transport_of(url, ClientOptions(read_timeout=0.1))
-        with pytest.raises(TransportTimeout):
+        with pytest.raises(TransportTimeoutError):
             await lanes.send(request(url))
         late.set()
         assert (await lanes.send(request(url))).content == b"01"
@@ -614,7 +614,7 @@ async def test_a_body_that_stops_midway_runs_into_the_read_timeout(transport_of)
     async with server_of(serve) as url:
         lanes = transport_of(url, ClientOptions(read_timeout=0.1))
         async with asyncio.timeout(30):
-            with pytest.raises(TransportTimeout, match="no byte") as caught:
+            with pytest.raises(TransportTimeoutError, match="no byte") as caught:
                 await lanes.send(request(url))
         done.set()
         await lanes.aclose()

@@ -17,17 +17,17 @@ from mettl_async import (
     BadRequestError,
     CallError,
     ConnectError,
-    ConnectionLost,
+    ConnectionLostError,
     Failed,
     MettlDecodeError,
     NotFoundError,
     PermissionDeniedError,
+    RateLimitError,
     RegistrationLimitError,
     Rejected,
     ServerError,
-    ThrottledError,
     TimestampError,
-    TransportTimeout,
+    TransportTimeoutError,
     Unknown,
 )
 
@@ -166,14 +166,14 @@ _HANDLED = (MOST, 2 * MOST, 1)
 
 
 def _too_slow() -> Cells:
-    call = Cell(error=TransportTimeout, handled=True, served=1)
+    call = Cell(error=TransportTimeoutError, handled=True, served=1)
     bulk = evolve(call, outcome=Unknown, attempts=2, requests=2, served=2, again=True)
     return _single(call, bulk=bulk, create=evolve(call, safe=False))
 
 
 def _throttled(code: str | None = None) -> Cells:
     cell = Cell(
-        error=ThrottledError, code=code, attempts=MOST, requests=MOST, mended="retried"
+        error=RateLimitError, code=code, attempts=MOST, requests=MOST, mended="retried"
     )  # fmt: skip
     return _single(cell, bulk=evolve(cell, outcome=Failed))
 
@@ -216,7 +216,7 @@ _REFUSALS = (
     ("E422", "E422", _mistimed("E422")),
     ("E504", "E504", _mistimed("E504")),
     ("E509", "E509", _throttled("E509")),
-    ("E503", "E503", _lost(ThrottledError, code="E503")),
+    ("E503", "E503", _lost(RateLimitError, code="E503")),
     ("E408", "E408", _lost(ServerError, code="E408")),
 )
 
@@ -227,18 +227,18 @@ FAULTS = (
         name="before handling",
         group="connection reset",
         script=("reset_before",),
-        cells=_lost(ConnectionLost),
+        cells=_lost(ConnectionLostError),
     ),
     Fault(
         name="after handling",
         group="connection reset",
         script=("reset_after",),
-        cells=_lost(ConnectionLost, served=_HANDLED),
+        cells=_lost(ConnectionLostError, served=_HANDLED),
     ),
     Fault(
         name="answer cut off",
         script=("truncate:closed",),
-        cells=_lost(ConnectionLost, served=_HANDLED),
+        cells=_lost(ConnectionLostError, served=_HANDLED),
     ),
     Fault(name="answer drips in, beyond the deadline", by="drip", cells=_too_slow()),
     Fault(
@@ -268,7 +268,7 @@ FAULTS = (
         script=("throttle:429-date",),
         cells=_throttled(),
     ),
-    Fault(name="503", group="HTTP", script=("throttle:503",), cells=_lost(ThrottledError)),
+    Fault(name="503", group="HTTP", script=("throttle:503",), cells=_lost(RateLimitError)),
     Fault(name="500", group="HTTP", script=("server_error:500",), cells=_lost(ServerError)),
     Fault(name="502", group="HTTP", script=("server_error:502",), cells=_lost(ServerError)),
     Fault(
@@ -318,7 +318,7 @@ STORIES = (
     ),
     Story(
         name="disk full",
-        error="`RunInterrupted`",
+        error="`RunInterruptedError`",
         words={
             READ: "no disk needed",
             REGISTER: "no disk needed",

@@ -1,13 +1,20 @@
 """One call in a process of its own, for tests that kill it or give it no disk.
 
 Arguments: operation, access key, assessment, transport, journal (empty for none); the rest comes from the
-environment. Prints ``done``, or what `RunInterrupted` has.
+environment. Prints ``done``, or what `RunInterruptedError` has.
 """
 
 import asyncio
 import sys
 
-from mettl_async import Access, Candidate, FileJournal, MettlClient, NewSchedule, RunInterrupted
+from mettl_async import (
+    Access,
+    Candidate,
+    FileJournal,
+    MettlClient,
+    NewSchedule,
+    RunInterruptedError,
+)
 
 PEOPLE = [Candidate(email=f"c{number}@x.org", first_name="C") for number in range(25)]
 NEW = NewSchedule(name="Autumn", source_app="acme-ats", access=Access.open_for_all())
@@ -33,7 +40,7 @@ async def main(operation, key, assessment, transport, journal):
     async with MettlClient.from_env(transport=transport) as mettl:
         try:
             await perform(mettl, operation, key, int(assessment), journal)
-        except RunInterrupted as error:
+        except RunInterruptedError as error:
             sys.stdout.write(f"interrupted: {len(error.report.registered)} links")
         else:
             sys.stdout.write("done")

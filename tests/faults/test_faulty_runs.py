@@ -14,7 +14,7 @@ from mettl_async import (
     MettlClient,
     Registered,
     RetryPolicy,
-    RunInterrupted,
+    RunInterruptedError,
 )
 from mettl_async.sandbox import Faults, Sandbox
 
@@ -230,7 +230,7 @@ async def test_what_was_registered_before_the_input_broke_is_not_lost():
         Sandbox().serve() as server,
         MettlClient(server.credentials, base_url=server.base_url) as mettl,
     ):
-        with pytest.raises(RunInterrupted, match="OSError: 100 of 100") as caught:
+        with pytest.raises(RunInterruptedError, match="OSError: 100 of 100") as caught:
             await mettl.candidates.register_many(server.access_key, source())
         assert len(caught.value.report.registered) == 100
         assert type(caught.value.__cause__) is OSError

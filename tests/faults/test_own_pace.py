@@ -11,9 +11,9 @@ from mettl_async import (
     ClientOptions,
     InvalidInputError,
     MettlClient,
+    RateLimitError,
     Registered,
     RetryPolicy,
-    ThrottledError,
 )
 from mettl_async.sandbox import Faults, Sandbox
 
@@ -135,7 +135,7 @@ async def test_closing_sends_nothing_that_waits_for_a_slot():
         await mettl.aclose()
         first, *others = await asyncio.gather(*calls, return_exceptions=True)
         assert first.access_key == server.access_key
-        assert [(type(one), one.sent) for one in others] == [(ThrottledError, False)] * 2
+        assert [(type(one), one.sent) for one in others] == [(RateLimitError, False)] * 2
         assert all("the client was closed before its turn" in str(one) for one in others)
         assert server.sandbox.stats.requests == 1
 
@@ -150,7 +150,7 @@ async def test_a_bulk_run_does_not_wait_for_a_shared_rate_beyond_its_patience():
         ) as mettl:
             async with asyncio.timeout(30):
                 report = await mettl.candidates.register_many(server.access_key, people(5))
-        assert {type(one.error) for one in report.failed} == {ThrottledError}
+        assert {type(one.error) for one in report.failed} == {RateLimitError}
         assert {"its turn comes after the deadline" in str(one.error) for one in report.failed} == {
             True
         }
@@ -177,7 +177,7 @@ async def test_a_pause_beyond_all_patience_is_told_at_once():
     ):
         mettl._shared.pacer._paused_until = time.monotonic() + 3600
         report = await mettl.candidates.register_many(server.access_key, people(5))
-        assert isinstance(report.failed[0].error, ThrottledError)
+        assert isinstance(report.failed[0].error, RateLimitError)
         assert report.failed[0].error.retry_after > 3000
         assert not report.failed[0].error.sent
         assert server.sandbox.stats.requests == 0

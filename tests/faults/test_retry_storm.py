@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from mettl_async import ClientOptions, ConnectionLost, Credentials, MettlClient, RetryPolicy
+from mettl_async import ClientOptions, ConnectionLostError, Credentials, MettlClient, RetryPolicy
 from mettl_async.core.retry import RETRY_COST
 
 CALLS = 10_000
@@ -75,7 +75,7 @@ async def test_ten_thousand_calls_cost_at_most_the_quota_more(transport):
         errors = await asyncio.gather(
             *(mettl.schedules.get("abc123") for _ in range(CALLS)), return_exceptions=True
         )
-    assert {type(error) for error in errors} == {ConnectionLost}
+    assert {type(error) for error in errors} == {ConnectionLostError}
     assert dying.requests == CALLS + QUOTA // RETRY_COST
     # What callers are told adds up to what the server saw.
     assert sum(error.attempts for error in errors) == dying.requests

@@ -23,11 +23,11 @@ from mettl_async import (
     Registered,
     Registration,
     RegistrationStatus,
-    RunInterrupted,
+    RunInterruptedError,
     Unknown,
 )
 from mettl_async.bulk.fan_in import fan_in
-from mettl_async.bulk.run import Answered
+from mettl_async.bulk.run import BatchResponse
 from mettl_async.bulk.stream import outcomes_of
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import CallFacts
@@ -68,7 +68,7 @@ class Server:
             raise
         self.finished.append(first)
         status = RegistrationStatus("ToBeTaken")
-        return Answered(
+        return BatchResponse(
             [
                 Registration(
                     email=one.candidate.email, status=status, message="m", url=f"link/{one.index}"
@@ -261,7 +261,7 @@ async def test_what_the_input_raises_comes_after_everything_read_before(remote):
         raise OSError("disk")
 
     async with MettlClient(remote.credentials, base_url=remote.base_url) as mettl:
-        with pytest.raises(RunInterrupted) as caught:
+        with pytest.raises(RunInterruptedError) as caught:
             await mettl.candidates.register_many(remote.access_key, source())
     assert isinstance(caught.value.__cause__, OSError)
     assert len(caught.value.report.registered) == 45

@@ -22,7 +22,7 @@ from mettl_async import (
     ClientOptions,
     ConfigurationError,
     ConnectError,
-    ConnectionLost,
+    ConnectionLostError,
     Credentials,
     MettlClient,
     NewSchedule,
@@ -30,7 +30,7 @@ from mettl_async import (
     NotReadyError,
     RetryPolicy,
     ServerError,
-    TransportTimeout,
+    TransportTimeoutError,
 )
 from mettl_async.api.pager import AsyncPager, Page
 from mettl_async.core.lifecycle import Lifecycle
@@ -113,7 +113,7 @@ async def test_a_create_whose_answer_was_lost_is_not_sent_again(remote, quick_op
     assessment = next(iter(remote.sandbox.assessments))
     drive = NewSchedule(name="n", source_app="t", access=Access.open_for_all())
     async with client_of(remote, options=quick_options) as mettl:
-        with pytest.raises(ConnectionLost) as caught:
+        with pytest.raises(ConnectionLostError) as caught:
             await mettl.schedules.create(assessment, drive)
     assert caught.value.sent
     assert remote.sandbox.stats.requests == 1
@@ -169,7 +169,7 @@ async def test_a_silent_server_is_a_timeout():
         raw_server(silence) as url,
         MettlClient(KEYS, base_url=url, options=options) as mettl,
     ):
-        with pytest.raises(TransportTimeout, match="no byte") as caught:
+        with pytest.raises(TransportTimeoutError, match="no byte") as caught:
             await mettl.account.get()
         assert caught.value.sent
         assert free_slots(mettl) == options.max_concurrency
@@ -188,14 +188,14 @@ async def test_the_deadline_bounds_a_call_in_flight_and_one_that_waits_for_a_slo
     options = ClientOptions(max_concurrency=1, retry=ONCE, read_timeout=30)
     async with raw_server(listen) as url, MettlClient(KEYS, base_url=url, options=options) as mettl:
         hasty = mettl.with_options(options=options.with_deadline(0.05))
-        with pytest.raises(TransportTimeout, match="deadline") as caught:
+        with pytest.raises(TransportTimeoutError, match="deadline") as caught:
             await hasty.account.get()
         assert caught.value.sent
         asked = trio.Event()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(mettl.account.get)
             await asked.wait()
-            with pytest.raises(TransportTimeout, match="deadline") as caught:
+            with pytest.raises(TransportTimeoutError, match="deadline") as caught:
                 await hasty.account.get()
             nursery.cancel_scope.cancel()
         assert not caught.value.sent

@@ -16,7 +16,7 @@ from mettl_async import (
     Access,
     AccessEdit,
     AccountInfo,
-    Answer,
+    ApiResponse,
     Assessment,
     AssessmentSort,
     AsyncPager,
@@ -45,6 +45,7 @@ from mettl_async import (
     PbtAddition,
     Progress,
     Protection,
+    RateLimitError,
     ReadyLink,
     Region,
     Registered,
@@ -62,7 +63,6 @@ from mettl_async import (
     SortOrder,
     TestGradeNotification,
     TestInstance,
-    ThrottledError,
     Unknown,
     VisualProctoring,
     VisualProctoringMode,
@@ -198,7 +198,7 @@ async def configured() -> None:
         ]
     try:
         await clients[0].with_options(options=options.with_deadline(5)).pbts.add([1])
-    except ThrottledError as error:
+    except RateLimitError as error:
         assert_type(error.retry_after, float | None)
         assert_type(error.sent, bool)
         assert_type(error.operation, str)
@@ -260,7 +260,7 @@ async def conveniences(mettl: MettlClient, new: NewSchedule) -> None:
             assert_never(link)
     await mettl.account.update_logo(Logo(content=b"", filename="logo.png"))
     answer = await mettl.request("GET", "/account")
-    assert_type(answer, Answer)
+    assert_type(answer, ApiResponse)
     assert_type(answer.response.status, int)
 
 

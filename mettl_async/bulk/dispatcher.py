@@ -16,8 +16,8 @@ from mettl_async.bulk.part import Part, by_email
 from mettl_async.bulk.progress import log_stop
 from mettl_async.bulk.second_pass import SecondPass, packed
 from mettl_async.bulk.splitting import Splitting
-from mettl_async.bulk.verdicts import (
-    Brakes,
+from mettl_async.bulk.stop_policy import (
+    StopPolicy,
     is_call_wide,
     is_too_long,
     not_mentioned,
@@ -31,12 +31,12 @@ from mettl_async.models import Registration
 if TYPE_CHECKING:
     from mettl_async.bulk.fallback import CandidateFallback
     from mettl_async.bulk.outcomes import Outcome
-    from mettl_async.bulk.progress import Meter
+    from mettl_async.bulk.progress import ProgressTracker
     from mettl_async.models import Candidate
 
 
 @frozen
-class Answered:
+class BatchResponse:
     """What one call came to: the server's items, how many requests it took, and when they were sent."""
 
     registrations: Sequence[Registration]
@@ -44,7 +44,7 @@ class Answered:
     sent_at: tuple[datetime, ...] = ()
 
 
-Send = Callable[[Sequence[Entry]], Awaitable[Answered]]
+Send = Callable[[Sequence[Entry]], Awaitable[BatchResponse]]
 
 
 @frozen
@@ -54,7 +54,7 @@ class _NotSent:
     error: MettlError
 
 
-class Sender:
+class Dispatcher:
     """What all workers of a run send through.
 
     Attributes:
@@ -69,14 +69,14 @@ class Sender:
         concurrency: int,
         batch_size: int,
         room: int | None,
-        meter: Meter,
+        tracker: ProgressTracker,
         fallback: CandidateFallback | None,
         when_broken: Callable[[], None],
     ) -> None:
         self._send, self._size, self._room = send, batch_size, room
-        self._meter, self._fallback, self._when_broken = meter, fallback, when_broken
+        self._tracker, self._fallback, self._when_broken = tracker, fallback, when_broken
         self._turns = anyio.Semaphore(concurrency, fast_acquire=True)
-        self._brakes = Brakes(concurrency)
+        self._stop_policy = StopPolicy(concurrency)
         self._stopped_by: MettlError | None = None
         self.later = SecondPass(batch_size, room)
         self.broken: Exception | None = None
@@ -122,7 +122,7 @@ class Sender:
         splitting = Splitting(parts)
         while group := splitting.take():
             answer = await self._call(_together(group))
-            if isinstance(answer, Answered):
+            if isinstance(answer, BatchResponse):
                 splitting.went_through(group)
                 settled = self._after_answer(group, answer)
             elif isinstance(answer, CallError):
@@ -133,7 +133,7 @@ class Sender:
                     group, answer.error if isinstance(answer, _NotSent) else answer
                 )
             rejected = [one for one in settled if isinstance(one, Rejected)]
-            if may_mend and rejected and isinstance(answer, (Answered, CallError)):
+            if may_mend and rejected and isinstance(answer, (BatchResponse, CallError)):
                 after = [part.after(0, handled=False, sent_at=answer.sent_at) for part in group]
                 by_index = {one.index: part for part in after for one in part.entries}
                 error = answer if isinstance(answer, CallError) else None
@@ -142,12 +142,12 @@ class Sender:
             outcomes += settled
         return outcomes + await self._mend(refused) if refused else outcomes
 
-    async def _call(self, entries: Sequence[Entry]) -> Answered | MettlError | _NotSent:
-        answer: Answered | MettlError
+    async def _call(self, entries: Sequence[Entry]) -> BatchResponse | MettlError | _NotSent:
+        answer: BatchResponse | MettlError
         async with self._turns:
             if self._stopped_by is not None:
                 return _NotSent(self._stopped_by)
-            self._meter.in_flight += 1
+            self._tracker.in_flight += 1
             try:
                 answer = await self._send(entries)
             except MettlError as error:
@@ -159,14 +159,16 @@ class Sender:
                 self.break_off(exc)
                 answer = unexpected(exc)
             finally:
-                self._meter.in_flight -= 1
-        self._meter.ended(answer.attempts if isinstance(answer, (Answered, CallError)) else 0)
+                self._tracker.in_flight -= 1
+        self._tracker.ended(
+            answer.attempts if isinstance(answer, (BatchResponse, CallError)) else 0
+        )
         if isinstance(answer, ConfigurationError):
             self.stop(answer)
         return answer
 
-    def _after_answer(self, group: Sequence[Part], answer: Answered) -> list[Outcome]:
-        self._brakes.went_through()
+    def _after_answer(self, group: Sequence[Part], answer: BatchResponse) -> list[Outcome]:
+        self._stop_policy.went_through()
         outcomes: list[Outcome] = []
         answers = by_email(answer.registrations)
         for part in group:
@@ -188,7 +190,7 @@ class Sender:
         if is_call_wide(error):
             alone = splitting.was_refused(group, too_long=is_too_long(error))
             # One who may be mended counts when that was of no use.
-            if self._brakes.was_refused(error, alone=alone and not may_mend):
+            if self._stop_policy.was_refused(error, alone=alone and not may_mend):
                 self.stop(error)
             if not alone:
                 return []
@@ -197,7 +199,7 @@ class Sender:
                 return group[0].refused(error)
         else:
             splitting.was_lost(group)
-            if stops_the_run(error) or self._brakes.was_lost():
+            if stops_the_run(error) or self._stop_policy.was_lost():
                 self.stop(error)
         return self._unsettled(group, error)
 
@@ -221,7 +223,7 @@ class Sender:
             made = await self._ask(rejected)
             if made is None:
                 outcomes.append(rejected)
-                if error is not None and self._brakes.has_no_link(error):
+                if error is not None and self._stop_policy.record_rejection(error):
                     self.stop(error)
             else:
                 entries = (Entry(rejected.index, made),)

@@ -16,11 +16,11 @@ from mettl_async import (
     Unknown,
 )
 from mettl_async.bulk.details import Entry
+from mettl_async.bulk.journal_record import JournalRecord, from_record
 from mettl_async.bulk.part import Part
-from mettl_async.bulk.settled import Settled, recall
-from mettl_async.bulk.verdicts import (
+from mettl_async.bulk.stop_policy import (
     REFUSED_ALIKE,
-    Brakes,
+    StopPolicy,
     is_call_wide,
     is_too_long,
     not_mentioned,
@@ -34,7 +34,7 @@ ENTRIES = [Entry(number, one) for number, one in enumerate(PEOPLE)]
 
 
 def answered(status, code=None, kind=ApiError):
-    return kind("x", CallFacts(http_status=status, code=code, attempts=1, sent=True))
+    return kind("x", CallFacts(status_code=status, code=code, attempts=1, sent=True))
 
 
 def sixty(brakes, *, code="E050", alone=True, count=REFUSED_ALIKE):
@@ -42,15 +42,15 @@ def sixty(brakes, *, code="E050", alone=True, count=REFUSED_ALIKE):
 
 
 def test_the_sixtieth_refused_alike_stops_a_run():
-    assert sixty(Brakes(4)) == [False] * (REFUSED_ALIKE - 1) + [True]
+    assert sixty(StopPolicy(4)) == [False] * (REFUSED_ALIKE - 1) + [True]
 
 
 def test_a_batch_that_is_refused_is_no_candidate_that_is():
-    assert not any(sixty(Brakes(4), alone=False, count=2 * REFUSED_ALIKE))
+    assert not any(sixty(StopPolicy(4), alone=False, count=2 * REFUSED_ALIKE))
 
 
 def test_a_success_between_them_or_another_code_begins_anew():
-    brakes = Brakes(4)
+    brakes = StopPolicy(4)
     sixty(brakes, count=REFUSED_ALIKE - 1)
     brakes.went_through()
     assert not brakes.was_refused(refused("E050"), alone=True)
@@ -60,7 +60,7 @@ def test_a_success_between_them_or_another_code_begins_anew():
 
 
 def test_images_never_stop_a_run():
-    assert not any(sixty(Brakes(4), code="E028", count=3 * REFUSED_ALIKE))
+    assert not any(sixty(StopPolicy(4), code="E028", count=3 * REFUSED_ALIKE))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_each_outcome_has_its_own_candidate(handled, kind):
     [
         ({"code": "E028", "server_message": "no photo"}, "E028", "no photo"),
         ({"code": "E028"}, "E028", "refused"),
-        ({"http_status": 414, "server_message": "URI too long"}, "HTTP 414", "URI too long"),
+        ({"status_code": 414, "server_message": "URI too long"}, "HTTP 414", "URI too long"),
     ],
 )
 def test_a_refusal_has_the_servers_words_and_code_or_the_best_there_is(facts, code, reason):
@@ -139,8 +139,8 @@ def test_a_refusal_has_the_servers_words_and_code_or_the_best_there_is(facts, co
     [("https://x/1", Registered, "InProgress"), (None, Rejected, "InValid")],
 )
 def test_what_was_recorded_is_told_of_the_candidate_of_this_run(url, kind, status):
-    settled = Settled(email="c0@secret.example", status=status, url=url, reason="why")
-    outcome = recall(settled, 4, PEOPLE[0])
+    settled = JournalRecord(email="c0@secret.example", status=status, url=url, reason="why")
+    outcome = from_record(settled, 4, PEOPLE[0])
     assert isinstance(outcome, kind)
     assert (outcome.index, outcome.candidate, outcome.attempts) == (4, PEOPLE[0], 0)
     if kind is Registered:

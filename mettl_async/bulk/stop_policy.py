@@ -41,7 +41,7 @@ _IMAGE: Final = "E028"
 
 
 @define(eq=False)
-class Brakes:
+class StopPolicy:
     """Notices when going on is no use.
 
     Attributes:
@@ -60,9 +60,9 @@ class Brakes:
     def was_refused(self, error: CallError, *, alone: bool) -> bool:
         """The server refused candidates; gives whether to stop, as it refuses everybody alike."""
         self._fruitless = 0
-        return alone and self.has_no_link(error)
+        return alone and self.record_rejection(error)
 
-    def has_no_link(self, error: CallError) -> bool:
+    def record_rejection(self, error: CallError) -> bool:
         """One candidate stays refused; gives whether to stop."""
         # E028 is about a candidate's image [seen]; anything else that refuses everybody is about the
         # schedule [assumed], and finding that out for each candidate helps nobody.
@@ -88,12 +88,12 @@ def is_call_wide(error: CallError) -> bool:
 
 def is_too_long(error: CallError) -> bool:
     """Whether the call had too many candidates, rather than a bad one."""
-    return error.http_status in _TOO_LONG
+    return error.status_code in _TOO_LONG
 
 
 def stops_the_run(error: CallError) -> bool:
     """Whether every further call would fail the same way."""
-    status = error.http_status or 0
+    status = error.status_code or 0
     if isinstance(error, (PermissionDeniedError, NotFoundError)):
         # Without a code of Mettl's it may be a firewall that dislikes one candidate's name.
         return error.code is not None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import field, frozen
 
 from mettl_async.bulk.outcomes import Outcome, Registered, Rejected
-from mettl_async.bulk.seen import email_key
+from mettl_async.bulk.seen import fold_email
 from mettl_async.models import RegistrationStatus
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ SETTLED_CODES: Final = frozenset({"Completed", "InValid"})
 
 
 @frozen(kw_only=True)
-class Settled:
+class JournalRecord:
     """One candidate's final answer.
 
     Attributes:
-        email: The address as `email_key` folds it, which is what a journal looks for.
+        email: The address as `fold_email` folds it, which is what a journal looks for.
         status: ``ToBeTaken`` or ``InProgress`` with a link, ``Completed`` or ``InValid`` [seen]
             without one.
         url: The link, which is the candidate's secret; None if there is none.
@@ -36,18 +36,20 @@ class Settled:
     reason: str = field(default="", repr=False)
 
 
-def settle(outcome: Outcome) -> Settled | None:
+def to_record(outcome: Outcome) -> JournalRecord | None:
     """What is worth recording of an outcome; None where the next run may get another one."""
     match outcome:
         case Registered():
-            return Settled(
-                email=email_key(outcome.candidate.email),
+            return JournalRecord(
+                email=fold_email(outcome.candidate.email),
                 status=str(outcome.status),
                 url=outcome.url,
             )
         case Rejected() if is_settled_code(outcome.code):
-            return Settled(
-                email=email_key(outcome.candidate.email), status=outcome.code, reason=outcome.reason
+            return JournalRecord(
+                email=fold_email(outcome.candidate.email),
+                status=outcome.code,
+                reason=outcome.reason,
             )
     return None
 
@@ -57,7 +59,7 @@ def is_settled_code(code: str) -> bool:
     return code in SETTLED_CODES
 
 
-def recall(settled: Settled, index: int, candidate: Candidate) -> Outcome:
+def from_record(settled: JournalRecord, index: int, candidate: Candidate) -> Outcome:
     """The outcome that was recorded, for the candidate of this run; ``attempts`` is 0."""
     if settled.url:
         return Registered(

@@ -15,8 +15,6 @@ import httpx
 import pytest
 
 from mettl_async import (
-    Access,
-    AccessEdit,
     ApiError,
     AuthenticationError,
     Candidate,
@@ -26,19 +24,17 @@ from mettl_async import (
     ConnectionLostError,
     Credentials,
     InvalidInputError,
-    InvitedCandidate,
     MettlClient,
     MettlDecodeError,
-    NewSchedule,
     NotFoundError,
     PermissionDeniedError,
     RateLimitError,
     Registered,
     RetryPolicy,
-    ScheduleEdit,
     ServerError,
     TransportTimeoutError,
 )
+from mettl_async.models import Access, AccessEdit, InvitedCandidate, NewSchedule, ScheduleEdit
 from mettl_async.sandbox import Sandbox
 
 ONE = [

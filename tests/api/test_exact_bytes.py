@@ -7,19 +7,16 @@ import httpx
 import pytest
 import respx
 
-from mettl_async import (
+from mettl_async import Candidate, ClientOptions, Credentials, MettlClient, MettlDecodeError
+from mettl_async.core.auth import ServerClock, SignatureAuth
+from mettl_async.models import (
     Access,
     AccessEdit,
     AssessmentSettings,
-    Candidate,
-    ClientOptions,
-    Credentials,
     Favicon,
     InvitedCandidate,
     Level,
     Logo,
-    MettlClient,
-    MettlDecodeError,
     NewAssessment,
     NewSchedule,
     NewSection,
@@ -32,7 +29,6 @@ from mettl_async import (
     WebProctoring,
     WhiteLabel,
 )
-from mettl_async.core.auth import ServerClock, SignatureAuth
 
 KEYS = Credentials(
     public_key="ab12c345-6789-0123-456d-78e9f0123456",

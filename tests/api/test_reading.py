@@ -6,40 +6,44 @@ import contextlib
 import pytest
 
 from mettl_async import (
-    Access,
     ApiError,
-    AssessmentSettings,
-    AssessmentSort,
     BadRequestError,
-    BasicAuth,
     Candidate,
-    CandidateResult,
     ClientOptions,
     ConfigurationError,
     ConnectionLostError,
-    CoverImage,
-    ExportedResult,
-    FailedExport,
-    Favicon,
-    FilePart,
     InvalidInputError,
+    MettlClient,
+    NotFoundError,
+    NotReadyError,
+    RetryPolicy,
+)
+from mettl_async.api.export import ExportedResult, FailedExport
+from mettl_async.api.results import Results
+from mettl_async.api.waiting import judge_result
+from mettl_async.codec import from_wire
+from mettl_async.core.multipart import FilePart
+from mettl_async.models import (
+    Access,
+    AssessmentSettings,
+    AssessmentSort,
+    BasicAuth,
+    CandidateResult,
+    CoverImage,
+    Favicon,
     InvitedCandidate,
     Level,
     Logo,
-    MettlClient,
     NewAssessment,
     NewSchedule,
     NewSection,
     NewSkill,
     NoLink,
     NoLinkReason,
-    NotFoundError,
-    NotReadyError,
     ReadyLink,
     Registration,
     RegistrationStatus,
     ResultDetail,
-    RetryPolicy,
     ScheduleFilter,
     SortOrder,
     TestState,
@@ -47,11 +51,8 @@ from mettl_async import (
     Webhooks,
     WebProctoring,
     WhiteLabel,
+    ensured,
 )
-from mettl_async.api.results import Results
-from mettl_async.api.waiting import judge_result
-from mettl_async.codec import from_wire
-from mettl_async.models import ensured
 from mettl_async.sandbox import Pace, Sandbox
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)

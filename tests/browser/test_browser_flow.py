@@ -7,15 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mettl_async import (
-    Access,
-    AssessmentSettings,
-    BasicAuth,
-    Candidate,
-    MettlClient,
-    NewSchedule,
-    Webhooks,
-)
+from mettl_async import Candidate, MettlClient
+from mettl_async.models import Access, AssessmentSettings, BasicAuth, NewSchedule, Webhooks
 from mettl_async.sandbox.server import listening
 from mettl_async.webhooks import (
     ContextSigner,

@@ -3,11 +3,12 @@
 import asyncio
 from collections import Counter
 
-from mettl_async import Candidate, Registration, RegistrationStatus
+from mettl_async import Candidate
 from mettl_async.bulk.journal_record import schedule_digest
 from mettl_async.bulk.run import BatchResponse
 from mettl_async.bulk.stream import outcomes_of
 from mettl_async.core.lifecycle import Lifecycle
+from mettl_async.models import Registration, RegistrationStatus
 
 KEY = schedule_digest("abc123")
 

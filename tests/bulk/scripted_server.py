@@ -3,17 +3,12 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from mettl_async import (
-    BadRequestError,
-    Candidate,
-    ConnectionLostError,
-    Registration,
-    RegistrationStatus,
-)
+from mettl_async import BadRequestError, Candidate, ConnectionLostError
 from mettl_async.bulk.run import BatchResponse
 from mettl_async.bulk.stream import outcomes_of
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import CallFacts
+from mettl_async.models import Registration, RegistrationStatus
 
 START = datetime(2026, 2, 7, 12, tzinfo=UTC)
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from journalled import KEY
 
-from mettl_async import FileJournal, JournalError, JournalRecord
+from mettl_async import FileJournal, JournalError
 from mettl_async.bulk import offsets
+from mettl_async.bulk.journal_record import JournalRecord
 from mettl_async.bulk.offsets import Offsets
 
 

@@ -10,8 +10,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from mettl_async import Candidate, ConfigurationError, JournalError, JournalRecord, Registered
-from mettl_async.bulk.journal_record import schedule_digest
+from mettl_async import Candidate, ConfigurationError, JournalError, Registered
+from mettl_async.bulk.journal_record import JournalRecord, schedule_digest
 from mettl_async.bulk.sql_journal import SqlJournal
 
 

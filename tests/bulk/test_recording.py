@@ -7,8 +7,9 @@ import anyio.lowlevel
 import pytest
 from scripted_server import person
 
-from mettl_async import JournalError, Registered, RegistrationStatus, Rejected
+from mettl_async import JournalError, Registered, Rejected
 from mettl_async.bulk.recording import Recording
+from mettl_async.models import RegistrationStatus
 
 ERRORS = [
     (OSError(28, "No space left on device", "c0@secret.example"), "No space left on device"),

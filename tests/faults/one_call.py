@@ -7,14 +7,8 @@ environment. Prints ``done``, or what `RunInterruptedError` has.
 import asyncio
 import sys
 
-from mettl_async import (
-    Access,
-    Candidate,
-    FileJournal,
-    MettlClient,
-    NewSchedule,
-    RunInterruptedError,
-)
+from mettl_async import Candidate, FileJournal, MettlClient, RunInterruptedError
+from mettl_async.models import Access, NewSchedule
 
 PEOPLE = [Candidate(email=f"c{number}@x.org", first_name="C") for number in range(25)]
 NEW = NewSchedule(name="Autumn", source_app="acme-ats", access=Access.open_for_all())

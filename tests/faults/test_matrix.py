@@ -19,16 +19,8 @@ from matrix import (
     render,
 )
 
-from mettl_async import (
-    Access,
-    CallError,
-    Candidate,
-    CreatedSchedule,
-    NewSchedule,
-    Registered,
-    Rejected,
-    Unknown,
-)
+from mettl_async import CallError, Candidate, Registered, Rejected, Unknown
+from mettl_async.models import Access, CreatedSchedule, NewSchedule
 
 ROOT = Path(__file__).parents[2]
 START, END = "<!-- fault matrix -->", "<!-- end of fault matrix -->"

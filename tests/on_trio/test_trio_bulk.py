@@ -17,20 +17,19 @@ from mettl_async import (
     ConfigurationError,
     ConnectError,
     Failed,
-    FailedExport,
     InvalidInputError,
     MettlClient,
     Registered,
-    Registration,
-    RegistrationStatus,
     RunInterruptedError,
     Unknown,
 )
+from mettl_async.api.export import FailedExport
 from mettl_async.bulk.fan_in import fan_in
 from mettl_async.bulk.run import BatchResponse
 from mettl_async.bulk.stream import outcomes_of
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import CallFacts
+from mettl_async.models import Registration, RegistrationStatus
 from mettl_async.sandbox import Faults, Sandbox
 from mettl_async.sandbox.faults import VARIANTS
 

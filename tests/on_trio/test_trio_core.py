@@ -17,7 +17,6 @@ import trio.testing
 from by_trio import leak_a_cancellation, on_trio
 
 from mettl_async import (
-    Access,
     Candidate,
     ClientOptions,
     ConfigurationError,
@@ -25,7 +24,6 @@ from mettl_async import (
     ConnectionLostError,
     Credentials,
     MettlClient,
-    NewSchedule,
     NotFoundError,
     NotReadyError,
     RetryPolicy,
@@ -35,6 +33,7 @@ from mettl_async import (
 from mettl_async.api.pager import AsyncPager, Page
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.core.tasks import begin
+from mettl_async.models import Access, NewSchedule
 from mettl_async.sandbox import Pace, Sandbox
 
 ASHA = Candidate(email="asha+1@x.org", first_name="Asha")

@@ -8,22 +8,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mettl_async import (
-    Access,
     CallError,
     Candidate,
     ClientOptions,
     Credentials,
-    Level,
     MettlClient,
     MettlDecodeError,
+    RetryPolicy,
+)
+from mettl_async.core.request import Response
+from mettl_async.models import (
+    Access,
+    Level,
     NewAssessment,
     NewSchedule,
     NewSection,
     NewSkill,
-    RetryPolicy,
     ScheduleEdit,
 )
-from mettl_async.core.request import Response
 
 KEYS = Credentials(public_key="p", private_key="s")
 JSON = st.recursive(

@@ -13,16 +13,8 @@ import httpx
 import pytest
 from in_process import client_of
 
-from mettl_async import (
-    Access,
-    BasicAuth,
-    Candidate,
-    Credentials,
-    Logo,
-    MettlClient,
-    NewSchedule,
-    Webhooks,
-)
+from mettl_async import Candidate, Credentials, MettlClient
+from mettl_async.models import Access, BasicAuth, Logo, NewSchedule, Webhooks
 from mettl_async.sandbox import Sandbox, StorageError
 from mettl_async.sandbox.deliveries import Attempt
 from mettl_async.sandbox.storage import Storage

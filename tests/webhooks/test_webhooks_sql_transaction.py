@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from sql_rows import make_older, rows_of
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from mettl_async import ClaimLostError
-from mettl_async.errors import ConfigurationError
+from mettl_async.errors import ClaimLostError, ConfigurationError
 from mettl_async.webhooks.seen import Claim, Refused
 from mettl_async.webhooks.sql import SqlSeenEvents
 

@@ -13,9 +13,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 BENCHMARKS = ROOT / "benchmarks"
 SCRIPTS = (
-    "bulk_aiohttp", "bulk_latency", "codec_costs", "decode_results", "memory", "receiver",
-    "register_calls", "transports",
+    "bulk_aiohttp", "bulk_latency", "codec_costs", "compare_versions", "decode_results", "memory",
+    "receiver", "register_calls", "transports",
 )  # fmt: skip
+NEEDED = {"compare_versions": ("--old", sys.executable)}
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -32,7 +33,9 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_benchmark_runs_quickly_and_writes_its_figures(script, tmp_path):
-    done = run(f"{script}.py", "--quick", "--json", str(tmp_path / "figures.json"))
+    done = run(
+        f"{script}.py", "--quick", "--json", str(tmp_path / "figures.json"), *NEEDED.get(script, ())
+    )
     assert done.returncode == 0, done.stderr
     assert not done.stderr
     figures = json.loads((tmp_path / "figures.json").read_text())

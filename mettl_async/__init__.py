@@ -50,7 +50,7 @@ if TYPE_CHECKING:
         TransportError,
         TransportTimeoutError,
     )
-    from mettl_async.models import Candidate
+    from mettl_async.models import Candidate, RegistrationOptions
 
 _HOMES = {
     "ApiError": "mettl_async.errors",
@@ -88,6 +88,7 @@ _HOMES = {
     "Registered": "mettl_async.bulk.outcomes",
     "RegistrationFailuresError": "mettl_async.errors",
     "RegistrationLimitError": "mettl_async.errors",
+    "RegistrationOptions": "mettl_async.models",
     "RegistrationReport": "mettl_async.bulk.outcomes",
     "Rejected": "mettl_async.bulk.outcomes",
     "Request": "mettl_async.core.request",
@@ -138,6 +139,7 @@ __all__ = [
     "Registered",
     "RegistrationFailuresError",
     "RegistrationLimitError",
+    "RegistrationOptions",
     "RegistrationReport",
     "Rejected",
     "Request",

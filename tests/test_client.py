@@ -30,6 +30,7 @@ from mettl_async import (
     PermissionDeniedError,
     RateLimitError,
     Registered,
+    RegistrationOptions,
     RetryPolicy,
     ServerError,
     TransportTimeoutError,
@@ -70,7 +71,9 @@ def client_of(server, **more):
 
 
 async def test_register_gives_links(mettl, server):
-    (one,) = await mettl.candidates.register(server.access_key, ONE, time_limit_in_sec=60)
+    (one,) = await mettl.candidates.register(
+        server.access_key, ONE, options=RegistrationOptions(time_limit_in_sec=60)
+    )
     assert server.sandbox.owner_of(one.url) == "asha+1@x.org"
     assert (one.email, one.status) == ("asha+1@x.org", "ToBeTaken")
     assert server.sandbox.stats.bad_signatures == 0
@@ -369,9 +372,11 @@ async def test_bad_arguments_are_refused_before_anything_is_sent(server, argumen
             await mettl.candidates.register(*arguments)
         for seconds in (0, -1, 1.5, True, "60", 10**5000):
             with pytest.raises(InvalidInputError, match="time_limit_in_sec"):
-                await mettl.candidates.register("abc", ONE, time_limit_in_sec=seconds)
+                RegistrationOptions(time_limit_in_sec=seconds)
         with pytest.raises(InvalidInputError, match="show_custom_instructions"):
-            await mettl.candidates.register("abc", ONE, show_custom_instructions="yes")
+            RegistrationOptions(show_custom_instructions="yes")
+        with pytest.raises(InvalidInputError, match="options"):
+            await mettl.candidates.register("abc", ONE, options={"time_limit_in_sec": 60})
         for wrong in (0, 51, True, 2.0):
             with pytest.raises(InvalidInputError, match="concurrency"):
                 await mettl.candidates.register_many("abc", ONE, concurrency=wrong)

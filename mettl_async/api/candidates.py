@@ -14,16 +14,14 @@ from mettl_async.api.endpoint import (
     expect,
     payload_list,
 )
-from mettl_async.api.registration_options import registration_options
 from mettl_async.api.results import Results
 from mettl_async.bulk.batches import MAX_BATCH, check_candidate, check_source
 from mettl_async.bulk.details import rd_of, rd_text
 from mettl_async.bulk.journal_record import schedule_digest
 from mettl_async.bulk.outcomes import Outcome, RegistrationReport
 from mettl_async.bulk.run import BatchResponse
-from mettl_async.bulk.seen import fold_email
 from mettl_async.bulk.stream import check_bounds, check_hooks, check_journal, outcomes_of
-from mettl_async.codec import list_from_wire
+from mettl_async.codec import list_from_wire, to_params
 from mettl_async.core.request import Placement, RunContext
 from mettl_async.errors import InvalidInputError, JournalError, RunInterruptedError
 from mettl_async.models import (
@@ -32,9 +30,12 @@ from mettl_async.models import (
     NoLinkReason,
     ReadyLink,
     Registration,
+    RegistrationOptions,
     RegistrationStatus,
     ensured,
 )
+from mettl_async.models._fold_email import fold_email
+from mettl_async.models.registration_options import DEFAULT_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
@@ -72,9 +73,7 @@ class Candidates:
         access_key: str,
         candidates: Iterable[Candidate],
         *,
-        allow_missing_mandatory_registration_fields: bool = False,
-        time_limit_in_sec: int | None = None,
-        show_custom_instructions: bool = False,
+        options: RegistrationOptions = DEFAULT_OPTIONS,
     ) -> tuple[Registration, ...]:
         """Register 1 to 20 candidates in one call, and get their links.
 
@@ -84,10 +83,7 @@ class Candidates:
         Args:
             access_key: Of the schedule.
             candidates: 1 to 20, no email twice.
-            allow_missing_mandatory_registration_fields: Let candidates fill mandatory fields
-                (other than email and first name) themselves.
-            time_limit_in_sec: Seconds after which the links expire, above 0; None for never.
-            show_custom_instructions: Show the assessment's own instructions before the test.
+            options: Time limit of the links and others; see `RegistrationOptions`.
 
         Returns:
             The server's items in the order of the candidates; an item about nobody asked for comes last.
@@ -118,11 +114,8 @@ class Candidates:
                 "came earlier in this call (case is ignored)",
                 "pass each candidate once",
             )
-        fixed = registration_options(
-            allow_missing_mandatory_registration_fields,
-            time_limit_in_sec,
-            show_custom_instructions,
-        )
+        expect("options", options, RegistrationOptions)
+        fixed = to_params(options)
         items = await self._caller.call(
             REGISTER, {"access_key": key}, {"rd": rd_text(people), **fixed}, _registrations
         )
@@ -138,9 +131,7 @@ class Candidates:
         *,
         concurrency: int = 8,
         batch_size: int = 20,
-        allow_missing_mandatory_registration_fields: bool = False,
-        time_limit_in_sec: int | None = None,
-        show_custom_instructions: bool = False,
+        options: RegistrationOptions = DEFAULT_OPTIONS,
         journal: Journal | None = None,
         candidate_fallback: CandidateFallback | None = None,
         on_progress: OnProgress | None = None,
@@ -171,9 +162,7 @@ class Candidates:
             candidates: Any iterable or async iterable, endless ones too.
             concurrency: Calls in flight at once, 1 to ``ClientOptions.max_concurrency``.
             batch_size: Candidates per call, 1 to 20; fewer where a URL would get too long.
-            allow_missing_mandatory_registration_fields: As for `register`.
-            time_limit_in_sec: As for `register`.
-            show_custom_instructions: As for `register`.
+            options: As for `register`.
             journal: Where to record, such as a `FileJournal`; of this schedule only.
             candidate_fallback: Asked about each candidate that the server rejected: gives the same person
                 mended, such as with another photo's URL after E028, who is then sent once more; or None.
@@ -199,11 +188,8 @@ class Candidates:
         )
         check_journal(journal)
         check_hooks(candidate_fallback=candidate_fallback, on_progress=on_progress)
-        fixed = registration_options(
-            allow_missing_mandatory_registration_fields,
-            time_limit_in_sec,
-            show_custom_instructions,
-        )
+        expect("options", options, RegistrationOptions)
+        fixed = to_params(options)
         caller, path = self._caller, {"access_key": key}
 
         contact = RunContext(FIRST_CONTACT_SECONDS)
@@ -236,14 +222,12 @@ class Candidates:
         access_key: str,
         candidate: Candidate,
         *,
-        allow_missing_mandatory_registration_fields: bool = False,
-        time_limit_in_sec: int | None = None,
-        show_custom_instructions: bool = False,
+        options: RegistrationOptions = DEFAULT_OPTIONS,
     ) -> ReadyLink | NoLink:
         """A usable link for one candidate, or why there is none.
 
         Registering again gives the link again [seen], so this may be called on every click: to start, and
-        to resume. The options are those of `register`.
+        to resume.
 
         Returns:
             `ReadyLink`, or `NoLink` with a reason: completed, not invited, or other.
@@ -257,9 +241,7 @@ class Candidates:
         items = await self.register(
             access_key,
             [candidate],
-            allow_missing_mandatory_registration_fields=allow_missing_mandatory_registration_fields,
-            time_limit_in_sec=time_limit_in_sec,
-            show_custom_instructions=show_custom_instructions,
+            options=options,
         )
         wanted = fold_email(candidate.email)
         found = [item for item in items if fold_email(item.email) == wanted]
@@ -270,15 +252,12 @@ class Candidates:
         access_key: str,
         candidate: Candidate,
         *,
-        allow_missing_mandatory_registration_fields: bool = False,
-        time_limit_in_sec: int | None = None,
-        show_custom_instructions: bool = False,
+        options: RegistrationOptions = DEFAULT_OPTIONS,
     ) -> ReadyLink | NoLink:
         """Delete the candidate's result and register again, so that the test can be taken anew.
 
         The old result is gone for good. One that is in progress is not affected [doc]: then the answer is
-        `NoLink` with that reason, or an error where the server says so. The options are those of
-        `register`.
+        `NoLink` with that reason, or an error where the server says so.
 
         Raises:
             InvalidInputError: Not an access key, or not a `Candidate`.
@@ -292,9 +271,7 @@ class Candidates:
         link = await self.ensure_registered(
             access_key,
             candidate,
-            allow_missing_mandatory_registration_fields=allow_missing_mandatory_registration_fields,
-            time_limit_in_sec=time_limit_in_sec,
-            show_custom_instructions=show_custom_instructions,
+            options=options,
         )
         if link.status is RegistrationStatus.IN_PROGRESS:
             return NoLink(reason=NoLinkReason.IN_PROGRESS, status=link.status)
@@ -307,9 +284,7 @@ class Candidates:
         *,
         concurrency: int = 8,
         batch_size: int = 20,
-        allow_missing_mandatory_registration_fields: bool = False,
-        time_limit_in_sec: int | None = None,
-        show_custom_instructions: bool = False,
+        options: RegistrationOptions = DEFAULT_OPTIONS,
         journal: Journal | None = None,
         candidate_fallback: CandidateFallback | None = None,
         on_progress: OnProgress | None = None,
@@ -327,9 +302,7 @@ class Candidates:
             candidates,
             concurrency=concurrency,
             batch_size=batch_size,
-            allow_missing_mandatory_registration_fields=allow_missing_mandatory_registration_fields,
-            time_limit_in_sec=time_limit_in_sec,
-            show_custom_instructions=show_custom_instructions,
+            options=options,
             journal=journal,
             candidate_fallback=candidate_fallback,
             on_progress=on_progress,

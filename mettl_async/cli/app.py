@@ -30,7 +30,7 @@ from mettl_async.cli.reading import (
 )
 from mettl_async.cli.target import MOST_PORT, BaseUrlOption, RegionOption, Target, VersionOption
 from mettl_async.config import ApiVersion, Credentials
-from mettl_async.models import AssessmentSort, ResultDetail, SortOrder
+from mettl_async.models import AssessmentSort, RegistrationOptions, ResultDetail, SortOrder
 
 _MOST_CONCURRENCY: Final = 1000
 _NOTHING_WRITTEN: Final = "nothing was written"
@@ -183,9 +183,11 @@ def register(
             base_url=base_url,
             version=version,
             post_parameters=post_parameters.value,
-            allow_missing_mandatory_registration_fields=allow_missing_mandatory_registration_fields,
-            time_limit_in_sec=time_limit_in_sec,
-            show_custom_instructions=show_custom_instructions,
+            options=RegistrationOptions(
+                allow_missing_mandatory_registration_fields=allow_missing_mandatory_registration_fields,
+                time_limit_in_sec=time_limit_in_sec,
+                show_custom_instructions=show_custom_instructions,
+            ),
         )
         raise typer.Exit(registering.register(job))
 

@@ -32,7 +32,7 @@ from mettl_async.cli.target import Target
 from mettl_async.client import MettlClient
 from mettl_async.config import ApiVersion, ClientOptions, Region
 from mettl_async.errors import MettlError
-from mettl_async.models import RegistrationStatus
+from mettl_async.models import RegistrationOptions, RegistrationStatus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping
@@ -62,9 +62,7 @@ class Job:
     base_url: str | None
     version: ApiVersion
     post_parameters: Literal["documented", "form", "query"]
-    allow_missing_mandatory_registration_fields: bool
-    time_limit_in_sec: int | None
-    show_custom_instructions: bool
+    options: RegistrationOptions
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Read, or make up, the rows from the beginning."""
@@ -256,11 +254,7 @@ class _Run:
             self._candidates(),
             concurrency=job.concurrency,
             batch_size=job.batch_size,
-            allow_missing_mandatory_registration_fields=(
-                job.allow_missing_mandatory_registration_fields
-            ),
-            time_limit_in_sec=job.time_limit_in_sec,
-            show_custom_instructions=job.show_custom_instructions,
+            options=job.options,
         )
         async for outcome in outcomes:
             self.tally.count(outcome)

@@ -5,7 +5,7 @@ from mettl_async.codec.json_text import dumps, dumps_texts, loads
 from mettl_async.codec.mismatch import kind
 from mettl_async.codec.naming import wire_name
 from mettl_async.codec.reading import from_wire, list_from_wire
-from mettl_async.codec.writing import candidate_details, candidate_optionals, to_wire
+from mettl_async.codec.writing import candidate_details, candidate_optionals, to_params, to_wire
 
 __all__ = [
     "EVENT_TYPES",
@@ -17,6 +17,7 @@ __all__ = [
     "kind",
     "list_from_wire",
     "loads",
+    "to_params",
     "to_wire",
     "wire_name",
 ]

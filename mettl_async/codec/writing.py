@@ -28,6 +28,16 @@ def to_wire(value: object) -> Any:
     return converter.unstructure(value)
 
 
+def to_params(value: Any) -> dict[str, str]:
+    """Make a call's parameters of a model's attributes; None and False are left out."""
+    params: dict[str, str] = {}
+    for attribute in attrs.fields(type(value)):
+        content = getattr(value, attribute.name)
+        if content is not None and content is not False:
+            params[wire_name(attribute.name)] = "true" if content is True else str(content)
+    return params
+
+
 def candidate_details(candidates: Iterable[models.Candidate]) -> list[dict[str, str]]:
     """``registrationDetails`` (API 15)."""
     # Twenty of these for each call: the quickest way there is.

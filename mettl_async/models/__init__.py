@@ -53,6 +53,7 @@ from mettl_async.models.question_response import (
     QuestionType,
 )
 from mettl_async.models.registration import Registration, RegistrationStatus
+from mettl_async.models.registration_options import RegistrationOptions
 from mettl_async.models.result_detail import ResultDetail
 from mettl_async.models.schedule import (
     AccessInfo,
@@ -151,6 +152,7 @@ __all__ = [
     "Registration",
     "RegistrationField",
     "RegistrationFieldType",
+    "RegistrationOptions",
     "RegistrationStatus",
     "ResponseStyle",
     "ResultDetail",

@@ -128,12 +128,13 @@ def member(path: str, value: object, kind: type[Enum], *, optional: bool = True)
         )
 
 
-def count(path: str, value: object) -> None:
-    """A whole number from 0 up."""
+def count(path: str, value: object, *, least: int = 0, most: int = _INT64 - 1) -> None:
+    """Check a whole number within bounds."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise InvalidInputError(path, f"expected int, got {shape(value)}", "give a whole number")
-    if value < 0:
-        raise InvalidInputError(path, "is negative", "give 0 or more")
+    if not least <= value <= most:
+        problem = f"is below {least}" if value < least else f"is above {most}"
+        raise InvalidInputError(path, problem, "give a number within the bounds")
 
 
 def url(path: str, value: object) -> None:

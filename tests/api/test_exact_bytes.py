@@ -21,6 +21,7 @@ from mettl_async.models import (
     NewSchedule,
     NewSection,
     NewSkill,
+    RegistrationOptions,
     ResultDetail,
     ResultSort,
     ScheduleEdit,
@@ -71,9 +72,11 @@ async def test_register_sends_the_vendors_example_to_the_byte(mettl):
     (one,) = await mettl.candidates.register(
         "0x0x0x0x0x",
         [ASHA],
-        allow_missing_mandatory_registration_fields=True,
-        time_limit_in_sec=86400,
-        show_custom_instructions=True,
+        options=RegistrationOptions(
+            allow_missing_mandatory_registration_fields=True,
+            time_limit_in_sec=86400,
+            show_custom_instructions=True,
+        ),
     )
     path, query, body, request = sent(route)
     assert path == "/v2/schedules/0x0x0x0x0x/candidates"

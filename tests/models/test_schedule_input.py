@@ -184,7 +184,7 @@ def test_slots_may_pass_midnight_but_not_be_empty():
 
 def test_web_proctoring_counts_from_nought():
     assert WebProctoring(count=0).enabled
-    refused("web_proctoring.count", "negative", lambda: WebProctoring(count=-1))
+    refused("web_proctoring.count", "below 0", lambda: WebProctoring(count=-1))
     for wrong in (True, 1.0, "1"):
         refused(
             "web_proctoring.count", "expected int", lambda wrong=wrong: WebProctoring(count=wrong)

@@ -28,6 +28,7 @@ from mettl_async import (
     RateLimitError,
     Region,
     Registered,
+    RegistrationOptions,
     RegistrationReport,
     Rejected,
     Request,
@@ -89,7 +90,7 @@ async def first_steps() -> None:
                     compensatory_time=timedelta(minutes=20),
                 )
             ],
-            time_limit_in_sec=86_400,
+            options=RegistrationOptions(time_limit_in_sec=86_400),
         )
         assert_type(registrations, tuple[Registration, ...])
         assert_type(registrations[0].url, str | None)

@@ -8,6 +8,7 @@ import logging
 import httpx
 import httpx2
 import pytest
+from hypothesis import HealthCheck, settings
 from running_postgres import database_url, engine, postgres_url  # noqa: F401 - fixtures
 
 from mettl_async import ClientOptions, MettlClient, RetryPolicy
@@ -15,6 +16,13 @@ from mettl_async.sandbox import Sandbox
 
 QUICK = RetryPolicy(max_attempts=4, backoff_base=0.001, backoff_cap=0.01, deadline=20.0)
 QUICK_BULK = RetryPolicy(max_attempts=40, backoff_base=0.001, backoff_cap=0.02, deadline=120.0)
+SLOW_TIMEOUT = 300.0  # seconds
+
+# Machines that run tests side by side are slow at times, which is no defect of a test.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", UNHURRIED, max_examples=30)
+settings.register_profile("deep", UNHURRIED, max_examples=200)
+settings.load_profile("quick")  # --hypothesis-profile beats it
 
 
 def pytest_addoption(parser):
@@ -24,6 +32,12 @@ def pytest_addoption(parser):
         default="httpx",
         help="what carries the requests of clients that tests build without saying so",
     )
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -31,6 +31,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_benchmark_runs_quickly_and_writes_its_figures(script, tmp_path):
     done = run(
@@ -74,6 +75,7 @@ def test_a_broken_bound_exits_with_1_unless_quick(value, at_most, quick, status)
     assert ("BROKEN" in done.stdout) == (status == 1 or quick)
 
 
+@pytest.mark.slow
 def test_the_peer_answers_each_email_of_both_encodings_and_of_split_requests():
     program = """
 import http.client, json

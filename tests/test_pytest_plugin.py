@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 MARKED = """
 import pytest
 from mettl_async import Candidate, ConfigurationError

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mettl_async import AsyncPager, ConfigurationError, InvalidInputError, Page
@@ -44,14 +44,12 @@ def pager(rows, page_size=10):
     return AsyncPager(rows, Lifecycle(), page_size=page_size, key=lambda item: item)
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.integers(0, 60), st.integers(1, 20), st.booleans(), st.none() | st.integers(1, 7))
 def test_a_list_that_stands_still_is_read_whole_and_in_order(count, size, totals, clamp):
     rows = Rows(count, totals=totals, clamp=clamp)
     assert asyncio.run(pager(rows, size).collect()) == list(range(count))
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.integers(1, 40), st.integers(1, 9), st.lists(st.tuples(st.just("add"), st.integers(0, 99)))
 )
@@ -61,7 +59,6 @@ def test_rows_that_are_added_meanwhile_lose_and_repeat_nothing(count, size, even
     assert set(range(count)) <= set(found)
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.integers(1, 40),
     st.integers(1, 9),

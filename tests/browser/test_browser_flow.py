@@ -19,6 +19,8 @@ from mettl_async.webhooks import (
     TestStarted,
 )
 
+pytestmark = pytest.mark.slow
+
 PHONE = (375, 740)
 EXAMPLE = Path(__file__).parents[1] / "webhooks" / "examples" / "fastapi_app.py"
 PASSWORD = "a password of the test"

@@ -4,7 +4,7 @@ import json
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mettl_async import Candidate, InvalidInputError
@@ -18,10 +18,6 @@ from mettl_async.bulk.seen import SeenEmails
 NAME = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30).filter(
     str.strip
 )
-
-
-# Building sixty people takes its time on a loaded machine; that is no defect of the strategy.
-SLOW = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 
 @st.composite
@@ -58,7 +54,6 @@ def run(generator):
             return found
 
 
-@SLOW
 @given(candidates(), st.integers(1, 20), st.none() | st.integers(0, 6000))
 def test_every_candidate_lands_in_exactly_one_batch(people, size, room):
     batches = run(cut(iter(people), size=size, room=room, seen=SeenEmails()))
@@ -71,7 +66,6 @@ def test_every_candidate_lands_in_exactly_one_batch(people, size, room):
             assert rd_length(batch.entries) <= room
 
 
-@SLOW
 @given(candidates())
 def test_the_text_of_a_batch_is_json_of_its_candidates(people):
     text = rd_text(people)

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from journalled import Remembering, answers, collect, link, people, person, stream
 
@@ -72,7 +72,6 @@ async def test_who_has_a_recorded_link_comes_out_with_it_and_is_not_sent(tmp_pat
     assert not server.calls
 
 
-@settings(max_examples=80, deadline=None)
 @given(cut=st.integers(0, len(WHOLE)), zeros=st.sampled_from([0, 0, 1, 700]))
 def test_every_prefix_of_a_journal_can_be_gone_on_with(cut, zeros):
     candidates = people(60)
@@ -94,7 +93,6 @@ def test_every_prefix_of_a_journal_can_be_gone_on_with(cut, zeros):
         assert b"\0" not in content
 
 
-@settings(max_examples=40, deadline=None)
 @given(start=st.integers(WHOLE.index(b"\n") + 1, len(WHOLE) - 1), length=st.integers(1, 400))
 def test_a_hole_costs_the_records_in_it_and_no_others(start, length):
     candidates = people(60)
@@ -109,7 +107,6 @@ def test_a_hole_costs_the_records_in_it_and_no_others(start, length):
     assert sum(server.sent.values()) <= hole.count(b"\n") + 2
 
 
-@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.integers(0, 60), unique=True, max_size=60),
     st.permutations(range(40)),

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scripted_server import check_each_once, registration
 
@@ -101,7 +101,6 @@ async def test_an_empty_input_has_no_outcomes():
     assert await collect([], Server()) == []
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.sets(st.integers(0, 59)),
     st.integers(1, 20),

@@ -5,7 +5,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scripted_server import Server, answer, check_each_once, collect, people, person, refused
 
@@ -127,7 +127,6 @@ def test_a_group_whose_answer_is_lost_counts_as_a_stretch_without_a_bad_one():
     assert sizes == [20, 10, 5, 2, 1, 1, 2, 4, 8, 4]
 
 
-@settings(deadline=None)
 @given(BATCHES)
 def test_a_run_keeps_the_bound_and_says_who_was_bad(batch):
     size, bad = batch

@@ -14,7 +14,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
@@ -82,7 +82,6 @@ def test_cells_are_text(value, shown, text):
         st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc", "Cn", "Co"]), max_size=20
     )
 )
-@settings(max_examples=25)
 def test_text_in_cells_is_read_as_it_was_written(text):
     if text.startswith(("=", "#")) or "_x" in text:
         return
@@ -220,6 +219,7 @@ def traced(source):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spooled", [False, True])
 def test_a_long_file_is_never_held(spooled):
     content = b"".join(b"p%d@x.org;Ada %d;%b\n" % (n, n, b"x" * 50) for n in range(30_000))
@@ -234,6 +234,7 @@ def test_a_long_file_is_never_held(spooled):
     assert peak < 500_000 < len(content)
 
 
+@pytest.mark.slow
 def test_a_long_workbook_is_held_in_small_part_only():
     peaks = []
     for rows in (300, 2_300):

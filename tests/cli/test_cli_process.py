@@ -109,6 +109,7 @@ def small_disk():
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("out", ["links.csv", "links.jsonl"])
 async def test_a_disk_that_fills_up_ends_the_run_in_order(server, environment, people, read, out):
     people(3000, "p.csv")
@@ -128,6 +129,7 @@ async def test_a_disk_that_fills_up_ends_the_run_in_order(server, environment, p
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 async def test_a_slow_run_says_in_plain_lines_that_calls_are_tried_again(
     server, environment, people
 ):

@@ -146,9 +146,7 @@ def final(row):
     return row["status"] == "registered" or row["code"] == "Completed"
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 @pytest.mark.parametrize("name", NAMES)
 def test_every_prefix_of_a_file_can_be_gone_on_with(tmp_path, name, data):
@@ -161,9 +159,7 @@ def test_every_prefix_of_a_file_can_be_gone_on_with(tmp_path, name, data):
     go_on(path, kept)
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 @pytest.mark.parametrize("name", NAMES)
 def test_a_hole_costs_the_rows_in_it_and_no_others(tmp_path, name, data):

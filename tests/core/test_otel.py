@@ -382,6 +382,7 @@ async def test_a_run_of_five_thousand_has_a_span_for_each_call_below_that_of_the
     assert told.points("mettl.client.retries") == []
 
 
+@pytest.mark.slow
 async def test_nothing_personal_is_exported_in_a_faulty_run(told):
     faults = Faults.each(0.04)
     faults.retry_after, faults.clock_skew = 0, 25 * 3600

@@ -56,6 +56,7 @@ def spy_on_signatures(mettl):
     return signatures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("placement", "patience", "share", "transport"),
     [

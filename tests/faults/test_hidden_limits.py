@@ -9,6 +9,8 @@ from mettl_async import Candidate, ClientOptions, MettlClient, RetryPolicy
 from mettl_async.sandbox import Sandbox
 from mettl_async.sandbox.server import listening
 
+pytestmark = pytest.mark.slow
+
 LIMIT = 25
 CANDIDATES = 4000
 

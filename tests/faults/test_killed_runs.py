@@ -16,6 +16,8 @@ import pytest
 
 from mettl_async.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 CANDIDATES = 5_000
 KILLS_IN_A_RUN = 10
 RUNS = (

@@ -10,6 +10,8 @@ import pytest
 from mettl_async import ClientOptions, ConnectionLostError, Credentials, MettlClient, RetryPolicy
 from mettl_async.core.retry import RETRY_COST
 
+pytestmark = pytest.mark.slow
+
 CALLS = 10_000
 QUOTA = 500
 AT_ONCE = 50

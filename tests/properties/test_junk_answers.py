@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mettl_async import (
@@ -163,7 +163,6 @@ async def perform(name, content):
 
 
 @pytest.mark.parametrize("name", GOOD)
-@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_junk_anywhere_is_a_value_or_a_typed_error(name, data):
     path = data.draw(st.sampled_from(sorted(paths(GOOD[name]), key=repr)))
@@ -177,7 +176,6 @@ def test_junk_anywhere_is_a_value_or_a_typed_error(name, data):
             assert type(error) is MettlDecodeError
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=80), st.sampled_from(sorted(GOOD)))
 def test_any_bytes_are_a_typed_error(content, name):
     with pytest.raises(CallError):

@@ -37,6 +37,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_two_processes_share_one_rate(redis_uri):
     both = [
         subprocess.Popen(  # noqa: ASYNC220, S603 - our own interpreter, read after it ends

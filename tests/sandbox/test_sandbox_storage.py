@@ -291,6 +291,7 @@ async def served(db, environment, **more):
     return process, dict(re.findall(r"^export METTL_(\w+)=(\S+)$", said, re.MULTILINE)), said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kill_after", [3, 40])
 async def test_a_kill_in_the_middle_loses_nothing_that_was_answered(db, environment, kill_after):
     process, keys, said = await served(db, environment)

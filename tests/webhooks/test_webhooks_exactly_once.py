@@ -28,6 +28,8 @@ from mettl_async.webhooks import (
 )
 from mettl_async.webhooks.sql import SqlSeenEvents
 
+pytestmark = pytest.mark.slow
+
 EMAILS = [f"candidate{number}@example.org" for number in range(50)]
 
 

@@ -31,11 +31,7 @@ SAMPLES = [
     for kind in (TestStarted, TestFinished, TestGraded, TestResumeEnabled, UnknownEvent)
 ]
 FIELDS = sorted({name for sample in SAMPLES for name in json.loads(sample)})
-BOUNDED = settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+BOUNDED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 JSON = st.recursive(
     st.none()
     | st.booleans()

@@ -179,5 +179,5 @@ class AgainstAModel(RuleBasedStateMachine):
             assert len(self.seen) <= self.limit
 
 
-AgainstAModel.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+AgainstAModel.TestCase.settings = settings(stateful_step_count=30)
 test_any_order_of_calls_agrees_with_a_model = AgainstAModel.TestCase

@@ -1,4 +1,4 @@
-"""Peak memory of a million candidates through `stream_registrations`, against that of ten thousand.
+"""Peak memory of a million candidates through `register_many`, against that of ten thousand.
 
 Run ``python benchmarks/memory.py`` where mettl-async is installed with its dev extra; two minutes.
 ``--quick`` for seconds, ``--json FILE`` for all figures.
@@ -48,7 +48,7 @@ async def run(total: int, base_url: str) -> dict[str, float]:
     options = ClientOptions(trust_env=False)
     async with MettlClient(CREDENTIALS, base_url=base_url, options=options) as mettl:
         before, began, registered = peak_mib(), time.perf_counter(), 0
-        async for outcome in mettl.candidates.stream_registrations(
+        async for outcome in mettl.candidates.register_many(
             ACCESS_KEY, candidates(total), concurrency=CONCURRENCY
         ):
             registered += isinstance(outcome, Registered)
@@ -74,7 +74,7 @@ def main() -> None:
     with peer_server() as base_url:
         rows = [run_apart(total, base_url) for total in (QUICK_SIZES if given.quick else SIZES)]
     print_table(
-        f"stream_registrations() over sockets, concurrency {CONCURRENCY}",
+        f"register_many() over sockets, concurrency {CONCURRENCY}",
         ("candidates", "before MiB", "peak MiB", "candidates/s"),
         [
             (f"{r['candidates']:,}", r["before_mib"], r["peak_mib"], r["candidates"] / r["seconds"])

@@ -262,7 +262,7 @@ class ClientOptions:
         read_timeout: Seconds without a byte from the server.
         write_timeout: Seconds without progress in sending.
         retry: Patience of a single call.
-        bulk_retry: Patience of one batch of ``register_many`` and ``stream_registrations``: registering
+        bulk_retry: Patience of one batch of ``register_many``: registering
             again is harmless [seen], so a run rides out a few minutes of trouble (30 attempts, pauses
             up to 30 s, 10 minutes). Make it smaller in tests against a failing sandbox.
         retry_quota: Retries that all calls of the client together may have outstanding, in units of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,12 @@ from mettl_async.api.results import Results
 from mettl_async.bulk.batches import MAX_BATCH, check_candidate, check_source
 from mettl_async.bulk.details import rd_of, rd_text
 from mettl_async.bulk.journal_record import schedule_digest
-from mettl_async.bulk.outcomes import Outcome, RegistrationReport
-from mettl_async.bulk.run import BatchResponse
-from mettl_async.bulk.stream import check_bounds, check_hooks, check_journal, outcomes_of
+from mettl_async.bulk.registration_run import RegistrationRun
+from mettl_async.bulk.run import BatchResponse, Run
+from mettl_async.bulk.run_options import RunOptions, checked_concurrency
 from mettl_async.codec import list_from_wire, to_params
 from mettl_async.core.request import Placement, RunContext
-from mettl_async.errors import InvalidInputError, JournalError, RunInterruptedError
+from mettl_async.errors import InvalidInputError
 from mettl_async.models import (
     Candidate,
     NoLink,
@@ -38,12 +39,12 @@ from mettl_async.models._fold_email import fold_email
 from mettl_async.models.registration_options import DEFAULT_OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+    from collections.abc import AsyncIterable, Iterable, Sequence
 
     from mettl_async.bulk.details import Entry
-    from mettl_async.bulk.fallback import CandidateFallback
     from mettl_async.bulk.journal import Journal
     from mettl_async.bulk.progress import OnProgress
+    from mettl_async.bulk.run_options import CandidateFallback
     from mettl_async.core.pipeline import ApiResponse
 
 REGISTER = Endpoint(
@@ -124,74 +125,71 @@ class Candidates:
             items.sort(key=lambda item: places.get(fold_email(item.email), MAX_BATCH))
         return tuple(items)
 
-    async def stream_registrations(
+    def register_many(
         self,
         access_key: str,
         candidates: Iterable[Candidate] | AsyncIterable[Candidate],
         *,
-        concurrency: int = 8,
-        batch_size: int = 20,
         options: RegistrationOptions = DEFAULT_OPTIONS,
+        concurrency: int | None = None,
+        batch_size: int = MAX_BATCH,
         journal: Journal | None = None,
         candidate_fallback: CandidateFallback | None = None,
         on_progress: OnProgress | None = None,
-    ) -> AsyncGenerator[Outcome]:
-        """Register any number of candidates; yields one outcome for each, as batches finish.
+    ) -> RegistrationRun:
+        """Register any number of candidates; await the run for a report, or iterate over its outcomes.
+
+        ``await run`` gives a `RegistrationReport` in the order of the input. ``async for outcome in run``
+        gives each outcome as soon as its batch has finished; its memory grows with the concurrency, not
+        with the input (but for some 17 bytes per candidate, to notice repeated emails). Nothing is sent
+        before the run is used; see `RegistrationRun`.
 
         Every candidate comes out exactly once: `Registered` with a link, `Rejected` by the server (or
         for an email that came before in this run, without regard to case, which is not sent),
         `Failed` and safe to repeat, or `Unknown` when it may have been sent and the answer was lost.
         One candidate that makes a whole call fail is found by halving its batch: at most 6 calls more
-        than candidates, however many are bad. Those whose answer was lost are sent once more when the
+        than candidates, however many are bad. Candidates whose answer was lost are sent once more when the
         input is exhausted (the oldest sooner, if they are more than 2,000), unless the run was stopped
-        or something was raised: only who stays without an answer is `Unknown`. A refusal that
+        or something was raised: only those that stay without an answer are `Unknown`. A refusal that
         concerns the account or the schedule (E401, E403, E404, E607) stops the run: the rest comes
-        out as `Failed` with ``attempts == 0``, never sent. So does a server that answers nobody.
-
-        Memory grows with the concurrency, not with the input (but for some 17 bytes per candidate, to
-        notice repeated emails). Leaving the loop early stops reading;
-        calls in flight are never cancelled, and closing the client waits for them.
+        out as `Failed` with ``attempts == 0``, never sent. So does a server that answers no call.
 
         With a ``journal``, a run that was killed at any instant is finished by running it again with
         the same journal, even if the input has grown or changed its order: an outcome is
-        yielded only after it was recorded, and who has a recorded link (or refusal for good) comes out
-        with it, ``attempts == 0``, and is not sent. `Failed` and `Unknown` are tried again.
+        yielded only after it was recorded, and a candidate with a recorded link (or final refusal) comes
+        out with it, ``attempts == 0``, and is not sent. `Failed` and `Unknown` are tried again.
 
         Args:
             access_key: Of the schedule.
             candidates: Any iterable or async iterable, endless ones too.
-            concurrency: Calls in flight at once, 1 to ``ClientOptions.max_concurrency``.
-            batch_size: Candidates per call, 1 to 20; fewer where a URL would get too long.
             options: As for `register`.
+            concurrency: Calls in flight at once, 1 to ``ClientOptions.max_concurrency``; None for 8, or
+                for that bound if it is less.
+            batch_size: Candidates per call, 1 to 20; fewer where a URL would get too long.
             journal: Where to record, such as a `FileJournal`; of this schedule only.
-            candidate_fallback: Asked about each candidate that the server rejected: gives the same person
-                mended, such as with another photo's URL after E028, who is then sent once more; or None.
-                May be async. Not asked about repeated emails, nor in a run that was stopped.
+            candidate_fallback: Called with each candidate that the server rejected, and the `Rejected`:
+                returns the same person with other values, such as another photo's URL after E028, to be
+                sent once more; or None. May be async. Not called for repeated emails, nor in a run that
+                was stopped.
             on_progress: Called with a `Progress` as batches finish, at most ten times a second, and once
                 at the end. What it raises is raised at the end of the run, which goes on without it.
 
         Raises:
-            InvalidInputError: An argument is out of bounds, or an element is no `Candidate` (after
-                everything before it was reported).
-            JournalError: The journal cannot be used; if it fails midway, nothing more is read or sent,
-                calls in flight finish, and ``.unrecorded`` has what could not be recorded.
-            Exception: What the input itself or a hook raises, likewise. A fallback that gives another
-                email is an `InvalidInputError`, and that candidate stays rejected.
-
-        Source: api.md, API 15; observed.md sections 4 and 6.
+            InvalidInputError: An argument is out of bounds. The run raises it for an element that is no
+                `Candidate`, and for a fallback that returned another email, whose candidate stays rejected.
         """
         key = checked_access_key(access_key)
-        check_bounds(
-            concurrency=concurrency,
-            most=self._caller.options.max_concurrency,
-            batch_size=batch_size,
-        )
-        check_journal(journal)
-        check_hooks(candidate_fallback=candidate_fallback, on_progress=on_progress)
+        check_source(candidates)
         expect("options", options, RegistrationOptions)
+        run_options = RunOptions(
+            concurrency=checked_concurrency(concurrency, self._caller.options.max_concurrency),
+            batch_size=batch_size,
+            journal=journal,
+            candidate_fallback=candidate_fallback,
+            on_progress=on_progress,
+        )
         fixed = to_params(options)
         caller, path = self._caller, {"access_key": key}
-
         contact = RunContext(FIRST_CONTACT_SECONDS)
 
         async def send(entries: Sequence[Entry]) -> BatchResponse:
@@ -199,23 +197,15 @@ class Candidates:
             params = {"rd": rd_of(entries), **fixed}
             return await caller.call(REGISTER, path, params, _answered, contact=contact)
 
-        outcomes = outcomes_of(
+        make = partial(
+            Run,
             candidates,
             send,
-            caller.lifecycle,
-            concurrency=concurrency,
-            batch_size=batch_size,
+            run_options,
             room=caller.room(REGISTER, path, fixed),
-            journal=journal,
             schedule=schedule_digest(key),
-            candidate_fallback=candidate_fallback,
-            on_progress=on_progress,
         )
-        try:
-            async for outcome in outcomes:
-                yield outcome
-        finally:
-            await outcomes.aclose()
+        return RegistrationRun(make, caller.lifecycle)
 
     async def ensure_registered(
         self,
@@ -276,47 +266,6 @@ class Candidates:
         if link.status is RegistrationStatus.IN_PROGRESS:
             return NoLink(reason=NoLinkReason.IN_PROGRESS, status=link.status)
         return link
-
-    async def register_many(
-        self,
-        access_key: str,
-        candidates: Iterable[Candidate] | AsyncIterable[Candidate],
-        *,
-        concurrency: int = 8,
-        batch_size: int = 20,
-        options: RegistrationOptions = DEFAULT_OPTIONS,
-        journal: Journal | None = None,
-        candidate_fallback: CandidateFallback | None = None,
-        on_progress: OnProgress | None = None,
-    ) -> RegistrationReport:
-        """Register any number of candidates, and collect all outcomes in the order of the input.
-
-        Raises nothing for candidates that were not registered; ``report.raise_for_failures()`` does.
-        When the input, the journal or a hook fails, `RunInterruptedError.report` has what was registered until
-        then, recorded or not.
-        Arguments, promises and errors are those of `stream_registrations`, but memory grows with the
-        input, for the report holds all of it.
-        """
-        outcomes = self.stream_registrations(
-            access_key,
-            candidates,
-            concurrency=concurrency,
-            batch_size=batch_size,
-            options=options,
-            journal=journal,
-            candidate_fallback=candidate_fallback,
-            on_progress=on_progress,
-        )
-        found: list[Outcome] = []
-        try:
-            async for outcome in outcomes:
-                found.append(outcome)  # noqa: PERF401 - what was found so far outlives an exception
-        except Exception as exc:
-            found += exc.unrecorded if isinstance(exc, JournalError) else ()
-            if found:
-                raise RunInterruptedError(RegistrationReport(found), exc) from exc
-            raise
-        return RegistrationReport(found)
 
 
 def _registrations(answer: ApiResponse) -> list[Registration]:

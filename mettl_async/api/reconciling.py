@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from attrs import define, evolve, field, frozen
 
-from mettl_async.bulk.seen import fold_email
 from mettl_async.models import (
     CandidateResult,
     CompletionMode,
@@ -23,6 +22,7 @@ from mettl_async.models import (
     TestResumeEnabled,
     TestStarted,
 )
+from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
     from mettl_async.models import Schedule, TestResult, TestStatus

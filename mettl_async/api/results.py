@@ -23,9 +23,8 @@ from mettl_async.api.report import save_report
 from mettl_async.api.result_endpoints import DELETE, GET, LIST, LIST_FOR_CANDIDATE, detail_params
 from mettl_async.api.schedules import Schedules
 from mettl_async.bulk.fan_in import fan_in
-from mettl_async.bulk.seen import fold_email
+from mettl_async.bulk.run_options import checked_concurrency
 from mettl_async.bulk.source import each
-from mettl_async.bulk.stream import check_bounds
 from mettl_async.codec import from_wire
 from mettl_async.config import ApiVersion
 from mettl_async.core.retry import is_transient
@@ -43,6 +42,7 @@ from mettl_async.models import (
     TestStarted,
     UnknownEvent,
 )
+from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable
@@ -238,7 +238,7 @@ class Results:
         access_keys: Iterable[str] | AsyncIterable[str],
         *,
         detail: ResultDetail = _PLAIN,
-        concurrency: int = 4,
+        concurrency: int | None = None,
         page_size: int = 50,
     ) -> AsyncGenerator[Exported]:
         """The results of many schedules, read concurrently, each candidate of a schedule once.
@@ -249,7 +249,8 @@ class Results:
         Args:
             access_keys: Of the schedules; a repeated one is read once.
             detail: What results are to hold beyond marks.
-            concurrency: Schedules read at once, 1 to ``ClientOptions.max_concurrency``.
+            concurrency: Schedules read at once, 1 to ``ClientOptions.max_concurrency``; None for 4, or
+                for that bound if it is less.
             page_size: Candidates per request, 1 to 100.
 
         Raises:
@@ -257,9 +258,7 @@ class Results:
 
         Source: api.md, API 16; observed.md, item 9 of the last list.
         """
-        check_bounds(
-            concurrency=concurrency, most=self._caller.options.max_concurrency, batch_size=1
-        )
+        concurrency = checked_concurrency(concurrency, self._caller.options.max_concurrency, 4)
         checked_page_size(page_size)
         expect("detail", detail, ResultDetail)
 

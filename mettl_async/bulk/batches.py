@@ -23,10 +23,10 @@ from attrs import frozen
 from mettl_async.bulk.details import Entries, Entry, rd_length
 from mettl_async.bulk.journal_record import JournalRecord, from_record
 from mettl_async.bulk.outcomes import Outcome
-from mettl_async.bulk.seen import fold_email
 from mettl_async.bulk.source import each
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import Candidate
+from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
     from mettl_async.bulk.seen import SeenEmails

@@ -29,9 +29,9 @@ from mettl_async.errors import CallError, ConfigurationError, MettlError
 from mettl_async.models import Registration
 
 if TYPE_CHECKING:
-    from mettl_async.bulk.fallback import CandidateFallback
     from mettl_async.bulk.outcomes import Outcome
     from mettl_async.bulk.progress import ProgressTracker
+    from mettl_async.bulk.run_options import RunOptions
     from mettl_async.models import Candidate
 
 
@@ -65,20 +65,19 @@ class Dispatcher:
     def __init__(
         self,
         send: Send,
-        *,
-        concurrency: int,
-        batch_size: int,
+        options: RunOptions,
         room: int | None,
         tracker: ProgressTracker,
-        fallback: CandidateFallback | None,
+        *,
         when_broken: Callable[[], None],
     ) -> None:
-        self._send, self._size, self._room = send, batch_size, room
-        self._tracker, self._fallback, self._when_broken = tracker, fallback, when_broken
-        self._turns = anyio.Semaphore(concurrency, fast_acquire=True)
-        self._stop_policy = StopPolicy(concurrency)
+        self._send, self._size, self._room = send, options.batch_size, room
+        self._tracker, self._fallback = tracker, options.candidate_fallback
+        self._when_broken = when_broken
+        self._turns = anyio.Semaphore(options.concurrency, fast_acquire=True)
+        self._stop_policy = StopPolicy(options.concurrency)
         self._stopped_by: MettlError | None = None
-        self.later = SecondPass(batch_size, room)
+        self.later = SecondPass(self._size, room)
         self.broken: Exception | None = None
 
     @property

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from typing import TYPE_CHECKING
 
-from mettl_async.bulk.seen import fold_email
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import Candidate
+from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
     from mettl_async.bulk.outcomes import Rejected
-
-CandidateFallback = Callable[
-    [Candidate, "Rejected"], Candidate | Awaitable[Candidate | None] | None
-]
-"""Gives the candidate to send instead, or None to leave it at the refusal."""
+    from mettl_async.bulk.run_options import CandidateFallback
 
 
 async def mended(hook: CandidateFallback, rejected: Rejected) -> Candidate | None:

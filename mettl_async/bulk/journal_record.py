@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from attrs import field, frozen
 
 from mettl_async.bulk.outcomes import Outcome, Registered, Rejected
-from mettl_async.bulk.seen import fold_email
 from mettl_async.models import RegistrationStatus
+from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
     from mettl_async.models import Candidate

@@ -10,7 +10,7 @@ from attrs import evolve, field, frozen
 
 from mettl_async.bulk.details import Entry
 from mettl_async.bulk.outcomes import Failed, Outcome, Registered, Rejected, Unknown
-from mettl_async.bulk.seen import fold_email
+from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
     from mettl_async.errors import CallError, MettlError

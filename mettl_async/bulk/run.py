@@ -6,6 +6,7 @@ cancelled registration would be one whose fate nobody knows.
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from mettl_async.bulk.batches import Batch, cut
 from mettl_async.bulk.dispatcher import BatchResponse, Dispatcher, Send
 from mettl_async.bulk.outcomes import DUPLICATE_EMAIL, Outcome, Rejected
 from mettl_async.bulk.part import Part
+from mettl_async.bulk.progress import ProgressTracker
+from mettl_async.bulk.recording import Recording
 from mettl_async.bulk.seen import SeenEmails
 from mettl_async.core.tasks import is_cancelled
 from mettl_async.errors import JournalError
@@ -28,9 +31,7 @@ if TYPE_CHECKING:
     )
 
     from mettl_async.bulk.details import Entry
-    from mettl_async.bulk.fallback import CandidateFallback
-    from mettl_async.bulk.progress import ProgressTracker
-    from mettl_async.bulk.recording import Recording
+    from mettl_async.bulk.run_options import RunOptions
     from mettl_async.models import Candidate
 
 __all__ = ["BatchResponse", "Run", "Send"]
@@ -46,31 +47,25 @@ class Run:
         self,
         candidates: Iterable[Candidate] | AsyncIterable[Candidate],
         send: Send,
+        options: RunOptions,
         *,
-        concurrency: int,
-        batch_size: int,
         room: int | None,
-        recording: Recording,
-        tracker: ProgressTracker,
-        fallback: CandidateFallback | None = None,
+        schedule: str,
     ) -> None:
-        self._candidates, self._recording, self._tracker = candidates, recording, tracker
-        self._size, self._room = batch_size, room
+        self._candidates, self._options, self._room = candidates, options, room
+        self._recording = Recording(options.journal, schedule)
+        self._tracker = ProgressTracker(time.monotonic, options.on_progress)
         self._reading = anyio.CancelScope()
         self._dispatcher = Dispatcher(
-            send,
-            concurrency=concurrency,
-            batch_size=batch_size,
-            room=room,
-            tracker=tracker,
-            fallback=fallback,
-            when_broken=self._reading.cancel,
+            send, options, room, self._tracker, when_broken=self._reading.cancel
         )
         self._report: MemoryObjectSendStream[list[Outcome]]
         self.outcomes: MemoryObjectReceiveStream[list[Outcome]]
         # As many lists as workers: a slow listener slows the workers, and memory stays flat.
-        self._report, self.outcomes = anyio.create_memory_object_stream[list[Outcome]](concurrency)
-        self._in_first_pass = concurrency + SPARE_WORKERS
+        self._report, self.outcomes = anyio.create_memory_object_stream[list[Outcome]](
+            options.concurrency
+        )
+        self._in_first_pass = options.concurrency + SPARE_WORKERS
         self._first_pass_over = anyio.Event()
         self.finished = False
 
@@ -106,7 +101,7 @@ class Run:
     async def _read(self, batches: MemoryObjectSendStream[Batch]) -> None:
         source = cut(
             self._candidates,
-            size=self._size,
+            size=self._options.batch_size,
             room=self._room,
             seen=SeenEmails(),
             find=self._recording.find,

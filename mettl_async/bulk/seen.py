@@ -6,8 +6,6 @@ from array import array
 
 from mettl_async.models._fold_email import fold_email
 
-__all__ = ["SeenEmails", "fold_email"]
-
 _FEW = 10_000
 _SHARDS = 64
 _FIRST_SLOTS = 16

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from mettl_async.bulk.seen import SeenEmails, fold_email
+from mettl_async.bulk.seen import SeenEmails
 from mettl_async.cli.mapping import EMAIL
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.rows import BadRow, Row
+from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
     from mettl_async.cli.reading import Source

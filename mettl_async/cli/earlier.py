@@ -16,11 +16,11 @@ from attrs import frozen
 from mettl_async.bulk.files import BINARY, PRIVATE, own, settle_name
 from mettl_async.bulk.journal_record import is_settled_code
 from mettl_async.bulk.offsets import Offsets
-from mettl_async.bulk.seen import fold_email
 from mettl_async.cli.mapping import EMAIL
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.records import ForeignFileError, Records
 from mettl_async.cli.rows import is_json_lines
+from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -249,7 +249,7 @@ class _Run:
 
     async def _register(self, client: MettlClient) -> None:
         job = self.job
-        outcomes = client.candidates.stream_registrations(
+        outcomes = client.candidates.register_many(
             self.key,
             self._candidates(),
             concurrency=job.concurrency,

@@ -3,10 +3,11 @@
 import asyncio
 from collections import Counter
 
+from scripted_server import run_of
+
 from mettl_async import Candidate
 from mettl_async.bulk.journal_record import schedule_digest
 from mettl_async.bulk.run import BatchResponse
-from mettl_async.bulk.stream import outcomes_of
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.models import Registration, RegistrationStatus
 
@@ -53,16 +54,16 @@ class Remembering:
         return self.fail(entries) or answers(entries)
 
 
-def stream(candidates, send, journal, *, lifecycle=None, key=KEY, concurrency=4, batch_size=20):
-    return outcomes_of(
-        candidates,
-        send,
-        lifecycle or Lifecycle(),
-        concurrency=concurrency,
-        batch_size=batch_size,
-        room=None,
-        journal=journal,
-        schedule=key,
+def stream(candidates, send, journal, *, lifecycle=None, key=KEY, **options):
+    return aiter(
+        run_of(
+            candidates,
+            send,
+            lifecycle or Lifecycle(),
+            journal=journal,
+            schedule=key,
+            **options,
+        )
     )
 
 

@@ -2,10 +2,12 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from mettl_async import BadRequestError, Candidate, ConnectionLostError
-from mettl_async.bulk.run import BatchResponse
-from mettl_async.bulk.stream import outcomes_of
+from mettl_async.bulk.registration_run import RegistrationRun
+from mettl_async.bulk.run import BatchResponse, Run
+from mettl_async.bulk.run_options import RunOptions
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import CallFacts
 from mettl_async.models import Registration, RegistrationStatus
@@ -73,33 +75,33 @@ class Server:
     """Answers batches by ``behave(entries)``, and keeps the places of what it was sent."""
 
     def __init__(self, behave=answer):
-        self.behave, self.calls = behave, []
+        self.behave, self.calls, self.finished = behave, [], 0
 
     async def __call__(self, entries):
         self.calls.append([one.index for one in entries])
         await asyncio.sleep(0)
         result = self.behave(entries)
-        return await result if asyncio.iscoroutine(result) else result
+        result = await result if asyncio.iscoroutine(result) else result
+        self.finished += 1
+        return result
 
     def calls_with(self, index):
         return [call for call in self.calls if index in call]
 
 
-async def collect(candidates, send, found=None, *, concurrency=4, batch_size=20, room=None, **more):
+def run_of(candidates, send, lifecycle, *, concurrency=4, room=None, schedule="s", **options):
+    """A run of a client's, with a function in the place of the server."""
+    options = RunOptions(concurrency=concurrency, **options)
+    make = partial(Run, candidates, send, options, room=room, schedule=schedule)
+    return RegistrationRun(make, lifecycle)
+
+
+async def collect(candidates, send, found=None, **more):
     """All outcomes; those that came before an exception are in ``found``."""
     found = [] if found is None else found
     lifecycle = Lifecycle()
-    stream = outcomes_of(
-        candidates,
-        send,
-        lifecycle,
-        concurrency=concurrency,
-        batch_size=batch_size,
-        room=room,
-        **more,
-    )
     try:
-        async for outcome in stream:
+        async for outcome in run_of(candidates, send, lifecycle, **more):
             found.append(outcome)
     finally:
         await lifecycle.drain()

@@ -5,7 +5,17 @@ from datetime import UTC, datetime
 
 import attrs
 import pytest
-from scripted_server import Server, answer, check_each_once, collect, lost, people, person, refused
+from scripted_server import (
+    Server,
+    answer,
+    check_each_once,
+    collect,
+    lost,
+    people,
+    person,
+    refused,
+    run_of,
+)
 
 from mettl_async import (
     AuthenticationError,
@@ -21,7 +31,6 @@ from mettl_async import (
     Unknown,
 )
 from mettl_async.bulk.progress import EVERY, NOW, ProgressTracker, log_stop
-from mettl_async.bulk.stream import outcomes_of
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.core.redaction import LOGGED_FIELDS
 from mettl_async.errors import CallFacts
@@ -236,7 +245,7 @@ async def test_what_breaks_a_run_is_named_by_its_type_only(where, caplog):
 
 async def test_a_run_that_was_left_is_logged_without_a_warning(caplog):
     lifecycle = Lifecycle()
-    stream = outcomes_of(people(400), Server(), lifecycle, concurrency=1, batch_size=20, room=None)
+    stream = aiter(run_of(people(400), Server(), lifecycle, concurrency=1))
     await anext(stream)
     await stream.aclose()
     await lifecycle.drain()

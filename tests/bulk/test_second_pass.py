@@ -17,6 +17,7 @@ from scripted_server import (
     people,
     person,
     refused,
+    run_of,
 )
 
 from mettl_async import (
@@ -35,7 +36,6 @@ from mettl_async.bulk.part import Part
 from mettl_async.bulk.run import BatchResponse
 from mettl_async.bulk.second_pass import SecondPass, packed
 from mettl_async.bulk.stop_policy import StopPolicy
-from mettl_async.bulk.stream import outcomes_of
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import CallFacts
 from mettl_async.sandbox import Sandbox
@@ -203,10 +203,7 @@ async def test_leaving_early_sends_nothing_again():
         return answer(entries) if entries[0].index == 0 else slow(entries)
 
     server, lifecycle = Server(behave), Lifecycle()
-    stream = outcomes_of(
-        (person(n) for n in itertools.count()), server, lifecycle,
-        concurrency=4, batch_size=20, room=None,
-    )  # fmt: skip
+    stream = aiter(run_of((person(n) for n in itertools.count()), server, lifecycle, concurrency=4))
     await anext(stream)
     await stream.aclose()
     await lifecycle.drain()

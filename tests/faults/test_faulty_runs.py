@@ -80,7 +80,7 @@ async def test_five_thousand_come_out_exactly_once_and_nothing_leaks(
         ) as mettl,
     ):
         signatures = spy_on_signatures(mettl)
-        async for outcome in mettl.candidates.stream_registrations(
+        async for outcome in mettl.candidates.register_many(
             server.access_key, candidates, concurrency=8
         ):
             outcomes.append(outcome)

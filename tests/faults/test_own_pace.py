@@ -73,7 +73,7 @@ async def test_a_pause_of_a_bulk_run_holds_no_slot():
     async with Sandbox().serve() as server, client(server, max_concurrency=2) as mettl:
         mettl._shared.pacer._paused_until = time.monotonic() + 2.0
         run = asyncio.create_task(
-            mettl.candidates.register_many(server.access_key, people(60), concurrency=2)
+            mettl.candidates.register_many(server.access_key, people(60), concurrency=2).collect()
         )
         await asyncio.sleep(0.05)
         await mettl.schedules.get(server.access_key)
@@ -85,7 +85,7 @@ async def test_closing_ends_a_pause_and_sends_nothing_more():
     async with Sandbox().serve() as server:
         mettl = client(server)
         mettl._shared.pacer._paused_until = time.monotonic() + 300
-        stream = mettl.candidates.stream_registrations(server.access_key, people(100))
+        stream = aiter(mettl.candidates.register_many(server.access_key, people(100)))
         first = asyncio.create_task(anext(stream))
         await asyncio.sleep(0.05)
         async with asyncio.timeout(30):
@@ -112,7 +112,7 @@ async def test_closing_does_not_wait_for_a_shared_rate_and_sends_nothing_more(bu
     async with Sandbox().serve() as server:
         mettl = MettlClient(server.credentials, base_url=server.base_url, rate_limiter=limiter)
         call = mettl.candidates.register_many if bulk else mettl.candidates.register
-        waiting = asyncio.create_task(call(server.access_key, people(5)))
+        waiting = asyncio.ensure_future(call(server.access_key, people(5)))
         await asyncio.sleep(0.05)
         async with asyncio.timeout(10):  # a third of the patience that a run begins with
             await mettl.aclose()

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import itertools
 from contextvars import ContextVar
+from functools import partial
 
 import httpx
 import pytest
@@ -25,8 +27,9 @@ from mettl_async import (
 )
 from mettl_async.api.export import FailedExport
 from mettl_async.bulk.fan_in import fan_in
-from mettl_async.bulk.run import BatchResponse
-from mettl_async.bulk.stream import outcomes_of
+from mettl_async.bulk.registration_run import RegistrationRun
+from mettl_async.bulk.run import BatchResponse, Run
+from mettl_async.bulk.run_options import RunOptions
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import CallFacts
 from mettl_async.models import Registration, RegistrationStatus
@@ -79,11 +82,9 @@ class Server:
 
 
 def run_of(candidates, send, lifecycle, *, concurrency=4, batch_size=20):
-    return contextlib.aclosing(
-        outcomes_of(
-            candidates, send, lifecycle, concurrency=concurrency, batch_size=batch_size, room=None
-        )
-    )
+    options = RunOptions(concurrency=concurrency, batch_size=batch_size)
+    make = partial(Run, candidates, send, options, room=None, schedule="s")
+    return RegistrationRun(make, lifecycle)
 
 
 # Whole runs against the sandbox.
@@ -214,7 +215,8 @@ async def test_closing_ends_a_run_whose_input_never_comes():
         yield person(1)
         await trio.sleep_forever()
 
-    async with run_of(never(), Server(), lifecycle, batch_size=1) as stream:
+    async with run_of(never(), Server(), lifecycle, batch_size=1) as run:
+        stream = aiter(run)
         await anext(stream)
         await lifecycle.drain()
         with pytest.raises(ConfigurationError, match="closed before this run"):
@@ -233,8 +235,8 @@ async def test_the_input_is_closed_before_the_run_is_over():
             await trio.lowlevel.checkpoint()
             closed.append(True)
 
-    async with run_of(source(), Server(), lifecycle) as stream:
-        await anext(stream)
+    async with run_of(source(), Server(), lifecycle) as run:
+        await anext(aiter(run))
     await lifecycle.drain()
     assert closed == [True]
 
@@ -243,11 +245,22 @@ async def test_the_input_is_closed_before_the_run_is_over():
 async def test_a_slow_listener_slows_the_workers():
     server, lifecycle = Server(), Lifecycle()
     endless = (person(number) for number in itertools.count())
-    async with run_of(endless, server, lifecycle, concurrency=2, batch_size=1) as stream:
-        await anext(stream)
+    async with run_of(endless, server, lifecycle, concurrency=2, batch_size=1) as run:
+        await anext(aiter(run))
         await trio.testing.wait_all_tasks_blocked()
         assert len(server.began) < 20
     await lifecycle.drain()
+
+
+@on_trio
+async def test_awaiting_a_run_and_leaving_one_inside_of_its_context_leave_nothing_behind(remote):
+    async with MettlClient(remote.credentials, base_url=remote.base_url) as mettl:
+        async with mettl.candidates.register_many(remote.access_key, people(400)) as run:
+            async for _ in run:
+                break
+        gc.collect()
+        report = await mettl.candidates.register_many(remote.access_key, people(100))
+    check_each_once(report.outcomes, 100)
 
 
 # What goes wrong inside of a run.

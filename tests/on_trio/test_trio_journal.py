@@ -29,7 +29,7 @@ async def test_a_cancelled_caller_finds_what_was_in_flight_recorded(remote, tmp_
     path = tmp_path / "journal"
     async with MettlClient(remote.credentials, base_url=remote.base_url) as mettl:
         with trio.CancelScope() as scope:
-            async for _ in mettl.candidates.stream_registrations(
+            async for _ in mettl.candidates.register_many(
                 remote.access_key, candidates, journal=FileJournal(path)
             ):
                 scope.cancel()

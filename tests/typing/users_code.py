@@ -158,7 +158,7 @@ async def many(mettl: MettlClient) -> str:
     report.raise_for_failures()
     for one in report.unknown:
         assert_type(one.sent_at, tuple[datetime, ...])
-    async for outcome in mettl.candidates.stream_registrations(
+    async for outcome in mettl.candidates.register_many(
         "0x0x0x0x0x", source(), candidate_fallback=lambda candidate, rejected: None
     ):
         print(describe(outcome))

@@ -1,0 +1,118 @@
+"""A bulk run as its caller holds it: awaited for a report, or iterated for outcomes."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Self
+
+import anyio
+
+from mettl_async.bulk.outcomes import Outcome, RegistrationReport
+from mettl_async.errors import ConfigurationError, JournalError, RunInterruptedError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator
+
+    from mettl_async.bulk.run import Run
+    from mettl_async.core.lifecycle import Lifecycle
+
+
+class RegistrationRun:
+    """One bulk registration, made by ``mettl.candidates.register_many()``; nothing is sent before it is used.
+
+    ``await run`` gives the report in the order of the input. ``async for outcome in run`` gives each
+    outcome as soon as its batch has finished. ``async with run`` ends the run where such a loop is left
+    early; trio needs it, because it warns of generators that are left to the garbage collector.
+
+    A run is used once, in one of these ways. The calls belong to the client and not to the caller: when a
+    caller leaves early or is cancelled, nothing more is read, calls in flight finish and are
+    recorded, and closing the client waits for them.
+    """
+
+    def __init__(self, make: Callable[[], Run], lifecycle: Lifecycle) -> None:
+        self._make, self._lifecycle = make, lifecycle
+        self._outcomes: AsyncGenerator[Outcome] | None = None
+        self._used = False
+
+    def __await__(self) -> Generator[Any, None, RegistrationReport]:
+        return self.collect().__await__()
+
+    async def collect(self) -> RegistrationReport:
+        """Do the whole run, as ``await run`` does; a coroutine, for ``asyncio.create_task()``.
+
+        Returns:
+            Every outcome in the order of the input. Candidates that were not registered raise nothing:
+            ``report.raise_for_failures()`` does. Memory grows with the input.
+
+        Raises:
+            RunInterruptedError: The input, the journal or a hook failed; ``.report`` has what was
+                registered until then, recorded or not. If nothing was, the failure itself is raised.
+            ConfigurationError: The run was used before, or the client was closed.
+        """
+        found: list[Outcome] = []
+        try:
+            async with aclosing(aiter(self)) as outcomes:
+                async for outcome in outcomes:
+                    found.append(outcome)  # noqa: PERF401 - what was found outlives an exception
+        except Exception as exc:
+            found += exc.unrecorded if isinstance(exc, JournalError) else ()
+            if found:
+                raise RunInterruptedError(RegistrationReport(found), exc) from exc
+            raise
+        return RegistrationReport(found)
+
+    def __aiter__(self) -> AsyncGenerator[Outcome]:
+        """Begin the run, and give its outcomes.
+
+        Raises:
+            JournalError: The journal cannot be used, or no longer; ``.unrecorded`` has the outcomes that
+                could not be recorded.
+            ConfigurationError: The run was used before, or the client was closed.
+            Exception: What the input or a hook raised, after everything read before it was reported.
+        """
+        if self._used:
+            raise ConfigurationError(
+                "a registration run is used once; call register_many() again for another"
+            )
+        self._used = True
+        self._outcomes = self._go()
+        return self._outcomes
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the run: read nothing more; calls in flight finish in the background."""
+        self._used = True
+        if self._outcomes is not None:
+            await self._outcomes.aclose()
+
+    async def _go(self) -> AsyncGenerator[Outcome]:
+        self._lifecycle.check()
+        run = self._make()
+        self._lifecycle.start(run.work(), run.abandon)
+        try:
+            async for outcomes in run.outcomes:
+                for outcome in outcomes:
+                    yield outcome
+            if run.broken is not None:
+                raise run.broken
+            if not run.finished:
+                raise ConfigurationError("the event loop cancelled this run before it was finished")
+        except anyio.ClosedResourceError:
+            raise ConfigurationError("the client was closed before this run was finished") from None
+        finally:
+            run.abandon()
+
+    def __del__(self) -> None:
+        if not self._used:
+            warnings.warn(
+                "register_many() was neither awaited nor iterated: nobody was registered",
+                RuntimeWarning,
+                stacklevel=2,
+                source=self,
+            )

@@ -130,7 +130,7 @@ def sample_schedule(**changes):
         "secure_browser": True,
         "protected": models.Protection.OTP_ON_EMAIL,
         "webhooks": models.Webhooks(
-            test_resume_enabled_for_expired_test_url="https://www.application.com/path/post_call_listener",
+            urls={models.TestResumeEnabled: "https://www.application.com/path/post_call_listener"},
             basic_auth=models.BasicAuth(username="username", password="password"),
         ),
         "test_grade_notification": models.TestGradeNotification(
@@ -242,10 +242,12 @@ def test_four_urls_three_spellings_and_extra_properties_as_they_are():
     schedule = models.NewSchedule(
         **sample_schedule(
             webhooks=models.Webhooks(
-                test_start_notification_url=url,
-                test_finish_notification_url=url,
-                test_graded_notification_url=url,
-                test_resume_enabled_for_expired_test_url=url,
+                urls={
+                    models.TestStarted: url,
+                    models.TestFinished: url,
+                    models.TestGraded: url,
+                    models.TestResumeEnabled: url,
+                },
                 basic_auth=models.BasicAuth(username="ü", password="p:w"),
             )
         ),

@@ -1,10 +1,11 @@
 """Which events of a schedule never came: results against deliveries, as a pure comparison.
 
-Delivery of webhooks is promised by nobody (api.md section 7), so results have the last word.
+The vendor does not promise that webhooks are delivered, so results have the last word.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -27,65 +28,51 @@ from mettl_async.models._fold_email import fold_email
 if TYPE_CHECKING:
     from mettl_async.models import Schedule, TestResult, TestStatus
 
-Missed: TypeAlias = TestStarted | TestFinished | TestGraded | TestResumeEnabled
-_Kind = TypeVar("_Kind", TestStarted, TestFinished, TestGraded, TestResumeEnabled)
+_Kind = TypeVar("_Kind", bound=TestEvent)
 _Graded: TypeAlias = tuple[datetime | None, float | None]
 
 
 @define(eq=False)
 class Delivered:
-    """What came for each candidate of one schedule: the last of each kind, and every result."""
+    """Events that came for each candidate of one schedule: the last of each kind, and every result."""
 
     access_key: str
-    _started: dict[str, datetime | None] = field(factory=dict, init=False, repr=False)
-    _finished: dict[str, datetime | None] = field(factory=dict, init=False, repr=False)
-    _resumed: dict[str, datetime | None] = field(factory=dict, init=False, repr=False)
+    _last: defaultdict[type[TestEvent], dict[str, datetime | None]] = field(
+        factory=lambda: defaultdict(dict), init=False, repr=False
+    )
     _graded: dict[str, list[_Graded]] = field(factory=dict, init=False, repr=False)
 
     def add(self, event: TestEvent) -> None:
-        """Take note of an event; one of another schedule is of no concern."""
+        """Record an event; one of another schedule is ignored."""
         if event.access_key != self.access_key:
             return
-        person = fold_email(event.email)
-        match event:
-            case TestGraded():
-                ended = event.end_time or event.timestamp
-                self._graded.setdefault(person, []).append((ended, event.marks_scored))
-            case TestStarted():
-                _keep_later(self._started, person, event.timestamp)
-            case TestFinished():
-                _keep_later(self._finished, person, event.timestamp)
-            case TestResumeEnabled():
-                _keep_later(self._resumed, person, event.timestamp)
-            case _:
-                pass
+        person, at, last = fold_email(event.email), event.timestamp, self._last[type(event)]
+        if isinstance(event, TestGraded):
+            self._graded.setdefault(person, []).append((event.end_time or at, event.marks_scored))
+        # One that came without a time counts for every attempt.
+        before = last.get(person, at)
+        last[person] = None if at is None or before is None else max(at, before)
 
-    def started(self, person: str, at: datetime | None, slack: timedelta) -> bool:
-        """Whether a start came, not long before this one or later."""
-        return person in self._started and _covers(self._started[person], at, slack)
+    def has(
+        self, kind: type[TestEvent], person: str, at: datetime | None, slack: timedelta
+    ) -> bool:
+        """Tell whether an event of this kind came, not long before this time or later."""
+        last = self._last[kind]
+        return person in last and _covers(last[person], at, slack)
 
-    def finished(self, person: str, at: datetime | None, slack: timedelta) -> bool:
-        """Whether an end came, not long before this one or later."""
-        return person in self._finished and _covers(self._finished[person], at, slack)
-
-    def graded(
+    def has_graded(
         self, person: str, at: datetime | None, marks: float | None, slack: timedelta
     ) -> bool:
-        """Whether a result came of this end of the test, with these marks."""
+        """Tell whether a result of this end of the test came, with these marks."""
         return any(
             _covers(ended, at, slack) and (marks is None or scored is None or scored == marks)
             for ended, scored in self._graded.get(person, ())
         )
 
-    def resumed(self, person: str, slack: timedelta) -> bool:
-        """Whether a resume came since the last end that did."""
-        if person not in self._resumed:
-            return False
-        return _covers(self._resumed[person], self.last_end(person), slack)
-
     def last_end(self, person: str) -> datetime | None:
-        """When the test ended last, by what came."""
-        ends = [self._finished.get(person), *(end for end, _ in self._graded.get(person, ()))]
+        """Give the time when the test ended last, by what came."""
+        finished = self._last[TestFinished].get(person)
+        ends = [finished, *(end for end, _ in self._graded.get(person, ()))]
         return max((end for end in ends if end is not None), default=None)
 
 
@@ -94,9 +81,9 @@ class Reconciler:
     """Compares the results of one schedule with what was delivered.
 
     Attributes:
-        delivered: What came.
-        kinds: Which events are of interest.
-        until: Nothing that happened later: its event may be on its way.
+        delivered: Events that came.
+        kinds: Classes of the events that are looked for.
+        until: End of the time that is compared: a later event may still be on its way.
         slack: How far the time of an event may lie before that of the result [assumed].
     """
 
@@ -105,30 +92,33 @@ class Reconciler:
     slack: timedelta
     until: datetime
 
-    def missed(self, result: CandidateResult) -> list[Missed]:
-        """The events of one candidate that never came, in the order in which they happened."""
+    def missed(self, result: CandidateResult) -> list[TestEvent]:
+        """List the events of one candidate that never came, in the order in which they happened."""
         status = result.test_status
         if status is None:
             return []
         person = fold_email(result.email)
-        found: list[Missed] = []
+        found: list[TestEvent] = []
         # [assumed] who was blocked at the authorisation never started.
         blocked = status.detailed_status is DetailedStatus.AUTHORIZER_BLOCKED
         began = (status.start_time is not None and not blocked) or status.is_in_progress
-        if began and not self.delivered.started(person, status.start_time, self.slack):
+        if began and not self.delivered.has(TestStarted, person, status.start_time, self.slack):
             found.append(_event(TestStarted, self.delivered, result, status.start_time))
         if status.is_finished:
-            if not self.delivered.finished(person, status.end_time, self.slack):
+            if not self.delivered.has(TestFinished, person, status.end_time, self.slack):
                 finished = _event(TestFinished, self.delivered, result, status.end_time)
                 found.append(evolve(finished, finish_mode=_finish_mode(status)))
             marks = status.result
-            if marks is not None and not self.delivered.graded(
+            if marks is not None and not self.delivered.has_graded(
                 person, status.end_time, marks.total_marks, self.slack
             ):
                 found.append(_graded(self.delivered, result, status, marks))
-        if _may_be_resumed(status) and not self.delivered.resumed(person, self.slack):
+        last_end = self.delivered.last_end(person)
+        if _may_be_resumed(status) and not self.delivered.has(
+            TestResumeEnabled, person, last_end, self.slack
+        ):
             # When it was allowed is not known: the end before it tells one resume from the next.
-            ended = status.end_time or self.delivered.last_end(person) or status.start_time
+            ended = status.end_time or last_end or status.start_time
             found.append(_event(TestResumeEnabled, self.delivered, result, ended))
         return [
             one
@@ -138,8 +128,8 @@ class Reconciler:
         ]
 
 
-def described(event: Missed, schedule: Schedule) -> Missed:
-    """Add what only the schedule knows."""
+def described(event: TestEvent, schedule: Schedule) -> TestEvent:
+    """Add the properties that only the schedule has."""
     details = schedule.assessment_details
     event = evolve(
         event,
@@ -153,12 +143,6 @@ def described(event: Missed, schedule: Schedule) -> Missed:
             schedule_title=schedule.name,
         )
     return event
-
-
-def _keep_later(known: dict[str, datetime | None], person: str, at: datetime | None) -> None:
-    # One that came without a time counts for every attempt.
-    before = known.get(person, at)
-    known[person] = None if at is None or before is None else max(at, before)
 
 
 def _covers(delivered: datetime | None, happened: datetime | None, slack: timedelta) -> bool:

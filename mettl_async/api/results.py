@@ -18,7 +18,7 @@ from mettl_async.api.endpoint import (
 )
 from mettl_async.api.export import ExportedResult, FailedExport
 from mettl_async.api.pager import AsyncPager, checked_page_size
-from mettl_async.api.reconciling import Delivered, Missed, Reconciler, described
+from mettl_async.api.reconciling import Delivered, Reconciler, described
 from mettl_async.api.report import save_report
 from mettl_async.api.result_endpoints import DELETE, GET, LIST, LIST_FOR_CANDIDATE, detail_params
 from mettl_async.api.schedules import Schedules
@@ -30,16 +30,13 @@ from mettl_async.config import ApiVersion
 from mettl_async.core.retry import is_transient
 from mettl_async.errors import CallError, MettlError, NotFoundError, NotReadyError
 from mettl_async.models import (
+    EVENTS,
     CandidateResult,
     ResultDetail,
     ResultSort,
     SortOrder,
     TestEvent,
-    TestFinished,
-    TestGraded,
     TestInstance,
-    TestResumeEnabled,
-    TestStarted,
     UnknownEvent,
 )
 from mettl_async.models._fold_email import fold_email
@@ -282,16 +279,11 @@ class Results:
         access_key: str,
         delivered: Iterable[TestEvent | UnknownEvent] | AsyncIterable[TestEvent | UnknownEvent],
         *,
-        kinds: tuple[type[TestEvent], ...] = (
-            TestStarted,
-            TestFinished,
-            TestGraded,
-            TestResumeEnabled,
-        ),
+        kinds: tuple[type[TestEvent], ...] = tuple(EVENTS),
         slack: timedelta = timedelta(minutes=5),
         min_age: timedelta = timedelta(minutes=10),
         page_size: int = 100,
-    ) -> tuple[Missed, ...]:
+    ) -> tuple[TestEvent, ...]:
         """The events of a schedule that its webhooks should have had and did not.
 
         Nobody says that webhooks are always delivered, so compare now and then. What is returned goes to
@@ -304,7 +296,7 @@ class Results:
             delivered: The events that came, of any schedules in any order, or as much of them as was
                 stored: kind, access key, email, and for times and marks what is there. A `TestGraded`
                 with other marks or an earlier end than the result's counts as another one.
-            kinds: Which events are of interest; all four by default.
+            kinds: Which events are of interest; all by default.
             slack: How far the time of an event may lie before the result's [assumed].
             min_age: What happened later is left out, for its event may still be on its way.
             page_size: Candidates per request, 1 to 100.
@@ -329,7 +321,7 @@ class Results:
             if not isinstance(event, UnknownEvent):
                 expect("delivered", event, TestEvent)
                 reconciler.delivered.add(event)
-        missed: list[Missed] = []
+        missed: list[TestEvent] = []
         async with aclosing(aiter(self._by_name(access_key, _PLAIN, page_size))) as found:
             async for result in found:
                 missed += reconciler.missed(result)

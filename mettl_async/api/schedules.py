@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from attrs import evolve, fields, frozen
+from attrs import evolve, frozen
 
 from mettl_async.api.endpoint import (
     Caller,
@@ -299,14 +299,12 @@ class Schedules:
             return schedule
         if own is None:
             return evolve(schedule, webhooks=defaults)
-        missing = {
-            one.name: getattr(defaults, one.name)
-            for one in fields(Webhooks)
-            if getattr(own, one.name) is None
-        }
-        if not _hosts(own) <= _hosts(defaults):
-            missing.pop("basic_auth", None)  # no password of ours for somebody else's host
-        return evolve(schedule, webhooks=evolve(own, **missing))
+        auth = own.basic_auth
+        # No password of ours for somebody else's host.
+        if auth is None and _hosts(own) <= _hosts(defaults):
+            auth = defaults.basic_auth
+        urls = {**defaults.urls, **own.urls}
+        return evolve(schedule, webhooks=Webhooks(urls=urls, basic_auth=auth))
 
     async def edit(self, access_key: str, changes: ScheduleEdit) -> Schedule:
         """Change some settings of a schedule, or its invited candidates.
@@ -340,5 +338,4 @@ class Schedules:
 
 
 def _hosts(webhooks: Webhooks) -> set[str]:
-    urls = (getattr(webhooks, one.name) for one in fields(Webhooks))
-    return {urlsplit(url).netloc.lower() for url in urls if isinstance(url, str)}
+    return {urlsplit(url).netloc.lower() for url in webhooks.urls.values()}

@@ -1,6 +1,6 @@
 """Between JSON text, plain data and models: the one converter of the process; wire names live here."""
 
-from mettl_async.codec.events import EVENT_TYPES
+from mettl_async.codec import events as _events  # noqa: F401 - registers how events are read
 from mettl_async.codec.json_text import dumps, dumps_texts, loads
 from mettl_async.codec.mismatch import kind
 from mettl_async.codec.naming import wire_name
@@ -8,7 +8,6 @@ from mettl_async.codec.reading import from_wire, list_from_wire
 from mettl_async.codec.writing import candidate_details, candidate_optionals, to_params, to_wire
 
 __all__ = [
-    "EVENT_TYPES",
     "candidate_details",
     "candidate_optionals",
     "dumps",

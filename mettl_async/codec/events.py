@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any
 
 from mettl_async.codec.converter import converter
 from mettl_async.codec.json_text import dumps, loads
 from mettl_async.codec.mismatch import MismatchError, Problem, expected
 from mettl_async.codec.naming import WHOLE
 from mettl_async.codec.reading import model_hook, with_times_inside
-from mettl_async.models import (
-    Event,
-    TestEvent,
-    TestFinished,
-    TestGraded,
-    TestResumeEnabled,
-    TestStarted,
-    UnknownEvent,
-)
+from mettl_async.models.event import EVENTS, UnknownEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-EVENT_TYPES: Final[dict[type[TestEvent], str]] = {
-    TestStarted: "startAssessment",
-    TestFinished: "finishTest",
-    TestGraded: "gradedAssessment",
-    TestResumeEnabled: "candidateTestResumed",
-}
-"""``EVENT_TYPE`` of each kind of event. Source: api.md section 7."""
 
 _KEYS = ("invitation_key", "email")
 # A larger number is nobody's id: no database has room for it, and orjson has it rounded.
@@ -114,8 +98,6 @@ def _listed(scores: Any) -> Any:
     return [scores] if isinstance(scores, dict) else scores
 
 
-def _is_event(cls: Any) -> bool:
-    return cls in get_args(Event)
-
-
-converter.register_structure_hook_factory(_is_event, _event_hook)
+converter.register_structure_hook_factory(
+    lambda cls: cls is UnknownEvent or cls in EVENTS, _event_hook
+)

@@ -15,6 +15,7 @@ from mettl_async.codec.naming import wire_name
 from mettl_async.models import _wire_time
 from mettl_async.models._frozen_map import FrozenMap
 from mettl_async.models._open_enum import OpenStrEnum
+from mettl_async.models.event import EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -165,11 +166,10 @@ def _from_ip(value: models.IpAccessRestriction) -> dict[str, Any]:
 
 
 def _from_webhooks(value: models.Webhooks) -> dict[str, Any]:
-    pairs = {wire_name(a.name): getattr(value, a.name) for a in attrs.fields(type(value))}
+    pairs: dict[str, Any] = {EVENTS[event].url_property: url for event, url in value.urls.items()}
     if value.basic_auth is not None:
         pairs["testNotificationBasicAuthHeader"] = _from_basic_auth(value.basic_auth)
-    del pairs["basicAuth"]
-    return _without_none(pairs)
+    return pairs
 
 
 def _from_basic_auth(value: models.BasicAuth) -> str:

@@ -1,5 +1,6 @@
 """Values that users build and values that the server sends; one file per noun."""
 
+from mettl_async.models import event as _event
 from mettl_async.models.access import Access, AccessEdit, AccessType
 from mettl_async.models.account_info import AccountInfo
 from mettl_async.models.analysis import Analysis, Recommendation, ResponseStyle
@@ -20,17 +21,7 @@ from mettl_async.models.candidate import Candidate, InvitedCandidate
 from mettl_async.models.candidate_result import CandidateResult, TestInstance
 from mettl_async.models.completion_mode import CompletionMode, FinishMode
 from mettl_async.models.created_schedule import CreatedSchedule
-from mettl_async.models.event import (
-    Event,
-    SectionalScore,
-    SignedContext,
-    TestEvent,
-    TestFinished,
-    TestGraded,
-    TestResumeEnabled,
-    TestStarted,
-    UnknownEvent,
-)
+from mettl_async.models.event import *  # noqa: F403 - its __all__ is the list of events
 from mettl_async.models.image_file import CoverImage, Favicon, ImageFile, Logo
 from mettl_async.models.ip_access_restriction import IpAccessRestriction, IpRange, IpRestrictionType
 from mettl_async.models.level import Level
@@ -119,7 +110,6 @@ __all__ = [
     "DetailedStatus",
     "DifficultyMarks",
     "EvaluatorData",
-    "Event",
     "Favicon",
     "FinishMode",
     "FixedAccessOption",
@@ -166,23 +156,15 @@ __all__ = [
     "ScheduleWindow",
     "ScheduleWindowInfo",
     "SectionMarks",
-    "SectionalScore",
     "SecureBrowserInfo",
-    "SignedContext",
     "SkillMarks",
     "SortOrder",
-    "TestEvent",
-    "TestFinished",
     "TestGradeNotification",
     "TestGradeNotificationInfo",
-    "TestGraded",
     "TestInstance",
     "TestResult",
-    "TestResumeEnabled",
-    "TestStarted",
     "TestState",
     "TestStatus",
-    "UnknownEvent",
     "VisualProctoring",
     "VisualProctoringInfo",
     "VisualProctoringMode",
@@ -193,3 +175,4 @@ __all__ = [
     "WhiteLabel",
     "ensured",
 ]
+__all__ += _event.__all__

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import _check, _extra
+from mettl_async.models.event import EVENTS
 from mettl_async.models.ip_access_restriction import IpAccessRestriction
 from mettl_async.models.proctoring import Protection, VisualProctoring, WebProctoring
 from mettl_async.models.schedule_window import ScheduleType, ScheduleWindow
@@ -31,10 +32,7 @@ TYPED_NAMES = frozenset(
         "visualProctoring",
         "secureBrowser",
         "protected",
-        "testStartNotificationUrl",
-        "testFinishNotificationUrl",
-        "testGradedNotificationUrl",
-        "testResumeEnabledForExpiredTestURL",
+        *(kind.url_property for kind in EVENTS.values()),
         "testNotificationBasicAuthHeader",
         "testGradeNotification",
         "ipAccessRestriction",

@@ -1,15 +1,35 @@
-"""What Mettl tells a webhook: a test was started, finished, graded, or may be resumed."""
+"""The events of webhooks: a class for each, and the one table of them, `EVENTS`.
+
+To add an event, add its class and its row in the table. Parsing, handlers, samples, `Webhooks` and the
+commands derive from the table.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import field, frozen
 
+from mettl_async.models._event_samples import SampleValues, finished_sample, graded_sample
 from mettl_async.models._frozen_map import EMPTY, FrozenMap
 from mettl_async.models.completion_mode import FinishMode
 from mettl_async.models.test_status import TestStatus
+
+__all__ = [
+    "EVENTS",
+    "Event",
+    "EventKind",
+    "SectionalScore",
+    "SignedContext",
+    "TestEvent",
+    "TestFinished",
+    "TestGraded",
+    "TestResumeEnabled",
+    "TestStarted",
+    "UnknownEvent",
+]
 
 
 @frozen(kw_only=True)
@@ -167,4 +187,42 @@ class UnknownEvent:
     raw: FrozenMap[Any] = field(default=EMPTY, repr=False)
 
 
-Event: TypeAlias = TestStarted | TestFinished | TestGraded | TestResumeEnabled | UnknownEvent
+Event: TypeAlias = TestEvent | UnknownEvent
+
+
+@frozen(kw_only=True)
+class EventKind:
+    """All there is to know of a kind of event besides its class.
+
+    Attributes:
+        event_type: ``EVENT_TYPE`` on the wire.
+        url_property: Property of the schedule that holds the URL it is sent to.
+        sample: Makes the properties of a sample that not all events have.
+    """
+
+    event_type: str
+    url_property: str
+    sample: Callable[[SampleValues], dict[str, Any]] = lambda _: {}
+
+
+# [doc] Source: vendor page "Create Schedule", its section on webhooks.
+EVENTS: Final[dict[type[TestEvent], EventKind]] = {
+    TestStarted: EventKind(
+        event_type="startAssessment",
+        url_property="testStartNotificationUrl",
+    ),
+    TestFinished: EventKind(
+        event_type="finishTest",
+        url_property="testFinishNotificationUrl",
+        sample=finished_sample,
+    ),
+    TestGraded: EventKind(
+        event_type="gradedAssessment",
+        url_property="testGradedNotificationUrl",
+        sample=graded_sample,
+    ),
+    TestResumeEnabled: EventKind(
+        event_type="candidateTestResumed",
+        url_property="testResumeEnabledForExpiredTestURL",  # [doc] URL here, Url in the others
+    ),
+}

@@ -1,30 +1,30 @@
-"""Where Mettl reports what happens to a test."""
+"""Webhooks of a schedule: where Mettl posts events, and with which credentials."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Self
 
-from attrs import field, fields, frozen
+from attrs import field, frozen
 
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import _check
-
-if TYPE_CHECKING:
-    from typing import Self
+from mettl_async.models._frozen_map import EMPTY, FrozenMap
+from mettl_async.models.event import EVENTS, TestEvent
 
 
 @frozen(kw_only=True)
 class BasicAuth:
-    """What Mettl sends with each webhook, so that the receiver can tell it from others.
+    """Credentials that Mettl sends with each webhook, so that the receiver can authenticate it.
 
     Attributes:
-        username: Without a colon, which ends it in the header.
-        password: Not shown in the repr.
+        username: Name without a colon, which would end it in the header.
+        password: Secret, not shown in the repr.
 
     Raises:
         InvalidInputError: Blank, or a colon in the username.
 
-    Source: api.md, section 7.
+    Source: vendor page "Create Schedule".
     """
 
     username: str
@@ -39,51 +39,54 @@ class BasicAuth:
             )
 
 
+def _frozen(urls: Mapping[type[TestEvent], str]) -> FrozenMap[str]:
+    if not isinstance(urls, Mapping):
+        raise InvalidInputError(
+            "webhooks.urls",
+            f"expected a mapping, got {_check.shape(urls)}",
+            "give a URL by class of event, such as {TestGraded: 'https://...'}",
+        )
+    return FrozenMap(urls)  # type: ignore[arg-type]  # its keys are classes here
+
+
 @frozen(kw_only=True)
 class Webhooks:
-    """URLs that Mettl posts to, and the credentials it sends along.
+    """URLs that Mettl posts events to, and the credentials that it sends along.
 
     URLs may hold a token of yours, so the repr shows none.
 
     Attributes:
-        test_start_notification_url: A candidate started.
-        test_finish_notification_url: A candidate finished.
-        test_graded_notification_url: A result is there.
-        test_resume_enabled_for_expired_test_url: A candidate may resume an expired test.
-        basic_auth: Sent with each of them.
+        urls: Absolute http or https URLs by class of event, such as
+            ``{TestGraded: "https://ats.example/graded"}``.
+        basic_auth: Credentials sent with each event.
 
     Raises:
-        InvalidInputError: Not an absolute http or https URL, or nothing set at all.
+        InvalidInputError: Not an absolute http or https URL, not a class of events, or nothing set.
 
-    Source: api.md, section 7.
+    Source: vendor pages "Create Schedule" and "Edit Schedule".
     """
 
-    test_start_notification_url: str | None = field(default=None, repr=False)
-    test_finish_notification_url: str | None = field(default=None, repr=False)
-    test_graded_notification_url: str | None = field(default=None, repr=False)
-    test_resume_enabled_for_expired_test_url: str | None = field(default=None, repr=False)
+    urls: Mapping[type[TestEvent], str] = field(default=EMPTY, converter=_frozen, repr=False)
     basic_auth: BasicAuth | None = None
 
     @classmethod
     def all_to(cls, url: str, *, basic_auth: BasicAuth | None = None) -> Self:
-        """All four events to one URL: the receiver tells them apart.
+        """Send all events to one URL: the receiver tells them apart.
 
         Raises:
             InvalidInputError: Not an absolute http or https URL.
         """
-        return cls(
-            test_start_notification_url=url,
-            test_finish_notification_url=url,
-            test_graded_notification_url=url,
-            test_resume_enabled_for_expired_test_url=url,
-            basic_auth=basic_auth,
-        )
+        return cls(urls=dict.fromkeys(EVENTS, url), basic_auth=basic_auth)
 
     def __attrs_post_init__(self) -> None:
-        names = [attribute.name for attribute in fields(type(self))]
-        if all(getattr(self, name) is None for name in names):
+        if not self.urls and self.basic_auth is None:
             raise InvalidInputError("webhooks", "has nothing set", "give a URL, or leave it out")
         _check.instance("webhooks.basic_auth", self.basic_auth, BasicAuth)
-        for name in names[:-1]:
-            if (url := getattr(self, name)) is not None:
-                _check.url(f"webhooks.{name}", url)
+        for event, url in self.urls.items():
+            if event not in EVENTS:
+                raise InvalidInputError(
+                    "webhooks.urls",
+                    "has a key that is no class of events",
+                    f"give {', '.join(one.__name__ for one in EVENTS)}",
+                )
+            _check.url(f"webhooks.urls[{event.__name__}]", url)

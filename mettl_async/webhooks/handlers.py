@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol, TypeAlias, TypeVar, get_args, overload
+from typing import Any, Final, Protocol, TypeAlias, TypeVar, overload
 
 from attrs import frozen
 
 from mettl_async.errors import ConfigurationError
-from mettl_async.models.event import (
-    Event,
-    TestEvent,
-    UnknownEvent,
-)
+from mettl_async.models.event import EVENTS, Event, TestEvent, UnknownEvent
 from mettl_async.webhooks.seen import Claim
 
-KINDS: tuple[type[Event], ...] = get_args(Event)
+KINDS: Final[tuple[type[Event], ...]] = (*EVENTS, UnknownEvent)
 E = TypeVar("E", bound=TestEvent | UnknownEvent)
 Handler: TypeAlias = Callable[[E], Coroutine[Any, Any, None]]
 ClaimHandler: TypeAlias = Callable[[E, Claim], Coroutine[Any, Any, None]]

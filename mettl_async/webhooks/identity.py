@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mettl_async.codec import EVENT_TYPES
 from mettl_async.models import TestGraded, UnknownEvent
 from mettl_async.models._fold_email import fold_email
 from mettl_async.models._frozen_map import FrozenMap
-
-if TYPE_CHECKING:
-    from mettl_async.models import Event
+from mettl_async.models.event import EVENTS, Event
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -51,9 +48,8 @@ def event_identity(event: Event) -> str:
     when = event.raw if moment is None else (moment - _EPOCH) // _MICROSECOND
     # Plus zero: the marks -0.0 and 0 are the same.
     marks = None if marks is None else float(marks) + 0.0
-    return _digest(
-        [EVENT_TYPES[type(event)], event.access_key, fold_email(event.email), when, marks]
-    )
+    event_type = EVENTS[type(event)].event_type
+    return _digest([event_type, event.access_key, fold_email(event.email), when, marks])
 
 
 def _digest(parts: list[Any]) -> str:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 from attrs import evolve
 
-from mettl_async.codec import EVENT_TYPES, from_wire, kind, loads
+from mettl_async.codec import from_wire, kind, loads
 from mettl_async.errors import EventDecodeError, MettlDecodeError
-from mettl_async.models import UnknownEvent
+from mettl_async.models.event import EVENTS, Event, UnknownEvent
 
-if TYPE_CHECKING:
-    from mettl_async.models import Event, TestEvent
-
-_KINDS: dict[str, type[TestEvent]] = {
-    name.casefold(): cls  # case is ignored, as with all words of the server
-    for cls, name in EVENT_TYPES.items()
-}
+# Case is ignored, as with all words of the server.
+_CLASSES: Final = {kind.event_type.casefold(): cls for cls, kind in EVENTS.items()}
 # [assumed] What a proxy or a queue in between may wrap an event in; Mettl wraps it in nothing.
 _WRAPPERS = ("data", "payload", "event")
 _LAYERS = 4
@@ -77,10 +72,10 @@ def _unwrapped(data: Any) -> dict[str, Any] | None:
 def _event(data: dict[str, Any]) -> Event:
     problem = None
     word = data.get("EVENT_TYPE")
-    cls = _KINDS.get(word.strip().casefold()) if isinstance(word, str) else None
+    cls = _CLASSES.get(word.strip().casefold()) if isinstance(word, str) else None
     if cls is not None:
         try:
-            return from_wire(cls, data, where="$")  # type: ignore[return-value]
+            return from_wire(cls, data, where="$")
         except MettlDecodeError as error:
             problem = error.problem
     return evolve(from_wire(UnknownEvent, data, where="$"), problem=problem)

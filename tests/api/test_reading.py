@@ -46,6 +46,8 @@ from mettl_async.models import (
     ResultDetail,
     ScheduleFilter,
     SortOrder,
+    TestGraded,
+    TestStarted,
     TestState,
     TestStatus,
     Webhooks,
@@ -287,13 +289,12 @@ async def test_get_or_create_finds_creates_and_recovers(server, assessment):
 
 async def test_default_webhooks_are_set_on_new_schedules(server, assessment):
     defaults = Webhooks(
-        test_start_notification_url="https://a.example/start",
-        test_graded_notification_url="https://a.example/graded",
+        urls={TestStarted: "https://a.example/start", TestGraded: "https://a.example/graded"},
     )
     options = ClientOptions(webhooks=defaults)
     async with MettlClient(server.credentials, base_url=server.base_url, options=options) as mettl:
         plain = await mettl.schedules.create(assessment, new_schedule("Plain"))
-        own = Webhooks(test_graded_notification_url="https://b.example/graded")
+        own = Webhooks(urls={TestGraded: "https://b.example/graded"})
         mixed = await mettl.schedules.create(assessment, new_schedule("Mixed", webhooks=own))
     settings = {
         key: server.sandbox.schedules[key].settings for key in (plain.access_key, mixed.access_key)
@@ -742,13 +743,13 @@ def test_a_link_that_does_not_help_is_no_link():
 
 async def test_a_password_of_ours_goes_to_no_other_host(server, assessment):
     defaults = Webhooks(
-        test_start_notification_url="https://a.example/start",
+        urls={TestStarted: "https://a.example/start"},
         basic_auth=BasicAuth(username="u", password="secret"),
     )
     options = ClientOptions(webhooks=defaults)
     async with MettlClient(server.credentials, base_url=server.base_url, options=options) as mettl:
-        there = Webhooks(test_graded_notification_url="https://partner.example/graded")
-        here = Webhooks(test_graded_notification_url="https://a.example/graded")
+        there = Webhooks(urls={TestGraded: "https://partner.example/graded"})
+        here = Webhooks(urls={TestGraded: "https://a.example/graded"})
         keys = [
             (await mettl.schedules.create(assessment, new_schedule(name, webhooks=own))).access_key
             for name, own in (("There", there), ("Here", here))

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from mettl_async import Candidate, MettlClient
-from mettl_async.models import Access, AssessmentSettings, BasicAuth, NewSchedule, Webhooks
+from mettl_async.models import (
+    Access,
+    AssessmentSettings,
+    BasicAuth,
+    NewSchedule,
+    Webhooks,
+)
 from mettl_async.sandbox.server import listening
 from mettl_async.webhooks import (
     ContextSigner,
@@ -63,10 +69,7 @@ async def created(client, backend):
     """A schedule that tells the FastAPI app of everything."""
     hook = f"{backend}/webhooks/mettl"
     webhooks = Webhooks(
-        test_start_notification_url=hook,
-        test_finish_notification_url=hook,
-        test_graded_notification_url=hook,
-        test_resume_enabled_for_expired_test_url=hook,
+        urls={TestStarted: hook, TestFinished: hook, TestGraded: hook, TestResumeEnabled: hook},
         basic_auth=BasicAuth(username="acme", password=PASSWORD),
     )
     known = {one.name: one.id for one in await client.assessments.list().collect()}

@@ -9,6 +9,7 @@ import pytest
 
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import (
+    EVENTS,
     Access,
     AccessEdit,
     AccessType,
@@ -23,7 +24,10 @@ from mettl_async.models import (
     ScheduleEdit,
     ScheduleType,
     ScheduleWindow,
+    TestEvent,
+    TestGraded,
     TestGradeNotification,
+    TestStarted,
     VisualProctoring,
     VisualProctoringMode,
     Webhooks,
@@ -260,27 +264,33 @@ def test_result_mails_need_recipients():
     ],
 )  # fmt: skip
 def test_webhook_urls_are_absolute(url):
-    name = "test_resume_enabled_for_expired_test_url"
-    refused(f"webhooks.{name}", "", lambda: Webhooks(**{name: url}))
+    refused("webhooks.urls[TestGraded]", "", lambda: Webhooks(urls={TestGraded: url}))
 
 
 def test_all_events_can_go_to_one_url():
     auth = BasicAuth(username="u", password="p")
     hooks = Webhooks.all_to("https://ats.example/hook", basic_auth=auth)
-    urls = [getattr(hooks, one.name) for one in attrs.fields(Webhooks)]
-    assert urls == ["https://ats.example/hook"] * 4 + [auth]
+    assert dict(hooks.urls) == dict.fromkeys(EVENTS, "https://ats.example/hook")
+    assert hooks.basic_auth == auth
     with pytest.raises(InvalidInputError):
         Webhooks.all_to("/hook")
 
 
 def test_webhooks_have_something_set():
     refused("webhooks", "nothing set", Webhooks)
+    refused("webhooks.urls", "mapping", lambda: Webhooks(urls="https://x.org"))
+    for key in (TestEvent, "TestGraded", None):
+        refused(
+            "webhooks.urls",
+            "class of events",
+            lambda key=key: Webhooks(urls={key: "https://x.org"}),
+        )
     refused("webhooks.basic_auth", "expected BasicAuth", lambda: Webhooks(basic_auth=("u", "p")))
     refused(
         "webhooks.basic_auth.username", "colon", lambda: BasicAuth(username="a:b", password="p")
     )
     refused("webhooks.basic_auth.password", "blank", lambda: BasicAuth(username="a", password=""))
-    assert Webhooks(test_start_notification_url="http://localhost:8000/x?y=1#z")
+    assert Webhooks(urls={TestStarted: "http://localhost:8000/x?y=1#z"})
 
 
 # --- schedules
@@ -354,7 +364,7 @@ def everything():
     yield IpAccessRestriction.range(IpRange(start="1.1.1.1", end="1.1.1.2"))
     yield TestGradeNotification(recipients=["secret@x.org"])
     yield Webhooks(
-        test_start_notification_url="https://x.org/?token=secret",
+        urls={TestStarted: "https://x.org/?token=secret"},
         basic_auth=BasicAuth(username="u", password="secret"),
     )
 

@@ -14,7 +14,16 @@ import pytest
 from in_process import client_of
 
 from mettl_async import Candidate, Credentials, MettlClient
-from mettl_async.models import Access, BasicAuth, Logo, NewSchedule, Webhooks
+from mettl_async.models import (
+    Access,
+    BasicAuth,
+    Logo,
+    NewSchedule,
+    TestFinished,
+    TestGraded,
+    TestStarted,
+    Webhooks,
+)
 from mettl_async.sandbox import Sandbox, StorageError
 from mettl_async.sandbox.deliveries import Attempt
 from mettl_async.sandbox.storage import Storage
@@ -30,9 +39,11 @@ ASHA, BORIS, CHIARA = (
     for name in ("asha", "boris", "chiara")
 )
 HOOKS = Webhooks(
-    test_start_notification_url="https://hooks.example.org/start",
-    test_finish_notification_url="https://hooks.example.org/finish",
-    test_graded_notification_url="https://hooks.example.org/graded",
+    urls={
+        TestStarted: "https://hooks.example.org/start",
+        TestFinished: "https://hooks.example.org/finish",
+        TestGraded: "https://hooks.example.org/graded",
+    },
     basic_auth=BasicAuth(username="mettl", password="secret"),
 )
 

@@ -64,6 +64,7 @@ from mettl_async.models import (
     ScheduleFilter,
     ScheduleWindow,
     SortOrder,
+    TestGraded,
     TestGradeNotification,
     TestInstance,
     VisualProctoring,
@@ -119,7 +120,7 @@ async def schedules(mettl: MettlClient) -> None:
             secure_browser=True,
             protected=Protection.OTP_ON_EMAIL,
             webhooks=Webhooks(
-                test_graded_notification_url="https://ats.example/graded",
+                urls={TestGraded: "https://ats.example/graded"},
                 basic_auth=BasicAuth(username="mettl", password="s3cret"),
             ),
             test_grade_notification=TestGradeNotification(recipients=["hr@x.org"]),

@@ -16,7 +16,6 @@ import anyio
 from attrs import define, field
 
 from mettl_async.sandbox.envelope import dumps, failure, status_of
-from mettl_async.sandbox.pages.paths import is_for_page
 from mettl_async.sandbox.stats import Call
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ class FaultLayer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or is_for_page(scope):
+        if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
         exchange = scope[EXCHANGE] = Exchange()

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
 
+from attrs import frozen
+
 from mettl_async.sandbox import grading, life
-from mettl_async.sandbox.pages.html import tag
-from mettl_async.sandbox.pages.layout import CANDIDATES, facts, page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from mettl_async.sandbox.life import Pace
     from mettl_async.sandbox.state import SandboxCandidate, State
@@ -29,7 +30,14 @@ HTML: Final = b"text/html;charset=utf-8"
 _BOX: Final = "/MediaBox [0 0 612 792]"
 _FONTS: Final = "<< /Font << /F1 5 0 R >> >>"
 
-Document = tuple[int, bytes, bytes]
+
+@frozen
+class Report:
+    """What a report link answers: HTTP status, heading, and pairs of names and values."""
+
+    status: int
+    title: str
+    pairs: Sequence[tuple[str, str]] = ()
 
 
 def links(
@@ -51,8 +59,8 @@ def links(
     }
 
 
-def read_report(state: State, pace: Pace, path: str, query: str, now: float) -> Document:
-    """Answer a report link with HTTP status, content type and body."""
+def read_report(state: State, pace: Pace, path: str, query: str, now: float) -> Report:
+    """Find the report of a link."""
     parameters = dict(pair.partition("=")[::2] for pair in query.split("&"))
     if path == PDF_PATH:
         inner = unquote(parameters.get("url", "")).partition("?")[2]
@@ -67,36 +75,29 @@ def read_report(state: State, pace: Pace, path: str, query: str, now: float) -> 
         or candidate.finished_at is None
         or candidate.finish_mode in life.NEVER_GRADED
     ):
-        return 404, HTML, _page("No such report", ())
+        return Report(404, "No such report")
     if not pace.reported(candidate, now):
-        return pace.pending_status, HTML, _page("The report is being generated", ())
+        return Report(pace.pending_status, "The report is being generated")
     schedule = state.schedules[candidate.access_key]
     result = grading.result_of(schedule, candidate)
-    title = f"Score {_score(result)}"
-    told = [
+    pairs = [
         ("Assessment", schedule.assessment.name),
         ("Performance", result["performanceCategory"]),
         ("Right answers", f"{result['totalCorrectAnswers']:g} of {result['totalQuestion']:g}"),
         *((part["sectionName"], _score(part)) for part in result["sectionMarks"]),
     ]
-    if path == HTML_PATH:
-        return 200, HTML, _page(title, told)
-    return 200, PDF, make_pdf(title, [f"{name}: {value}" for name, value in told])
+    return Report(200, f"Score {_score(result)}", pairs)
 
 
 def _score(marks: Mapping[str, Any]) -> str:
     return f"{marks['totalMarks']:g} of {marks['maxMarks']:g}"
 
 
-def _page(title: str, told: Sequence[tuple[str, str]]) -> bytes:
-    shown = tag("section", {"class": "card"}, facts(told)) if told else None
-    return page(CANDIDATES, title, shown).encode()
-
-
-def make_pdf(title: str, lines: Iterable[str]) -> bytes:
+def make_pdf(report: Report) -> bytes:
     """Make a PDF of one page; what isn't plain ASCII becomes a question mark."""
-    shown = "".join(f" 0 -24 Td ({_literal(line)}) Tj" for line in lines)
-    stream = f"BT /F1 24 Tf 72 720 Td ({_literal(title)}) Tj /F1 12 Tf 0 -12 Td{shown} ET"
+    lines = [_literal(f"{name}: {value}") for name, value in report.pairs]
+    shown = "".join(f" 0 -24 Td ({line}) Tj" for line in lines)
+    stream = f"BT /F1 24 Tf 72 720 Td ({_literal(report.title)}) Tj /F1 12 Tf 0 -12 Td{shown} ET"
     return _assemble(
         (
             "<< /Type /Catalog /Pages 2 0 R >>",

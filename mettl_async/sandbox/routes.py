@@ -28,7 +28,7 @@ from mettl_async.sandbox.asked import Asked
 from mettl_async.sandbox.envelope import RefusalError, bad_request, dumps, failure, status_of
 from mettl_async.sandbox.injection import EXCHANGE, Exchange
 from mettl_async.sandbox.multipart import FORM_DATA, Parts, read_parts
-from mettl_async.sandbox.pages.routes import FrontDoor, page_routes
+from mettl_async.sandbox.pages.rendering import render
 from mettl_async.sandbox.signature import check_signature, check_timestamp, read_parameters
 
 if TYPE_CHECKING:
@@ -116,9 +116,7 @@ def make_app(sandbox: Sandbox) -> ASGIApp:
             if there:
                 routes.append(Route(f"/{version}{path}", Endpoint(sandbox, there, version)))
     routes += [Route(path, ReportPage(sandbox, path)) for path in REPORTS]
-    routes += page_routes(sandbox)
-    nothing = Endpoint(sandbox, None, "")
-    routes += [Route("/", FrontDoor(sandbox, nothing)), Route("/{anything:path}", nothing)]
+    routes.append(Route("/{anything:path}", Endpoint(sandbox, None, "")))
     return RawPaths(Starlette(routes=routes), before=sandbox.settle)
 
 
@@ -162,9 +160,14 @@ class ReportPage:
         exchange.sent_in = "query" if query else ""
         exchange.parameters = tuple(sorted(pair.partition("=")[0] for pair in query.split("&")))
         if scope["method"] == "GET":
-            status, content_type, body = reports.read_report(
+            found = reports.read_report(
                 sandbox.state, sandbox.pace, self._path, query, sandbox.clock.now()
             )
+            status, content_type = found.status, reports.HTML
+            if status == 200 and self._path == reports.PDF_PATH:  # noqa: PLR2004 - HTTP
+                content_type, body = reports.PDF, reports.make_pdf(found)
+            else:
+                body = render("report.html", title=found.title, pairs=found.pairs)
         else:
             status, content_type, body = 405, reports.HTML, b""
         exchange.outcome = "SUCCESS" if status == 200 else str(status)  # noqa: PLR2004 - HTTP

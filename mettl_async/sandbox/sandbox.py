@@ -21,6 +21,7 @@ from mettl_async.sandbox.faults import Faults
 from mettl_async.sandbox.in_process import InProcessTransport, StubTransport
 from mettl_async.sandbox.injection import FaultLayer
 from mettl_async.sandbox.life import Pace
+from mettl_async.sandbox.pages.app import PagesApp
 from mettl_async.sandbox.routes import make_app
 from mettl_async.sandbox.server import listening
 from mettl_async.sandbox.state import (
@@ -135,6 +136,7 @@ class Sandbox:
             now=now,
             error_http_status=error_http_status,
         )
+        self._pages = PagesApp(self, self._layer)
         try:
             self._begin()
         except BaseException:
@@ -213,8 +215,8 @@ class Sandbox:
 
     @property
     def app(self) -> ASGIApp:
-        """The ASGI app, faults included."""
-        return self._layer if self._storage is None else Saving(self._layer, self._storage)
+        """The ASGI app, pages and faults included."""
+        return self._pages if self._storage is None else Saving(self._pages, self._storage)
 
     @property
     def credentials(self) -> SandboxCredentials:

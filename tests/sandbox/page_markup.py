@@ -1,12 +1,15 @@
 """Reads a page as strictly as a person with a screen reader would need it."""
 
+import base64
+import hashlib
+import re
 from html.parser import HTMLParser
 
 VOID = {"br", "hr", "input", "link", "meta"}
 
 
 class Markup(HTMLParser):
-    """A page taken apart: every element closed in order, nothing that needs a script or another host."""
+    """A page taken apart: every element closed in order, no handlers, nothing of another host."""
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
@@ -23,7 +26,10 @@ class Markup(HTMLParser):
         assert len(names) == len(set(names)), f"{tag} has an attribute twice"
         values = dict(attrs)
         assert not [name for name in names if name.startswith("on") or name in ("src", "style")]
-        assert tag not in ("script", "img", "iframe", "object", "base")
+        assert tag not in ("img", "iframe", "object", "base")
+        assert tag != "script" or not values, "only the page's own script"
+        for name in ("href", "action"):
+            assert re.match("/|#|https?://", values.get(name, "/")), "an address that is not http"
         self.elements.append((tag, values, tuple(self.open)))
         if tag == "label":
             self.labels.add(values["for"])
@@ -44,7 +50,7 @@ class Markup(HTMLParser):
     def handle_data(self, data):
         if self.open[-1:] == ["title"]:
             self.title += data
-        elif "style" not in self.open:
+        elif self.open[-1:] not in (["style"], ["script"]):
             self.text += data
 
     def all(self, tag, **wanted):
@@ -69,14 +75,22 @@ class Markup(HTMLParser):
         ]
 
 
+def digest(text):
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
 def read(answer):
     """Check an answer as a page, its headers too, and take it apart."""
-    assert answer.headers["content-type"] == "text/html;charset=utf-8"
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "same-origin"
     policy = answer.headers["content-security-policy"]
-    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert policy.startswith("default-src 'none'; ")
+    for tag, directive in (("style", "style-src"), ("script", "script-src")):
+        for text in re.findall(f"<{tag}>(.*?)</{tag}>", answer.text, re.DOTALL):
+            assert f"{directive} {digest(text)};" in policy
+    assert "unsafe" not in policy
     assert "form-action 'self'" in policy
     assert "frame-ancestors 'none'" in policy
     page = Markup(answer.text)

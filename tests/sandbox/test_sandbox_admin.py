@@ -6,7 +6,7 @@ from page_markup import read
 
 from mettl_async.sandbox import Sandbox
 from mettl_async.sandbox.events import URL_PROPERTIES
-from mettl_async.sandbox.pages.admin_frame import ROWS
+from mettl_async.sandbox.pages.admin import ROWS
 
 HOOKS = {
     "testStartNotificationUrl": "http://hooks.example/s?token=<script>",
@@ -71,7 +71,7 @@ async def test_all_schedules_are_listed_with_their_candidates(admin, sandbox, pe
     assert page.all("a", **{"aria-current": "page"}) == [{"href": "/admin", "aria-current": "page"}]
     page = read(await admin.get("/admin", params={"q": "AUTUMN"}))
     assert "Ready schedule" not in page.text
-    assert "1 in all" in page.text
+    assert "1 schedule in all" in page.text
 
 
 async def test_a_test_is_started_and_finished_from_its_schedules_page(admin, person, sandbox):
@@ -190,12 +190,12 @@ async def test_rules_out_of_range_change_nothing(admin, sandbox, wrong):
 async def test_faults_are_switched_on_and_off(admin, sandbox):
     assert "No faults." in read(await admin.get("/admin/faults")).text
     sandbox.faults.clock_skew = 3.0
-    page = await press(admin, "/admin/faults", "slow")
+    page = await press(admin, "/admin/faults", "Slow: 2 seconds for each request")
     assert sandbox.faults.latency == 2.0
-    assert "latency" in page.text
-    page = await press(admin, "/admin/faults", "limit")
-    assert "1 scripted" in page.text
-    await press(admin, "/admin/faults", "off")
+    assert "Latency 2 s" in " ".join(page.text.split())
+    page = await press(admin, "/admin/faults", "Refuse the next with E607")
+    assert "the next 1 request" in page.text
+    await press(admin, "/admin/faults", "No faults")
     assert (sandbox.faults.latency, sandbox.faults.scripted, sandbox.faults.clock_skew) == (0, 0, 3)
     assert (await admin.post("/admin/faults", data={"action": "x"})).status_code == 404
 
@@ -207,7 +207,7 @@ async def test_every_button_of_faults_works(admin):
 
 
 async def test_a_fault_set_here_meets_the_api(admin, wire, sandbox):
-    await press(admin, "/admin/faults", "limit")
+    await press(admin, "/admin/faults", "Refuse the next with E607")
     details = [{"Email Address": "a@x.org", "First Name": "A"}]
     answer = await wire.register(sandbox.access_key, details)
     assert answer["error"]["code"] == "E607"
@@ -216,9 +216,9 @@ async def test_a_fault_set_here_meets_the_api(admin, wire, sandbox):
 @pytest.mark.parametrize(
     ("fields", "seconds"),
     [
-        ({"action": "minute"}, 60),
-        ({"action": "half-hour"}, 1800),
-        ({"action": "day"}, 86400),
+        ({"action": "1 minute on"}, 60),
+        ({"action": "30 minutes on"}, 1800),
+        ({"action": "1 day on"}, 86400),
         ({"action": "advance", "seconds": "1.5"}, 1.5),
         ({"action": "advance", "seconds": "-1"}, 0),
         ({"action": "advance", "seconds": "1e300"}, 0),
@@ -284,7 +284,7 @@ async def test_what_a_page_says_comes_from_no_address(admin):
 @pytest.mark.parametrize("path", ["/admin", "/admin/deliveries", "/admin/faults", "/admin/clock"])
 async def test_another_name_for_this_machine_is_refused(admin, sandbox, host, path):
     for method in ("GET", "POST"):
-        answer = await admin.request(method, path, headers={"host": host}, data={"action": "day"})
+        answer = await admin.request(method, path, headers={"host": host}, data={"action": "1 day on"})
         assert answer.status_code == 403
         assert "only to this machine" in read(answer).text
     assert sandbox.clock.ahead == 0
@@ -307,8 +307,8 @@ async def test_other_loopback_names_are_served(admin, server):
 )
 async def test_a_form_of_another_site_changes_nothing(admin, sandbox, person, headers):
     posts = [
-        ("/admin/clock", {"action": "day"}),
-        ("/admin/faults", {"action": "slow"}),
+        ("/admin/clock", {"action": "1 day on"}),
+        ("/admin/faults", {"action": "One request in ten fails"}),
         ("/admin/deliveries", {"action": "rules", **RULES}),
         (path_of(person), {"action": "start", "ecc": person.candidate.ecc}),
     ]

@@ -3,7 +3,7 @@
 import pytest
 from page_markup import press, read
 
-from mettl_async.sandbox.pages.web import web_origin
+from mettl_async.sandbox.pages.candidate import web_origin
 
 EMAIL = "asha@example.com"
 
@@ -19,7 +19,7 @@ async def test_a_finished_test_leads_to_the_exit_redirection(browser, person):
     person.start()
     page = await browser.get(person.link)
     # A browser holds the form to this policy where its answer redirects, too.
-    assert "form-action 'self' https://ats.example;" in page.headers["content-security-policy"]
+    assert page.headers["content-security-policy"].endswith("form-action 'self' https://ats.example")
     answer = await browser.post(person.link, data={"action": "finish"}, follow_redirects=False)
     assert answer.status_code == 303
     assert answer.headers["location"] == "https://ats.example/back?to=%C3%A4%20bx:%20y"
@@ -34,7 +34,7 @@ async def test_an_exit_that_is_no_web_address_leads_nowhere(browser, person, url
     person.schedule.assessment.exit_redirection_url = url
     person.start()
     page = await browser.get(person.link)
-    assert "form-action 'self';" in page.headers["content-security-policy"]
+    assert page.headers["content-security-policy"].endswith("form-action 'self'")
     answer = await press(browser, person.link, "finish")
     assert "You have finished the test" in read(answer).text
     assert url not in answer.text
@@ -67,10 +67,10 @@ async def test_an_exit_is_understood_as_browsers_do(browser, person, url, exit_)
         ("https://[::1]:1/", "https:"),
         ("https://a.example;script-src *", "https:"),
         ("https://bücher.example", "https:"),
-        ("ftp://a", None),
-        ("https://", None),
-        ("https://a:x", None),
-        ("/here", None),
+        ("ftp://a", ""),
+        ("https://", ""),
+        ("https://a:x", ""),
+        ("/here", ""),
     ],
 )
 def test_an_exit_names_its_origin_for_the_policy(url, origin):

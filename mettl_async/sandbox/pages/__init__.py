@@ -1,6 +1,6 @@
 """Pages for people: the candidate's, at the registration link, and the admin's, under ``/admin``.
 
-Server-rendered, without scripts or anything from elsewhere. ``html`` makes markup, ``layout`` has the
-one stylesheet, ``candidate`` and the ``admin_...`` modules turn what they are told into pages, and
-``taking`` and ``admin`` answer requests. ``web`` is what every page has of HTTP, and ``guard`` who may ask.
+The markup is in ``templates/``, on one layout with one stylesheet. ``candidate`` and ``admin`` gather
+what a page shows and do what its buttons say. ``app`` finds the page of an address and has what every
+page has of HTTP; ``guard`` says who may ask, and ``figures`` writes numbers for people.
 """

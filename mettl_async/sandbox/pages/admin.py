@@ -1,154 +1,273 @@
-"""What the admin's pages do when a button is pressed, and which page answers which address."""
+"""The admin's pages: schedules, deliveries, faults, the clock; and what their buttons do."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
+from attrs import fields
+
+from mettl_async.sandbox import events, life, reports
+from mettl_async.sandbox.candidates import candidate_link
 from mettl_async.sandbox.deliveries import DeliveryRules
-from mettl_async.sandbox.faults import Faults
-from mettl_async.sandbox.pages import admin_controls, admin_deliveries, admin_schedules
-from mettl_async.sandbox.pages.admin_frame import (
-    CLOCK,
-    DELIVERIES,
-    FAULTS,
-    KEPT,
-    address,
-    schedule_path,
-)
-from mettl_async.sandbox.pages.web import Reply, Visit, problem, see_other
+from mettl_async.sandbox.faults import VARIANTS, Faults
+from mettl_async.sandbox.pages.rendering import page, problem, see_other
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-_MOST_SECONDS = 10 * 365 * 86400.0
+    from starlette.responses import Response
+
+    from mettl_async.sandbox.pages.visit import Visit
+    from mettl_async.sandbox.state import SandboxCandidate
+
+SCHEDULES: Final = "/admin"
+SCHEDULE: Final = "/admin/schedules"
+DELIVERIES: Final = "/admin/deliveries"
+FAULTS: Final = "/admin/faults"
+CLOCK: Final = "/admin/clock"
+
+ROWS: Final = 200
+# What of an address stays when a button was pressed: the search, and the part of a long list.
+_KEPT: Final = ("q", "p")
+# What buttons do, by their texts.
+SETTINGS: Final[dict[str, dict[str, float]]] = {
+    "No faults": {},
+    "Slow: 2 seconds for each request": {"latency": 2.0},
+    "One request in ten fails": dict.fromkeys(VARIANTS, 0.1 / len(VARIANTS)),
+    "Half of the requests fail": dict.fromkeys(VARIANTS, 0.5 / len(VARIANTS)),
+}
+SCRIPTS: Final = {
+    "Throttle the next three": ("throttle",) * 3,
+    "Lose the next answer": ("reset_after",),
+    "Refuse the next with E607": ("E607",),
+    "HTTP 502 for the next three": ("server_error:502",) * 3,
+}
+STEPS: Final = {"1 minute on": 60.0, "30 minutes on": 1800.0, "1 day on": 86400.0}
+_MOST_SECONDS: Final = 10 * 365 * 86400.0
+_LATEST: Final = 4102444800.0  # the year 2100
 
 
-def show_schedules(visit: Visit) -> Reply:
-    """Answer ``/admin``."""
-    return Reply(body=admin_schedules.schedules(visit))
+def show_schedules(visit: Visit) -> Response:
+    """Answer the page of all schedules, newest first."""
+    found = [
+        one
+        for one in reversed(list(visit.sandbox.schedules.values()))
+        if _matches(visit, one.name, one.access_key, one.assessment.name)
+    ]
+
+    def counts(access_key: str) -> Counter[str]:
+        people = visit.sandbox.schedules[access_key].candidates.values()
+        return Counter(candidate.status for candidate in people)
+
+    return _page("admin_schedules.html", visit, SCHEDULES, found, counts=counts)
 
 
-def show_schedule(visit: Visit) -> Reply:
-    """Answer the page of one schedule."""
-    found = visit.sandbox.schedules.get(visit.path["access_key"])
-    if found is None:
+def show_schedule(visit: Visit) -> Response:
+    """Answer the page of one schedule with its candidates, last registered first."""
+    schedule = visit.sandbox.schedules.get(visit.access_key)
+    if schedule is None:
         return problem(404, "No such schedule", "No schedule has this access key.")
-    return Reply(body=admin_schedules.schedule(visit, found))
+    found = [
+        one
+        for one in reversed(list(schedule.candidates.values()))
+        if _matches(visit, one.email, one.name)
+    ]
+    return _page(
+        "admin_schedule.html",
+        visit,
+        f"{SCHEDULE}/{schedule.access_key}",
+        found,
+        schedule=schedule,
+        webhooks={name: schedule.settings.get(key) for name, key in events.URL_PROPERTIES.items()},
+        has_basic_auth=bool(schedule.settings.get(events.AUTH_PROPERTY)),
+        about=lambda candidate: _about(visit, candidate),
+    )
 
 
-def change_candidate(visit: Visit) -> Reply:
+def _about(visit: Visit, candidate: SandboxCandidate) -> dict[str, Any]:
+    """Gather what the row of a candidate shows beside what the candidate has."""
+    sandbox, now = visit.sandbox, visit.sandbox.clock.now()
+    return {
+        "link": candidate_link("", candidate.ecc),
+        "reports": reports.links(candidate, pace=sandbox.pace, now=now, base_url=visit.base_url),
+        "detailed_status": life.ending(candidate, now).detailed,
+        "can_start": not life.why_not_start(candidate, now),
+        "can_finish": candidate.status in ("ToBeTaken", "InProgress"),
+        "can_resume": life.may_resume(candidate),
+    }
+
+
+def change_candidate(visit: Visit) -> Response:
     """Start, finish or resume the test of one candidate."""
     person = visit.sandbox.person_of(visit.form.get("ecc", ""))
-    key = visit.path["access_key"]
-    if person is None or person.candidate.access_key != key:
+    if person is None or person.access_key != visit.access_key:
         return problem(404, "No such candidate", "The registration was deleted meanwhile.")
-    done = ""
+    here, action = f"{SCHEDULE}/{visit.access_key}", visit.form.get("action", "")
+    steps = {"start": person.start, "finish": person.finish, "resume": person.resume}
     try:
-        match visit.form.get("action"):
-            case "start":
-                person.start()
-                done = "started"
-            case "finish":
-                person.finish()
-                done = "finished"
-            case "resume":
-                person.resume()
-                done = "resumed"
+        steps[action]()
+    except (KeyError, ValueError):
+        return _back(visit, here, refused="state")
+    return _back(visit, here, done=action)
+
+
+def show_deliveries(visit: Visit) -> Response:
+    """Answer the page of deliveries to webhooks, newest first, and of their rules."""
+    sandbox = visit.sandbox
+    found = [
+        one
+        for one in reversed(list(sandbox.deliveries))
+        if _matches(visit, one.event_type, one.email, one.access_key, one.url, one.state)
+    ]
+    return _page(
+        "admin_deliveries.html",
+        visit,
+        DELIVERIES,
+        found,
+        rules=sandbox.deliveries.rules,
+        now=sandbox.clock.now(),
+        readable=_readable,
+    )
+
+
+def _readable(body: bytes) -> str:
+    try:
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except ValueError:
-        done = ""
-    return _back(visit, schedule_path(key), done, "state")
+        return body.decode(errors="replace")
 
 
-def show_deliveries(visit: Visit) -> Reply:
-    """Answer the page of deliveries."""
-    return Reply(body=admin_deliveries.deliveries(visit))
-
-
-def change_deliveries(visit: Visit) -> Reply:
+def change_deliveries(visit: Visit) -> Response:
     """Redeliver one, or change the rules."""
-    sent = visit.form
-    if sent.get("action") == "rules":
-        return _back(visit, DELIVERIES, _set_rules(visit), "number")
+    form, deliveries = visit.form, visit.sandbox.deliveries
+    if form.get("action") == "rules":
+        try:
+            deliveries.rules = DeliveryRules(
+                max_attempts=int(_number(form, "max_attempts", 1000)),
+                first_delay=_number(form, "first_delay"),
+                timeout=_number(form, "timeout", 3600),
+                duplicates=_number(form, "duplicates", 100),
+                reorder="reorder" in form,
+                hold=_number(form, "hold"),
+            )
+        except ValueError:
+            return _back(visit, DELIVERIES, refused="number")
+        return _back(visit, DELIVERIES, done="rules")
     try:
-        visit.sandbox.deliveries.redeliver(int(sent.get("number", "")[:9]))
+        deliveries.redeliver(int(form.get("number", "")[:9]))
     except (KeyError, ValueError):
         return problem(404, "No such delivery", "There is no delivery of this number.")
-    return _back(visit, DELIVERIES, "redelivered", "")
+    return _back(visit, DELIVERIES, done="redeliver")
 
 
-def _set_rules(visit: Visit) -> str:
-    sent = visit.form
-    try:
-        wanted = DeliveryRules(
-            max_attempts=int(_number(sent, "max_attempts", 1000)),
-            first_delay=_number(sent, "first_delay", _MOST_SECONDS),
-            timeout=_number(sent, "timeout", 3600),
-            duplicates=_number(sent, "duplicates", 100),
-            reorder="reorder" in sent,
-            hold=_number(sent, "hold", _MOST_SECONDS),
-        )
-    except ValueError:
-        return ""
-    visit.sandbox.delivery_rules = wanted
-    return "rules"
-
-
-def show_faults(visit: Visit) -> Reply:
+def show_faults(visit: Visit) -> Response:
     """Answer the page of faults."""
-    return Reply(body=admin_controls.faults(visit))
+    faults = visit.sandbox.faults
+    known = [one for one in fields(Faults) if one.init]
+    changed = {
+        one.name: getattr(faults, one.name)
+        for one in known
+        if getattr(faults, one.name) != one.default
+    }
+    return _page(
+        "admin_faults.html",
+        visit,
+        FAULTS,
+        changed=changed,
+        probabilities=VARIANTS,
+        scripted=faults.scripted,
+        buttons={"From now on": SETTINGS, "Once": SCRIPTS},
+    )
 
 
-def change_faults(visit: Visit) -> Reply:
+def change_faults(visit: Visit) -> Response:
     """Set one of the ready faults; the clock's skew stays."""
-    preset = admin_controls.PRESETS.get(visit.form.get("action", ""))
-    if preset is None:
-        return problem(404, "No such fault", "There is no button of this name.")
-    sandbox = visit.sandbox
-    if preset.setting is None:
-        sandbox.faults.script(preset.script)
-    else:
+    sandbox, action = visit.sandbox, visit.form.get("action", "")
+    if action in SCRIPTS:
+        sandbox.faults.script(SCRIPTS[action])
+    elif action in SETTINGS:
         changed = Faults(clock_skew=sandbox.faults.clock_skew)
-        for name, value in preset.setting.items():
+        for name, value in SETTINGS[action].items():
             setattr(changed, name, value)
         sandbox.faults = changed
-    return _back(visit, FAULTS, "faults", "")
+    else:
+        return problem(404, "No such fault", "There is no button of this name.")
+    return _back(visit, FAULTS, done="faults")
 
 
-def show_clock(visit: Visit) -> Reply:
-    """Answer the page of the clock."""
-    return Reply(body=admin_controls.clock(visit))
+def show_clock(visit: Visit) -> Response:
+    """Answer the page of the clock and of the pace of grading."""
+    clock, pace = visit.sandbox.clock, visit.sandbox.pace
+    return _page("admin_clock.html", visit, CLOCK, clock=clock, pace=pace, steps=STEPS)
 
 
-def change_clock(visit: Visit) -> Reply:
+def change_clock(visit: Visit) -> Response:
     """Put the clock forward, or change the pace of grading."""
-    sandbox, sent = visit.sandbox, visit.form
-    action = sent.get("action", "")
+    sandbox, form = visit.sandbox, visit.form
+    action = form.get("action", "")
     try:
         if action == "pace":
-            grade = _number(sent, "grade_delay", _MOST_SECONDS)
-            report = _number(sent, "report_delay", _MOST_SECONDS)
-            sandbox.grade_delay, sandbox.report_delay = grade, report
-            return _back(visit, CLOCK, "pace", "")
-        _, seconds = admin_controls.STEPS.get(action) or (
-            "",
-            _number(sent, "seconds", _MOST_SECONDS),
-        )
+            grade, report = _number(form, "grade_delay"), _number(form, "report_delay")
+            sandbox.pace.grade_delay, sandbox.pace.report_delay = grade, report
+            return _back(visit, CLOCK, done="pace")
+        seconds = STEPS[action] if action in STEPS else _number(form, "seconds")
     except ValueError:
-        return _back(visit, CLOCK, "", "number")
-    if sandbox.clock.now() + seconds > admin_controls.LATEST:
-        return _back(visit, CLOCK, "", "number")
+        return _back(visit, CLOCK, refused="number")
+    if sandbox.clock.now() + seconds > _LATEST:
+        return _back(visit, CLOCK, refused="number")
     sandbox.clock.advance(seconds)
-    return _back(visit, CLOCK, "clock", "")
+    return _back(visit, CLOCK, done="clock")
 
 
-def _number(sent: Mapping[str, str], name: str, most: float) -> float:
-    value = float(sent.get(name, ""))
+def _page(
+    template: str, visit: Visit, here: str, found: Sequence[Any] = (), **values: Any
+) -> Response:
+    """Answer with a page of the admin, which shows the part of a long list that ``p`` asks for."""
+    query = visit.query
+    last = max(1, -(-len(found) // ROWS))
+    asked = query.get("p", "")
+    number = min(last, max(1, int(asked[:9]))) if asked.isascii() and asked.isdecimal() else 1
+    first = (number - 1) * ROWS
+    neighbours = {
+        _address(here, {"q": query.get("q", ""), "p": str(there)}): name
+        for there, name in ((number - 1, "Previous part"), (number + 1, "Next part"))
+        if 1 <= there <= last
+    }
+    return page(
+        template,
+        here=here,
+        query=query,
+        kept={name: query[name] for name in _KEPT if query.get(name)},
+        shown=found[first : first + ROWS],
+        first=first + 1,
+        total=len(found),
+        neighbours=neighbours,
+        **values,
+    )
+
+
+def _back(visit: Visit, here: str, **said: str) -> Response:
+    """Send the browser back to the page of the button, which says what was done or refused."""
+    return see_other(_address(here, {name: visit.form.get(name, "") for name in _KEPT} | said))
+
+
+def _address(path: str, query: Mapping[str, str]) -> str:
+    """Make an address with what of the query isn't empty."""
+    text = urlencode({name: value for name, value in query.items() if value})
+    return f"{path}?{text}" if text else path
+
+
+def _matches(visit: Visit, *texts: str) -> bool:
+    """Tell whether what was searched for stands in any of the texts, case ignored."""
+    word = visit.query.get("q", "").strip().lower()
+    return any(word in text.lower() for text in texts)
+
+
+def _number(form: Mapping[str, str], name: str, most: float = _MOST_SECONDS) -> float:
+    value = float(form.get(name, ""))
     if not 0 <= value <= most:
         raise ValueError(name)
     return value
-
-
-def _back(visit: Visit, path: str, done: str, why_not: str) -> Reply:
-    kept = {name: visit.form.get(name, "") for name in KEPT}
-    told = {"done": done} if done else {"refused": why_not}
-    return see_other(address(path, {**kept, **told}))

@@ -1,181 +1,152 @@
-"""What a candidate sees, as markup: before, during and after the test."""
+"""What a candidate sees and does: before, during and after the test."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
-from mettl_async.sandbox.candidates import candidate_link
-from mettl_async.sandbox.pages.html import Content, Html, tag
-from mettl_async.sandbox.pages.layout import CANDIDATES, button, card, facts, form, note, page
+from mettl_async.sandbox import reports
+from mettl_async.sandbox.candidates import TAKE_TEST, candidate_link
+from mettl_async.sandbox.pages.rendering import page, problem, see_other
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
+
     from mettl_async.sandbox.candidates import PersonView, SandboxPerson
-    from mettl_async.sandbox.state import Schedule
+    from mettl_async.sandbox.pages.visit import Visit
 
-# How a candidate's test may end here, by the button's value: its text and the finish mode.
-ENDS: Final = {
-    "finish": ("Finish test", "NormalSubmission"),
-    "time": ("Let time run out", "TimeExpired"),
-    "browsing": ("Exceed browsing tolerance", "BrowsingToleranceExceeded"),
-    "proctor": ("Be stopped by the proctor", "ProctoredFinish"),
-}
-_TOLD: Final = {
-    "NormalSubmission": "You have finished the test. Thank you.",
-    "TimeExpired": "The time is over, and your answers were submitted.",
-    "BrowsingToleranceExceeded": "The test was stopped: you left its window too often.",
-    "ProctoredFinish": "The test was stopped by the proctor.",
-    "SuspiciousSoftwareFinish": "The test was stopped: suspicious software was detected.",
-    "Blocked": "You were not admitted to the test.",
+ENDED: Final = f"{TAKE_TEST}/ended"  # the sandbox's own
+# How a candidate's test may end here, by the button's value.
+FINISH_MODES: Final = {
+    "finish": "NormalSubmission",
+    "time": "TimeExpired",
+    "browsing": "BrowsingToleranceExceeded",
+    "proctor": "ProctoredFinish",
 }
 
 
-def to_start(person: SandboxPerson, view: PersonView) -> Html:
-    """Make the page before the start, and before going on with a resumed test."""
-    told = (
-        note("An administrator allows you to go on from where your test stopped.")
-        if view.resumed
-        else None
-    )
-    text = "Go on with the test" if view.resumed else "Start the test"
-    return page(
-        CANDIDATES,
-        view.assessment_name,
-        told,
-        tag(
-            "section",
-            {"class": "card"},
-            facts(_who(person, view)),
-            tag("p", {"class": "lines"}, view.instructions) if view.instructions else None,
-            form(link_of(person), button("start", text, "main"), kind="buttons grow"),
-        ),
-        tag(
-            "p",
-            {"class": "soft"},
-            "The link is for you alone and for one time. Time runs from the start on.",
-        ),
-    )
+def show_test(visit: Visit) -> Response:
+    """Answer a registration link; looking changes nothing.
+
+    A link that is used up or expired answers HTTP 410, one that never was 404; both [assumed].
+    """
+    person = _person(visit)
+    if person is None:
+        return _unknown()
+    view, link = person.view, _link_of(person)
+    if view.can_start:
+        return page("start.html", person=person, view=view, link=link)
+    if view.can_reconnect:
+        return page("disconnected.html", view=view, link=link)
+    if view.can_finish:
+        target = web_origin(_exit_of(person))
+        return page("running.html", view=view, link=link, form_target=target)
+    if view.can_resume:
+        return problem(410, "Test expired", view.why_not)
+    if view.status != "Completed":
+        return problem(410, "This link is closed", view.why_not)
+    way, name = _end_of(person), "How the test ended"
+    return problem(410, "This link is closed", view.why_not, way=way, way_name=name)
 
 
-def running(person: SandboxPerson, view: PersonView) -> Html:
-    """Make the page of a test that runs."""
-    return page(
-        CANDIDATES,
-        f"{view.assessment_name}: test in progress",
-        card(
-            "Time left",
-            tag("p", {"class": "big"}, duration(view.seconds_left)),
-            tag("p", {"class": "soft"}, "As of when this page was loaded; reload it to see again."),
-            tag("p", None, "Here the questions would be. The sandbox answers them for you."),
-            form(link_of(person), button("finish", ENDS["finish"][0], "main"), kind="buttons grow"),
-        ),
-        card(
-            "What else can happen",
-            form(
-                link_of(person),
-                button("time", ENDS["time"][0]),
-                button("disconnect", "Lose connection"),
-                button("browsing", ENDS["browsing"][0], "danger"),
-                button("proctor", ENDS["proctor"][0], "danger"),
-                kind="buttons grow",
-            ),
-        ),
-        head=view.assessment_name,
-    )
+def take_step(visit: Visit) -> Response:
+    """Do what a button of the link's page says, then send the browser on to see what came of it."""
+    person = _person(visit)
+    if person is None:
+        return _unknown()
+    action = visit.form.get("action", "")
+    view = person.view  # also makes happen what is due
+    try:
+        if action == "start" and not view.can_finish:  # pressed twice, it has started already
+            person.start()
+        elif action == "disconnect":
+            person.disconnect()
+        elif action == "reconnect" and not view.can_finish:
+            person.reconnect()
+        elif action in FINISH_MODES:
+            return _end(person, view, action)
+        elif action not in ("start", "reconnect"):
+            return problem(400, "Not understood", "There is no button of this name.")
+    except ValueError:
+        text = view.why_not or "That isn't possible now: the test has gone on meanwhile."
+        way, name = _link_of(person), "Back to your test"
+        return problem(409, "Not possible now", text, way=way, way_name=name)
+    return see_other(_link_of(person))
 
 
-def disconnected(person: SandboxPerson, view: PersonView) -> Html:
-    """Make the page of a test whose connection is lost and that can go on."""
-    return page(
-        CANDIDATES,
-        "Connection lost",
-        note("Your test stands still. Refresh this link within 30 minutes to go on.", bad=True),
-        tag(
-            "section",
-            {"class": "card"},
-            facts(
-                [
-                    ("Assessment", view.assessment_name),
-                    ("Time left in the test", duration(view.seconds_left)),
-                    ("Time left to come back", duration(view.reconnect_seconds)),
-                ]
-            ),
-            form(link_of(person), button("reconnect", "Come back", "main"), kind="buttons grow"),
-        ),
-        tag("p", {"class": "soft"}, "After that only an administrator can let you go on."),
-    )
+def _end(person: SandboxPerson, view: PersonView, action: str) -> Response:
+    if view.status == "Completed" and not view.can_resume:  # pressed twice, or the time ran out
+        return see_other(_end_of(person))
+    if not view.can_finish:
+        raise ValueError("only a test that runs can end")
+    person.finish(FINISH_MODES[action])
+    # [doc] for the button Finish Test; that other ends lead nowhere by themselves is [assumed]
+    return see_other((action == "finish" and _exit_of(person)) or _end_of(person))
 
 
-def ended(person: SandboxPerson, view: PersonView, leave: str | None, report: str | None) -> Html:
-    """Make the page after the end; ``leave`` and ``report`` are addresses to go on to."""
-    ways = [
-        tag("a", {"href": leave, "class": "go"}, "Continue") if leave else None,
-        tag("a", {"href": report}, "Your report") if report else None,
-    ]
-    mode = person.candidate.finish_mode or ""
-    return page(
-        CANDIDATES,
-        "The test is over",
-        note(_TOLD.get(mode, "The test is over.")),
-        tag(
-            "section",
-            {"class": "card"},
-            facts(_who(person, view)),
-            tag("p", {"class": "buttons"}, ways) if leave or report else None,
-            tag("p", {"class": "soft"}, "Your link was used and opens no test again."),
-        ),
-    )
+def show_end(visit: Visit) -> Response:
+    """Answer the page after the end; before it, send the browser to the link."""
+    person, sandbox = _person(visit), visit.sandbox
+    if person is None:
+        return _unknown()
+    view = person.view
+    if view.status != "Completed" or view.can_resume:
+        return see_other(_link_of(person))
+    report_url = None
+    if person.schedule.assessment.show_report_on_exit:
+        report_url = reports.links(
+            person.candidate, pace=sandbox.pace, now=sandbox.clock.now(), base_url=visit.base_url
+        )["htmlReport"]
+    exit_url = _exit_of(person)
+    return page("ended.html", person=person, view=view, exit_url=exit_url, report_url=report_url)
 
 
-def closed(title: str, text: str, way: tuple[str, str] | None = None) -> Html:
-    """Make the page of a link that opens nothing; ``way`` is an address to go on to, and its name."""
-    onward = None if way is None else tag("p", None, tag("a", {"href": way[0]}, way[1]))
-    return page(CANDIDATES, title, note(text, bad=True), onward)
+def show_schedule(visit: Visit) -> Response:
+    """Answer a schedule's access URL.
+
+    Mettl's is a link to share [doc]; that it gives nobody a test here is the sandbox's own.
+    """
+    found = visit.sandbox.schedules.get(visit.access_key)
+    if found is None:
+        return problem(404, "No such test", "No schedule has this access key.")
+    return page("schedule_link.html", schedule=found)
 
 
-def schedule_without_link(found: Schedule) -> Html:
-    """Make the page of a schedule's own address."""
-    told = [
-        ("Schedule", found.name),
-        ("Assessment", f"{found.assessment.name}, {_minutes(found.assessment.duration)}"),
-        ("Access key", tag("code", None, found.access_key)),
-    ]
-    return page(
-        CANDIDATES,
-        found.name,
-        note("To take this test you need a link of your own: ask whoever invited you."),
-        tag("section", {"class": "card"}, facts(told)),
-        tag(
-            "p",
-            {"class": "soft"},
-            "For developers: registering a candidate in this schedule gives the link.",
-        ),
-    )
+def web_origin(url: str) -> str:
+    """Give the origin of an http or https URL as a CSP names it; empty for anything else.
+
+    A CSP has no way to write an IPv6 address: then its scheme stands for it.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in ("http", "https") or not host:
+        return ""
+    if not all(letter.isalnum() or letter in "-." for letter in host) or not host.isascii():
+        return f"{parts.scheme}:"
+    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
 
 
-def _who(person: SandboxPerson, view: PersonView) -> list[tuple[str, Content]]:
-    return [
-        ("Candidate", view.name or person.email),
-        ("Email", person.email),
-        ("Assessment", view.assessment_name),
-        ("Time", _minutes(view.minutes)),
-    ]
+def _person(visit: Visit) -> SandboxPerson | None:
+    return visit.sandbox.person_of(visit.query.get("ecc", ""))
 
 
-def _minutes(minutes: int) -> str:
-    if not minutes:
-        return "as long as you like"
-    return "1 minute" if minutes == 1 else f"{minutes} minutes"
+def _link_of(person: SandboxPerson) -> str:
+    return candidate_link("", person.candidate.ecc)  # on the host of the browser
 
 
-def duration(seconds: float | None) -> str:
-    """Write a length of time, such as ``1 h 02 min 05 s``; None is any length."""
-    if seconds is None:
-        return "as long as you like"
-    minutes, rest = divmod(max(0, int(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min {rest:02} s" if hours else f"{minutes} min {rest:02} s"
+def _end_of(person: SandboxPerson) -> str:
+    return f"{ENDED}?ecc={person.candidate.ecc}"
 
 
-def link_of(person: SandboxPerson) -> str:
-    """Give the address of a candidate's pages on this host."""
-    return candidate_link("", person.candidate.ecc)
+def _unknown() -> Response:
+    return problem(404, "No such link", "Nobody has this link. Is it complete?")
+
+
+def _exit_of(person: SandboxPerson) -> str:
+    """Give ``exitRedirectionURL`` if a browser may be sent there, as the API takes any text."""
+    url = (person.schedule.assessment.exit_redirection_url or "").strip()
+    # Put together again, the scheme is in lower case.
+    return urlsplit(url).geturl() if web_origin(url) else ""

@@ -67,6 +67,7 @@ HTTPX_IN = {
 EXTRAS = {
     "typer": {"cli"},
     "rich": {"cli"},
+    "jinja2": {"sandbox"},
     "starlette": {"sandbox"},
     "uvicorn": {"sandbox", "cli"},
     "sqlalchemy": {"sql_backend", "webhooks", "bulk"},
@@ -188,7 +189,7 @@ def test_errors_need_nothing_at_run_time():
 def test_importing_the_package_loads_no_extra():
     program = (
         "import sys, mettl_async; "
-        "print([m for m in ('typer', 'starlette', 'uvicorn', 'aiohttp', 'pydantic', 'sqlalchemy', 'openpyxl', 'redis', 'limits', 'opentelemetry') "
+        "print([m for m in ('typer', 'jinja2', 'starlette', 'uvicorn', 'aiohttp', 'pydantic', 'sqlalchemy', 'openpyxl', 'redis', 'limits', 'opentelemetry') "
         "if m in sys.modules])"
     )
     done = subprocess.run(  # noqa: S603 - our own interpreter

@@ -14,7 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.wait import WebDriverWait
 
-PATIENCE = 30.0
+TIMEOUT = 30.0
 DESKTOP, PHONE = (1280, 900), (375, 740)
 # No request of the browser's own, so that the test needs nothing but this machine.
 SWITCHES = (
@@ -46,7 +46,7 @@ class Browser:
     def _follow(self, path):
         before = self.driver.find_element(By.TAG_NAME, "html")
         self.driver.find_element(By.XPATH, path).click()
-        WebDriverWait(self.driver, PATIENCE).until(staleness_of(before))
+        WebDriverWait(self.driver, TIMEOUT).until(staleness_of(before))
 
     async def fill(self, label, text):
         """Write into the field of this label."""
@@ -62,6 +62,19 @@ class Browser:
     async def text(self):
         """All that can be read on the page."""
         return await asyncio.to_thread(lambda: self.driver.find_element(By.TAG_NAME, "body").text)
+
+    async def time_left(self):
+        return await asyncio.to_thread(
+            lambda: self.driver.find_element(By.CSS_SELECTOR, "[role=timer]").text
+        )
+
+    async def until_text_is_not(self, text):
+        """Wait until this text is gone from the page."""
+
+        def gone(driver):
+            return text not in driver.find_element(By.TAG_NAME, "body").text
+
+        await asyncio.to_thread(WebDriverWait(self.driver, TIMEOUT).until, gone)
 
     async def heading(self):
         return await asyncio.to_thread(lambda: self.driver.find_element(By.TAG_NAME, "h1").text)

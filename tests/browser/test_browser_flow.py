@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import re
 import sys
 from pathlib import Path
 
@@ -120,7 +121,10 @@ async def test_a_candidate_takes_a_test_and_the_app_hears_of_it_once(
         assert await browser.heading() == "Aptitude Test"
         assert "Asha" in await browser.text()
         await browser.press("Start the test")
-        assert "Time left" in await browser.text()
+        shown = await browser.time_left()
+        assert re.fullmatch("(30|29) min [0-5][0-9] s", shown)
+        await browser.until_text_is_not(shown)
+        assert "As of when" not in await browser.text()
         await until(lambda: kinds(example) == [TestStarted])
         await browser.press("Finish test")
         assert await browser.address() == leave
@@ -167,6 +171,8 @@ async def test_an_expired_test_is_resumed_on_a_phone_without_scripts(
 
         await browser.go(link)
         await browser.press("Start the test")
+        assert re.fullmatch("(30|29) min [0-5][0-9] s", await browser.time_left())
+        assert "As of when this page was loaded" in await browser.text()
         await browser.press("Lose connection")
         assert await browser.heading() == "Connection lost"
         await browser.press("Come back")

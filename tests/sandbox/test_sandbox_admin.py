@@ -192,7 +192,7 @@ async def test_faults_are_switched_on_and_off(admin, sandbox):
     sandbox.faults.clock_skew = 3.0
     page = await press(admin, "/admin/faults", "Slow: 2 seconds for each request")
     assert sandbox.faults.latency == 2.0
-    assert "Latency 2 s" in " ".join(page.text.split())
+    assert "latency 2 s" in " ".join(page.text.split())
     page = await press(admin, "/admin/faults", "Refuse the next with E607")
     assert "the next 1 request" in page.text
     await press(admin, "/admin/faults", "No faults")
@@ -284,7 +284,9 @@ async def test_what_a_page_says_comes_from_no_address(admin):
 @pytest.mark.parametrize("path", ["/admin", "/admin/deliveries", "/admin/faults", "/admin/clock"])
 async def test_another_name_for_this_machine_is_refused(admin, sandbox, host, path):
     for method in ("GET", "POST"):
-        answer = await admin.request(method, path, headers={"host": host}, data={"action": "1 day on"})
+        answer = await admin.request(
+            method, path, headers={"host": host}, data={"action": "1 day on"}
+        )
         assert answer.status_code == 403
         assert "only to this machine" in read(answer).text
     assert sandbox.clock.ahead == 0

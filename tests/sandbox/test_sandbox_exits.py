@@ -19,7 +19,9 @@ async def test_a_finished_test_leads_to_the_exit_redirection(browser, person):
     person.start()
     page = await browser.get(person.link)
     # A browser holds the form to this policy where its answer redirects, too.
-    assert page.headers["content-security-policy"].endswith("form-action 'self' https://ats.example")
+    assert page.headers["content-security-policy"].endswith(
+        "form-action 'self' https://ats.example"
+    )
     answer = await browser.post(person.link, data={"action": "finish"}, follow_redirects=False)
     assert answer.status_code == 303
     assert answer.headers["location"] == "https://ats.example/back?to=%C3%A4%20bx:%20y"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
@@ -54,15 +53,10 @@ def show_schedules(visit: Visit) -> Response:
     """Answer the page of all schedules, newest first."""
     found = [
         one
-        for one in reversed(list(visit.sandbox.schedules.values()))
+        for one in visit.sandbox.schedules.values()
         if _matches(visit, one.name, one.access_key, one.assessment.name)
     ]
-
-    def counts(access_key: str) -> Counter[str]:
-        people = visit.sandbox.schedules[access_key].candidates.values()
-        return Counter(candidate.status for candidate in people)
-
-    return _page("admin_schedules.html", visit, SCHEDULES, found, counts=counts)
+    return _page("admin_schedules.html", visit, SCHEDULES, found)
 
 
 def show_schedule(visit: Visit) -> Response:
@@ -70,16 +64,12 @@ def show_schedule(visit: Visit) -> Response:
     schedule = visit.sandbox.schedules.get(visit.access_key)
     if schedule is None:
         return problem(404, "No such schedule", "No schedule has this access key.")
-    found = [
-        one
-        for one in reversed(list(schedule.candidates.values()))
-        if _matches(visit, one.email, one.name)
-    ]
+    people = schedule.candidates.values()
     return _page(
         "admin_schedule.html",
         visit,
         f"{SCHEDULE}/{schedule.access_key}",
-        found,
+        [one for one in people if _matches(visit, one.email, one.name)],
         schedule=schedule,
         webhooks={name: schedule.settings.get(key) for name, key in events.URL_PROPERTIES.items()},
         has_basic_auth=bool(schedule.settings.get(events.AUTH_PROPERTY)),
@@ -119,7 +109,7 @@ def show_deliveries(visit: Visit) -> Response:
     sandbox = visit.sandbox
     found = [
         one
-        for one in reversed(list(sandbox.deliveries))
+        for one in sandbox.deliveries
         if _matches(visit, one.event_type, one.email, one.access_key, one.url, one.state)
     ]
     return _page(
@@ -225,39 +215,39 @@ def change_clock(visit: Visit) -> Response:
 def _page(
     template: str, visit: Visit, here: str, found: Sequence[Any] = (), **values: Any
 ) -> Response:
-    """Answer with a page of the admin, which shows the part of a long list that ``p`` asks for."""
+    """Answer with a page of the admin; of a long list it shows the part that ``p`` asks for.
+
+    Args:
+        template: Name of the template.
+        visit: What was asked for.
+        here: Path of the page.
+        found: The list, oldest first; it is shown newest first.
+        values: What else the template shows.
+    """
     query = visit.query
-    last = max(1, -(-len(found) // ROWS))
+    parts = max(1, -(-len(found) // ROWS))
     asked = query.get("p", "")
-    number = min(last, max(1, int(asked[:9]))) if asked.isascii() and asked.isdecimal() else 1
-    first = (number - 1) * ROWS
-    neighbours = {
-        _address(here, {"q": query.get("q", ""), "p": str(there)}): name
-        for there, name in ((number - 1, "Previous part"), (number + 1, "Next part"))
-        if 1 <= there <= last
-    }
+    part = min(parts, max(1, int(asked[:9]))) if asked.isascii() and asked.isdecimal() else 1
+    first = (part - 1) * ROWS
     return page(
         template,
         here=here,
         query=query,
+        q=query.get("q", ""),
         kept={name: query[name] for name in _KEPT if query.get(name)},
-        shown=found[first : first + ROWS],
+        shown=found[::-1][first : first + ROWS],
         first=first + 1,
         total=len(found),
-        neighbours=neighbours,
+        part=part,
+        parts=parts,
         **values,
     )
 
 
 def _back(visit: Visit, here: str, **said: str) -> Response:
     """Send the browser back to the page of the button, which says what was done or refused."""
-    return see_other(_address(here, {name: visit.form.get(name, "") for name in _KEPT} | said))
-
-
-def _address(path: str, query: Mapping[str, str]) -> str:
-    """Make an address with what of the query isn't empty."""
-    text = urlencode({name: value for name, value in query.items() if value})
-    return f"{path}?{text}" if text else path
+    kept = {name: visit.form[name] for name in _KEPT if visit.form.get(name)}
+    return see_other(f"{here}?{urlencode(kept | said)}")
 
 
 def _matches(visit: Visit, *texts: str) -> bool:

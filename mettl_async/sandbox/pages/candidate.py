@@ -43,10 +43,8 @@ def show_test(visit: Visit) -> Response:
         return page("running.html", view=view, link=link, form_target=target)
     if view.can_resume:
         return problem(410, "Test expired", view.why_not)
-    if view.status != "Completed":
-        return problem(410, "This link is closed", view.why_not)
-    way, name = _end_of(person), "How the test ended"
-    return problem(410, "This link is closed", view.why_not, way=way, way_name=name)
+    way = (_end_of(person), "How the test ended") if view.status == "Completed" else None
+    return problem(410, "This link is closed", view.why_not, way)
 
 
 def take_step(visit: Visit) -> Response:
@@ -55,22 +53,18 @@ def take_step(visit: Visit) -> Response:
     if person is None:
         return _unknown()
     action = visit.form.get("action", "")
+    steps = {"start": person.start, "disconnect": person.disconnect, "reconnect": person.reconnect}
     view = person.view  # also makes happen what is due
     try:
-        if action == "start" and not view.can_finish:  # pressed twice, it has started already
-            person.start()
-        elif action == "disconnect":
-            person.disconnect()
-        elif action == "reconnect" and not view.can_finish:
-            person.reconnect()
-        elif action in FINISH_MODES:
+        if action in FINISH_MODES:
             return _end(person, view, action)
-        elif action not in ("start", "reconnect"):
+        if action not in steps:
             return problem(400, "Not understood", "There is no button of this name.")
+        if action == "disconnect" or not view.can_finish:  # pressed twice, it runs already
+            steps[action]()
     except ValueError:
         text = view.why_not or "That isn't possible now: the test has gone on meanwhile."
-        way, name = _link_of(person), "Back to your test"
-        return problem(409, "Not possible now", text, way=way, way_name=name)
+        return problem(409, "Not possible now", text, (_link_of(person), "Back to your test"))
     return see_other(_link_of(person))
 
 

@@ -70,9 +70,9 @@ def page(template: str, status: int = 200, *, form_target: str = "", **values: A
     return HTMLResponse(render(template, **values), status, headers)
 
 
-def problem(status: int, title: str, text: str, *, way: str = "", way_name: str = "") -> Response:
-    """Answer with a page that says what is wrong; ``way`` is an address to go on to."""
-    return page("problem.html", status, title=title, text=text, way=way, way_name=way_name)
+def problem(status: int, title: str, text: str, way: tuple[str, str] | None = None) -> Response:
+    """Answer with a page that says what is wrong; ``way`` is an address to go on to, and its name."""
+    return page("problem.html", status, title=title, text=text, way=way)
 
 
 def see_other(location: str) -> Response:

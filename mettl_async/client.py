@@ -261,7 +261,7 @@ class MettlClient:
     async def aclose(self) -> None:
         """Close: bulk runs read no further, requests in flight finish, connections are closed.
 
-        What waits for its turn or for a free slot is not sent any more, and ends with `RateLimitError`.
+        What waits for its turn or for a free slot is not sent any more, and ends with `ClientClosedError`.
         May be called twice. An injected ``http_client`` stays open.
 
         Raises:

@@ -4,44 +4,47 @@
 
     MettlError
     ├── ConfigurationError          credentials, options or misuse of the client; nothing was sent
-    ├── InvalidInputError           a value you built breaks a rule: .field .problem .fix; nothing was sent
-    ├── RegistrationFailuresError        some candidates of a bulk run were not registered: .report
-    ├── RunInterruptedError              input, journal or a hook of register_many failed: .report .__cause__
-    ├── JournalError                the journal of a bulk run cannot be used: .unrecorded .__cause__
-    ├── NotReadyError               a result or a report was not there in time: .why .waited .final
+    ├── InvalidInputError           a value breaks a rule: .field .problem .fix; nothing was sent
+    ├── RegistrationFailuresError   some candidates of a bulk run were not registered: .report  (*)
+    ├── RunInterruptedError         input, journal or a hook of register_many failed: .report  (*)
+    ├── JournalError                the journal of a bulk run cannot be used: .unrecorded  (*)
+    ├── NotReadyError               (TimeoutError) a result or a report is not there: .why .waited .final
     ├── WebhookError                something about a delivery to a webhook
-    │   ├── EventDecodeError            its body is not an event: .problem
-    │   ├── ContextDataError            its context_data is not ours, expired, or of another: .reason
-    │   └── ClaimLostError              someone else took the event meanwhile; nothing was kept
-    └── CallError                   a call was tried: .operation .attempts .request_id .sent .safe_to_repeat
+    │   ├── EventDecodeError            the body is not an event: .problem
+    │   ├── ContextDataError            context_data is forged, expired or of another: .reason
+    │   └── ClaimLostError              another worker took the event; nothing was kept
+    └── CallError                   a call was tried: .operation .attempts .sent .safe_to_repeat ...
+        ├── ClientClosedError       the client is closing or closed; this call was not sent
         ├── TransportError          no answer came
-        │   ├── ConnectError        the connection could not be made
-        │   ├── TransportTimeoutError    too slow, or the call's deadline passed
-        │   └── ConnectionLostError      it broke before the whole answer was read
+        │   ├── ConnectError            (ConnectionError) the connection could not be made
+        │   ├── TransportTimeoutError   (TimeoutError) too slow, or the call's deadline passed
+        │   └── ConnectionLostError     (ConnectionError) it broke before the whole answer was read
         ├── MettlDecodeError        an answer came that is not what Mettl sends
-        └── ApiError                Mettl (or its front end) refused: .code .server_message .status_code
-            ├── BadRequestError         E400, E405, E028, HTTP 400, 405, 413, 414, 422
-            ├── AuthenticationError     E401, HTTP 401
-            ├── PermissionDeniedError   E403, HTTP 403
-            ├── NotFoundError           E404, HTTP 404
-            ├── TimestampError          E504 invalid, E422 expired
-            ├── RegistrationLimitError  E607
-            ├── RateLimitError          E509, E503, HTTP 429, 503: .retry_after
-            └── ServerError             E408, other HTTP 5xx
+        └── ApiError                Mettl refused: .code .server_message .status_code .response
+            ├── BadRequestError, AuthenticationError, PermissionDeniedError, NotFoundError,
+            ├── TimestampError, RegistrationLimitError
+            ├── RateLimitError          too many requests: .retry_after
+            └── ServerError             the server failed
+                └── ServiceUnavailableError     for a short time: .retry_after
 
-Codes and their sources: api.md section 4. No message carries a key, a signature or a candidate's data.
+(*) These carry outcomes of a bulk run and are defined beside them, in `mettl_async.bulk.outcomes`.
+
+`mettl_async.codes` says which code and which HTTP status is which error. No message carries a key, a
+signature or a candidate's data.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from mettl_async.bulk.outcomes import Outcome, RegistrationReport
+    from collections.abc import Mapping
+
+T = TypeVar("T")
 
 
 class MettlError(Exception):
@@ -69,56 +72,7 @@ class InvalidInputError(MettlError, ValueError):
         return f"{self.field}: {self.problem}; {self.fix}"
 
 
-class RegistrationFailuresError(MettlError):
-    """Raised by ``RegistrationReport.raise_for_failures()``; the whole report is in ``.report``."""
-
-    def __init__(self, report: RegistrationReport) -> None:
-        super().__init__(report)
-        self.report = report
-
-    def __str__(self) -> str:
-        return str(self.report)
-
-
-class RunInterruptedError(MettlError):
-    """The input, the journal or a hook of ``register_many`` failed; how, is the ``__cause__``.
-
-    Attributes:
-        report: Outcomes of every candidate that was read before, and what could not be recorded.
-    """
-
-    def __init__(self, report: RegistrationReport, cause: Exception) -> None:
-        super().__init__(report, cause)
-        self.report = report
-
-    def __str__(self) -> str:
-        cause = self.args[1]
-        which = "its journal failed" if isinstance(cause, JournalError) else "the run ended"
-        return f"{which} with {type(cause).__name__}: {self.report}"
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self)!r})"  # the cause's own words may be a row
-
-
-class JournalError(MettlError):
-    """The journal of a bulk run belongs to another schedule, or cannot be read or written.
-
-    Attributes:
-        unrecorded: Answers of the server that could not be recorded, and were not yielded for that.
-            A run that is resumed sends these candidates again, which is harmless and gives the same
-            links [seen]. Empty when nothing was sent.
-    """
-
-    def __init__(self, problem: str, *, unrecorded: tuple[Outcome, ...] = ()) -> None:
-        super().__init__(problem)
-        self.unrecorded = unrecorded
-
-    def __str__(self) -> str:
-        count = len(self.unrecorded)
-        return f"{self.args[0]}; {count} outcomes are not in it" if count else str(self.args[0])
-
-
-class NotReadyError(MettlError):
+class NotReadyError(MettlError, TimeoutError):
     """A result or a report was not there in time, or never will be.
 
     Attributes:
@@ -206,70 +160,61 @@ class CallFacts:
     sent_at: tuple[datetime, ...] = ()
 
 
+class ServerAnswer(Protocol):
+    """What the server answered: a `mettl_async.Response`."""
+
+    @property
+    def status_code(self) -> int: ...  # noqa: D102 - see Response
+    @property
+    def headers(self) -> Mapping[str, str]: ...  # noqa: D102 - same
+    @property
+    def content(self) -> bytes: ...  # noqa: D102 - same
+
+
+class _Fact(Generic[T]):
+    """An attribute of an error that is read from its `CallFacts`."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, error: CallError | None, owner: type) -> T:
+        value: T = getattr(_NO_FACTS if error is None else error.facts, self._name)
+        return value
+
+
+_NO_FACTS = CallFacts()
+
+
 class CallError(MettlError):
-    """A call was tried and failed; see `CallFacts` for the attributes."""
+    """A call was tried and failed.
+
+    Attributes:
+        problem: What happened, in words.
+        facts: What is known of the call; each of its attributes is one of the error too.
+        response: What the server answered, if it did. It can hold candidates' data, so it is in no text
+            of the error, and pickling leaves it out.
+    """
 
     hint: ClassVar[str] = ""
 
     def __init__(self, problem: str, facts: CallFacts | None = None) -> None:
-        super().__init__(problem, facts or CallFacts())
+        # One argument: some errors are OSErrors too, and those read two as a number and its words.
+        super().__init__(problem)
         self.problem = problem
-        self.facts = facts or CallFacts()
+        self.facts = facts or _NO_FACTS
+        self.response: ServerAnswer | None = None
 
-    @property
-    def operation(self) -> str:
-        """The method, such as ``candidates.register``."""
-        return self.facts.operation
-
-    @property
-    def attempts(self) -> int:
-        """How many requests were made for the call."""
-        return self.facts.attempts
-
-    @property
-    def request_id(self) -> str:
-        """The client's own id of the call, the same in its log lines."""
-        return self.facts.request_id
-
-    @property
-    def sent(self) -> bool:
-        """Whether the server may have seen (any attempt of) the request."""
-        return self.facts.sent
-
-    @property
-    def may_have_been_handled(self) -> bool:
-        """Whether the server may have done (in any attempt) what was asked."""
-        return self.facts.may_have_been_handled
-
-    @property
-    def safe_to_repeat(self) -> bool:
-        """Whether doing the call again can do no harm."""
-        return self.facts.safe_to_repeat
-
-    @property
-    def status_code(self) -> int | None:
-        """Status of the last answer, if there was one."""
-        return self.facts.status_code
-
-    @property
-    def code(self) -> str | None:
-        """Mettl's code, such as ``E401``."""
-        return self.facts.code
-
-    @property
-    def server_message(self) -> str | None:
-        """Mettl's words, with personal values blanked."""
-        return self.facts.server_message
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds that the server asked to wait."""
-        return self.facts.retry_after
-
-    @property
-    def sent_at(self) -> tuple[datetime, ...]:
-        """When each request was sent that the server may have seen, in UTC."""
-        return self.facts.sent_at
+    operation = _Fact[str]()
+    attempts = _Fact[int]()
+    request_id = _Fact[str]()
+    sent = _Fact[bool]()
+    may_have_been_handled = _Fact[bool]()
+    safe_to_repeat = _Fact[bool]()
+    status_code = _Fact[int | None]()
+    code = _Fact[str | None]()
+    server_message = _Fact[str | None]()
+    retry_after = _Fact[float | None]()
+    sent_at = _Fact[tuple[datetime, ...]]()
 
     def __str__(self) -> str:
         facts = self.facts
@@ -300,19 +245,26 @@ class CallError(MettlError):
         return type(self), (self.problem, self.facts)
 
 
+class ClientClosedError(CallError):
+    """The client is closing or closed, and this call (or this rest of a run) was not sent."""
+
+    def __init__(self, problem: str, facts: CallFacts | None = None) -> None:
+        super().__init__(problem, facts or CallFacts(safe_to_repeat=True))
+
+
 class TransportError(CallError):
     """No answer came; ``.sent`` says whether the server may have seen the request."""
 
 
-class ConnectError(TransportError):
+class ConnectError(TransportError, ConnectionError):
     """The connection could not be made (DNS, refused, TLS, proxy)."""
 
 
-class TransportTimeoutError(TransportError):
+class TransportTimeoutError(TransportError, TimeoutError):
     """Connecting, writing or reading took too long, or the call's total deadline passed."""
 
 
-class ConnectionLostError(TransportError):
+class ConnectionLostError(TransportError, ConnectionError):
     """The connection broke before the whole answer was read."""
 
 
@@ -362,8 +314,12 @@ class RegistrationLimitError(ApiError):
 
 
 class RateLimitError(ApiError):
-    """Too many requests, or the service is briefly unavailable."""
+    """Too many requests: the server refused this one, or the next slot is beyond the deadline."""
 
 
 class ServerError(ApiError):
     """The server failed to answer properly."""
+
+
+class ServiceUnavailableError(ServerError):
+    """The service is unavailable for a short time."""

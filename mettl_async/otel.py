@@ -184,8 +184,8 @@ class _Telemetry:
                 labels.update(_tell(span, exc))
                 raise
             else:
-                labels["http.response.status_code"] = response.status
-                span.set_attribute("http.response.status_code", response.status)
+                labels["http.response.status_code"] = response.status_code
+                span.set_attribute("http.response.status_code", response.status_code)
                 labels.update(_tell(span, error))
                 return response
             finally:

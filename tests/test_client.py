@@ -18,6 +18,7 @@ from mettl_async import (
     ApiError,
     AuthenticationError,
     Candidate,
+    ClientClosedError,
     ClientOptions,
     ConfigurationError,
     ConnectError,
@@ -406,9 +407,9 @@ async def test_closing_twice_is_fine_and_use_afterwards_is_refused(server):
     await mettl.candidates.register(server.access_key, ONE)
     await mettl.aclose()
     await mettl.aclose()
-    with pytest.raises(ConfigurationError, match="closed"):
+    with pytest.raises(ClientClosedError, match="closed"):
         await mettl.candidates.register(server.access_key, ONE)
-    with pytest.raises(ConfigurationError, match="closed"):
+    with pytest.raises(ClientClosedError, match="closed"):
         await mettl.candidates.register_many(server.access_key, ONE)
 
 

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 MARKED = """
 import pytest
-from mettl_async import Candidate, ConfigurationError
+from mettl_async import Candidate, ClientClosedError, ConfigurationError
 
 @pytest.mark.asyncio
 async def test_one(mettl_client, mettl_sandbox, mettl_server):
@@ -24,7 +24,7 @@ async def test_one(mettl_client, mettl_sandbox, mettl_server):
 @pytest.mark.asyncio
 async def test_another_has_a_sandbox_of_its_own(mettl_client, mettl_sandbox):
     assert client is not mettl_client
-    with pytest.raises(ConfigurationError, match="closed"):
+    with pytest.raises(ClientClosedError, match="closed"):
         await client.account.get()
     assert mettl_sandbox.stats.requests == 0
     await mettl_client.account.get()

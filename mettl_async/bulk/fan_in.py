@@ -10,7 +10,7 @@ import anyio
 
 from mettl_async.bulk.source import each
 from mettl_async.core.tasks import is_cancelled
-from mettl_async.errors import ConfigurationError, InvalidInputError
+from mettl_async.errors import ClientClosedError, ConfigurationError, InvalidInputError
 
 if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -111,6 +111,6 @@ async def fan_in(
         if run.broken is not None:
             raise run.broken
     except anyio.ClosedResourceError:
-        raise ConfigurationError("the client was closed before this was read") from None
+        raise ClientClosedError("the client was closed before this was read") from None
     finally:
         run.abandon()

@@ -9,7 +9,7 @@ import anyio
 from anyio import to_thread
 
 from mettl_async.bulk.journal_file import JournalFile, lines_of
-from mettl_async.errors import JournalError
+from mettl_async.bulk.outcomes import JournalError
 
 if TYPE_CHECKING:
     import os

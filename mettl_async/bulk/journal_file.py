@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from mettl_async.bulk.files import BINARY, PRIVATE, append, lock, settle_name
 from mettl_async.bulk.journal_record import JournalRecord, is_settled_code
 from mettl_async.bulk.offsets import Offsets
+from mettl_async.bulk.outcomes import JournalError
 from mettl_async.codec import dumps
-from mettl_async.errors import JournalError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What became of each candidate of a bulk run."""
+"""The outcome of each candidate of a bulk run, and the errors that carry outcomes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from mettl_async.errors import CallError, MettlError, RegistrationFailuresError
+from mettl_async.errors import CallError, MettlError
 from mettl_async.models import Candidate, RegistrationStatus
 
 if TYPE_CHECKING:
@@ -149,3 +149,52 @@ class RegistrationReport:
             f" {len(self.rejected)} rejected, {len(self.failed)} failed,"
             f" {len(self.unknown)} unknown"
         )
+
+
+class RegistrationFailuresError(MettlError):
+    """Raised by ``RegistrationReport.raise_for_failures()``; the whole report is in ``.report``."""
+
+    def __init__(self, report: RegistrationReport) -> None:
+        super().__init__(report)
+        self.report = report
+
+    def __str__(self) -> str:
+        return str(self.report)
+
+
+class RunInterruptedError(MettlError):
+    """The input, the journal or a hook of ``register_many`` failed; how, is the ``__cause__``.
+
+    Attributes:
+        report: Outcomes of every candidate that was read before, and what could not be recorded.
+    """
+
+    def __init__(self, report: RegistrationReport, cause: Exception) -> None:
+        super().__init__(report, cause)
+        self.report = report
+
+    def __str__(self) -> str:
+        cause = self.args[1]
+        which = "its journal failed" if isinstance(cause, JournalError) else "the run ended"
+        return f"{which} with {type(cause).__name__}: {self.report}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"  # the cause's own words may be a row
+
+
+class JournalError(MettlError):
+    """The journal of a bulk run belongs to another schedule, or cannot be read or written.
+
+    Attributes:
+        unrecorded: Answers of the server that could not be recorded, and were not yielded for that.
+            A run that is resumed sends these candidates again, which is harmless and gives the same
+            links [seen]. Empty when nothing was sent.
+    """
+
+    def __init__(self, problem: str, *, unrecorded: tuple[Outcome, ...] = ()) -> None:
+        super().__init__(problem)
+        self.unrecorded = unrecorded
+
+    def __str__(self) -> str:
+        count = len(self.unrecorded)
+        return f"{self.args[0]}; {count} outcomes are not in it" if count else str(self.args[0])

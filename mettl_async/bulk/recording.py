@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from mettl_async.bulk.journal_record import to_record
+from mettl_async.bulk.outcomes import JournalError
 from mettl_async.core.tasks import is_cancelled
-from mettl_async.errors import JournalError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
-from mettl_async.bulk.outcomes import Outcome, RegistrationReport
-from mettl_async.errors import ConfigurationError, JournalError, RunInterruptedError
+from mettl_async.bulk.outcomes import JournalError, Outcome, RegistrationReport, RunInterruptedError
+from mettl_async.errors import ClientClosedError, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
@@ -48,7 +48,8 @@ class RegistrationRun:
         Raises:
             RunInterruptedError: The input, the journal or a hook failed; ``.report`` has what was
                 registered until then, recorded or not. If nothing was, the failure itself is raised.
-            ConfigurationError: The run was used before, or the client was closed.
+            ConfigurationError: The run was used before.
+            ClientClosedError: The client was closed.
         """
         found: list[Outcome] = []
         try:
@@ -68,7 +69,8 @@ class RegistrationRun:
         Raises:
             JournalError: The journal cannot be used, or no longer; ``.unrecorded`` has the outcomes that
                 could not be recorded.
-            ConfigurationError: The run was used before, or the client was closed.
+            ConfigurationError: The run was used before.
+            ClientClosedError: The client was closed.
             Exception: What the input or a hook raised, after everything read before it was reported.
         """
         if self._used:
@@ -104,7 +106,7 @@ class RegistrationRun:
             if not run.finished:
                 raise ConfigurationError("the event loop cancelled this run before it was finished")
         except anyio.ClosedResourceError:
-            raise ConfigurationError("the client was closed before this run was finished") from None
+            raise ClientClosedError("the client was closed before this run was finished") from None
         finally:
             run.abandon()
 

@@ -14,13 +14,12 @@ import anyio
 
 from mettl_async.bulk.batches import Batch, cut
 from mettl_async.bulk.dispatcher import BatchResponse, Dispatcher, Send
-from mettl_async.bulk.outcomes import DUPLICATE_EMAIL, Outcome, Rejected
+from mettl_async.bulk.outcomes import DUPLICATE_EMAIL, JournalError, Outcome, Rejected
 from mettl_async.bulk.part import Part
 from mettl_async.bulk.progress import ProgressTracker
 from mettl_async.bulk.recording import Recording
 from mettl_async.bulk.seen import SeenEmails
 from mettl_async.core.tasks import is_cancelled
-from mettl_async.errors import JournalError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mettl_async.bulk.journal_record import JournalRecord, schedule_digest
-from mettl_async.errors import JournalError
+from mettl_async.bulk.outcomes import JournalError
 from mettl_async.sql_backend import INSERTS, Backend, sa
 
 if TYPE_CHECKING:

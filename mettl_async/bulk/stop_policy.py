@@ -6,38 +6,24 @@ from typing import Final
 
 from attrs import define
 
+from mettl_async.codes import meaning_of
 from mettl_async.core.retry import is_transient
 from mettl_async.errors import (
     ApiError,
-    AuthenticationError,
     CallError,
     CallFacts,
+    ClientClosedError,
     MettlDecodeError,
     MettlError,
     NotFoundError,
     PermissionDeniedError,
-    RegistrationLimitError,
-    TimestampError,
 )
-
-STOPS_THE_RUN: Final = (
-    AuthenticationError,
-    PermissionDeniedError,
-    NotFoundError,
-    RegistrationLimitError,
-    TimestampError,
-)
-"""About the account, the schedule or this machine: every further call would fail the same way [assumed]."""
 
 REFUSED_ALIKE: Final = 60
 """Candidates refused in a row with one code, none registered between them, that stop a run."""
 
 LEAST_FRUITLESS: Final = 3
 """Batches in a row without any answer that stop a run, however few workers it has."""
-
-_REDIRECT, _CLIENT_ERROR, _WRONG_METHOD = 300, 400, 405
-_TOO_LONG: Final = (413, 414)
-_IMAGE: Final = "E028"
 
 
 @define(eq=False)
@@ -64,9 +50,10 @@ class StopPolicy:
 
     def record_rejection(self, error: CallError) -> bool:
         """One candidate stays refused; gives whether to stop."""
-        # E028 is about a candidate's image [seen]; anything else that refuses everybody is about the
-        # schedule [assumed], and finding that out for each candidate helps nobody.
-        alike = error.code == self._last_refusal and error.code != _IMAGE
+        # What refuses everybody, but for one candidate's own data, is about the schedule [assumed], and
+        # finding that out for each candidate helps nobody.
+        own = isinstance(error, ApiError) and meaning_of(error).one_candidate
+        alike = error.code == self._last_refusal and not own
         self._refused_alike = self._refused_alike + 1 if alike else 1
         self._last_refusal = error.code
         return self._refused_alike >= REFUSED_ALIKE
@@ -88,18 +75,16 @@ def is_call_wide(error: CallError) -> bool:
 
 def is_too_long(error: CallError) -> bool:
     """Whether the call had too many candidates, rather than a bad one."""
-    return error.status_code in _TOO_LONG
+    return isinstance(error, ApiError) and meaning_of(error).too_long
 
 
 def stops_the_run(error: CallError) -> bool:
     """Whether every further call would fail the same way."""
-    status = error.status_code or 0
-    if isinstance(error, (PermissionDeniedError, NotFoundError)):
-        # Without a code of Mettl's it may be a firewall that dislikes one candidate's name.
-        return error.code is not None
-    # E405 is the same as HTTP 405, said by a code [seen].
-    elsewhere = _REDIRECT <= status < _CLIENT_ERROR or status == _WRONG_METHOD
-    return isinstance(error, STOPS_THE_RUN) or elsewhere or error.code == "E405"
+    if error.code is None and isinstance(error, (PermissionDeniedError, NotFoundError)):
+        return False  # it may be a firewall that dislikes one candidate's name
+    if isinstance(error, ApiError):
+        return meaning_of(error).stops_run
+    return isinstance(error, ClientClosedError)
 
 
 def unexpected(exc: BaseException) -> MettlError:

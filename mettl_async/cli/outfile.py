@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from mettl_async.cli.problems import CommandError, os_reason
+from mettl_async.errors import MettlError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,6 +62,8 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
             yield file
         check_whole(path, overwrite=overwrite)
         Path(part).replace(home)
+    except MettlError:
+        raise  # some of these are OSErrors too
     except OSError as error:
         raise CommandError(f"{path}: cannot be written: {os_reason(error)}") from None
     finally:

@@ -13,6 +13,7 @@ from mettl_async.cli.outfile import check_whole, private_files
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.progress import busy
 from mettl_async.core.pipeline import Effects
+from mettl_async.errors import MettlError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +53,8 @@ def report(
     try:
         with private_files(), busy("waiting for the report"):
             target.ask(save)
+    except MettlError:
+        raise  # some of these are OSErrors too
     except OSError as error:
         raise CommandError(f"{out}: cannot be written: {os_reason(error)}") from None
     typer.echo(f"report      {out}")

@@ -105,6 +105,8 @@ class AiohttpTransport:
             message, payload = await lane.answer()
             content = await payload.read()
             healthy = not lane.protocol.should_close
+        except CallError:
+            raise  # some of ours are OSErrors too
         except FAILURES as exc:
             failure = meaning(exc, connected=lane is not None)
         finally:
@@ -149,6 +151,8 @@ class AiohttpTransport:
                 lane = await self._new_lane(route)
                 await lane.write(head, b"", self._options)
                 message, payload = await lane.answer()
+            except CallError:
+                raise
             except FAILURES as exc:
                 failure = meaning(exc, connected=lane is not None)
             if failure is not None:

@@ -1,4 +1,4 @@
-"""From a response to a payload or a typed error: api.md section 4, all of it in one place.
+"""From a response to a payload or a typed error: in one place.
 
 Errors mostly come with HTTP 200 and ``status: ERROR`` [seen]; real statuses, pages of a gateway, cut and
 empty bodies are told apart here too. The content type is never trusted: what parses is taken.
@@ -12,55 +12,15 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from mettl_async.codec import loads
+from mettl_async.codes import meaning
 from mettl_async.core.redaction import personal_values, scrub
 from mettl_async.core.retry import retry_after
-from mettl_async.errors import (
-    ApiError,
-    AuthenticationError,
-    BadRequestError,
-    CallError,
-    CallFacts,
-    MettlDecodeError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitError,
-    RegistrationLimitError,
-    ServerError,
-    TimestampError,
-)
+from mettl_async.errors import CallError, CallFacts, MettlDecodeError
 
 if TYPE_CHECKING:
     from mettl_async.core.request import Request, Response
 
-# Codes beyond E401, E403 and E504 are [seen], none of them in the vendor's pages.
-_BY_CODE: dict[str, type[ApiError]] = {
-    "E028": BadRequestError,
-    "E400": BadRequestError,
-    "E401": AuthenticationError,
-    "E403": PermissionDeniedError,
-    "E404": NotFoundError,
-    "E405": BadRequestError,
-    "E408": ServerError,
-    "E422": TimestampError,
-    "E503": RateLimitError,
-    "E504": TimestampError,
-    "E509": RateLimitError,
-    "E607": RegistrationLimitError,
-}
-_BY_STATUS: dict[int, type[ApiError]] = {
-    400: BadRequestError,
-    401: AuthenticationError,
-    403: PermissionDeniedError,
-    404: NotFoundError,
-    405: BadRequestError,
-    408: ServerError,
-    413: BadRequestError,
-    414: BadRequestError,
-    422: BadRequestError,
-    429: RateLimitError,
-    503: RateLimitError,
-}
-_SUCCESS, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
+_SUCCESS, _REDIRECT, _CLIENT_ERROR = 200, 300, 400
 _CODE = re.compile(r"[A-Z0-9_]{1,20}")
 
 
@@ -87,7 +47,7 @@ def known(response: Response) -> Envelope | None:
     if (
         isinstance(before, Envelope)
         and before.content is response.content
-        and before.status == response.status
+        and before.status == response.status_code
     ):
         return before
     return None
@@ -109,22 +69,22 @@ def read(request: Request, response: Response, now: float) -> Envelope:
         spoilt = _describe(response)
     if isinstance(body, dict):
         failure = _failure(body)
-        if response.status < _REDIRECT and not failure and _is_success(request, body):
-            return Envelope(response.content, response.status, payload=body)
-        if failure or response.status < _REDIRECT:
+        if response.status_code < _REDIRECT and not failure and _is_success(request, body):
+            return Envelope(response.content, response.status_code, payload=body)
+        if failure or response.status_code < _REDIRECT:
             return Envelope(
                 response.content,
-                response.status,
+                response.status_code,
                 error=_api_error(request, response, failure, body, now),
             )
-    if response.status >= _REDIRECT or response.status < _SUCCESS:
-        return Envelope(response.content, response.status, error=_status_error(response, now))
+    if response.status_code >= _REDIRECT or response.status_code < _SUCCESS:
+        return Envelope(response.content, response.status_code, error=_status_error(response, now))
     return Envelope(
         response.content,
-        response.status,
+        response.status_code,
         error=MettlDecodeError(
             spoilt or f"the answer is JSON, but a {type(body).__name__} instead of an object",
-            CallFacts(status_code=response.status),
+            CallFacts(status_code=response.status_code),
         ),
     )
 
@@ -158,19 +118,18 @@ def _api_error(
     if failure is None and "status" not in body:
         return MettlDecodeError(
             "the answer is a JSON object without status, error or any expected key",
-            CallFacts(status_code=response.status),
+            CallFacts(status_code=response.status_code),
         )
     code, message = (failure or {}).get("code"), (failure or {}).get("message")
     code = code.strip().upper() if isinstance(code, str) else None
     # Anything that is no code could be anything, a candidate's data included.
     code = code if code and _CODE.fullmatch(code) else None
-    kind = _BY_CODE.get(code or "") or _kind_by_status(response.status)
     words = scrub(message, personal_values(request)) if isinstance(message, str) else None
     problem = " ".join(filter(None, [code, words])) or "status ERROR without a code or a message"
-    return kind(
+    return meaning(code, response.status_code).error(
         problem,
         CallFacts(
-            status_code=response.status,
+            status_code=response.status_code,
             code=code,
             server_message=words,
             retry_after=retry_after(response.headers, now),
@@ -178,19 +137,17 @@ def _api_error(
     )
 
 
-def _kind_by_status(status: int) -> type[ApiError]:
-    known = _BY_STATUS.get(status)
-    return known or (ServerError if status >= _SERVER_ERROR else ApiError)
-
-
 def _status_error(response: Response, now: float) -> CallError:
-    problem = f"HTTP {response.status}, {_describe(response)}"
-    if response.status < _CLIENT_ERROR:
+    problem = f"HTTP {response.status_code}, {_describe(response)}"
+    if response.status_code < _CLIENT_ERROR:
         problem += "; redirects are never followed, check base_url"
-    if response.status in {413, 414}:
+    means = meaning(None, response.status_code)
+    if means.too_long:
         problem += "; send less at once, or use ClientOptions(post_parameters='form')"
-    facts = CallFacts(status_code=response.status, retry_after=retry_after(response.headers, now))
-    return _kind_by_status(response.status)(problem, facts)
+    facts = CallFacts(
+        status_code=response.status_code, retry_after=retry_after(response.headers, now)
+    )
+    return means.error(problem, facts)
 
 
 def _describe(response: Response) -> str:

@@ -98,4 +98,4 @@ def make_response(status: int, pairs: Iterable[tuple[str, str]], content: bytes)
     for name, value in pairs:
         key = name.lower()
         headers[key] = f"{headers[key]}, {value}" if key in headers else value
-    return Response(status=status, headers=headers, content=content)
+    return Response(status_code=status, headers=headers, content=content)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from attrs import define, field
 
 from mettl_async.core.tasks import Work, begin, running_loop
-from mettl_async.errors import ConfigurationError
+from mettl_async.errors import ClientClosedError, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -27,12 +27,12 @@ class Prefetched(Generic[T]):
         """Wait for it; raises what reading it raised.
 
         Raises:
-            ConfigurationError: The client was closed meanwhile.
+            ClientClosedError: The client was closed meanwhile.
         """
         await self._work.wait()
         if self._work.was_stopped:
             # Closing stopped what was read ahead; to the reader that must not look like its own end.
-            raise ConfigurationError("the client was closed before this was read")
+            raise ClientClosedError("the client was closed before this was read")
         return self._work.value()
 
     def drop(self) -> None:
@@ -54,10 +54,11 @@ class Lifecycle:
         """Refuse use after closing, and from a second event loop.
 
         Raises:
-            ConfigurationError: Either of them.
+            ClientClosedError: The former.
+            ConfigurationError: The latter.
         """
         if self.closed:
-            raise ConfigurationError("this client is closed; make a new one")
+            raise ClientClosedError("this client is closed; make a new one")
         self.check_loop()
 
     def check_loop(self) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import anyio
 
-from mettl_async.errors import CallFacts, RateLimitError
+from mettl_async.errors import CallFacts, ClientClosedError, RateLimitError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -52,14 +52,14 @@ class Slots:
         """Take one when it is free; who is cancelled already does not get one.
 
         Raises:
-            RateLimitError: The client was closed, or began to close meanwhile; nothing was sent.
+            ClientClosedError: The client was closed, or began to close meanwhile; nothing was sent.
         """
         semaphore = self._semaphore
         waits = semaphore.value == 0
         await semaphore.acquire()
         if client.closed or (waits and client.closing):
             self.give_back()
-            raise RateLimitError(_CLOSED)
+            raise ClientClosedError(_CLOSED)
 
     def give_back(self) -> None:
         """Let the next one have it."""
@@ -90,7 +90,8 @@ class RateGate:
 
         Raises:
             RateLimitError: It is further away, for the server asked everyone for a long pause or others
-                use up the shared rate, or the client is being closed; nothing was sent.
+                use up the shared rate; nothing was sent.
+            ClientClosedError: The client is being closed; nothing was sent.
         """
         if not self.pacer.idle:
             if self._lock is None:
@@ -101,7 +102,7 @@ class RateGate:
                         raise RateLimitError(_LATE, CallFacts(retry_after=seconds))
                     await self._sleep(min(seconds, LOOK_UP))
             if self._closing():
-                raise RateLimitError(_CLOSED)
+                raise ClientClosedError(_CLOSED)
         if self._shared is not None:
             await self._ask(self._shared, patience)
 
@@ -120,7 +121,7 @@ class RateGate:
         if failure is not None:
             raise failure
         if self._closing():
-            raise RateLimitError(_CLOSED)
+            raise ClientClosedError(_CLOSED)
         if not acquired:
             raise RateLimitError(_LATE)
 

@@ -42,6 +42,7 @@ from mettl_async.errors import (
     ConfigurationError,
     MettlDecodeError,
     RateLimitError,
+    ServiceUnavailableError,
     TransportTimeoutError,
 )
 
@@ -116,7 +117,8 @@ class Pipeline:
 
         Raises:
             CallError: No answer, a spoilt one, or a refusal; see the tree in `mettl_async.errors`.
-            ConfigurationError: The client is closed, or used from a second event loop.
+            ClientClosedError: The client is closed or closing.
+            ConfigurationError: It is used from a second event loop.
         """
         self._shared.lifecycle.check()
         response = await self._call(request)
@@ -124,12 +126,12 @@ class Pipeline:
         if read.error is not None:
             # The retry loop has completed it already, unless a middleware answered by itself.
             if not read.error.operation:
-                _complete(read.error, request)
+                _complete(read.error, request, response)
             raise read.error
         try:
             return decode(ApiResponse(read.payload, response))
         except MettlDecodeError as error:
-            _complete(error, request)
+            _complete(error, request, response)
             raise
 
     def _read(self, request: Request, response: Response) -> envelope.Envelope:
@@ -173,7 +175,7 @@ class Pipeline:
                 error = outcome
             history.sent = history.sent or response is not None or error.sent
             history.handled = history.handled or may_have_been_handled(error)
-            _complete(error, request)
+            _complete(error, request, response)
             verdict = decide(
                 error,
                 repeatable=request.repeatable,
@@ -253,7 +255,8 @@ class Pipeline:
         error = outcome.envelope.error if isinstance(outcome, Response) else outcome
         if error is None:
             self._shared.pacer.succeeded(now, now - sent_at)
-        if isinstance(error, RateLimitError) and error.status_code is not None:
+        throttled = isinstance(error, (RateLimitError, ServiceUnavailableError))
+        if throttled and error.status_code is not None:
             self._shared.pacer.throttled(
                 now, sent_at, error.retry_after, self._shared.effects.chance()
             )
@@ -273,7 +276,7 @@ class Pipeline:
         status: int | None = None
         try:
             response = await self._shared.transport.send(encode(request))
-            status = response.status
+            status = response.status_code
         finally:
             seconds = self._shared.effects.monotonic() - started
             logger.debug(
@@ -285,11 +288,12 @@ class Pipeline:
         return response
 
 
-def _complete(error: CallError, request: Request) -> None:
+def _complete(error: CallError, request: Request, response: Response | None) -> None:
     """Fill in what only the pipeline knows: the call, and what all its attempts came to."""
     history = request.history
     answered = error.status_code is not None or isinstance(error, MettlDecodeError)
     handled = history.handled or may_have_been_handled(error)
+    error.response = response
     error.facts = evolve(
         error.facts,
         operation=request.operation,

@@ -143,7 +143,7 @@ class Response:
     """What came back; a 4xx or 5xx is a response too.
 
     Attributes:
-        status: HTTP status.
+        status_code: HTTP status.
         headers: Names in lower case; a repeated header is joined with ", ".
         content: The body, decompressed.
         attempts: How many requests the call has made so far.
@@ -151,7 +151,7 @@ class Response:
         envelope: Filled in when the body was read already; None otherwise.
     """
 
-    status: int
+    status_code: int
     headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=lambda content: f"<{len(content)} bytes>")
     attempts: int = 1

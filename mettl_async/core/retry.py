@@ -13,14 +13,8 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
-from mettl_async.errors import (
-    CallError,
-    MettlDecodeError,
-    RateLimitError,
-    ServerError,
-    TimestampError,
-    TransportError,
-)
+from mettl_async.codes import meaning_of
+from mettl_async.errors import ApiError, CallError, MettlDecodeError, TimestampError, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +22,6 @@ if TYPE_CHECKING:
     from mettl_async.config import RetryPolicy
 
 RETRY_COST = 5
-HTTP_SERVICE_UNAVAILABLE = 503
 
 
 @frozen
@@ -82,15 +75,16 @@ def may_have_been_handled(error: CallError) -> bool:
     """Whether the server may have done what was asked, although the call failed."""
     if isinstance(error, TransportError):
         return error.sent
-    if isinstance(error, RateLimitError):
-        # Gateways also answer 503 when the connection behind them broke midway [assumed].
-        return error.status_code == HTTP_SERVICE_UNAVAILABLE or error.code == "E503"
-    return isinstance(error, (MettlDecodeError, ServerError))
+    if isinstance(error, ApiError):
+        return meaning_of(error).handled
+    return isinstance(error, MettlDecodeError)
 
 
 def is_transient(error: CallError) -> bool:
     """Whether the same request may succeed later."""
-    return isinstance(error, (TransportError, MettlDecodeError, RateLimitError, ServerError))
+    if isinstance(error, ApiError):
+        return meaning_of(error).transient
+    return isinstance(error, (TransportError, MettlDecodeError))
 
 
 def backoff(attempt: int, policy: RetryPolicy, chance: float) -> float:

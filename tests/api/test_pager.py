@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mettl_async import AsyncPager, ConfigurationError, InvalidInputError, Page
+from mettl_async import AsyncPager, ClientClosedError, InvalidInputError, Page
 from mettl_async.api.pager import checked_page_size, next_offset
 from mettl_async.core.lifecycle import Lifecycle
 
@@ -213,7 +213,7 @@ async def test_a_client_closed_meanwhile_is_an_error_and_no_cancellation():
     waiting = asyncio.create_task(anext(items))
     await asyncio.sleep(0.01)
     await lifecycle.drain()
-    with pytest.raises(ConfigurationError, match="closed before"):
+    with pytest.raises(ClientClosedError, match="closed before"):
         await waiting
 
 

@@ -435,7 +435,7 @@ async def test_anything_else_can_be_requested(mettl, server):
         "get", "/schedules/{access_key}", path_values={"access_key": server.access_key}
     )
     assert answer.payload["schedule"]["accessKey"] == server.access_key
-    assert answer.response.status == 200
+    assert answer.response.status_code == 200
     server.sandbox.faults.script(["reset_after"])
     with pytest.raises(ConnectionLostError):
         await mettl.request("POST", "/pbts/add", {"pbts": "[1336]"}, placement="form")

@@ -8,6 +8,7 @@ import pytest
 from scripted_server import Server, check_each_once, collect, people, person, run_of
 
 from mettl_async import (
+    ClientClosedError,
     ClientOptions,
     ConfigurationError,
     FileJournal,
@@ -176,5 +177,5 @@ async def test_a_failure_before_anything_was_found_is_raised_itself():
 async def test_a_closed_client_is_noticed_when_the_run_is_used(mettl, server):
     run = mettl.candidates.register_many(server.access_key, people(1))
     await mettl.aclose()
-    with pytest.raises(ConfigurationError, match="closed"):
+    with pytest.raises(ClientClosedError, match="closed"):
         await run

@@ -122,7 +122,7 @@ async def test_a_connection_that_died_while_the_program_was_busy_is_not_used_aga
         await transport.send(request(url))
         busy.set()
         dead.wait()
-        assert (await transport.send(request(url))).status == 200
+        assert (await transport.send(request(url))).status_code == 200
         await transport.aclose()
         thread.join()
 

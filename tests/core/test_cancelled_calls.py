@@ -6,7 +6,7 @@ import contextlib
 import anyio
 import pytest
 
-from mettl_async import Credentials, MettlClient, Middlewares, RateLimitError
+from mettl_async import ClientClosedError, Credentials, MettlClient, Middlewares
 from mettl_async.sandbox import Sandbox
 
 PAYLOAD = b'{"status":"SUCCESS"}'
@@ -77,7 +77,7 @@ async def test_nothing_is_sent_after_closing_by_a_call_that_a_middleware_held_up
         await anyio.wait_all_tasks_blocked()
         await mettl.aclose()
         gate.set()
-        with pytest.raises(RateLimitError, match="closed") as caught:
+        with pytest.raises(ClientClosedError, match="closed") as caught:
             await call
         assert not caught.value.sent
         assert server.stats.requests == 0

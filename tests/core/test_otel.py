@@ -522,7 +522,7 @@ REFUSAL = b'{"status":"ERROR","error":{"code":"E403","message":"Firstname"}}'
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda _: Response(status=200, headers={}, content=REFUSAL),
+        lambda _: Response(status_code=200, headers={}, content=REFUSAL),
         lambda response: evolve(response, content=REFUSAL),
     ],
     ids=["its own answer", "a changed one"],

@@ -26,6 +26,7 @@ from mettl_async import (
     RegistrationLimitError,
     RetryPolicy,
     ServerError,
+    ServiceUnavailableError,
     TimestampError,
     TransportTimeoutError,
 )
@@ -58,7 +59,7 @@ OK = b'{"status":"SUCCESS","x":1}'
 
 def response(content=OK, status=200, **headers):
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response(status=status, headers=names, content=content)
+    return Response(status_code=status, headers=names, content=content)
 
 
 def refusal(code, message="No", status=200, **headers):
@@ -157,7 +158,7 @@ async def test_a_success_is_the_whole_object():
         (refusal("E405"), BadRequestError, "E405"),
         (refusal("E408"), ServerError, "E408"),
         (refusal("E422"), TimestampError, "E422"),
-        (refusal("E503"), RateLimitError, "E503"),
+        (refusal("E503"), ServiceUnavailableError, "E503"),
         (refusal("E504"), TimestampError, "E504"),
         (refusal("E509"), RateLimitError, "E509"),
         (refusal("E607"), RegistrationLimitError, "E607"),
@@ -170,7 +171,7 @@ async def test_a_success_is_the_whole_object():
         (response(b"<html>", 429), RateLimitError, None),
         (response(b"<html>", 500), ServerError, None),
         (response(b"<html>", 502), ServerError, None),
-        (response(b"<html>", 503), RateLimitError, None),
+        (response(b"<html>", 503), ServiceUnavailableError, None),
         (response(b"<html>", 504), ServerError, None),
         (response(b"", 302, location="https://evil.example"), ApiError, None),
         (response(b"<!DOCTYPE html><p>hi", content_type="text/html"), MettlDecodeError, None),
@@ -192,7 +193,7 @@ async def test_every_bad_answer_is_a_typed_error(answer, kind, code):
     error = await failure(caller)
     assert type(error) is kind
     assert error.code == code
-    assert error.status_code == answer.status
+    assert error.status_code == answer.status_code
     assert error.operation == "x.read"
     assert error.request_id == "id-1"
     assert error.sent
@@ -378,7 +379,7 @@ async def test_per_call_middleware_sees_a_call_once_and_per_attempt_each_request
     async def outer(request, call_next):
         seen.append("call")
         answer = await call_next(request)
-        seen.append(("answer", answer.status, answer.attempts))
+        seen.append(("answer", answer.status_code, answer.attempts))
         return answer
 
     async def inner(request, call_next):
@@ -401,7 +402,7 @@ async def test_a_refusal_reaches_middleware_as_a_response():
 
     async def watch(request, call_next):
         answer = await call_next(request)
-        statuses.append(answer.status)
+        statuses.append(answer.status_code)
         return answer
 
     caller, _, _, _ = build(
@@ -551,12 +552,14 @@ async def test_a_middleware_may_change_what_came_and_it_is_read_again():
     async def broken(request, call_next):
         answer = await call_next(request)
         return (
-            evolve(answer, status=503) if request.params.get("x") else evolve(answer, content=b"")
+            evolve(answer, status_code=503)
+            if request.params.get("x")
+            else evolve(answer, content=b"")
         )
 
     caller, _, _, _ = build(response(), middleware=Middlewares(per_call=[broken]))
     assert type(await failure(caller)) is MettlDecodeError
-    assert type(await failure(caller, params={"x": "1"})) is RateLimitError
+    assert type(await failure(caller, params={"x": "1"})) is ServiceUnavailableError
 
 
 async def test_a_cached_refusal_is_a_fresh_error_each_time():

@@ -34,6 +34,7 @@ from mettl_async.errors import (
     RateLimitError,
     RegistrationLimitError,
     ServerError,
+    ServiceUnavailableError,
     TimestampError,
     TransportTimeoutError,
 )
@@ -57,8 +58,8 @@ PERHAPS_HANDLED = [
     TransportTimeoutError("x", CallFacts(sent=True)),
     MettlDecodeError("x"),
     ServerError("x", CallFacts(status_code=502)),
-    RateLimitError("x", CallFacts(status_code=503)),
-    RateLimitError("x", CallFacts(code="E503", status_code=200)),
+    ServiceUnavailableError("x", CallFacts(status_code=503)),
+    ServiceUnavailableError("x", CallFacts(code="E503", status_code=200)),
 ]
 FINAL = [ApiError, AuthenticationError, BadRequestError, NotFoundError, PermissionDeniedError,
          RegistrationLimitError]  # fmt: skip

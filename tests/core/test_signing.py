@@ -80,7 +80,7 @@ async def test_an_auth_that_was_used_shows_no_key_and_can_be_copied():
 
     async def answer(signed):
         asked.append(signed)
-        return Response(status=200, headers={}, content=b"{}")
+        return Response(status_code=200, headers={}, content=b"{}")
 
     await auth(request, answer)
     assert "s3cret" not in f"{auth!r}{vars(auth)}"
@@ -98,7 +98,7 @@ async def test_each_request_is_signed_with_the_keys_and_the_version_of_its_time(
 
     async def answer(signed):
         asked.append(signed)
-        return Response(status=200, headers={}, content=b"{}")
+        return Response(status_code=200, headers={}, content=b"{}")
 
     auth = SignatureAuth(iter(keys).__next__)
     for number in range(4):

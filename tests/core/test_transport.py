@@ -103,7 +103,7 @@ async def test_a_lane_sends_these_headers_and_no_others(transport_of):
     assert second.split(b"\r\n")[0] == b"GET /v2/x?q=%20+ HTTP/1.1"
     assert b"content-length" not in second.lower()
     assert nothing == b""
-    assert (answer.status, answer.content, answer.headers["x-a"]) == (200, b"{}", "1, 2")
+    assert (answer.status_code, answer.content, answer.headers["x-a"]) == (200, b"{}", "1, 2")
 
 
 async def test_a_compressed_answer_is_unpacked_and_a_broken_one_is_typed(transport_of):
@@ -272,7 +272,7 @@ async def test_a_connection_that_the_server_closed_while_idle_is_not_used_again(
     async with server_of(once) as url:
         lanes = transport_of(url, ClientOptions())
         for _ in range(3):
-            assert (await lanes.send(request(url))).status == 200
+            assert (await lanes.send(request(url))).status_code == 200
             await asyncio.sleep(0.02)
         assert len(lanes._free) == 1
         await lanes.aclose()
@@ -309,7 +309,7 @@ async def test_an_event_hook_that_raises_for_a_status_changes_nothing():
     mock = httpx.MockTransport(lambda _: httpx.Response(404, json={"a": 1}))
     async with httpx.AsyncClient(transport=mock, event_hooks={"response": [hook]}) as client:
         answer = await InjectedTransport(client, ClientOptions()).send(request("https://h.example"))
-    assert (answer.status, answer.content) == (404, b'{"a":1}')
+    assert (answer.status_code, answer.content) == (404, b'{"a":1}')
 
 
 @pytest.mark.parametrize(
@@ -324,7 +324,7 @@ async def test_an_injected_client_that_changes_the_url_is_refused(changes):
             with pytest.raises(ConfigurationError, match="changes the URL"):
                 await transport.send(request("https://h.example"))
         else:  # a base URL does not touch an absolute one
-            assert (await transport.send(request("https://h.example"))).status == 200
+            assert (await transport.send(request("https://h.example"))).status_code == 200
 
 
 async def test_an_injected_clients_own_auth_is_not_used():
@@ -411,7 +411,7 @@ async def test_a_large_body_arrives_whole(transport_of):
     body = bytes(range(256)) * 8192
     async with recording_server(OK) as (url, seen):
         lanes = transport_of(url, ClientOptions())
-        assert (await lanes.send(request(url, body=body))).status == 200
+        assert (await lanes.send(request(url, body=body))).status_code == 200
         await lanes.aclose()
     assert seen[0][1] == body
 
@@ -452,7 +452,7 @@ async def test_interim_answers_are_passed_over(transport_of):
         lanes = transport_of(url, ClientOptions())
         answers = [await lanes.send(request(url)) for _ in range(2)]
         await lanes.aclose()
-    assert [one.status for one in answers] == [200, 200]
+    assert [one.status_code for one in answers] == [200, 200]
 
 
 async def test_a_proxys_user_and_password_go_to_the_proxy(transport_of):
@@ -480,7 +480,7 @@ async def test_closing_lets_what_is_in_flight_finish(transport_of):
         await begun.wait()
         await lanes.aclose()
         go.set()
-        assert (await task).status == 200
+        assert (await task).status_code == 200
         assert lanes._free == []
         assert getattr(lanes, "_connector", None) is None
         await lanes.aclose()
@@ -544,7 +544,7 @@ async def test_a_server_that_only_own_certificates_vouch_for_is_asked(transport_
     async with tls_server("localhost") as (url, seen):
         lanes = transport_of(url, options)
         if way == "send":
-            assert (await lanes.send(request(url))).status == 200
+            assert (await lanes.send(request(url))).status_code == 200
         else:
             async with lanes.stream(f"{url}/report") as download:
                 assert download.status == 200
@@ -556,7 +556,7 @@ async def test_own_certificates_vouch_for_a_report_too_where_the_api_is_plain_ht
     options = ClientOptions(ssl_context=ssl.create_default_context(cafile=LOCALHOST))
     async with tls_server("localhost") as (url, _), recording_server(OK) as (plain, _):
         lanes = transport_of(plain, options)
-        assert (await lanes.send(request(plain))).status == 200
+        assert (await lanes.send(request(plain))).status_code == 200
         async with lanes.stream(f"{url}/report") as download:
             assert download.status == 200
         await lanes.aclose()
@@ -638,7 +638,7 @@ async def test_a_connection_that_was_idle_for_too_long_is_not_used_again(
     async with server_of(serve) as url:
         lanes = transport_of(url, ClientOptions())
         for _ in range(2):
-            assert (await lanes.send(request(url))).status == 200
+            assert (await lanes.send(request(url))).status_code == 200
             await asyncio.sleep(0.05)
         await lanes.aclose()
     assert len(made) == connections

@@ -26,6 +26,7 @@ from mettl_async import (
     RegistrationLimitError,
     Rejected,
     ServerError,
+    ServiceUnavailableError,
     TimestampError,
     TransportTimeoutError,
     Unknown,
@@ -216,7 +217,7 @@ _REFUSALS = (
     ("E422", "E422", _mistimed("E422")),
     ("E504", "E504", _mistimed("E504")),
     ("E509", "E509", _throttled("E509")),
-    ("E503", "E503", _lost(RateLimitError, code="E503")),
+    ("E503", "E503", _lost(ServiceUnavailableError, code="E503")),
     ("E408", "E408", _lost(ServerError, code="E408")),
 )
 
@@ -268,7 +269,7 @@ FAULTS = (
         script=("throttle:429-date",),
         cells=_throttled(),
     ),
-    Fault(name="503", group="HTTP", script=("throttle:503",), cells=_lost(RateLimitError)),
+    Fault(name="503", group="HTTP", script=("throttle:503",), cells=_lost(ServiceUnavailableError)),
     Fault(name="500", group="HTTP", script=("server_error:500",), cells=_lost(ServerError)),
     Fault(name="502", group="HTTP", script=("server_error:502",), cells=_lost(ServerError)),
     Fault(

@@ -8,6 +8,7 @@ import pytest
 import mettl_async.api.candidates
 from mettl_async import (
     Candidate,
+    ClientClosedError,
     ClientOptions,
     InvalidInputError,
     MettlClient,
@@ -135,7 +136,7 @@ async def test_closing_sends_nothing_that_waits_for_a_slot():
         await mettl.aclose()
         first, *others = await asyncio.gather(*calls, return_exceptions=True)
         assert first.access_key == server.access_key
-        assert [(type(one), one.sent) for one in others] == [(RateLimitError, False)] * 2
+        assert [(type(one), one.sent) for one in others] == [(ClientClosedError, False)] * 2
         assert all("the client was closed before its turn" in str(one) for one in others)
         assert server.sandbox.stats.requests == 1
 

@@ -15,6 +15,7 @@ from by_trio import leak_a_cancellation, on_trio
 
 from mettl_async import (
     Candidate,
+    ClientClosedError,
     ClientOptions,
     ConfigurationError,
     ConnectError,
@@ -219,7 +220,7 @@ async def test_closing_ends_a_run_whose_input_never_comes():
         stream = aiter(run)
         await anext(stream)
         await lifecycle.drain()
-        with pytest.raises(ConfigurationError, match="closed before this run"):
+        with pytest.raises(ClientClosedError, match="closed before this run"):
             await anext(stream)
 
 

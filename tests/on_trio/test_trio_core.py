@@ -18,6 +18,7 @@ from by_trio import leak_a_cancellation, on_trio
 
 from mettl_async import (
     Candidate,
+    ClientClosedError,
     ClientOptions,
     ConfigurationError,
     ConnectError,
@@ -285,7 +286,7 @@ async def test_without_async_with_closing_twice_is_fine_and_use_afterwards_refus
     await mettl.candidates.register(remote.access_key, [ASHA])
     await mettl.aclose()
     await mettl.aclose()
-    with pytest.raises(ConfigurationError, match="closed"):
+    with pytest.raises(ClientClosedError, match="closed"):
         await mettl.account.get()
 
 
@@ -374,7 +375,7 @@ async def test_a_client_closed_meanwhile_is_an_error_and_no_cancellation():
     lifecycle = Lifecycle()
 
     async def read():
-        with pytest.raises(ConfigurationError, match="closed before"):
+        with pytest.raises(ClientClosedError, match="closed before"):
             await pager(Rows(stuck_at=2), lifecycle).collect()
 
     async with trio.open_nursery() as nursery:

@@ -128,7 +128,7 @@ class Canned:
         self.content = content
 
     async def send(self, request):
-        return Response(status=200, headers={}, content=self.content)
+        return Response(status_code=200, headers={}, content=self.content)
 
     async def aclose(self):
         pass

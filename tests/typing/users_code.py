@@ -264,7 +264,7 @@ async def conveniences(mettl: MettlClient, new: NewSchedule) -> None:
     await mettl.account.update_logo(Logo(content=b"", filename="logo.png"))
     answer = await mettl.request("GET", "/account")
     assert_type(answer, ApiResponse)
-    assert_type(answer.response.status, int)
+    assert_type(answer.response.status_code, int)
 
 
 NOW = datetime.now(UTC)

@@ -1,0 +1,98 @@
+"""The table of Mettl's codes and of HTTP statuses: which error each is, and what it means. Pure.
+
+Codes beyond E401, E403 and E504 are [seen]; the vendor's pages have none of them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import frozen
+
+from mettl_async.errors import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    RegistrationLimitError,
+    ServerError,
+    ServiceUnavailableError,
+    TimestampError,
+)
+
+
+@frozen(kw_only=True)
+class Meaning:
+    """One row of the table.
+
+    Attributes:
+        error: Class of the error that is raised.
+        transient: Whether the same request may succeed later.
+        handled: Whether the server may have done what was asked.
+        stops_run: Whether every further call of a bulk run would fail the same way, because the cause is
+            the account, the schedule or this machine [assumed].
+        one_candidate: Whether the cause is the data of one candidate.
+        too_long: Whether a request with fewer candidates may succeed.
+    """
+
+    error: type[ApiError]
+    transient: bool = False
+    handled: bool = False
+    stops_run: bool = False
+    one_candidate: bool = False
+    too_long: bool = False
+
+
+CODES: Final[dict[str, Meaning]] = {
+    "E028": Meaning(error=BadRequestError, one_candidate=True),  # a candidate's image [seen]
+    "E400": Meaning(error=BadRequestError),
+    "E401": Meaning(error=AuthenticationError, stops_run=True),
+    "E403": Meaning(error=PermissionDeniedError, stops_run=True),
+    "E404": Meaning(error=NotFoundError, stops_run=True),
+    "E405": Meaning(error=BadRequestError, stops_run=True),
+    "E408": Meaning(error=ServerError, transient=True, handled=True),
+    "E422": Meaning(error=TimestampError, stops_run=True),
+    "E503": Meaning(error=ServiceUnavailableError, transient=True, handled=True),
+    "E504": Meaning(error=TimestampError, stops_run=True),
+    "E509": Meaning(error=RateLimitError, transient=True),
+    "E607": Meaning(error=RegistrationLimitError, stops_run=True),
+}
+"""A code beats the HTTP status: most errors come with HTTP 200 [seen]."""
+
+STATUSES: Final[dict[int, Meaning]] = {
+    400: Meaning(error=BadRequestError),
+    401: Meaning(error=AuthenticationError, stops_run=True),
+    403: Meaning(error=PermissionDeniedError, stops_run=True),
+    404: Meaning(error=NotFoundError, stops_run=True),
+    405: Meaning(error=BadRequestError, stops_run=True),
+    408: Meaning(error=ServerError, transient=True, handled=True),
+    413: Meaning(error=BadRequestError, too_long=True),
+    414: Meaning(error=BadRequestError, too_long=True),
+    422: Meaning(error=BadRequestError),
+    429: Meaning(error=RateLimitError, transient=True),
+    # Gateways also answer 503 when the connection behind them broke midway [assumed].
+    503: Meaning(error=ServiceUnavailableError, transient=True, handled=True),
+}
+_REDIRECT: Final = Meaning(error=ApiError, stops_run=True)
+_SERVER_ERROR: Final = Meaning(error=ServerError, transient=True, handled=True)
+_OTHER: Final = Meaning(error=ApiError)
+_BY_CLASS: Final = {one.error: one for one in (*CODES.values(), *STATUSES.values(), _OTHER)}
+
+
+def meaning(code: str | None, status: int) -> Meaning:
+    """Look up an answer by its code, or else by its HTTP status."""
+    known = CODES.get(code or "") or STATUSES.get(status)
+    if known is not None:
+        return known
+    if 300 <= status < 400:  # noqa: PLR2004 - the classes of statuses
+        return _REDIRECT
+    return _SERVER_ERROR if status >= 500 else _OTHER  # noqa: PLR2004 - same
+
+
+def meaning_of(error: ApiError) -> Meaning:
+    """Look up an error; one that a middleware raised without code and status is looked up by its class."""
+    if error.code in CODES or error.status_code is not None:
+        return meaning(error.code, error.status_code or 0)
+    return next(_BY_CLASS[cls] for cls in type(error).__mro__ if cls in _BY_CLASS)

@@ -5,9 +5,14 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 
+from mettl_async._version import __version__
+
 
 def main() -> None:
     """Run the command line; without the extra ``cli``, say how to get it and exit with 2."""
+    if sys.argv[1:] == ["--version"]:  # at once: a command line takes a while to load
+        sys.stdout.write(f"mettl-async {__version__}\n")
+        return
     missing = [name for name in ("typer", "rich") if find_spec(name) is None]
     if missing:
         sys.stderr.write(

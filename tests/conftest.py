@@ -34,10 +34,12 @@ def pytest_addoption(parser):
     )
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     for item in items:
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT))
+    if config.getoption("--transport") != "httpx":  # then what says its transport is not repeated
+        items[:] = [one for one in items if not {"mettl", "transport"} & set(one.fixturenames)]
 
 
 @pytest.fixture(scope="session", autouse=True)

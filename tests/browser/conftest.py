@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import staleness_of
@@ -68,13 +69,12 @@ class Browser:
             lambda: self.driver.find_element(By.CSS_SELECTOR, "[role=timer]").text
         )
 
-    async def until_text_is_not(self, text):
-        """Wait until this text is gone from the page."""
-
-        def gone(driver):
-            return text not in driver.find_element(By.TAG_NAME, "body").text
-
-        await asyncio.to_thread(WebDriverWait(self.driver, TIMEOUT).until, gone)
+    async def until(self, holds):
+        """Wait until the text of the page is as it should be, over a change of page, too."""
+        lost = (NoSuchElementException, StaleElementReferenceException)
+        wait = WebDriverWait(self.driver, TIMEOUT, ignored_exceptions=lost)
+        body = (By.TAG_NAME, "body")
+        await asyncio.to_thread(wait.until, lambda driver: holds(driver.find_element(*body).text))
 
     async def heading(self):
         return await asyncio.to_thread(lambda: self.driver.find_element(By.TAG_NAME, "h1").text)

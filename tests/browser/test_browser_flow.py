@@ -123,7 +123,7 @@ async def test_a_candidate_takes_a_test_and_the_app_hears_of_it_once(
         await browser.press("Start the test")
         shown = await browser.time_left()
         assert re.fullmatch("(30|29) min [0-5][0-9] s", shown)
-        await browser.until_text_is_not(shown)
+        await browser.until(lambda text: shown not in text and "Time left" in text)
         assert "As of when" not in await browser.text()
         await until(lambda: kinds(example) == [TestStarted])
         await browser.press("Finish test")
@@ -211,3 +211,15 @@ async def test_an_expired_test_is_resumed_on_a_phone_without_scripts(
     result = await client.results.get(created.access_key, EMAIL)
     assert example.scores == {"row-7": result.test_status.result.total_marks}
     assert {one.state for one in server.sandbox.deliveries} == {"delivered"}
+
+
+async def test_a_countdown_that_ends_shows_how_the_test_ended(open_browser, server, link):
+    person = next(iter(server.sandbox.candidates))
+    person.start()
+    person.candidate.seconds = 30 * 60 - 5.0
+    async with open_browser() as browser:
+        await browser.go(link)
+        assert await browser.time_left() in {f"0 min 0{n} s" for n in range(1, 6)}
+        await browser.until(lambda text: "The time is over" in text)
+        assert await browser.complaints() == []
+    assert person.candidate.finish_mode == "TimeExpired"

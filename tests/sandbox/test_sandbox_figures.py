@@ -68,6 +68,10 @@ def test_time_left_is_written_in_full_seconds(seconds, written):
     assert figures.countdown(seconds) == written
 
 
+def test_a_moment_is_in_gmt():
+    assert figures.moment(86400.5) == "02 Jan 1970 00:00:00 GMT"
+
+
 @pytest.mark.parametrize(
     ("minutes", "written"), [(30, "30 minutes"), (1, "1 minute"), (0, "as long as you like")]
 )

@@ -40,7 +40,7 @@ def show_test(visit: Visit) -> Response:
         return page("disconnected.html", view=view, link=link)
     if view.can_finish:
         target = web_origin(_exit_of(person))
-        return page("running.html", view=view, link=link, form_target=target)
+        return page("running.html", form_target=target, view=view, link=link, end=_end_of(person))
     if view.can_resume:
         return problem(410, "Test expired", view.why_not)
     way = (_end_of(person), "How the test ended") if view.status == "Completed" else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from email.utils import formatdate
 from typing import Final
 
 _UNITS: Final = ((86400, "day"), (3600, "h"), (60, "min"))
@@ -41,6 +42,11 @@ def clock_offset(seconds: float) -> str:
     return f"{duration(abs(seconds))} {'ahead of' if seconds > 0 else 'behind'}"
 
 
+def moment(seconds: float) -> str:
+    """Write a point in time in GMT, such as ``28 Nov 2026 13:11:17 GMT``."""
+    return formatdate(seconds, usegmt=True).partition(", ")[2]
+
+
 def countdown(seconds: float | None) -> str:
     """Write time left in full seconds, such as ``29 min 05 s``; None is any length.
 
@@ -58,4 +64,4 @@ def time_allowed(minutes: int) -> str:
     return quantity(minutes, "minute") if minutes else "as long as you like"
 
 
-FILTERS: Final = (clock_offset, countdown, duration, percent, quantity, time_allowed)
+FILTERS: Final = (clock_offset, countdown, duration, moment, percent, quantity, time_allowed)

@@ -10,7 +10,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from mettl_async.sandbox.life import gmt
 from mettl_async.sandbox.pages import figures
 
 _ENVIRONMENT: Final = Environment(
@@ -21,7 +20,7 @@ _ENVIRONMENT: Final = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_ENVIRONMENT.filters |= {one.__name__: one for one in (*figures.FILTERS, gmt)}
+_ENVIRONMENT.filters |= {one.__name__: one for one in figures.FILTERS}
 
 
 def _hash_of(file: str) -> str:

@@ -11,7 +11,7 @@ for (const shown of document.querySelectorAll("[data-left]")) {
     shown.textContent = written(left);
     if (left === 0) {
       clearInterval(timer);
-      location.reload();
+      location.replace(shown.dataset.next);
     }
   }, 250);
 }

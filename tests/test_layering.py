@@ -36,8 +36,8 @@ PURE = (
     "errors.py", "codes.py", "codec/", "config.py", "models/", "core/request.py", "core/signing.py",
     "core/retry.py", "core/redaction.py", "core/envelope.py", "core/pacing.py", "bulk/batches.py",
     "bulk/seen.py", "bulk/outcomes.py", "bulk/splitting.py", "bulk/second_pass.py", "bulk/source.py",
-    "api/reconciling.py", "webhooks/parse.py", "webhooks/identity.py", "webhooks/basic_auth.py",
-    "webhooks/context.py", "webhooks/networks.py",
+    "api/reconciling.py", "webhooks/parse.py", "webhooks/identity.py", "webhooks/verification.py",
+    "webhooks/responses.py", "webhooks/context.py", "webhooks/samples.py",
 )  # fmt: skip
 EFFECTS = {"httpx", "httpx2", "anyio", "asyncio", "trio", "socket", "time", "random", "secrets",
            "starlette", "uvicorn"}  # fmt: skip

@@ -7,15 +7,14 @@ from mettl_async.errors import ContextDataError, EventDecodeError, WebhookError
 from mettl_async.models import BasicAuth
 from mettl_async.models import event as _event
 from mettl_async.models.event import *  # noqa: F403 - its __all__ is the list of events
-from mettl_async.webhooks.basic_auth import BasicAuthVerifier
 from mettl_async.webhooks.context import ContextSigner
-from mettl_async.webhooks.handling import Handled
 from mettl_async.webhooks.identity import event_identity
-from mettl_async.webhooks.networks import AllowedNetworks
 from mettl_async.webhooks.parse import parse_event
+from mettl_async.webhooks.processing import Handled
 from mettl_async.webhooks.receiver import WebhookReceiver
 from mettl_async.webhooks.samples import sample_event
-from mettl_async.webhooks.seen import Claim, MemorySeenEvents, Refused, SeenEvents
+from mettl_async.webhooks.seen_events import Claim, MemorySeenEvents, Refused, SeenEvents
+from mettl_async.webhooks.verification import AllowedNetworks, BasicAuthVerifier
 
 __all__ = [
     "AllowedNetworks",

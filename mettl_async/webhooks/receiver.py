@@ -1,4 +1,4 @@
-"""The receiver: an ASGI app that believes only who knows the password, and handles each event once."""
+"""The receiver: an ASGI app that authenticates deliveries and handles each event once."""
 
 from __future__ import annotations
 
@@ -14,28 +14,22 @@ from mettl_async.errors import (
     EventDecodeError,
     InvalidInputError,
 )
-from mettl_async.models.event import TestEvent, UnknownEvent
-from mettl_async.webhooks import asgi, gate
-from mettl_async.webhooks.asgi import OK, Answer
-from mettl_async.webhooks.gate import Gate
-from mettl_async.webhooks.handlers import KINDS, Handlers, checked_kind
-from mettl_async.webhooks.handling import Handled, Handling, logger
+from mettl_async.models.event import Event, TestEvent, UnknownEvent
+from mettl_async.webhooks import asgi, responses
+from mettl_async.webhooks.handlers import CLASSES, E, HandlerDecorator, Handlers, check_class
 from mettl_async.webhooks.identity import event_identity
 from mettl_async.webhooks.parse import parse_event
-from mettl_async.webhooks.patience import within
-from mettl_async.webhooks.seen import MemorySeenEvents
+from mettl_async.webhooks.processing import EventProcessor, Handled, Identify, Sleep, logger
+from mettl_async.webhooks.seen_events import MemorySeenEvents, SeenEvents
+from mettl_async.webhooks.time_limit import within
+from mettl_async.webhooks.verification import AllowedNetworks, BasicAuthVerifier, RequestChecks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from mettl_async.models.event import Event
     from mettl_async.models.webhooks import BasicAuth
-    from mettl_async.webhooks.basic_auth import BasicAuthVerifier
     from mettl_async.webhooks.context import ContextSigner
-    from mettl_async.webhooks.handlers import E, Registers
-    from mettl_async.webhooks.handling import Identify, Sleep
-    from mettl_async.webhooks.networks import AllowedNetworks
-    from mettl_async.webhooks.seen import SeenEvents
+    from mettl_async.webhooks.responses import HttpResponse
 
 MIB = 1024 * 1024
 
@@ -43,14 +37,14 @@ MIB = 1024 * 1024
 class WebhookReceiver:
     """An ASGI app for the events of Mettl: ``app.router.routes.append(Route("/mettl", receiver))``.
 
-    Answered with 200 is only an event whose handlers all succeeded and that is marked as done, one
-    that was done before, or one that can be read but has no handler for its class. In any other case the answer is an
-    error, and the event may come again; [assumed] Mettl delivers again after an error.
+    The answer is 200 for an event whose handlers all succeeded and that is marked as done, for one
+    that was done before, and for one that can be read but has no handler for its class. Otherwise it is
+    an error, and the event may come again; [assumed] Mettl delivers again after an error.
 
     ==== ================================================================================
     405  not a POST
     403  the peer is in none of the ``networks``
-    401  no or wrong credentials: told before any of the body is read
+    401  no or wrong credentials; answered before any of the body is read
     413  more than ``max_body`` bytes announced or sent
     408  the body was not there after ``read_timeout``
     400  not an event; or one of a known type but, say, without an email, and nobody handles
@@ -60,47 +54,44 @@ class WebhookReceiver:
     ==== ================================================================================
 
     Any path is accepted. Prefer a route to a mount: Starlette answers a POST to a mount without the
-    last slash with a redirect, which nobody says Mettl follows. A client that goes away does not stop a handler. When the server cancels a
-    delivery (a shutdown), the event is released and can come again.
+    last slash with a redirect, which nobody says Mettl follows. A client that disconnects does not stop
+    a handler. When the server cancels a delivery (a shutdown), the event is released and can come again.
 
     Handlers of one event run one after the other, and all must succeed: when the event comes again
     after the second one failed, the first one runs again. So keep several handlers harmless to
-    repeat, or make them one. A handler that did its work, but whose event could not be marked (the
-    store failed, or the handler outlived the lease) is run again too; whoever can't live with
-    that writes both in one transaction: see `SqlSeenEvents`.
+    repeat, or make them one. A handler also runs again if its event could not be marked afterwards (the
+    store failed, or the handler outlived the lease); `SqlSeenEvents` writes both in one transaction.
 
-    Logged are the operation, the type and the place (file and line) of an exception, the class of the event and
-    the start of a digest of its identity: never the text of a handler's exception, as it may hold personal data.
-    ``on_error`` gets the exception itself.
+    The log has the operation, the type and the place (file and line) of an exception, the class of the event
+    and the start of a digest of its identity: never the text of a handler's exception, as it may hold
+    personal data. ``on_error`` gets the exception itself.
 
     Behind a proxy the peer is the proxy. Let the server find the real one (uvicorn:
     ``--proxy-headers`` and ``--forwarded-allow-ips`` with the proxy's address); no ``X-Forwarded-For``
     is read here, as anyone can send one.
 
     Args:
-        auth: The credentials set as ``Webhooks.basic_auth``, or several during a change of password,
+        auth: Credentials of ``Webhooks.basic_auth``, or several during a change of password,
             or a verifier; None accepts anyone.
-        seen: Which events were handled; by default a `MemorySeenEvents`, which knows one process only.
+        seen: Store of the events that were handled; by default a `MemorySeenEvents`, for one process.
         context: Verifies ``context_data`` and sets ``event.context``. Text of another form than it
-            writes is like none at all.
+            writes counts as absent.
         require_context: Refuse events without a signed ``context_data`` too.
-        networks: Of the peers that may deliver, such as ``203.0.113.0/24``; None means all, and an empty
-            list nobody.
-        max_body: Bytes.
-        read_timeout: Seconds for the whole body.
-        handler_timeout: Seconds for all handlers of an event; shorter than the lease of ``seen``.
-        busy_wait: Seconds to wait for the end of another delivery of the same event.
-        identify: What makes two deliveries the same event.
+        networks: Networks of the peers that may deliver, such as ``203.0.113.0/24``; None allows all,
+            and an empty list nobody.
+        max_body: Bytes, at least 1.
+        read_timeout: Seconds for the whole body, above 0.
+        handler_timeout: Seconds for all handlers of an event, above 0; shorter than the lease of ``seen``.
+        busy_wait: Seconds to wait for the end of another delivery of the same event, at least 0.
+        identify: Gives the key that two deliveries of the same event share.
         on_error: Awaited with the exception and the event whenever a delivery could not be handled,
             before 503 is answered. It has ``handler_timeout`` seconds; what it raises is logged by type.
-        clock: Seconds since 1970, for the expiry of ``context_data``.
+        clock: Gives seconds since 1970, for the expiry of ``context_data``.
         sleep: Waits while an event is busy.
 
     Raises:
-        ConfigurationError: A number or a combination makes no sense.
-        InvalidInputError: ``auth`` or ``networks`` do.
-
-    Source: api.md section 7, observed.md section 9.
+        ConfigurationError: A number or a combination of arguments makes no sense.
+        InvalidInputError: ``auth`` has no credentials, or ``networks`` no networks.
     """
 
     def __init__(
@@ -136,38 +127,40 @@ class WebhookReceiver:
                 f"handler_timeout: {handler_timeout:g} s is not shorter than the lease of the store "
                 f"({seen.lease:g} s): an event could be taken from a handler at work"
             )
-        self._gate = Gate(
-            auth=gate.verifier(auth), networks=gate.allowed(networks), max_body=max_body
-        )
+        if auth is not None and not isinstance(auth, BasicAuthVerifier):
+            auth = BasicAuthVerifier(auth)
+        if networks is not None and not isinstance(networks, AllowedNetworks):
+            networks = AllowedNetworks(networks)
+        self._checks = RequestChecks(auth=auth, networks=networks, max_body=max_body)
         self._context = context
         self._require_context = require_context
         self._read_timeout = read_timeout
         self._on_error = on_error
         self._clock = clock
         self._handlers = Handlers()
-        self._handling = Handling(
+        self._processor = EventProcessor(
             handlers=self._handlers,
             seen=seen,
             identify=identify,
-            timeout=handler_timeout,
+            handler_timeout=handler_timeout,
             busy_wait=busy_wait,
             sleep=sleep,
         )
 
-    def on(self, kind: type[E]) -> Registers[E]:
+    def on(self, cls: type[E]) -> HandlerDecorator[E]:
         """Declare a handler: ``@receiver.on(TestGraded)`` above an ``async def`` that takes the event.
 
-        ``TestEvent`` stands for the four known events. With a second parameter the handler gets the
-        `Claim` too, to commit the mark with its own writes; there is one such handler of an event at
+        ``TestEvent`` stands for all known events. With a second parameter the handler gets the
+        `Claim` too, to commit the mark with its own writes; an event has one such handler at
         most, and it is called last. The others are called in the order of declaration.
 
         Raises:
             ConfigurationError: Not a class of events; not async; other parameters; declared twice.
         """
-        checked_kind(kind)
+        check_class(cls)
 
         def register(handler: Callable[..., object]) -> Callable[..., object]:
-            self._handlers.add(kind, handler)
+            self._handlers.add(cls, handler)
             return handler
 
         return register  # type: ignore[return-value]  # it gives back what it got
@@ -175,18 +168,18 @@ class WebhookReceiver:
     async def handle(self, event: Event) -> Handled:
         """Handle an event that did not come over HTTP, such as one from ``results.reconcile``.
 
-        The same promises as for a delivery, so one that came meanwhile is not handled again. The
+        The promises are those of a delivery, so one that came meanwhile is not handled again. The
         context of a reconciled event must have been valid when it happened.
 
         Raises:
             InvalidInputError: Not an event.
-            ContextDataError: Where a delivery is answered with 401.
-            WebhookError: The store failed, or the claim was lost while handlers were at work.
+            ContextDataError: A delivery would be answered with 401.
+            WebhookError: The store failed, or the claim was lost while handlers were running.
             Exception: What a handler raised, or TimeoutError; the event was released.
         """
-        if type(event) not in KINDS:
+        if type(event) not in CLASSES:
             raise InvalidInputError("event", f"is {type(event).__name__}", "pass an event")
-        return await self._handling.run(self._with_context(event))
+        return await self._processor.process(self._with_context(event))
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         """Serve one request, or a lifespan; a websocket is refused.
@@ -197,70 +190,70 @@ class WebhookReceiver:
         kind = scope["type"]
         if kind == "http":
             try:
-                await asgi.respond(scope, send, await self._answer_to(scope, receive))
-            except asgi.ClientLeft:
-                logger.info("the client left before the whole body came")
+                await asgi.send_response(scope, send, await self._respond(scope, receive))
+            except asgi.ClientDisconnected:
+                logger.info("the client disconnected before the whole body came")
             except OSError:
-                # How servers say it since ASGI 2.4. What was to be done is done.
-                logger.debug("the client left before the answer")
+                # How servers say it since ASGI 2.4. The event was handled all the same.
+                logger.debug("the client disconnected before the response")
         elif kind == "lifespan":
-            await asgi.live(receive, send)
+            await asgi.serve_lifespan(receive, send)
         elif kind == "websocket":
             await asgi.refuse_websocket(receive, send)
         else:
             raise ConfigurationError("only the scopes http and lifespan are served")
 
-    async def _answer_to(self, scope: asgi.Scope, receive: asgi.Receive) -> Answer:
-        """Check one request, step by step, and handle its event."""
-        if (refusal := self._gate.refusal(scope)) is not None:
-            logger.warning("%s", refusal)
-            return refusal
+    async def _respond(self, scope: asgi.Scope, receive: asgi.Receive) -> HttpResponse:
+        """Check the head, then read the body, then handle its event."""
+        peer = scope.get("client")
+        rejection = self._checks.rejection(
+            scope["method"], scope["headers"], peer[0] if peer else None
+        )
+        if rejection is not None:
+            return _refused(rejection)
         try:
-            body = await within(self._read_timeout, asgi.read_body(receive, self._gate.max_body))
+            body = await within(self._read_timeout, asgi.read_body(receive, self._checks.max_body))
         except asgi.BodyTooLarge:
-            logger.warning("%s", gate.TOO_LARGE)
-            return gate.TOO_LARGE
+            return _refused(responses.TOO_LARGE)
         except TimeoutError:
-            logger.warning("%s", gate.TOO_SLOW)
-            return gate.TOO_SLOW
+            return _refused(responses.TOO_SLOW)
+        return await self._respond_to_body(body)
+
+    async def _respond_to_body(self, body: bytes) -> HttpResponse:
+        """Handle the event of a request whose head was accepted."""
         try:
             event = self._with_context(parse_event(body))
         except EventDecodeError as error:
-            logger.warning("400: not an event: %s", error.problem)
-            return gate.NOT_AN_EVENT
+            return _refused(responses.NOT_AN_EVENT, f"not an event: {error.problem}")
         except ContextDataError as error:
-            logger.warning("401: context_data is %s", error.reason)
-            return gate.WRONG_CONTEXT
-        return await self._handled(event)
-
-    async def _handled(self, event: Event) -> Answer:
+            return _refused(responses.WRONG_CONTEXT, f"context_data is {error.reason}")
         if not self._handlers:
             # Accepted, it would be lost, and so far nobody has noticed that something is missing.
             logger.error("503: no handler is declared at all")
-            return gate.NOT_HANDLED
+            return responses.NOT_HANDLED
         try:
-            handled = await self._handling.run(event)
-        except Exception as error:  # noqa: BLE001 - whatever a user's handler raises; logged already
+            handled = await self._processor.process(event)
+        except Exception as error:  # noqa: BLE001 - a handler may raise anything; it is logged already
             await self._report(error, event)
-            return gate.NOT_HANDLED
+            return responses.NOT_HANDLED
         if handled is Handled.BUSY:
-            return gate.BUSY
+            return responses.BUSY
         if handled is Handled.NO_HANDLER and isinstance(event, UnknownEvent) and event.problem:
-            # Its kind may well have a handler: with a 200 it would be lost without a trace.
-            logger.warning("400: %s can't be read: %s", event.event_type, event.problem)
-            return gate.UNREADABLE
-        return OK
+            # Its class may well have a handler: with a 200 it would be lost without a trace.
+            problem = f"{event.event_type} can't be read: {event.problem}"
+            return _refused(responses.UNREADABLE, problem)
+        return responses.OK
 
     async def _report(self, error: Exception, event: Event) -> None:
         if self._on_error is None:
             return
         try:
-            await within(self._handling.timeout, self._on_error(error, event))
+            await within(self._processor.handler_timeout, self._on_error(error, event))
         except Exception as another:  # noqa: BLE001 - a hook must not decide what is answered
             logger.error("on_error failed with %s", type(another).__name__)
 
     def _with_context(self, event: Event) -> Event:
-        """The event with what its ``context_data`` says, if it says anything.
+        """Add what the event's ``context_data`` says, if it says anything.
 
         Raises:
             ContextDataError: It proves nothing, or too little.
@@ -283,3 +276,9 @@ class WebhookReceiver:
                 raise
             return event
         return evolve(event, context=context)
+
+
+def _refused(response: HttpResponse, problem: str = "") -> HttpResponse:
+    """Log a refusal, with the problem if it is more precise than the response."""
+    logger.warning("%d: %s", response.status_code, problem or response.text)
+    return response

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from mettl_async.codec import json_text
-from mettl_async.webhooks.sql import SqlSeenEvents
+from mettl_async.webhooks.sql_seen_events import SqlSeenEvents
 
 
 @pytest.fixture(params=["orjson", "json"])

@@ -30,7 +30,7 @@ from mettl_async.webhooks import (
     TestStarted,
 )
 from mettl_async.webhooks.receiver import WebhookReceiver
-from mettl_async.webhooks.sql import SqlSeenEvents
+from mettl_async.webhooks.sql_seen_events import SqlSeenEvents
 
 AUTH = BasicAuth(username="mettl", password="made up")
 

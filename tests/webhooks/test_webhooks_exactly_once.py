@@ -26,7 +26,7 @@ from mettl_async.webhooks import (
     TestStarted,
     sample_event,
 )
-from mettl_async.webhooks.sql import SqlSeenEvents
+from mettl_async.webhooks.sql_seen_events import SqlSeenEvents
 
 pytestmark = pytest.mark.slow
 

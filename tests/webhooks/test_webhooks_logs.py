@@ -18,9 +18,9 @@ from mettl_async.webhooks import (
     WebhookReceiver,
     event_identity,
     parse_event,
+    processing,
     sample_event,
 )
-from mettl_async.webhooks import handling as handling_module
 
 GRADED = sample_event(TestGraded, access_key="a1b2c3", email="asha.rao@example.org")
 EVENT = parse_event(GRADED)
@@ -189,7 +189,7 @@ async def test_a_hook_that_never_ends_has_as_long_as_a_handler(caplog):
 
 
 async def test_a_store_that_never_releases_does_not_hold_up_the_handlers_error(monkeypatch):
-    monkeypatch.setattr(handling_module, "_GIVING_BACK", 0.01)
+    monkeypatch.setattr(processing, "_SETTLE_TIMEOUT", 0.01)
 
     class Stuck(MemorySeenEvents):
         async def release(self, claim):
@@ -200,7 +200,7 @@ async def test_a_store_that_never_releases_does_not_hold_up_the_handlers_error(m
 
 
 async def test_a_store_that_never_marks_does_not_hold_up_a_cancellation(monkeypatch):
-    monkeypatch.setattr(handling_module, "_GIVING_BACK", 0.01)
+    monkeypatch.setattr(processing, "_SETTLE_TIMEOUT", 0.01)
     entered = anyio.Event()
 
     class Stuck(MemorySeenEvents):
@@ -231,7 +231,7 @@ async def test_an_event_that_someone_else_has_claimed(caplog):
     receiver = receiver_with(fine, seen=seen, busy_wait=0)
     assert await receiver.handle(EVENT) is Handled.BUSY
     assert lines(caplog) == [
-        f"busy: TestGraded {KEY} is claimed by another delivery, until its end or that of its lease (90 s)"
+        f"busy: TestGraded {KEY} is claimed by another delivery until that ends, or its lease of 90 s"
     ]
 
 

@@ -97,13 +97,13 @@ MISTAKES = [
     ),
     (
         lambda: BasicAuthVerifier(["u:p"]),
-        "accepted: has a str; give a list of BasicAuth values",
+        "auth: has a str; give a list of BasicAuth values",
     ),
     (
         lambda: BasicAuthVerifier([]),
-        "accepted: is empty; give the credentials of the schedules",
+        "auth: is empty; give the credentials of the schedules",
     ),
-    (lambda: AllowedNetworks("::1"), "networks: is a single text; give a list of networks"),
+    (lambda: AllowedNetworks("::1"), "networks: is a str; give a list such as ['203.0.113.0/24']"),
     (lambda: AllowedNetworks(["::1", 7]), f"networks[1]: is not text; {NETWORKS}"),
     (
         lambda: AllowedNetworks(["203.0.113.9/24"]),
@@ -129,11 +129,11 @@ MISTAKES = [
     ),
     (
         lambda: receiver(auth=7),
-        "auth: is a int; give a BasicAuth, a list of them, or None for anyone",
+        "auth: is a int; give a BasicAuth or a list of them",
     ),
     (
         lambda: receiver(networks=7),
-        "networks: is a int; give a list such as ['203.0.113.0/24'], or None for all",
+        "networks: is a int; give a list such as ['203.0.113.0/24']",
     ),
     (
         lambda: on(good, good),

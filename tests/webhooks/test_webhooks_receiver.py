@@ -148,7 +148,7 @@ async def test_ready_made_checks_are_taken_as_they_are():
 
 @pytest.mark.parametrize("wrong", [{"auth": 7}, {"auth": object()}, {"networks": 7}])
 def test_what_are_no_checks_is_refused(wrong):
-    with pytest.raises(ConfigurationError, match=f"{next(iter(wrong))}: is a "):
+    with pytest.raises(InvalidInputError, match=f"{next(iter(wrong))}: is a "):
         WebhookReceiver(**{"auth": AUTH, **wrong})
 
 

@@ -10,8 +10,8 @@ import pytest
 from sql_rows import make_older
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from mettl_async.webhooks.seen import Claim, MemorySeenEvents, Refused
-from mettl_async.webhooks.sql import SqlSeenEvents
+from mettl_async.webhooks.seen_events import Claim, MemorySeenEvents, Refused
+from mettl_async.webhooks.sql_seen_events import SqlSeenEvents
 
 LEASE = 3600.0
 KEY = "0123456789abcdef" * 4

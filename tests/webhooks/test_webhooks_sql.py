@@ -21,8 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from mettl_async import sql_backend
 from mettl_async.errors import ConfigurationError
-from mettl_async.webhooks.seen import Claim, Refused
-from mettl_async.webhooks.sql import SqlSeenEvents
+from mettl_async.webhooks.seen_events import Claim, Refused
+from mettl_async.webhooks.sql_seen_events import SqlSeenEvents
 
 KEY = "fedcba9876543210" * 4
 
@@ -392,7 +392,7 @@ def test_without_sqlalchemy_the_extra_is_named():
     program = (
         "import sys; sys.modules['sqlalchemy'] = None\n"
         "import mettl_async.webhooks\n"
-        "import mettl_async.webhooks.sql\n"
+        "import mettl_async.webhooks.sql_seen_events\n"
     )
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", program], capture_output=True, text=True, check=False

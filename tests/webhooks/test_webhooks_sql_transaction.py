@@ -11,8 +11,8 @@ from sql_rows import make_older, rows_of
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from mettl_async.errors import ClaimLostError, ConfigurationError
-from mettl_async.webhooks.seen import Claim, Refused
-from mettl_async.webhooks.sql import SqlSeenEvents
+from mettl_async.webhooks.seen_events import Claim, Refused
+from mettl_async.webhooks.sql_seen_events import SqlSeenEvents
 
 KEY = "fedcba9876543210" * 4
 

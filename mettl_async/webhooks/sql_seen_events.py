@@ -12,7 +12,7 @@ import anyio
 
 from mettl_async.errors import ClaimLostError, ConfigurationError
 from mettl_async.sql_backend import INSERTS, PATIENCE, Backend, sa
-from mettl_async.webhooks.seen import DAY, LEASE, Claim, Refused, check_positive
+from mettl_async.webhooks.seen_events import DAY, LEASE, Claim, Refused, check_positive
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

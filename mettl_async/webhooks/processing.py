@@ -1,63 +1,59 @@
-"""One event, from the claim over its handlers to the mark that it is done."""
+"""Handling of one event: claim it, call its handlers, mark it as done."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Final, TypeAlias
 
 import anyio
 from attrs import frozen
 
 from mettl_async.errors import WebhookError
-from mettl_async.webhooks.handlers import Handlers
-from mettl_async.webhooks.patience import within
-from mettl_async.webhooks.seen import Claim, Refused, SeenEvents
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from mettl_async.models.event import Event
-    from mettl_async.webhooks.handlers import Declared
+from mettl_async.models.event import Event
+from mettl_async.webhooks.handlers import DeclaredHandler, Handlers
+from mettl_async.webhooks.seen_events import Claim, Refused, SeenEvents
+from mettl_async.webhooks.time_limit import within
 
 logger = logging.getLogger("mettl_async.webhooks")
 
-Identify: TypeAlias = "Callable[[Event], str]"
-Sleep: TypeAlias = "Callable[[float], Awaitable[None]]"
+Identify: TypeAlias = Callable[[Event], str]
+Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds between two looks at an event that is busy
-_GIVING_BACK = 5.0  # seconds that a cancelled delivery may still take to release its claim
-_SHOWN = 8  # characters
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds between two tries to claim a busy event
+_SETTLE_TIMEOUT = 5.0  # seconds that a cancelled delivery may still take to settle its claim
+_DIGEST_SHOWN: Final = 8  # characters
 
 
 class Handled(Enum):
-    """What became of an event that was not refused."""
+    """The outcome of an event that was not refused."""
 
     HANDLED = "handled"
     """All its handlers succeeded, and it is marked as done."""
     ALREADY_DONE = "already done"
     """It was handled before: no handler was called."""
     BUSY = "busy"
-    """Someone else is still handling it: no handler was called, it must come again."""
+    """Another delivery of it is being handled: no handler was called, it must come again."""
     NO_HANDLER = "no handler"
     """No handler is declared for its class; it was not marked."""
 
 
 @frozen(kw_only=True)
-class Handling:
-    """What handling one event takes; see `WebhookReceiver` for the promises."""
+class EventProcessor:
+    """Handle events, each once; see `WebhookReceiver` for the promises and the attributes."""
 
     handlers: Handlers
     seen: SeenEvents
     identify: Identify
-    timeout: float
+    handler_timeout: float
     busy_wait: float
     sleep: Sleep
 
-    async def run(self, event: Event) -> Handled:
-        """Handle an event unless it was.
+    async def process(self, event: Event) -> Handled:
+        """Handle an event unless it was handled before.
 
         Raises:
             WebhookError: The store failed, or the claim was lost meanwhile.
@@ -70,36 +66,36 @@ class Handling:
         try:
             key = self.identify(event)
         except Exception as error:
-            _failed("identify", event, "", error)
+            _log_failure("identify", event, "", error)
             raise
         claim = await self._claim(event, key)
         if claim is Refused.DONE:
             return Handled.ALREADY_DONE
         if claim is Refused.BUSY:
             logger.warning(
-                "busy: %s %s is claimed by another delivery, until its end or that of its lease (%g s)",
+                "busy: %s %s is claimed by another delivery until that ends, or its lease of %g s",
                 type(event).__name__,
-                _shown(key),
+                _digest(key),
                 self.seen.lease,
             )
             return Handled.BUSY
         try:
-            await within(self.timeout, _call(handlers, event, claim))
+            await within(self.handler_timeout, _call(handlers, event, claim))
         except BaseException as error:
-            _failed("handle", event, key, error)
-            await self._at_last("release", self.seen.release, event, claim)
+            _log_failure("handle", event, key, error)
+            await self._settle("release", self.seen.release, event, claim)
             raise
         await self._complete(event, claim)
         return Handled.HANDLED
 
     async def _claim(self, event: Event, key: str) -> Claim | Refused:
-        """Claim it; while someone else has it, wait a little for the end of that."""
+        """Claim an event; while another delivery has it, try again for ``busy_wait`` seconds."""
         left, pause = self.busy_wait, _FIRST_PAUSE
         while True:
             try:
                 claim = await self.seen.claim(key)
             except Exception as error:
-                _failed("claim", event, key, error)
+                _log_failure("claim", event, key, error)
                 raise WebhookError("the store of seen events failed at claim") from error
             if claim is not Refused.BUSY or left <= 0:
                 return claim
@@ -114,35 +110,35 @@ class Handling:
                 mine = await self.seen.complete(claim)
             except anyio.get_cancelled_exc_class():
                 # The work is done: mark it in spite of the cancellation, or it is done again.
-                await self._at_last("complete", self.seen.complete, event, claim)
+                await self._settle("complete", self.seen.complete, event, claim)
                 raise
         except Exception as error:
-            _failed("complete", event, claim.key, error)
+            _log_failure("complete", event, claim.key, error)
             raise WebhookError(
                 "handled, but the store of seen events failed at complete"
             ) from error
         if not mine:
             lost = WebhookError("handled, but its claim was lost meanwhile")
-            _failed("complete", event, claim.key, lost)
+            _log_failure("complete", event, claim.key, lost)
             raise lost
 
-    async def _at_last(
+    async def _settle(
         self, operation: str, step: Callable[[Claim], Awaitable[bool]], event: Event, claim: Claim
     ) -> None:
-        """Settle a claim, also while cancelled; if that fails, the end of the lease does it."""
+        """Release or complete a claim, even while cancelled; if that fails, its lease ends it."""
         try:
-            with anyio.move_on_after(_GIVING_BACK, shield=True):
+            with anyio.move_on_after(_SETTLE_TIMEOUT, shield=True):
                 await step(claim)
-        except Exception as error:  # noqa: BLE001 - what happened before is the one to raise
-            _failed(operation, event, claim.key, error)
+        except Exception as error:  # noqa: BLE001 - the error before it is the one to raise
+            _log_failure(operation, event, claim.key, error)
 
 
-async def _call(handlers: tuple[Declared, ...], event: Event, claim: Claim) -> None:
+async def _call(handlers: tuple[DeclaredHandler, ...], event: Event, claim: Claim) -> None:
     for one in handlers:
         await (one.call(event, claim) if one.with_claim else one.call(event))
 
 
-def _failed(operation: str, event: Event, key: str, error: BaseException) -> None:
+def _log_failure(operation: str, event: Event, key: str, error: BaseException) -> None:
     """Log a failure by type and place only: the text of an exception may hold a candidate's data."""
     logger.error(
         "%s failed with %s%s: %s %s",
@@ -150,17 +146,18 @@ def _failed(operation: str, event: Event, key: str, error: BaseException) -> Non
         type(error).__name__,
         _place(error),
         type(event).__name__,
-        _shown(key),
+        _digest(key),
     )
 
 
-def _shown(key: str) -> str:
-    """Enough to find the lines of one event; the key itself is personal if ``identify`` makes it so."""
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:_SHOWN] if key else ""
+def _digest(key: str) -> str:
+    """Give enough to find the lines of one event; a key of the user's ``identify`` may be personal."""
+    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    return digest[:_DIGEST_SHOWN] if key else ""
 
 
 def _place(error: BaseException) -> str:
-    """Where it was raised: file and line of the innermost frame, without its text."""
+    """Give file and line of the innermost frame, without its text."""
     frame = error.__traceback__
     if frame is None:
         return ""

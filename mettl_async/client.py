@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING
+import copy
+from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
 import anyio
-from attrs import fields
+from attrs import evolve, fields
 
 from mettl_async.api.account import Account
 from mettl_async.api.assessments import Assessments
@@ -22,13 +22,14 @@ from mettl_async.api.pbts import Pbts
 from mettl_async.api.results import Results
 from mettl_async.api.schedules import Schedules
 from mettl_async.config import (
-    BASE_URL_VARIABLE,
     OWN_OPTIONS,
-    REGION_VARIABLE,
     ApiVersion,
     ClientOptions,
     Credentials,
+    RetryPolicy,
     base_url_for,
+    checked_number,
+    checked_whole,
 )
 from mettl_async.core.auth import ServerClock, SignatureAuth
 from mettl_async.core.limits import RateLimiter, Slots
@@ -41,7 +42,7 @@ from mettl_async.core.transports import make_transport
 from mettl_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -49,6 +50,35 @@ if TYPE_CHECKING:
     from mettl_async.core.injected import AsyncHttpClient
     from mettl_async.core.multipart import FilePart
     from mettl_async.core.transports import TransportName
+
+
+R = TypeVar("R")
+
+MAX_RETRIES = 99
+
+
+class _Resource(Generic[R]):
+    """A resource of the client, made when it is first used.
+
+    On the class it is the resource's own class, so that ``unittest.mock.create_autospec(MettlClient)``
+    knows its methods; on a client, a test can set something else in its place.
+    """
+
+    def __init__(self, cls: Callable[[Caller], R]) -> None:
+        self.cls = cls
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, client: None, owner: type) -> Callable[[Caller], R]: ...
+    @overload
+    def __get__(self, client: MettlClient, owner: type) -> R: ...
+    def __get__(self, client: MettlClient | None, owner: type) -> Callable[[Caller], R] | R:
+        if client is None:
+            return self.cls
+        made = vars(client)[self._name] = self.cls(client._caller)  # noqa: SLF001 - our own
+        return made
 
 
 class MettlClient:
@@ -59,10 +89,12 @@ class MettlClient:
 
     Args:
         credentials: `Credentials`, anything with the two keys, or a sync or async callable returning
-            them, asked for each request (key rotation). May be left out with ``auth=``.
+            them, asked for each request (key rotation). By default they are read from the environment:
+            ``METTL_PUBLIC_KEY`` and ``METTL_PRIVATE_KEY``.
         region: ``"india"`` (default) or ``"eu"``.
         base_url: Instead of a region: scheme and host (and a gateway's path), without the version.
-            Plain http is for loopback only, unless `ClientOptions.allow_insecure_http`.
+            Plain http is for loopback only, unless `ClientOptions.allow_insecure_http`. Without region
+            and base_url, ``METTL_REGION`` or ``METTL_BASE_URL`` of the environment counts.
         version: ``"v1"`` signs with HMAC-SHA1, ``"v2"`` and ``"v3"`` with HMAC-SHA256.
         options: Timeouts, retries, limits; see `ClientOptions`.
         auth: A middleware that signs instead of `SignatureAuth`.
@@ -78,12 +110,12 @@ class MettlClient:
         ConfigurationError: An argument cannot work; nothing was opened.
     """
 
-    account: Account
-    assessments: Assessments
-    candidates: Candidates
-    pbts: Pbts
-    results: Results
-    schedules: Schedules
+    account = _Resource(Account)
+    assessments = _Resource(Assessments)
+    candidates = _Resource(Candidates)
+    pbts = _Resource(Pbts)
+    results = _Resource(Results)
+    schedules = _Resource(Schedules)
 
     def __init__(
         self,
@@ -104,15 +136,12 @@ class MettlClient:
         clock = ServerClock()
         if auth is None:
             if credentials is None:
-                raise ConfigurationError(
-                    "credentials: missing; pass Credentials(...), use MettlClient.from_env(), "
-                    "or pass auth="
-                )
+                credentials = Credentials.from_env()
             auth = SignatureAuth(credentials, clock)
         elif credentials is not None:
             raise ConfigurationError("credentials and auth are both given; pass one of them")
         check_middleware(auth)
-        shared = Shared(
+        self._shared = Shared(
             transport=make_transport(transport, http_client, url, options),
             slots=Slots(options.max_concurrency),
             quota=RetryQuota(options.retry_quota),
@@ -121,87 +150,44 @@ class MettlClient:
             pacer=Pacer(fixed=options.requests_per_second, adaptive=options.adaptive),
             rate_limiter=_checked_limiter(rate_limiter),
         )
-        self._owner = True
-        self._assemble(
-            shared,
-            auth=auth,
-            middleware=_by_slot(middleware),
-            base_url=url,
-            version=_version(version),
-            options=options,
-        )
+        self._owner, self._auth = True, auth
+        self.middleware, self.options = _by_slot(middleware), options
+        self.base_url, self.version = url, _version(version)
+        self._caller = self._new_caller()
 
-    def _assemble(
-        self,
-        shared: Shared,
-        *,
-        auth: Middleware,
-        middleware: Middlewares,
-        base_url: str,
-        version: ApiVersion,
-        options: ClientOptions,
-    ) -> None:
-        self._shared, self._auth = shared, auth
-        self.middleware, self.base_url = middleware, base_url
-        self.version, self.options = version, options
-        caller = Caller(
-            pipeline=Pipeline(shared, auth, middleware),
-            shared=shared,
-            options=options,
-            base_url=base_url,
-            version=version,
-        )
-        self._caller = caller
-        self.account = Account(caller)
-        self.assessments = Assessments(caller)
-        self.candidates = Candidates(caller)
-        self.pbts = Pbts(caller)
-        self.results = Results(caller)
-        self.schedules = Schedules(caller)
-
-    @classmethod
-    def from_env(
-        cls,
-        *,
-        environ: Mapping[str, str] = os.environ,
-        version: ApiVersion | str = ApiVersion.V2,
-        options: ClientOptions | None = None,
-        middleware: Iterable[Middleware] | Middlewares = (),
-        http_client: AsyncHttpClient | None = None,
-        transport: TransportName = "httpx",
-        rate_limiter: RateLimiter | None = None,
-    ) -> Self:
-        """A client from ``METTL_PUBLIC_KEY``, ``METTL_PRIVATE_KEY`` and ``METTL_REGION`` or ``METTL_BASE_URL``.
-
-        Raises:
-            ConfigurationError: A key is missing, or a value cannot work.
-        """
-        return cls(
-            Credentials.from_env(environ),
-            region=environ.get(REGION_VARIABLE) or None,
-            base_url=environ.get(BASE_URL_VARIABLE) or None,
-            version=version,
-            options=options,
-            middleware=middleware,
-            http_client=http_client,
-            transport=transport,
-            rate_limiter=rate_limiter,
+    def _new_caller(self) -> Caller:
+        return Caller(
+            pipeline=Pipeline(self._shared, self._auth, self.middleware),
+            shared=self._shared,
+            options=self.options,
+            base_url=self.base_url,
+            version=self.version,
         )
 
     def with_options(
         self,
         *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
         options: ClientOptions | None = None,
         version: ApiVersion | str | None = None,
         middleware: Iterable[Middleware] | Middlewares | None = None,
     ) -> Self:
-        """A client that differs in what is given, and shares connections, limits and clock with this one.
+        """Copy the client with other options; connections, limits and clock are shared with this one.
 
-        ``mettl.with_options(options=mettl.options.with_deadline(5))`` gives up after 5 seconds. Closing
-        the copy does nothing; it ends with the original.
+        Closing the copy does nothing; it ends with the original.
+
+        Args:
+            timeout: Seconds for a single call as a whole, waiting and all attempts included; 0.001 to
+                86,400. Batches of a bulk run keep ``options.bulk_retry``.
+            max_retries: Requests of a single call after the first one; 0 to 99.
+            options: Instead of the client's, before timeout and max_retries are applied.
+            version: Of the API.
+            middleware: Instead of the client's.
 
         Raises:
-            ConfigurationError: ``options`` differ in what connections are made of.
+            ConfigurationError: A value is out of bounds, or ``options`` differ in what connections are
+                made of.
         """
         options = _checked_options(options if options is not None else self.options)
         for name in (one.name for one in fields(ClientOptions)):
@@ -209,16 +195,16 @@ class MettlClient:
                 raise ConfigurationError(
                     f"{name}: belongs to the connections, which are shared; make a new MettlClient"
                 )
-        clone = type(self).__new__(type(self))
+        clone = copy.copy(self)
+        for name, value in vars(self).items():
+            # What a test has put in a resource's place is kept.
+            if type(value) is getattr(type(self), name, None):
+                delattr(clone, name)
         clone._owner = False  # noqa: SLF001 - our own clone
-        clone._assemble(  # noqa: SLF001 - same
-            self._shared,
-            auth=self._auth,
-            middleware=self.middleware if middleware is None else _by_slot(middleware),
-            base_url=self.base_url,
-            version=self.version if version is None else _version(version),
-            options=options,
-        )
+        clone.options = evolve(options, retry=_retry(options.retry, timeout, max_retries))
+        clone.version = self.version if version is None else _version(version)
+        clone.middleware = self.middleware if middleware is None else _by_slot(middleware)
+        clone._caller = clone._new_caller()  # noqa: SLF001 - same
         return clone
 
     async def request(
@@ -297,6 +283,16 @@ def _checked_options(options: object) -> ClientOptions:
     if isinstance(options, ClientOptions):
         return options
     raise ConfigurationError("options: pass ClientOptions(...)")
+
+
+def _retry(retry: RetryPolicy, timeout: object, max_retries: object) -> RetryPolicy:
+    if timeout is not None:
+        seconds = checked_number("timeout", timeout, 0.001, 86_400, "seconds")
+        retry = evolve(retry, deadline=seconds)
+    if max_retries is not None:
+        retries = checked_whole("max_retries", max_retries, 0, MAX_RETRIES)
+        retry = evolve(retry, max_attempts=retries + 1)
+    return retry
 
 
 def _checked_limiter(limiter: object) -> RateLimiter | None:

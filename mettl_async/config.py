@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from mettl_async.errors import ConfigurationError
 from mettl_async.models import Webhooks
@@ -107,7 +107,8 @@ class Credentials:
         for name in (PUBLIC_KEY_VARIABLE, PRIVATE_KEY_VARIABLE):
             if not environ.get(name):
                 raise ConfigurationError(
-                    f"{name} is not set; export it (in code, Credentials(...) can be passed instead)"
+                    f"credentials: {name} is not set; set it in the environment, "
+                    "or pass Credentials(public_key=..., private_key=...)"
                 )
         return cls(
             public_key=environ[PUBLIC_KEY_VARIABLE], private_key=environ[PRIVATE_KEY_VARIABLE]
@@ -160,9 +161,20 @@ def normalise_base_url(base_url: str, *, allow_insecure_http: bool = False) -> s
 
 
 def base_url_for(
-    region: Region | str | None, base_url: str | None, *, allow_insecure_http: bool = False
+    region: Region | str | None,
+    base_url: str | None,
+    *,
+    allow_insecure_http: bool = False,
+    environ: Mapping[str, str] = os.environ,
 ) -> str:
-    """Choose the base URL from a region or an explicit URL; India when neither is given."""
+    """Choose the base URL from a region or an explicit URL, or else from the environment, or else India.
+
+    Raises:
+        ConfigurationError: Both are given, or one that cannot work.
+    """
+    if region is None and base_url is None:
+        region = environ.get(REGION_VARIABLE) or None
+        base_url = environ.get(BASE_URL_VARIABLE) or None
     if region is not None and base_url is not None:
         raise ConfigurationError(
             f"region ({REGION_VARIABLE}) and base_url ({BASE_URL_VARIABLE}) are both given; keep one"
@@ -183,30 +195,46 @@ def is_loopback(host: str) -> bool:
     return _LOOPBACK.fullmatch(host.lower()) is not None
 
 
-def _bounded(
-    low: float, high: float, unit: str
-) -> Callable[[object, Attribute[Any], object], None]:
+def checked_number(name: str, value: object, low: float, high: float, unit: str) -> float:
+    """Refuse what is not a number within its bounds.
+
+    Raises:
+        ConfigurationError: It is not one.
+    """
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not low <= value <= high:  # type: ignore[operator]
+        raise ConfigurationError(f"{name}: must be a number of {unit} from {low:g} to {high:g}")
+    return value  # type: ignore[return-value]
+
+
+def checked_whole(name: str, value: object, low: int, high: int) -> int:
+    """Refuse what is not a whole number within its bounds.
+
+    Raises:
+        ConfigurationError: It is not one.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+        return value
+    raise ConfigurationError(f"{name}: must be a whole number, {low} to {high}")
+
+
+def _seconds(low: float, high: float) -> Callable[[object, Attribute[Any], object], None]:
     def check(_: object, attribute: Attribute[Any], value: object) -> None:
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not low <= value <= high:  # type: ignore[operator]
-            raise ConfigurationError(
-                f"{attribute.name}: must be a number of {unit} from {low:g} to {high:g}"
-            )
+        checked_number(attribute.name, value, low, high, "seconds")
 
     return check
 
 
 def _whole(low: int, high: int) -> Callable[[object, Attribute[Any], object], None]:
     def check(_: object, attribute: Attribute[Any], value: object) -> None:
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise ConfigurationError(f"{attribute.name}: must be a whole number, {low} to {high}")
+        checked_whole(attribute.name, value, low, high)
 
     return check
 
 
 def _rate(_: object, attribute: Attribute[Any], value: object) -> None:
     if value is not None:
-        _bounded(0.01, 10_000, "requests")(None, attribute, value)
+        checked_number(attribute.name, value, 0.01, 10_000, "requests")
 
 
 def _choice(_: object, attribute: Attribute[str], value: object) -> None:
@@ -248,9 +276,9 @@ class RetryPolicy:
     """
 
     max_attempts: int = field(default=3, validator=_whole(1, 100))
-    backoff_base: float = field(default=0.25, validator=_bounded(0, 3600, "seconds"))
-    backoff_cap: float = field(default=8.0, validator=_bounded(0, 3600, "seconds"))
-    deadline: float = field(default=90.0, validator=_bounded(0.001, _DAY, "seconds"))
+    backoff_base: float = field(default=0.25, validator=_seconds(0, 3600))
+    backoff_cap: float = field(default=8.0, validator=_seconds(0, 3600))
+    deadline: float = field(default=90.0, validator=_seconds(0.001, _DAY))
 
 
 @frozen(kw_only=True)
@@ -287,9 +315,9 @@ class ClientOptions:
             ``basic_auth`` not on one that has addresses at another host.
     """
 
-    connect_timeout: float = field(default=5.0, validator=_bounded(0.001, _DAY, "seconds"))
-    read_timeout: float = field(default=30.0, validator=_bounded(0.001, _DAY, "seconds"))
-    write_timeout: float = field(default=30.0, validator=_bounded(0.001, _DAY, "seconds"))
+    connect_timeout: float = field(default=5.0, validator=_seconds(0.001, _DAY))
+    read_timeout: float = field(default=30.0, validator=_seconds(0.001, _DAY))
+    write_timeout: float = field(default=30.0, validator=_seconds(0.001, _DAY))
     retry: RetryPolicy = field(factory=RetryPolicy, validator=_of_type(RetryPolicy))
     bulk_retry: RetryPolicy = field(
         factory=lambda: RetryPolicy(max_attempts=30, backoff_cap=30.0, deadline=600.0),
@@ -311,10 +339,6 @@ class ClientOptions:
     )
     user_agent: str = field(default="", validator=_header_text)
     webhooks: Webhooks | None = field(default=None, validator=_of_type(Webhooks, type(None)))
-
-    def with_deadline(self, seconds: float) -> ClientOptions:
-        """The same options, with another total deadline for a single call."""
-        return evolve(self, retry=evolve(self.retry, deadline=seconds))
 
 
 OWN_OPTIONS = ("retry", "bulk_retry", "post_parameters", "max_url_bytes", "webhooks")

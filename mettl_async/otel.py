@@ -4,7 +4,7 @@
 
     from mettl_async.otel import telemetry
 
-    mettl = MettlClient.from_env(middleware=telemetry())
+    mettl = MettlClient(middleware=telemetry())
 
 A call is a span ``mettl candidates.register``, and each of its requests a span below it, such as
 ``POST /v2/schedules/{access_key}/candidates``, by the stable semantic conventions for HTTP clients but

@@ -45,9 +45,7 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture(scope="session", autouse=True)
 def _chosen_transport(request):
     """Clients that are given neither a transport nor an HTTP client get the one of ``--transport``."""
-    name, build, from_env = (
-        request.config.getoption("--transport"), MettlClient.__init__, MettlClient.from_env,
-    )  # fmt: skip
+    name, build = request.config.getoption("--transport"), MettlClient.__init__
 
     @functools.wraps(build)
     def built(*args, **kwargs):
@@ -55,16 +53,9 @@ def _chosen_transport(request):
             kwargs.setdefault("transport", name)
         build(*args, **kwargs)
 
-    @functools.wraps(from_env)
-    def built_from_env(*args, **kwargs):
-        if kwargs.get("http_client") is None:
-            kwargs.setdefault("transport", name)
-        return from_env(*args, **kwargs)
-
     with pytest.MonkeyPatch.context() as patch:
         if name != "httpx":
             patch.setattr(MettlClient, "__init__", built)
-            patch.setattr(MettlClient, "from_env", built_from_env)
         yield
 
 

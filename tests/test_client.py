@@ -8,6 +8,7 @@ import itertools
 import logging
 import socket
 import ssl
+from unittest.mock import create_autospec
 
 import anyio
 import attrs
@@ -437,9 +438,11 @@ def test_a_second_event_loop_is_refused_clearly():
 
 async def test_clones_share_connections_and_differ_in_what_was_given(server):
     async with client_of(server) as mettl:
-        hasty = mettl.with_options(options=mettl.options.with_deadline(5), version="v1")
+        hasty = mettl.with_options(timeout=5, max_retries=0, version="v1")
         assert hasty._shared is mettl._shared
         assert (hasty.options.retry.deadline, hasty.version) == (5, "v1")
+        assert hasty.options.retry.max_attempts == 1
+        assert mettl.options.retry == RetryPolicy()
         await hasty.candidates.register(server.access_key, ONE)
         await hasty.aclose()
         await mettl.candidates.register(server.access_key, ONE)
@@ -455,9 +458,8 @@ def test_a_clone_keeps_every_argument_of_the_constructor():
     )  # fmt: skip
     clone = given.with_options()
     state = {"_shared", "_auth", "middleware", "base_url", "version", "options"}
-    resources = set(MettlClient.__annotations__)
-    assert set(vars(given)) == set(vars(clone)) == state | resources | {"_owner", "_caller"}
-    assert all(getattr(clone, name) is getattr(given, name) for name in state)
+    assert set(vars(given)) == set(vars(clone)) == state | {"_owner", "_caller"}
+    assert all(getattr(clone, name) == getattr(given, name) for name in state)
     known = {
         "credentials",
         "region",
@@ -614,3 +616,51 @@ async def test_a_clone_cannot_silently_differ_in_its_connections(server, name):
             mettl.with_options(options=other)
         with pytest.raises(ConfigurationError, match="options"):
             mettl.with_options(options={})
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"timeout": 0}, {"timeout": "5"}, {"max_retries": -1}, {"max_retries": 1.5}]
+)
+def test_a_clone_names_the_argument_that_cannot_work(wrong):
+    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+        MettlClient(KEYS).with_options(**wrong)
+
+
+def test_a_clone_of_a_subclass_is_one_with_all_its_attributes():
+    class Ours(MettlClient):
+        def __init__(self, tenant):
+            super().__init__(KEYS)
+            self.tenant = tenant
+
+    clone = Ours("acme").with_options(timeout=5)
+    assert (type(clone), clone.tenant) == (Ours, "acme")
+
+
+async def test_a_clones_resources_are_its_own(server):
+    async with client_of(server) as mettl:
+        assert mettl.candidates is mettl.candidates
+        clone = mettl.with_options(timeout=5)
+        assert clone.candidates is not mettl.candidates
+        assert clone.candidates._caller.options.retry.deadline == 5
+
+
+async def test_a_users_test_replaces_a_resource(monkeypatch):
+    class Fake:
+        async def register(self, access_key, candidates):
+            return [access_key]
+
+    mettl = MettlClient(KEYS)
+    monkeypatch.setattr(mettl, "candidates", Fake())
+    assert await mettl.candidates.register("abc", ONE) == ["abc"]
+    assert await mettl.with_options(timeout=5).candidates.register("abc", ONE) == ["abc"]
+
+
+async def test_an_autospec_of_the_client_knows_the_resources_and_their_methods():
+    mettl = create_autospec(MettlClient, instance=True)
+    mettl.candidates.register.return_value = ["link"]
+    assert await mettl.candidates.register("abc", ONE) == ["link"]
+    assert mettl.schedules.list().collect
+    with pytest.raises(TypeError):
+        await mettl.candidates.register()
+    with pytest.raises(AttributeError):
+        mettl.candidates.enrol  # noqa: B018 - it is what is tested

@@ -117,24 +117,54 @@ def test_retry_policy_bounds():
         RetryPolicy(deadline=float("nan"))
 
 
-def test_a_client_from_the_environment():
-    environ = {"METTL_PUBLIC_KEY": "a", "METTL_PRIVATE_KEY": "b", "METTL_REGION": "eu"}
-    assert MettlClient.from_env(environ=environ).base_url == "https://api.mercermettl.eu"
-    environ = {
-        "METTL_PUBLIC_KEY": "a",
-        "METTL_PRIVATE_KEY": "b",
-        "METTL_BASE_URL": "http://127.0.0.1:1",
-    }
-    client = MettlClient.from_env(environ=environ, version="v1")
+ENVIRONMENT = {"METTL_PUBLIC_KEY": "a", "METTL_PRIVATE_KEY": "b"}
+
+
+@pytest.fixture
+def environ(monkeypatch):
+    for name in ("METTL_PUBLIC_KEY", "METTL_PRIVATE_KEY", "METTL_REGION", "METTL_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+    def set_all(**more):
+        for name, value in {**ENVIRONMENT, **more}.items():
+            monkeypatch.setenv(name, value)
+
+    return set_all
+
+
+def test_a_client_reads_the_environment(environ):
+    environ(METTL_REGION="eu")
+    assert MettlClient().base_url == "https://api.mercermettl.eu"
+
+
+def test_arguments_beat_the_environment(environ):
+    environ(METTL_REGION="eu")
+    assert MettlClient(base_url="http://127.0.0.1:1").base_url == "http://127.0.0.1:1"
+    environ(METTL_REGION="", METTL_BASE_URL="http://127.0.0.1:1")
+    client = MettlClient(KEYS, version="v1")
     assert (client.base_url, client.version) == ("http://127.0.0.1:1", ApiVersion.V1)
-    with pytest.raises(ConfigurationError, match="METTL_PUBLIC_KEY"):
-        MettlClient.from_env(environ={})
+    assert client._auth._credentials == KEYS
+    assert MettlClient(region="india").base_url == "https://api.mettl.com"
+    environ(METTL_REGION="eu")
+    with pytest.raises(ConfigurationError, match=r"METTL_REGION.*METTL_BASE_URL"):
+        MettlClient()
+
+
+def test_an_own_auth_needs_no_keys(environ):
+    async def auth(request, call_next):
+        return await call_next(request)
+
+    assert MettlClient(auth=auth).base_url == "https://api.mettl.com"
+
+
+def test_missing_keys_are_told_with_both_ways_to_give_them(environ):
+    with pytest.raises(ConfigurationError, match=r"METTL_PUBLIC_KEY.*Credentials\("):
+        MettlClient()
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({}, "credentials: missing"),
         ({"credentials": "key"}, "credentials: pass"),
         ({"credentials": KEYS, "version": "v9"}, "version"),
         ({"credentials": KEYS, "options": {}}, "options"),

@@ -9,7 +9,7 @@ import typer
 from attrs import frozen
 
 from mettl_async.client import MettlClient
-from mettl_async.config import ApiVersion, ClientOptions, Credentials, Region
+from mettl_async.config import ApiVersion, ClientOptions, Region
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -40,10 +40,7 @@ class Target:
         Raises:
             ConfigurationError: A key is missing, or a value cannot work.
         """
-        if self.region is None and self.base_url is None:
-            return MettlClient.from_env(version=self.version, options=options)
         return MettlClient(
-            Credentials.from_env(),
             region=self.region,
             base_url=self.base_url,
             version=self.version,

@@ -26,11 +26,12 @@ def request(url, **headers):
     )
 
 
-def test_a_client_has_the_transport_it_asks_for():
+def test_a_client_has_the_transport_it_asks_for(monkeypatch):
     assert type(MettlClient(KEYS, transport="httpx")._shared.transport) is LaneTransport
     assert type(MettlClient(KEYS, transport="aiohttp")._shared.transport) is AiohttpTransport
-    environ = {"METTL_PUBLIC_KEY": "a", "METTL_PRIVATE_KEY": "b"}
-    chosen = MettlClient.from_env(environ=environ, transport="aiohttp")
+    monkeypatch.setenv("METTL_PUBLIC_KEY", "a")
+    monkeypatch.setenv("METTL_PRIVATE_KEY", "b")
+    chosen = MettlClient(transport="aiohttp")
     assert type(chosen._shared.transport) is AiohttpTransport
 
 

@@ -306,7 +306,7 @@ async def test_the_deadline_bounds_a_call_that_hangs():
     async def hang():
         await anyio.sleep_forever()
 
-    options = ClientOptions().with_deadline(0.05)
+    options = ClientOptions(retry=RetryPolicy(deadline=0.05))
     caller, _, _, _ = build(hang, options=options)
     error = await failure(caller)
     assert type(error) is TransportTimeoutError
@@ -321,7 +321,7 @@ async def test_a_call_that_never_got_a_slot_was_not_sent():
         await release.wait()
         return response()
 
-    caller, _, _, _ = build(wait, options=ClientOptions().with_deadline(0.05))
+    caller, _, _, _ = build(wait, options=ClientOptions(retry=RetryPolicy(deadline=0.05)))
     patient = Caller(
         pipeline=caller.pipeline, shared=caller.shared, options=ClientOptions(),
         base_url=caller.base_url, version=caller.version,
@@ -674,7 +674,9 @@ async def test_first_contact_is_no_more_patient_than_the_user():
 
 
 async def test_an_attempt_whose_time_is_over_already_is_not_sent():
-    caller, script, world, _ = build(response(b"", 500), options=ClientOptions().with_deadline(5))
+    caller, script, world, _ = build(
+        response(b"", 500), options=ClientOptions(retry=RetryPolicy(deadline=5))
+    )
     world.late = 3600.0
     error = await failure(caller)
     assert type(error) is TransportTimeoutError

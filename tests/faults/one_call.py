@@ -31,7 +31,7 @@ async def perform(mettl, operation, key, assessment, journal=""):
 
 async def main(operation, key, assessment, transport, journal):
     """Perform one call, and say what came of it."""
-    async with MettlClient.from_env(transport=transport) as mettl:
+    async with MettlClient(transport=transport) as mettl:
         try:
             await perform(mettl, operation, key, int(assessment), journal)
         except RunInterruptedError as error:

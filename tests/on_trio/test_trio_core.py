@@ -187,7 +187,7 @@ async def test_the_deadline_bounds_a_call_in_flight_and_one_that_waits_for_a_slo
 
     options = ClientOptions(max_concurrency=1, retry=ONCE, read_timeout=30)
     async with raw_server(listen) as url, MettlClient(KEYS, base_url=url, options=options) as mettl:
-        hasty = mettl.with_options(options=options.with_deadline(0.05))
+        hasty = mettl.with_options(timeout=0.05)
         with pytest.raises(TransportTimeoutError, match="deadline") as caught:
             await hasty.account.get()
         assert caught.value.sent

@@ -76,7 +76,7 @@ from mettl_async.sandbox import Sandbox
 
 
 async def first_steps() -> None:
-    async with MettlClient.from_env() as mettl:
+    async with MettlClient() as mettl:
         assert_type(mettl, MettlClient)
         additions = await mettl.pbts.add([1336, 1255])
         assert_type(additions, tuple[PbtAddition, ...])
@@ -200,7 +200,7 @@ async def configured() -> None:
             MettlClient(auth=stamp, base_url="https://gateway.example/mettl", http_client=two),
         ]
     try:
-        await clients[0].with_options(options=options.with_deadline(5)).pbts.add([1])
+        await clients[0].with_options(timeout=5, max_retries=0).pbts.add([1])
     except RateLimitError as error:
         assert_type(error.retry_after, float | None)
         assert_type(error.sent, bool)

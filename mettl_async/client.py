@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING, Generic, TypeVar, overload
 import anyio
 from attrs import evolve, fields
 
+from mettl_async.api import custom
 from mettl_async.api.account import Account
 from mettl_async.api.assessments import Assessments
+from mettl_async.api.caller import Caller
 from mettl_async.api.candidates import Candidates
-from mettl_async.api.custom import (
-    checked_files,
-    checked_placeholders,
-    checked_texts,
-    custom_endpoint,
-)
-from mettl_async.api.endpoint import Caller
 from mettl_async.api.pbts import Pbts
 from mettl_async.api.results import Results
 from mettl_async.api.schedules import Schedules
@@ -236,12 +231,15 @@ class MettlClient:
             InvalidInputError: An argument is not of its form.
             CallError: See `mettl_async.errors`.
         """
-        texts = checked_texts("params", params)
-        values = checked_texts("path_values", path_values)
-        endpoint = custom_endpoint(method, path, placement, texts, repeatable=repeatable)
-        checked_placeholders(path, values)
-        return await self._caller.call(
-            endpoint, values, texts, lambda answer: answer, files=checked_files(files)
+        return await custom.request(
+            self._caller,
+            method,
+            path,
+            params,
+            path_values=path_values,
+            repeatable=repeatable,
+            placement=placement,
+            files=files,
         )
 
     async def aclose(self) -> None:

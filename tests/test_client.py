@@ -363,7 +363,10 @@ async def test_pbt_ids_are_checked_first(server, wrong):
             ("abc", [Candidate(email=f"{n}@x.org", first_name="A") for n in range(21)]),
             "has more than 20 items",
         ),
-        (("abc", [*ONE, Candidate(email="ASHA+1@X.org", first_name="A")]), "came earlier"),
+        (
+            ("abc", [*ONE, Candidate(email="ASHA+1@X.org", first_name="A")]),
+            "repeats the email of item 0",
+        ),
         (("abc", ["a@x.org"]), "is a str"),
         (("abc", "a@x.org"), "is a str"),
     ],
@@ -386,7 +389,9 @@ async def test_bad_arguments_are_refused_before_anything_is_sent(server, argumen
             await mettl.candidates.register_many("abc", ONE, batch_size=21)
         for wrong in (0, "1", None, 10**5000):
             with pytest.raises(InvalidInputError, match="assessment_id"):
-                await mettl.schedules.create(wrong, None)
+                await mettl.schedules.create(
+                    wrong, NewSchedule(name="n", source_app="a", access=Access.open_for_all())
+                )
         with pytest.raises(InvalidInputError, match="NewSchedule"):
             await mettl.schedules.create(1, {"name": "x"})
     assert server.sandbox.stats.requests == 0

@@ -2,69 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from attrs import frozen
-
-from mettl_async.api.endpoint import Caller, Endpoint, expect
-from mettl_async.codec import dumps, from_wire, to_wire
-from mettl_async.core.multipart import FilePart
-from mettl_async.core.request import Placement
-from mettl_async.models import AccountInfo, CoverImage, Favicon, ImageFile, Logo, WhiteLabel
+from mettl_async.api.caller import Resource
+from mettl_async.api.endpoints import GET_ACCOUNT, UPDATE_LOGO, UPDATE_WHITE_LABEL
+from mettl_async.models import WhiteLabel, _check
 
 if TYPE_CHECKING:
-    from mettl_async.core.pipeline import ApiResponse
-
-GET = Endpoint(
-    operation="account.get",
-    method="GET",
-    path="/account",
-    placement=Placement.QUERY,
-    payload="accountInfo",
-    repeatable=True,
-)
-UPDATE_LOGO = Endpoint(
-    operation="account.update_logo",
-    method="POST",
-    path="/account/upload-logo",
-    # The newer page contradicts itself about the body; this is what was seen working [seen].
-    placement=Placement.QUERY,
-    payload="",
-    repeatable=True,
-)
-UPDATE_WHITE_LABEL = Endpoint(
-    operation="account.update_white_label",
-    method="POST",
-    path="/account/update-white-labeling",
-    # The newer page says form body; with files the parameters are seen in the query [seen].
-    placement=Placement.FORM,
-    payload="",
-    repeatable=True,
-)
+    from mettl_async.models import AccountInfo, CoverImage, Favicon, Logo
 
 
-@frozen
-class Account:
+class Account(Resource):
     """``mettl.account``."""
 
-    _caller: Caller
-
     async def get(self) -> AccountInfo:
-        """Tell about the account.
+        """Get the account that the keys belong to.
+
+        Returns:
+            Four properties that are known; all others are in ``extra``.
 
         Raises:
             CallError: See `mettl_async.errors`.
 
-        Source: api.md, API 1; of its keys only four are known, the rest is in ``raw``.
+        Vendor page: "Get Account Info".
         """
-        return await self._caller.call(
-            GET,
-            {},
-            {},
-            lambda answer: from_wire(
-                AccountInfo, answer.payload.get(GET.payload), where="$.accountInfo"
-            ),
-        )
+        return await self._caller.call(GET_ACCOUNT)
 
     async def update_logo(self, logo: Logo) -> None:
         """Replace the account's logo.
@@ -76,10 +38,9 @@ class Account:
             InvalidInputError: Not a `Logo`.
             CallError: See `mettl_async.errors`.
 
-        Source: api.md, API 2. The file is not signed.
+        Vendor page: "Update Logo". The file is not signed.
         """
-        expect("logo", logo, Logo)
-        await self._caller.call(UPDATE_LOGO, {}, {}, _nothing, files=(_part("logo", logo),))
+        await self._caller.call(UPDATE_LOGO, logo=logo)
 
     async def update_white_label(
         self,
@@ -102,35 +63,13 @@ class Account:
             PermissionDeniedError: The account may not do it.
             CallError: See `mettl_async.errors`.
 
-        Source: api.md, API 3. Files are not signed.
+        Vendor page: "Update White Label". Files are not signed.
         """
-        expect("white_label", white_label, WhiteLabel)
-        files = []
-        for name, kind, image in (("fav", Favicon, favicon), ("cov", CoverImage, cover)):
-            if image is not None:
-                expect("favicon" if name == "fav" else "cover", image, kind)
-                files.append(_part(name, image))
-        params: dict[str, str] = {"wl": dumps(to_wire(white_label))}
-        if white_label.support_numbers:
-            params["sn"] = dumps(list(white_label.support_numbers))
+        _check.instance("white_label", white_label, WhiteLabel, optional=False)
         await self._caller.call(
             UPDATE_WHITE_LABEL,
-            {},
-            params,
-            _nothing,
-            files=tuple(files),
-            placement=Placement.QUERY if files else None,
+            white_label=white_label,
+            support_numbers=white_label.support_numbers or None,
+            favicon=favicon,
+            cover=cover,
         )
-
-
-def _part(name: str, image: ImageFile) -> FilePart:
-    return FilePart(
-        name=name,
-        filename=image.filename,
-        content=image.content,
-        content_type=image.content_type,
-    )
-
-
-def _nothing(_: ApiResponse) -> Any:
-    """Nothing but the status is known of the answer."""

@@ -6,15 +6,9 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from attrs import frozen
-
-from mettl_async.api.endpoint import (
-    Caller,
-    Endpoint,
-    checked_access_key,
-    expect,
-    payload_list,
-)
+from mettl_async.api.caller import Resource
+from mettl_async.api.endpoints import REGISTER_CANDIDATES
+from mettl_async.api.placeholders import check_access_key
 from mettl_async.api.results import Results
 from mettl_async.bulk.batches import MAX_BATCH, check_candidate, check_source
 from mettl_async.bulk.details import rd_of, rd_text
@@ -22,17 +16,17 @@ from mettl_async.bulk.journal_record import schedule_digest
 from mettl_async.bulk.registration_run import RegistrationRun
 from mettl_async.bulk.run import BatchResponse, Run
 from mettl_async.bulk.run_options import RunOptions, checked_concurrency
-from mettl_async.codec import list_from_wire, to_params
-from mettl_async.core.request import Placement, RunContext
+from mettl_async.codec import to_params
+from mettl_async.core.request import RunContext
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import (
     Candidate,
     NoLink,
     NoLinkReason,
     ReadyLink,
-    Registration,
     RegistrationOptions,
     RegistrationStatus,
+    _check,
     ensured,
 )
 from mettl_async.models._fold_email import fold_email
@@ -46,28 +40,14 @@ if TYPE_CHECKING:
     from mettl_async.bulk.progress import OnProgress
     from mettl_async.bulk.run_options import CandidateFallback
     from mettl_async.core.pipeline import ApiResponse
-
-REGISTER = Endpoint(
-    operation="candidates.register",
-    method="POST",
-    path="/schedules/{access_key}/candidates",
-    placement=Placement.QUERY,
-    payload="registrationStatus",
-    # Registering someone again succeeds and gives the link again [seen].
-    repeatable=True,
-    personal_params=("rd",),
-)
-
+    from mettl_async.models import Registration
 
 FIRST_CONTACT_SECONDS = 30.0
 """Until a run has had its first answer it is less patient: the address may simply be wrong."""
 
 
-@frozen
-class Candidates:
+class Candidates(Resource):
     """``mettl.candidates``."""
-
-    _caller: Caller
 
     async def register(
         self,
@@ -94,9 +74,8 @@ class Candidates:
             RegistrationLimitError: The account's quota is used up.
             CallError: See `mettl_async.errors`.
 
-        Source: api.md, API 15.
+        Vendor page: "Register Candidates in Schedule".
         """
-        key = checked_access_key(access_key)
         check_source(candidates, may_be_async=False)
         people = list(islice(candidates, MAX_BATCH + 1))
         for index, one in enumerate(people):
@@ -107,23 +86,17 @@ class Candidates:
                 f"has {f'more than {MAX_BATCH}' if people else 'no'} items",
                 f"pass 1 to {MAX_BATCH}, or use register_many()",
             )
-        emails = [fold_email(one.email) for one in people]
-        if len(set(emails)) < len(emails):
-            index = next(i for i, email in enumerate(emails) if email in emails[:i])
-            raise InvalidInputError(
-                f"candidates[{index}].email",
-                "came earlier in this call (case is ignored)",
-                "pass each candidate once",
-            )
-        expect("options", options, RegistrationOptions)
-        fixed = to_params(options)
+        _check.distinct("candidates", (one.email for one in people), ".email")
         items = await self._caller.call(
-            REGISTER, {"access_key": key}, {"rd": rd_text(people), **fixed}, _registrations
+            REGISTER_CANDIDATES,
+            access_key=access_key,
+            candidates=rd_text(people),
+            options=options,
         )
-        if [item.email for item in items] != [one.email for one in people]:
-            places = {email: index for index, email in enumerate(emails)}
-            items.sort(key=lambda item: places.get(fold_email(item.email), MAX_BATCH))
-        return tuple(items)
+        if [item.email for item in items] == [one.email for one in people]:
+            return items
+        places = {fold_email(one.email): index for index, one in enumerate(people)}
+        return tuple(sorted(items, key=lambda item: places.get(fold_email(item.email), MAX_BATCH)))
 
     def register_many(
         self,
@@ -178,9 +151,9 @@ class Candidates:
             InvalidInputError: An argument is out of bounds. The run raises it for an element that is no
                 `Candidate`, and for a fallback that returned another email, whose candidate stays rejected.
         """
-        key = checked_access_key(access_key)
+        key = check_access_key(access_key)
         check_source(candidates)
-        expect("options", options, RegistrationOptions)
+        _check.instance("options", options, RegistrationOptions, optional=False)
         run_options = RunOptions(
             concurrency=checked_concurrency(concurrency, self._caller.options.max_concurrency),
             batch_size=batch_size,
@@ -195,14 +168,14 @@ class Candidates:
         async def send(entries: Sequence[Entry]) -> BatchResponse:
             # No quota: a run has no more retries outstanding than it has workers.
             params = {"rd": rd_of(entries), **fixed}
-            return await caller.call(REGISTER, path, params, _answered, contact=contact)
+            return await caller.send(REGISTER_CANDIDATES, path, params, _answered, contact=contact)
 
         make = partial(
             Run,
             candidates,
             send,
             run_options,
-            room=caller.room(REGISTER, path, fixed),
+            room=caller.room(REGISTER_CANDIDATES, path, fixed),
             schedule=schedule_digest(key),
         )
         return RegistrationRun(make, caller.lifecycle)
@@ -214,10 +187,15 @@ class Candidates:
         *,
         options: RegistrationOptions = DEFAULT_OPTIONS,
     ) -> ReadyLink | NoLink:
-        """A usable link for one candidate, or why there is none.
+        """Get a usable link for one candidate, or the reason why there is none.
 
         Registering again gives the link again [seen], so this may be called on every click: to start, and
         to resume.
+
+        Args:
+            access_key: Of the schedule.
+            candidate: Who wants to start.
+            options: As for `register`.
 
         Returns:
             `ReadyLink`, or `NoLink` with a reason: completed, not invited, or other.
@@ -226,13 +204,9 @@ class Candidates:
             InvalidInputError: Not an access key, or not a `Candidate`.
             CallError: See `mettl_async.errors`.
 
-        Source: api.md, API 15; observed.md section 6.
+        Vendor page: "Register Candidates in Schedule".
         """
-        items = await self.register(
-            access_key,
-            [candidate],
-            options=options,
-        )
+        items = await self.register(access_key, [candidate], options=options)
         wanted = fold_email(candidate.email)
         found = [item for item in items if fold_email(item.email) == wanted]
         return ensured(found[0] if found else None)
@@ -249,36 +223,31 @@ class Candidates:
         The old result is gone for good. One that is in progress is not affected [doc]: then the answer is
         `NoLink` with that reason, or an error where the server says so.
 
+        Args:
+            access_key: Of the schedule.
+            candidate: Whose result is deleted.
+            options: As for `register`.
+
         Raises:
             InvalidInputError: Not an access key, or not a `Candidate`.
             CallError: See `mettl_async.errors`. If the second step fails, the result is deleted already,
                 and `ensure_registered` does the rest.
 
-        Source: api.md, APIs 19 and 15; observed.md section 6.
+        Vendor pages: "Delete Result of Candidate in Schedule", "Register Candidates in Schedule".
         """
-        expect("candidate", candidate, Candidate)
+        _check.instance("candidate", candidate, Candidate, optional=False)
         await Results(self._caller).delete(access_key, candidate.email)
-        link = await self.ensure_registered(
-            access_key,
-            candidate,
-            options=options,
-        )
+        link = await self.ensure_registered(access_key, candidate, options=options)
         if link.status is RegistrationStatus.IN_PROGRESS:
             return NoLink(reason=NoLinkReason.IN_PROGRESS, status=link.status)
         return link
 
 
-def _registrations(answer: ApiResponse) -> list[Registration]:
-    items, _ = list_from_wire(
-        Registration, payload_list(answer, REGISTER.payload), where="$.registrationStatus"
-    )
-    return items
-
-
 def _answered(answer: ApiResponse) -> BatchResponse:
     # A success without the list is like one that mentions nobody: the run asks again.
-    has_list = isinstance(answer.payload.get(REGISTER.payload), list)
+    returns = REGISTER_CANDIDATES.returns
+    has_list = isinstance(answer.payload.get(returns.payload), list)
     response = answer.response
     return BatchResponse(
-        _registrations(answer) if has_list else [], response.attempts, response.sent_at
+        list(returns.read(answer)) if has_list else [], response.attempts, response.sent_at
     )

@@ -1,34 +1,64 @@
-"""Endpoints that users describe themselves."""
+"""Endpoints that users describe themselves: ``mettl.request``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from mettl_async.api.endpoint import Endpoint
+from mettl_async.api.endpoint import Argument, Endpoint, WholeAnswer
 from mettl_async.config import ApiVersion
 from mettl_async.core.multipart import FilePart
 from mettl_async.core.request import Placement
 from mettl_async.core.signing import SIGNATURE_PARAMETERS
 from mettl_async.errors import InvalidInputError
+from mettl_async.models import _check
+
+if TYPE_CHECKING:
+    from mettl_async.api.caller import Caller
+    from mettl_async.core.pipeline import ApiResponse
 
 _METHOD = re.compile(r"[A-Z]{3,10}")
 _PATH = re.compile(r"(/([A-Za-z0-9_~-]+|\{[a-z_]+\}))+")
 
 
-def custom_endpoint(
+async def request(
+    caller: Caller,
+    method: str,
+    path: str,
+    params: Mapping[str, str] | None,
+    *,
+    path_values: Mapping[str, str] | None,
+    repeatable: bool | None,
+    placement: Placement | str,
+    files: Iterable[FilePart],
+) -> ApiResponse:
+    """Call an endpoint that has no row; see `MettlClient.request`.
+
+    Raises:
+        InvalidInputError: An argument is not of its form.
+        CallError: See `mettl_async.errors`.
+    """
+    texts = _texts("params", params)
+    values = _texts("path_values", path_values)
+    endpoint = _endpoint(method, path, placement, texts, repeatable=repeatable)
+    if odd := set(endpoint.placeholders) ^ set(values):
+        names = ", ".join(sorted(odd))
+        raise InvalidInputError("path_values", f"does not fit the path ({names})", "give each once")
+    parts = _check.sequence("files", files)
+    for index, part in enumerate(parts):
+        _check.instance(f"files[{index}]", part, FilePart, optional=False)
+    return await caller.send(endpoint, values, texts, endpoint.returns.read, files=parts)
+
+
+def _endpoint(
     method: str,
     path: str,
     placement: Placement | str,
     params: Mapping[str, str],
     *,
     repeatable: bool | None,
-) -> Endpoint:
-    """Describe an endpoint.
-
-    Raises:
-        InvalidInputError: An argument is not of its form.
-    """
+) -> Endpoint[ApiResponse]:
     verb = method.upper() if isinstance(method, str) else ""
     if not _METHOD.fullmatch(verb):
         raise InvalidInputError("method", "is no HTTP method", "pass GET, POST or DELETE")
@@ -46,64 +76,27 @@ def custom_endpoint(
         raise InvalidInputError(
             "placement", "is a form, for a GET", "GET parameters go in the query"
         )
-    if repeatable is not None and not isinstance(repeatable, bool):
-        raise InvalidInputError("repeatable", "is no bool", "pass True, False or None")
+    _check.flag("repeatable", repeatable)
     return Endpoint(
         operation=f"request {verb} {path}",
         method=verb,
         path=path,
         placement=where,
-        payload="",
-        personal_params=tuple(params),  # who knows what they hold
+        # Any of them may be personal: nobody but the caller knows what they hold.
+        arguments=tuple(Argument(name, str, name, personal=True) for name in params),
+        returns=WholeAnswer(),
         repeatable=verb == "GET" if repeatable is None else repeatable,
         versions=tuple(ApiVersion),
     )
 
 
-def checked_texts(field: str, values: Mapping[str, str] | None) -> dict[str, str]:
-    """Refuse anything but text by name.
-
-    Raises:
-        InvalidInputError: Not a mapping of text to text.
-    """
+def _texts(field: str, values: Mapping[str, str] | None) -> dict[str, str]:
     if values is None:
         return {}
-    if not isinstance(values, Mapping):
-        raise InvalidInputError(field, f"is a {type(values).__name__}", "pass a mapping of text")
+    _check.instance(field, values, Mapping, optional=False)
     for name, value in values.items():
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise InvalidInputError(field, f"has a {type(value).__name__}", "pass text by name")
+        _check.text(field, name)
         if not name.isidentifier() or name in SIGNATURE_PARAMETERS:
             raise InvalidInputError(field, "has a name that is reserved or no name", "leave it out")
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise InvalidInputError(
-                f"{field}.{name}", "is no text", "remove lone surrogates"
-            ) from None
+        _check.text(f"{field}.{name}", value, blank=True)
     return dict(values)
-
-
-def checked_placeholders(path: str, values: Mapping[str, str]) -> None:
-    """Refuse values that do not fit the placeholders.
-
-    Raises:
-        InvalidInputError: One is missing, or one too many.
-    """
-    wanted = set(re.findall(r"{(\w+)}", path))
-    if wanted != set(values):
-        odd = ", ".join(sorted(wanted ^ set(values)))
-        raise InvalidInputError("path_values", f"does not fit the path ({odd})", "give each once")
-
-
-def checked_files(files: Iterable[FilePart]) -> tuple[FilePart, ...]:
-    """Refuse anything but files.
-
-    Raises:
-        InvalidInputError: Not a list of `FilePart`.
-    """
-    if isinstance(files, Iterable) and not isinstance(files, (str, bytes)):
-        parts = tuple(files)
-        if all(isinstance(one, FilePart) for one in parts):
-            return parts
-    raise InvalidInputError("files", "is no list of FilePart", "pass FilePart(...) objects")

@@ -1,4 +1,4 @@
-"""Lists that come page by page: api.md section 5.
+"""Lists that come page by page.
 
 Pages are asked for by our own, freshly signed limit and offset. The server's ``next`` addresses carry
 a signature and could name any host, so they are never followed; only their presence counts.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
-from mettl_async.errors import InvalidInputError
+from mettl_async.models import _check
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
@@ -108,12 +108,8 @@ class AsyncPager(Generic[T]):
             InvalidInputError: ``limit`` is no whole number of 0 or more.
             CallError: See `mettl_async.errors`.
         """
-        if limit is not None and (
-            not isinstance(limit, int) or isinstance(limit, bool) or limit < 0
-        ):
-            raise InvalidInputError(
-                "limit", "is not a whole number of 0 or more", "pass None for all"
-            )
+        if limit is not None:
+            _check.count("limit", limit)
         items: list[T] = []
         if limit == 0:
             return items
@@ -158,7 +154,7 @@ class AsyncPager(Generic[T]):
         return await self._fetch(offset, self.page_size)
 
     def _without_repeats(self, page: Page[T], seen: set[Hashable]) -> tuple[Page[T], int]:
-        """The page without what came before, and how many of its items certainly did not."""
+        """Leave out what came before, and count the items that certainly did not."""
         kept: list[T] = []
         new = 0
         for item in page.items:
@@ -172,7 +168,7 @@ class AsyncPager(Generic[T]):
 
 
 def next_offset(page: Page[T], total_before: int | None, *, repeats: bool) -> int | None:
-    """Where the next page begins, or None at the end; pure.
+    """Tell where the next page begins, or None at the end; pure.
 
     Args:
         page: The page just read.
@@ -196,18 +192,10 @@ def next_offset(page: Page[T], total_before: int | None, *, repeats: bool) -> in
     return after if page.has_next is not False and not repeats else None
 
 
-def checked_page_size(page_size: object) -> int:
+def check_page_size(page_size: object) -> None:
     """Refuse a page size out of bounds.
 
     Raises:
         InvalidInputError: Not a whole number from 1 to 100.
     """
-    if (
-        not isinstance(page_size, int)
-        or isinstance(page_size, bool)
-        or not 1 <= page_size <= MOST_PER_PAGE
-    ):
-        raise InvalidInputError(
-            "page_size", f"is not a whole number from 1 to {MOST_PER_PAGE}", "pass 20 to 100"
-        )
-    return page_size
+    _check.count("page_size", page_size, least=1, most=MOST_PER_PAGE)

@@ -2,61 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from attrs import frozen
-
-from mettl_async.api.endpoint import Caller, Endpoint, checked_id, payload_list
-from mettl_async.codec import dumps, list_from_wire
-from mettl_async.core.request import Placement
+from mettl_async.api.caller import Resource
+from mettl_async.api.endpoints import ADD_PBTS, LIST_PBTS
 from mettl_async.errors import InvalidInputError
-from mettl_async.models import Pbt, PbtAddition
+from mettl_async.models import _check
 
 if TYPE_CHECKING:
-    from mettl_async.core.pipeline import ApiResponse
+    from collections.abc import Iterable
 
-# The page prints /pbts; its own signature only verifies for /pbts/add (api.md, API 5).
-ADD = Endpoint(
-    operation="pbts.add",
-    method="POST",
-    path="/pbts/add",
-    placement=Placement.FORM,
-    payload="pbts",
-    partial_success=True,
-    # A repeat adds nothing twice, but would answer "already added" for what the first one added.
-    repeatable=False,
-)
+    from mettl_async.api.pager import AsyncPager
+    from mettl_async.models import Pbt, PbtAddition
 
 
-# The page is not stored; path and name of the list are [seen] and [assumed].
-LIST = Endpoint(
-    operation="pbts.list",
-    method="GET",
-    path="/pbts",
-    placement=Placement.QUERY,
-    payload="pbts",
-    repeatable=True,
-)
-
-
-@frozen
-class Pbts:
+class Pbts(Resource):
     """``mettl.pbts``."""
 
-    _caller: Caller
+    def list(self) -> AsyncPager[Pbt]:
+        """List all pre-built tests of the vendor's library.
 
-    async def list(self) -> tuple[Pbt, ...]:
-        """All pre-built tests of the vendor's library.
+        What an item holds besides its id is not known: it is in ``extra``.
 
-        Raises:
-            CallError: See `mettl_async.errors`.
-
-        Source: api.md, API 4; what an item holds besides its id is not known, so all of it is in ``raw``.
+        Vendor page: "Get All PBTs".
         """
-        return await self._caller.call(LIST, {}, {}, _pbts)
+        return self._caller.pages(LIST_PBTS)
 
-    async def add(self, pbt_ids: Collection[int]) -> tuple[PbtAddition, ...]:
+    async def add(self, pbt_ids: Iterable[int]) -> tuple[PbtAddition, ...]:
         """Add pre-built tests to the account's assessments.
 
         A partial failure is data, not an exception: look at ``added`` of each.
@@ -72,22 +44,12 @@ class Pbts:
             InvalidInputError: Empty, repeated, or not whole numbers above 0.
             CallError: See `mettl_async.errors`.
 
-        Source: api.md, API 5.
+        Vendor page: "Add PBTs".
         """
-        if isinstance(pbt_ids, (str, bytes)) or not isinstance(pbt_ids, Collection):
-            raise InvalidInputError("pbt_ids", "is not a list", "pass a list of PBT ids")
-        ids = [int(checked_id(one, f"pbt_ids[{i}]")) for i, one in enumerate(pbt_ids)]
+        ids = _check.sequence("pbt_ids", pbt_ids)
+        for index, one in enumerate(ids):
+            _check.count(f"pbt_ids[{index}]", one, least=1)
         if not ids or len(set(ids)) != len(ids):
             problem = "has an id twice" if ids else "is empty"
             raise InvalidInputError("pbt_ids", problem, "pass each PBT id once")
-        return await self._caller.call(ADD, {}, {"pbts": dumps(ids)}, _additions)
-
-
-def _pbts(answer: ApiResponse) -> tuple[Pbt, ...]:
-    items, _ = list_from_wire(Pbt, payload_list(answer, LIST.payload), where="$.pbts")
-    return tuple(items)
-
-
-def _additions(answer: ApiResponse) -> tuple[PbtAddition, ...]:
-    items, _ = list_from_wire(PbtAddition, payload_list(answer, ADD.payload), where="$.pbts")
-    return tuple(items)
+        return await self._caller.call(ADD_PBTS, pbt_ids=[*ids])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from mettl_async.api.waiting import Never, NotYet, Patience, until_ready
+from mettl_async.api.waiting import NotReady, PollPolicy, poll
 from mettl_async.core.download import PDF_EDGE, check_link, check_pdf, fetch
 from mettl_async.errors import (
     InvalidInputError,
@@ -22,7 +22,7 @@ from mettl_async.errors import (
 if TYPE_CHECKING:
     from os import PathLike
 
-    from mettl_async.api.endpoint import Caller
+    from mettl_async.api.caller import Caller
     from mettl_async.models import CandidateResult
 
 _OK = 200
@@ -33,7 +33,7 @@ _FINAL = {400, 401, 403, 405, 410}
 async def save_report(
     caller: Caller, result: CandidateResult, path: str | PathLike[str], *, seconds: float
 ) -> Path:
-    """See `Results.download_report`."""
+    """Save a report; see `Results.download_report`."""
     link = result.test_status.pdf_report if result.test_status else None
     if link is None:
         raise NotReadyError(
@@ -52,19 +52,15 @@ async def save_report(
     os.close(handle)
     part = Path(name)
 
-    async def look() -> NotYet | Never | None:
+    async def attempt() -> NotReady | None:
         try:
             return await _fetch_into(caller, url, part)
         except (MettlDecodeError, TransportError) as error:
-            return NotYet(error.problem)
+            return NotReady(error.problem)
 
     try:
-        await until_ready(
-            look,
-            lambda verdict: verdict,
-            Patience(timeout=seconds, first=1.0, most=30.0),
-            caller.effects,
-        )
+        policy = PollPolicy(timeout=seconds, first_pause=1.0, max_pause=30.0)
+        await poll(attempt, policy, caller.effects)
         await anyio.to_thread.run_sync(os.replace, part, target)
     finally:
         with suppress(FileNotFoundError):
@@ -81,13 +77,13 @@ def _checked_path(path: object) -> Path:
     return target
 
 
-async def _fetch_into(caller: Caller, url: str, part: Path) -> NotYet | Never | None:
+async def _fetch_into(caller: Caller, url: str, part: Path) -> NotReady | None:
     insecure = caller.options.allow_insecure_http
     async with fetch(caller.transport, url, allow_insecure_http=insecure) as download:
         if download.status in _FINAL:
-            return Never(f"the report is refused with HTTP {download.status}")
+            return NotReady(f"the report is refused with HTTP {download.status}", final=True)
         if download.status != _OK:
-            return NotYet(f"the report is not there: HTTP {download.status}")
+            return NotReady(f"the report is not there: HTTP {download.status}")
         async with await anyio.open_file(part, "wb") as file:
             head = tail = b""
             async for chunk in download.chunks:

@@ -4,31 +4,26 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
-from attrs import evolve, frozen
-
-from mettl_async.api import waiting
-from mettl_async.api.endpoint import (
-    Caller,
-    checked_access_key,
-    checked_email,
-    expect,
-    page_reader,
+from mettl_async.api.caller import Resource
+from mettl_async.api.endpoints import (
+    DELETE_RESULT,
+    GET_RESULT,
+    LIST_RESULTS,
+    LIST_RESULTS_OF_CANDIDATE,
 )
-from mettl_async.api.export import ExportedResult, FailedExport
-from mettl_async.api.pager import AsyncPager, checked_page_size
+from mettl_async.api.export import export_results
+from mettl_async.api.pager import check_page_size
+from mettl_async.api.placeholders import check_access_key
 from mettl_async.api.reconciling import Delivered, Reconciler, described
 from mettl_async.api.report import save_report
-from mettl_async.api.result_endpoints import DELETE, GET, LIST, LIST_FOR_CANDIDATE, detail_params
 from mettl_async.api.schedules import Schedules
-from mettl_async.bulk.fan_in import fan_in
+from mettl_async.api.waiting import NotReady, PollPolicy, judge_result, poll
 from mettl_async.bulk.run_options import checked_concurrency
 from mettl_async.bulk.source import each
-from mettl_async.codec import from_wire
-from mettl_async.config import ApiVersion
 from mettl_async.core.retry import is_transient
-from mettl_async.errors import CallError, MettlError, NotFoundError, NotReadyError
+from mettl_async.errors import CallError, NotFoundError
 from mettl_async.models import (
     EVENTS,
     CandidateResult,
@@ -36,10 +31,9 @@ from mettl_async.models import (
     ResultSort,
     SortOrder,
     TestEvent,
-    TestInstance,
     UnknownEvent,
+    _check,
 )
-from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable
@@ -47,17 +41,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mettl_async.api.export import Exported
-    from mettl_async.api.pager import Page
-    from mettl_async.core.pipeline import ApiResponse
+    from mettl_async.api.pager import AsyncPager
+    from mettl_async.models import TestInstance
 
-_PLAIN = ResultDetail()
+_PLAIN: Final = ResultDetail()
 
 
-@frozen
-class Results:
+class Results(Resource):
     """``mettl.results``."""
-
-    _caller: Caller
 
     def list(
         self,
@@ -68,11 +59,11 @@ class Results:
         order: SortOrder = SortOrder.DESC,
         page_size: int = 50,
     ) -> AsyncPager[CandidateResult]:
-        """The results of all candidates of a schedule, page by page; each candidate once.
+        """List the results of all candidates of a schedule, page by page; each candidate once.
 
         Args:
             access_key: Of the schedule.
-            detail: What they are to hold beyond marks.
+            detail: What they hold beyond marks.
             sort: By start of the test or name.
             order: Ascending or descending.
             page_size: Candidates per request, 1 to 100.
@@ -80,85 +71,58 @@ class Results:
         Raises:
             InvalidInputError: An argument is out of bounds.
 
-        Source: api.md, API 16.
+        Vendor page: "Get Results of All Candidates in Schedule".
         """
-        path = {"access_key": checked_access_key(access_key)}
-        expect("sort", sort, ResultSort)
-        expect("order", order, SortOrder)
-        params = {"sort": sort.value, "sort_order": order.value, **detail_params(detail)}
-
-        async def fetch(offset: int, limit: int) -> Page[CandidateResult]:
-            return await self._caller.call(
-                LIST,
-                path,
-                {**params, "limit": str(limit), "offset": str(offset)},
-                page_reader(CandidateResult, LIST.payload, offset),
-            )
-
-        return AsyncPager(
-            fetch,
-            self._caller.lifecycle,
-            page_size=checked_page_size(page_size),
-            key=lambda one: fold_email(one.email),
+        return self._caller.pages(
+            LIST_RESULTS,
+            access_key=access_key,
+            detail=detail,
+            sort=sort,
+            order=order,
+            page_size=page_size,
         )
 
     async def get(
         self, access_key: str, email: str, *, detail: ResultDetail = _PLAIN
     ) -> CandidateResult:
-        """The result of one candidate.
+        """Get the result of one candidate.
+
+        Args:
+            access_key: Of the schedule.
+            email: Of the candidate.
+            detail: What it holds beyond marks.
 
         Raises:
             InvalidInputError: Not an access key or an email.
             ApiError: The candidate was never registered (which code comes is not known).
             CallError: See `mettl_async.errors`.
 
-        Source: api.md, API 17.
+        Vendor page: "Get Result of Candidate in Schedule".
         """
         return await self._caller.call(
-            GET,
-            {"access_key": checked_access_key(access_key), "email": checked_email(email)},
-            detail_params(detail),
-            lambda answer: from_wire(
-                CandidateResult, answer.payload.get(GET.payload), where="$.candidate"
-            ),
+            GET_RESULT, access_key=access_key, email=email, detail=detail
         )
 
     def list_for_candidate(
         self, email: str, *, essay_answers: bool = False, page_size: int = 100
     ) -> AsyncPager[TestInstance]:
-        """All tests of a candidate in the account.
+        """List all tests of a candidate in the account.
 
         In v1 and v2 they come at once; paging exists in v3 only.
 
         Args:
             email: Of the candidate.
-            essay_answers: Answers to essay questions too (``qr``).
+            essay_answers: Answers to essay questions too.
             page_size: Tests per request, 1 to 100.
 
         Raises:
             InvalidInputError: An argument is out of bounds.
 
-        Source: api.md, API 18.
+        Vendor page: "Get All Results of Candidate in Account".
         """
-        path = {"email": checked_email(email)}
-        fixed = detail_params(ResultDetail(essay_answers=essay_answers))
-        paged = self._caller.version is ApiVersion.V3
-
-        async def fetch(offset: int, limit: int) -> Page[TestInstance]:
-            window = {"limit": str(limit), "offset": str(offset)} if paged else {}
-            page = await self._caller.call(
-                LIST_FOR_CANDIDATE,
-                path,
-                {**fixed, **window},
-                page_reader(TestInstance, LIST_FOR_CANDIDATE.payload, offset),
-            )
-            return page if paged else evolve(page, has_next=False, total=None)
-
-        return AsyncPager(
-            fetch,
-            self._caller.lifecycle,
-            page_size=checked_page_size(page_size),
-            key=_instance_key,
+        detail = ResultDetail(essay_answers=essay_answers)
+        return self._caller.pages(
+            LIST_RESULTS_OF_CANDIDATE, email=email, detail=detail, page_size=page_size
         )
 
     async def delete(self, access_key: str, email: str) -> None:
@@ -166,15 +130,18 @@ class Results:
 
         Works once the test is completed or expired; one in progress is not affected [doc].
 
+        Args:
+            access_key: Of the schedule.
+            email: Of the candidate.
+
         Raises:
             InvalidInputError: Not an access key or an email.
             CallError: See `mettl_async.errors`.
 
-        Source: api.md, API 19.
+        Vendor page: "Delete Result of Candidate in Schedule".
         """
-        path = {"access_key": checked_access_key(access_key), "email": checked_email(email)}
         try:
-            await self._caller.call(DELETE, path, {}, _nothing)
+            await self._caller.call(DELETE_RESULT, access_key=access_key, email=email)
         except NotFoundError as error:
             # The answer to the first attempt was lost, and it had done its work.
             if not error.may_have_been_handled:
@@ -189,16 +156,16 @@ class Results:
         poll_every: float = 60.0,
         detail: ResultDetail = _PLAIN,
     ) -> CandidateResult:
-        """Wait until a candidate's test is over and graded, asking again and again.
+        """Wait until a candidate's test is over and graded, by polling.
 
-        Webhooks tell sooner and cost nothing; this is for scripts, and for a look when one is late.
+        A webhook tells sooner and costs nothing; this is for scripts, and for a webhook that is late.
 
         Args:
             access_key: Of the schedule.
             email: Of the candidate.
             timeout: Seconds to wait in all, above 0.
-            poll_every: Seconds between two looks at most; it begins with 2 and doubles.
-            detail: What the result is to hold beyond marks.
+            poll_every: Seconds between two requests at most; the first pause is 2, and doubles.
+            detail: What the result holds beyond marks.
 
         Returns:
             A result that is finished and has marks, or of a blocked candidate, who never has any.
@@ -208,29 +175,24 @@ class Results:
             InvalidInputError: An argument is out of bounds.
             CallError: See `mettl_async.errors`.
 
-        Source: api.md, API 17; observed.md, item 10 of the last list.
+        Vendor page: "Get Result of Candidate in Schedule".
         """
+        _check.seconds("poll_every", poll_every)
+        policy = PollPolicy(timeout=timeout, first_pause=2.0, max_pause=poll_every)
 
-        async def look() -> CandidateResult | waiting.NotYet:
+        async def attempt() -> CandidateResult | NotReady:
             try:
-                return await self.get(access_key, email, detail=detail)
+                result = await self.get(access_key, email, detail=detail)
             except CallError as error:
                 # An hour's wait outlasts a bad minute; a null candidate comes now and then [seen].
                 if not is_transient(error):
                     raise
-                return waiting.NotYet(error.problem)
+                return NotReady(error.problem)
+            return judge_result(result) or result
 
-        found = await waiting.until_ready(
-            look,
-            waiting.judge_result,
-            waiting.Patience(timeout=timeout, first=2.0, most=poll_every),
-            self._caller.effects,
-        )
-        if isinstance(found, waiting.NotYet):  # judged never to be an answer
-            raise NotReadyError(found.why, waited=0.0, final=False)
-        return found
+        return await poll(attempt, policy, self._caller.effects)
 
-    async def export(
+    def export(
         self,
         access_keys: Iterable[str] | AsyncIterable[str],
         *,
@@ -238,14 +200,14 @@ class Results:
         concurrency: int | None = None,
         page_size: int = 50,
     ) -> AsyncGenerator[Exported]:
-        """The results of many schedules, read concurrently, each candidate of a schedule once.
+        """Read the results of many schedules at once; each candidate of a schedule comes once.
 
-        One schedule that fails does not end the others: it comes as a `FailedExport`. For the whole
+        A schedule that fails does not end the others: it comes as a `FailedExport`. For the whole
         account pass ``(s.access_key async for s in mettl.schedules.list())``.
 
         Args:
             access_keys: Of the schedules; a repeated one is read once.
-            detail: What results are to hold beyond marks.
+            detail: What results hold beyond marks.
             concurrency: Schedules read at once, 1 to ``ClientOptions.max_concurrency``; None for 4, or
                 for that bound if it is less.
             page_size: Candidates per request, 1 to 100.
@@ -253,26 +215,17 @@ class Results:
         Raises:
             InvalidInputError: An argument is out of bounds.
 
-        Source: api.md, API 16; observed.md, item 9 of the last list.
+        Vendor page: "Get Results of All Candidates in Schedule".
         """
         concurrency = checked_concurrency(concurrency, self._caller.options.max_concurrency, 4)
-        checked_page_size(page_size)
-        expect("detail", detail, ResultDetail)
-
-        async def read(key: str) -> AsyncGenerator[Exported]:
-            try:
-                async with aclosing(aiter(self._by_name(key, detail, page_size))) as found:
-                    async for result in found:
-                        yield ExportedResult(access_key=key, result=result)
-            except MettlError as error:
-                yield FailedExport(access_key=key, error=error)
-
-        results = fan_in(access_keys, read, self._caller.lifecycle, concurrency=concurrency)
-        try:
-            async for one in results:
-                yield one
-        finally:
-            await results.aclose()
+        check_page_size(page_size)
+        _check.instance("detail", detail, ResultDetail, optional=False)
+        return export_results(
+            access_keys,
+            lambda key: self._by_name(key, detail, page_size),
+            self._caller.lifecycle,
+            concurrency=concurrency,
+        )
 
     async def reconcile(
         self,
@@ -284,12 +237,12 @@ class Results:
         min_age: timedelta = timedelta(minutes=10),
         page_size: int = 100,
     ) -> tuple[TestEvent, ...]:
-        """The events of a schedule that its webhooks should have had and did not.
+        """Find the events of a schedule that its webhooks should have had and did not.
 
-        Nobody says that webhooks are always delivered, so compare now and then. What is returned goes to
-        ``receiver.handle(event)``; ``reconciled`` is True and ``candidate_instance_id`` None. Should its
-        webhook come after all, the two are one event if their times are the same [assumed]; a resume has
-        none in results, and is handled twice then.
+        Nobody promises that webhooks are always delivered, so compare now and then. Pass what is
+        returned to ``receiver.handle(event)``; ``reconciled`` is True and ``candidate_instance_id``
+        None. If the webhook comes after all, the two are one event if their times are the same
+        [assumed]; a resume has none in results, and is handled twice then.
 
         Args:
             access_key: Of the schedule.
@@ -308,18 +261,18 @@ class Results:
             InvalidInputError: An argument is out of bounds, or something delivered is no event.
             CallError: See `mettl_async.errors`.
 
-        Source: api.md, APIs 12 and 16 and section 7.
+        Vendor pages: "Get Results of All Candidates in Schedule", "Get Schedule".
         """
-        checked_page_size(page_size)
+        check_page_size(page_size)
         reconciler = Reconciler(
-            delivered=Delivered(checked_access_key(access_key)),
+            delivered=Delivered(check_access_key(access_key)),
             kinds=kinds,
             slack=slack,
             until=datetime.fromtimestamp(self._caller.effects.wall(), UTC) - min_age,
         )
         async for event in each(delivered):
             if not isinstance(event, UnknownEvent):
-                expect("delivered", event, TestEvent)
+                _check.instance("delivered", event, TestEvent, optional=False)
                 reconciler.delivered.add(event)
         missed: list[TestEvent] = []
         async with aclosing(aiter(self._by_name(access_key, _PLAIN, page_size))) as found:
@@ -367,19 +320,7 @@ class Results:
             InvalidInputError: The address would be fetched in the clear.
             OSError: The file cannot be written.
 
-        Source: observed.md section 8. The address is a public link, fetched unsigned.
+        The address is a public link, fetched unsigned [seen].
         """
-        expect("result", result, CandidateResult)
+        _check.instance("result", result, CandidateResult, optional=False)
         return await save_report(self._caller, result, path, seconds=timeout)
-
-
-def _instance_key(one: TestInstance) -> Any:
-    # Without an access key there is nothing to tell two tests apart by.
-    if one.access_key is None:
-        return None
-    start = one.test_status.start_time if one.test_status else None
-    return one.access_key, start
-
-
-def _nothing(_: ApiResponse) -> None:
-    """Nothing but the status is known of the answer."""

@@ -2,93 +2,39 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from attrs import evolve, frozen
+from attrs import evolve
 
-from mettl_async.api.endpoint import (
-    Caller,
-    Endpoint,
-    checked_access_key,
-    checked_id,
-    expect,
-    page_reader,
+from mettl_async.api.caller import Resource
+from mettl_async.api.endpoints import (
+    CREATE_SCHEDULE,
+    EDIT_SCHEDULE,
+    GET_SCHEDULE,
+    LIST_SCHEDULES,
+    LIST_SCHEDULES_IN_ASSESSMENT,
 )
-from mettl_async.api.pager import MOST_PER_PAGE, AsyncPager, Page, checked_page_size
-from mettl_async.codec import dumps, from_wire, to_wire
-from mettl_async.core.request import Placement
-from mettl_async.errors import CallError, InvalidInputError
-from mettl_async.models import (
-    CreatedSchedule,
-    NewSchedule,
-    Schedule,
-    ScheduleEdit,
-    ScheduleFilter,
-    Webhooks,
-)
+from mettl_async.api.placeholders import check_assessment_id
+from mettl_async.errors import CallError
+from mettl_async.models import CreatedSchedule, NewSchedule, ScheduleEdit, Webhooks, _check
+
+if TYPE_CHECKING:
+    from mettl_async.api.pager import AsyncPager
+    from mettl_async.models import Schedule, ScheduleFilter
 
 NAME_IS_TAKEN = "E000"
 """[seen] "Please use unique title for Schedule"; the code is a catch-all, so it is looked for anyway."""
 
-LOOKS_AFTER_A_LOST_CREATE = (0.0, 1.0, 3.0)
-"""Seconds before each look for a schedule whose creation may still be under way [assumed]."""
-
-CREATE = Endpoint(
-    operation="schedules.create",
-    method="POST",
-    path="/assessments/{assessment_id}/schedules",
-    placement=Placement.FORM,
-    payload="createdSchedule",
-    # A repeat after a lost answer is refused (names are unique), and the access key stays unknown.
-    repeatable=False,
-    personal_params=("sc",),
-)
-EDIT = Endpoint(
-    operation="schedules.edit",
-    method="POST",
-    path="/schedules/{access_key}/edit",
-    placement=Placement.QUERY,
-    payload="schedule",
-    repeatable=True,
-    personal_params=("sc",),
-)
+LOOKUP_PAUSES_AFTER_A_LOST_CREATE = (0.0, 1.0, 3.0)
+"""Seconds before each lookup of a schedule whose creation may still be under way [assumed]."""
 
 
-LIST_IN_ASSESSMENT = Endpoint(
-    operation="schedules.list_in_assessment",
-    method="GET",
-    path="/assessments/{assessment_id}/schedules",
-    placement=Placement.QUERY,
-    payload="schedules",
-    repeatable=True,
-)
-LIST = Endpoint(
-    operation="schedules.list",
-    method="GET",
-    # The page's syntax line prints another endpoint's URL; this one is seen working [seen].
-    path="/schedules",
-    placement=Placement.QUERY,
-    payload="schedules",
-    repeatable=True,
-)
-GET = Endpoint(
-    operation="schedules.get",
-    method="GET",
-    path="/schedules/{access_key}",
-    placement=Placement.QUERY,
-    payload="schedule",
-    repeatable=True,
-)
-
-
-@frozen
-class Schedules:
+class Schedules(Resource):
     """``mettl.schedules``."""
 
-    _caller: Caller
-
     def list(self, *, page_size: int = 100) -> AsyncPager[Schedule]:
-        """All schedules of the account, page by page.
+        """List all schedules of the account, page by page.
 
         Args:
             page_size: Schedules per request, 1 to 100.
@@ -96,31 +42,17 @@ class Schedules:
         Raises:
             InvalidInputError: ``page_size`` is out of bounds.
 
-        Source: api.md, API 11.
+        Vendor page: "Get All Schedules in Account".
         """
+        return self._caller.pages(LIST_SCHEDULES, page_size=page_size)
 
-        async def fetch(offset: int, limit: int) -> Page[Schedule]:
-            return await self._caller.call(
-                LIST,
-                {},
-                {"limit": str(limit), "offset": str(offset)},
-                page_reader(Schedule, LIST.payload, offset),
-            )
-
-        return AsyncPager(
-            fetch,
-            self._caller.lifecycle,
-            page_size=checked_page_size(page_size),
-            key=lambda one: one.access_key,
-        )
-
-    async def list_in_assessment(
+    def list_in_assessment(
         self,
         assessment_id: int,
         *,
         filter: ScheduleFilter | None = None,  # noqa: A002 - the API's name
-    ) -> tuple[Schedule, ...]:
-        """The schedules of an assessment.
+    ) -> AsyncPager[Schedule]:
+        """List the schedules of an assessment.
 
         The page describes no paging; if the server says that more follow, they are asked for as in
         other lists [assumed].
@@ -131,66 +63,47 @@ class Schedules:
 
         Raises:
             InvalidInputError: Not an id, or not a `ScheduleFilter`.
-            CallError: See `mettl_async.errors`.
 
-        Source: api.md, API 10.
+        Vendor page: "Get All Schedules in Assessment".
         """
-        path = {"assessment_id": checked_id(assessment_id, "assessment_id")}
-        params: dict[str, str] = {}
-        if filter is not None:
-            expect("filter", filter, ScheduleFilter)
-            params["filter"] = dumps(to_wire(filter))
-
-        async def fetch(offset: int, limit: int) -> Page[Schedule]:
-            window = {"limit": str(limit), "offset": str(offset)} if offset else {}
-            page = await self._caller.call(
-                LIST_IN_ASSESSMENT,
-                path,
-                {**params, **window},
-                page_reader(Schedule, LIST_IN_ASSESSMENT.payload, offset),
-            )
-            return evolve(page, has_next=bool(page.has_next))
-
-        pager = AsyncPager(
-            fetch,
-            self._caller.lifecycle,
-            page_size=MOST_PER_PAGE,
-            key=lambda one: one.access_key,
+        return self._caller.pages(
+            LIST_SCHEDULES_IN_ASSESSMENT, assessment_id=assessment_id, filter=filter
         )
-        return tuple(await pager.collect())
 
     async def get(self, access_key: str) -> Schedule:
-        """Tell about one schedule, with its assessment's details.
+        """Get one schedule, with its assessment's details.
+
+        Args:
+            access_key: Of the schedule.
 
         Raises:
             InvalidInputError: Not an access key.
             NotFoundError: No such schedule in this account.
             CallError: See `mettl_async.errors`.
 
-        Source: api.md, API 12.
+        Vendor page: "Get Schedule".
         """
-        return await self._caller.call(
-            GET,
-            {"access_key": checked_access_key(access_key)},
-            {},
-            lambda answer: from_wire(Schedule, answer.payload.get(GET.payload), where="$.schedule"),
-        )
+        return await self._caller.call(GET_SCHEDULE, access_key=access_key)
 
     async def get_or_create(self, assessment_id: int, schedule: NewSchedule) -> CreatedSchedule:
-        """The schedule of that name in the assessment, created if there is none.
+        """Find the schedule of that name in the assessment, or create it if there is none.
 
         Names are unique in an assessment, so that a Create whose answer was lost is found again here, and
         of several callers at once each gets the same schedule. An existing one is returned as it is:
         its settings are not compared.
 
+        Args:
+            assessment_id: Of the assessment, above 0.
+            schedule: What to create.
+
         Raises:
             InvalidInputError: Not an id, or not a `NewSchedule`.
             CallError: See `mettl_async.errors`.
 
-        Source: api.md, APIs 10 and 13.
+        Vendor pages: "Get All Schedules in Assessment", "Create Schedule".
         """
-        checked_id(assessment_id, "assessment_id")
-        expect("schedule", schedule, NewSchedule)
+        check_assessment_id(assessment_id)
+        _check.instance("schedule", schedule, NewSchedule, optional=False)
         found = await self._find(assessment_id, schedule.name)
         if found is not None:
             return found
@@ -202,7 +115,7 @@ class Schedules:
             if not lost and error.code != NAME_IS_TAKEN:
                 raise
             failure = error
-        for pause in LOOKS_AFTER_A_LOST_CREATE if lost else (0.0,):
+        for pause in LOOKUP_PAUSES_AFTER_A_LOST_CREATE if lost else (0.0,):
             await self._caller.effects.sleep(pause)
             try:
                 found = await self._find(assessment_id, schedule.name, exactly=False)
@@ -215,7 +128,7 @@ class Schedules:
     async def _find(
         self, assessment_id: int, name: str, *, exactly: bool = True
     ) -> CreatedSchedule | None:
-        for one in await self.list_in_assessment(assessment_id):
+        async for one in self.list_in_assessment(assessment_id):
             # Whether case and spaces make a name another one is not known [assumed: they may not].
             same = one.name is not None and one.name.strip().casefold() == name.strip().casefold()
             if one.name == name or (same and not exactly):
@@ -232,7 +145,7 @@ class Schedules:
     async def get_or_create_attempts(
         self, assessment_id: int, schedule: NewSchedule, *, attempts: int
     ) -> tuple[CreatedSchedule, ...]:
-        """One schedule per allowed attempt, for a schedule lets a candidate take the test once.
+        """Find or create one schedule per allowed attempt: a schedule lets a candidate take the test once.
 
         They are named ``{name} - attempt 1`` and so on. Missing ones are created.
 
@@ -245,13 +158,10 @@ class Schedules:
             InvalidInputError: An argument is out of bounds.
             CallError: See `mettl_async.errors`; those created so far are found next time.
 
-        Source: integration flow, "ATS/LMS Back-End Flow".
+        Vendor page: "ATS/LMS Back-End Flow".
         """
-        expect("schedule", schedule, NewSchedule)
-        if not isinstance(attempts, int) or isinstance(attempts, bool) or not 1 <= attempts <= 20:  # noqa: PLR2004 - see above
-            raise InvalidInputError(
-                "attempts", "is not a whole number from 1 to 20", "pass 1 to 20"
-            )
+        _check.instance("schedule", schedule, NewSchedule, optional=False)
+        _check.count("attempts", attempts, least=1, most=20)
         made = [
             await self.get_or_create(
                 assessment_id, evolve(schedule, name=f"{schedule.name} - attempt {number}")
@@ -278,19 +188,13 @@ class Schedules:
             ApiError: ``code`` E000 for a name that is taken.
             CallError: See `mettl_async.errors`.
 
-        Source: api.md, API 13.
+        Vendor page: "Create Schedule".
         """
-        key = checked_id(assessment_id, "assessment_id")
-        expect("schedule", schedule, NewSchedule)
+        _check.instance("schedule", schedule, NewSchedule, optional=False)
         return await self._caller.call(
-            CREATE,
-            {"assessment_id": key},
-            {"sc": dumps(to_wire(self._with_default_webhooks(schedule)))},
-            lambda answer: from_wire(
-                CreatedSchedule,
-                answer.payload.get("createdSchedule"),
-                where="$.createdSchedule",
-            ),
+            CREATE_SCHEDULE,
+            assessment_id=assessment_id,
+            schedule=self._with_default_webhooks(schedule),
         )
 
     def _with_default_webhooks(self, schedule: NewSchedule) -> NewSchedule:
@@ -323,17 +227,12 @@ class Schedules:
             InvalidInputError: A value breaks a rule, or the parameters do not fit into a URL.
             CallError: See `mettl_async.errors`.
 
-        Source: api.md, API 14.
+        Vendor page: "Edit Schedule".
         """
-        key = checked_access_key(access_key)
-        expect("changes", changes, ScheduleEdit)
+        _check.instance("changes", changes, ScheduleEdit, optional=False)
         people = changes.access is not None and bool(changes.access.add or changes.access.remove)
         return await self._caller.call(
-            EDIT,
-            {"access_key": key},
-            {"sc": dumps(to_wire(changes))},
-            lambda answer: from_wire(Schedule, answer.payload.get("schedule"), where="$.schedule"),
-            repeatable=not people,
+            EDIT_SCHEDULE, access_key=access_key, changes=changes, repeatable=not people
         )
 
 

@@ -1,19 +1,17 @@
-"""Asking until something is there: with pauses that grow, and an end."""
+"""Polling: asking again, with growing pauses and a timeout, until something is ready."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
-from attrs import field, frozen
+from attrs import frozen
 
-from mettl_async.errors import InvalidInputError, NotReadyError
-from mettl_async.models import DetailedStatus, OverallStatus, TestState
+from mettl_async.errors import NotReadyError
+from mettl_async.models import DetailedStatus, OverallStatus, TestState, _check
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from attrs import Attribute
 
     from mettl_async.core.pipeline import Effects
     from mettl_async.models import CandidateResult
@@ -21,107 +19,99 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def _seconds(_: object, attribute: Attribute[float], value: object) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not 0 < value < float("inf"):  # type: ignore[operator]
-        raise InvalidInputError(
-            {"most": "poll_every"}.get(attribute.name, attribute.name),
-            "is not a number above 0",
-            "pass seconds",
-        )
-
-
 @frozen(kw_only=True)
-class Patience:
+class PollPolicy:
     """How long and how often to ask.
 
     Attributes:
         timeout: Seconds in all.
-        first: Seconds before the second look; doubled each time.
-        most: Seconds between two looks at most.
+        first_pause: Seconds before the second attempt; doubled each time.
+        max_pause: Seconds between two attempts at most.
+
+    Raises:
+        InvalidInputError: The timeout is not above 0.
     """
 
-    timeout: float = field(validator=_seconds)
-    first: float
-    most: float = field(validator=_seconds)
+    timeout: float
+    first_pause: float
+    max_pause: float
 
-    def pause(self, looks: int, chance: float) -> float:
-        """Seconds after that many looks; a tenth is random, so that many waiters spread out."""
-        full = min(self.most, self.first * 2.0 ** min(looks - 1, 30))
+    def __attrs_post_init__(self) -> None:
+        _check.seconds("timeout", self.timeout)
+
+    def pause(self, attempts: int, chance: float) -> float:
+        """Seconds to pause after some attempts; a tenth is random, so that many waiters spread out."""
+        full = min(self.max_pause, self.first_pause * 2.0 ** min(attempts - 1, 30))
         return full * (0.9 + 0.1 * chance)
 
 
 @frozen
-class NotYet:
-    """Ask again; ``why`` is for the error if time runs out."""
+class NotReady:
+    """Something is not there yet, or never will be.
 
-    why: str
+    Attributes:
+        reason: For the error, if time runs out.
+        final: Whether asking again is no use.
+    """
+
+    reason: str
+    final: bool = False
 
 
-@frozen
-class Never:
-    """Asking again is no use."""
-
-    why: str
-
-
-async def until_ready(
-    look: Callable[[], Awaitable[T]],
-    judge: Callable[[T], NotYet | Never | None],
-    patience: Patience,
-    effects: Effects,
+async def poll(
+    attempt: Callable[[], Awaitable[T | NotReady]], policy: PollPolicy, effects: Effects
 ) -> T:
-    """Look until ``judge`` has no objection.
+    """Repeat an attempt until it gives something else than `NotReady`.
 
     Raises:
-        NotReadyError: ``judge`` says never, or the time is over.
+        NotReadyError: It never will, or the timeout is over.
     """
-    began, looks = effects.monotonic(), 0
-    verdict: NotYet | Never | None = NotYet("the first look took too long")
+    began, attempts = effects.monotonic(), 0
+    verdict = NotReady("the first answer took too long")
     while True:
-        left = patience.timeout - (effects.monotonic() - began)
+        left = policy.timeout - (effects.monotonic() - began)
         with anyio.move_on_after(left) as scope:
-            found = await look()
-            verdict = judge(found)
-            if verdict is None:
+            found = await attempt()
+            if not isinstance(found, NotReady):
                 return found
-        looks += 1
-        if scope.cancelled_caught and verdict is not None:
-            raise NotReadyError(verdict.why, waited=effects.monotonic() - began, final=False)
+            verdict = found
+        attempts += 1
         waited = effects.monotonic() - began
-        pause = min(patience.pause(looks, effects.chance()), patience.timeout - waited)
-        if verdict is not None and (isinstance(verdict, Never) or pause <= 0):
-            raise NotReadyError(verdict.why, waited=waited, final=isinstance(verdict, Never))
+        pause = min(policy.pause(attempts, effects.chance()), policy.timeout - waited)
+        if scope.cancelled_caught or verdict.final or pause <= 0:
+            raise NotReadyError(verdict.reason, waited=waited, final=verdict.final)
         await effects.sleep(pause)
 
 
 _SHUT_OUT = {TestState.ACCESS_REVOKED, TestState.INVALID}
 
 
-def judge_result(result: CandidateResult | NotYet) -> NotYet | Never | None:
-    """Whether a result is final: over and with marks, or blocked, which is never graded; pure."""
-    if isinstance(result, NotYet):
-        return result
+def judge_result(result: CandidateResult) -> NotReady | None:
+    """Tell whether a result is final: over and with marks, or blocked, which is never graded; pure.
+
+    Returns:
+        None if it is, else why not.
+    """
     status = result.test_status
     if status is None:
-        return NotYet("the answer has no test status yet")
+        return NotReady("the answer has no test status yet")
     graded = status.result is not None and status.result.total_marks is not None
     if status.is_in_progress:
-        return NotYet("the test is in progress")
+        return NotReady("the test is in progress")
     if graded:
         return None
     if status.status in _SHUT_OUT:
-        return Never(f"the candidate may not take the test: {status.status}")
+        return NotReady(f"the candidate may not take the test: {status.status}", final=True)
     if status.is_finished:
         blocked = (
             status.overall_status is OverallStatus.BLOCKED
             or status.detailed_status is DetailedStatus.AUTHORIZER_BLOCKED
         )
-        return None if blocked else NotYet("the test is finished, but not graded yet")
+        return None if blocked else NotReady("the test is finished, but not graded yet")
     if status.is_startable:
-        return NotYet("the test was not started")
+        return NotReady("the test was not started")
     words = (status.detailed_status, status.overall_status, status.status)
     known = [str(word) for word in words if word is not None and word.is_known]
     if not known:
-        return NotYet("the status of the test is not known")
-    return Never(f"the test will not be taken: {known[0]}")
+        return NotReady("the status of the test is not known")
+    return NotReady(f"the test will not be taken: {known[0]}", final=True)

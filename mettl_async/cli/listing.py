@@ -70,7 +70,7 @@ def schedules(target: Target, *, assessment: int | None, limit: int | None, as_j
 
     async def read(client: MettlClient) -> tuple[Sequence[Schedule], int]:
         if assessment is not None:
-            return (await client.schedules.list_in_assessment(assessment))[:limit], 0
+            return await client.schedules.list_in_assessment(assessment).collect(limit), 0
         pager = client.schedules.list(page_size=page_size(limit))
         items = await pager.collect(limit)
         return items, unread(pager, len(items), limit)

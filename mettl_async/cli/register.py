@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import typer
 from attrs import define, field, frozen
 
-from mettl_async.api.endpoint import checked_access_key
+from mettl_async.api.placeholders import check_access_key
 from mettl_async.cli.check import check_file, report
 from mettl_async.cli.earlier import Earlier
 from mettl_async.cli.interrupt import on_interrupt
@@ -155,7 +155,7 @@ def _check_target(job: Job) -> MettlClient | Sandbox:
         raise CommandError(
             "--schedule is missing: the access key at the end of the schedule's link"
         )
-    checked_access_key(job.schedule)
+    check_access_key(job.schedule)
     target = Target(region=job.region, base_url=job.base_url, version=job.version)
     return target.client(_options(job))
 

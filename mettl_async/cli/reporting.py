@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mettl_async.api.endpoint import checked_access_key, checked_email
-from mettl_async.api.waiting import Never, NotYet, Patience, until_ready
+from mettl_async.api.placeholders import check_access_key, check_email
+from mettl_async.api.waiting import NotReady, PollPolicy, poll
 from mettl_async.cli.outfile import check_whole, private_files
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.progress import busy
@@ -33,19 +33,19 @@ def report(
         CommandError: The file cannot be written.
         MettlError: A call failed.
     """
-    checked_access_key(access_key)
-    checked_email(email)
+    check_access_key(access_key)
+    check_email(email)
     check_whole(out, overwrite=overwrite)
     clock = time.monotonic
     end = clock() + timeout
 
     async def save(client: MettlClient) -> None:
-        result = await until_ready(
-            lambda: client.results.get(access_key, email),
-            judge_report,
-            Patience(timeout=timeout, first=2.0, most=30.0),
-            Effects(),
-        )
+        async def attempt() -> CandidateResult | NotReady:
+            result = await client.results.get(access_key, email)
+            return judge_report(result) or result
+
+        policy = PollPolicy(timeout=timeout, first_pause=2.0, max_pause=30.0)
+        result = await poll(attempt, policy, Effects())
         # Its address came in time, so it is looked for at least once.
         left = max(1.0, end - clock())
         await client.results.download_report(result, out, timeout=left)
@@ -61,14 +61,14 @@ def report(
     return 0
 
 
-def judge_report(result: CandidateResult) -> NotYet | Never | None:
+def judge_report(result: CandidateResult) -> NotReady | None:
     """Whether there is an address to fetch, and if not, whether waiting some minutes can help."""
     status = result.test_status
     if status is None:
-        return NotYet("the answer has no test status yet")
+        return NotReady("the answer has no test status yet")
     if status.pdf_report is not None:
         return None
     if status.is_finished:
-        return NotYet("the test is finished, but there is no report yet")
+        return NotReady("the test is finished, but there is no report yet")
     words = status.detailed_status or status.overall_status or status.status or "of unknown status"
-    return Never(f"there is no report: the test is not finished, but {words}")
+    return NotReady(f"there is no report: the test is not finished, but {words}", final=True)

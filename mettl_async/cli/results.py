@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 import typer
 from attrs import astuple, frozen
 
-from mettl_async.api.endpoint import checked_access_key
+from mettl_async.api.placeholders import check_access_key
 from mettl_async.cli.flat import FIRST, Columns, FlatResult, flatten
 from mettl_async.cli.listing import page_size, tell_unread, unread
 from mettl_async.cli.outfile import check_whole, csv_line, whole_file
@@ -63,7 +63,7 @@ def results(target: Target, job: Job) -> int:
         CommandError: It cannot be done.
         MettlError: Likewise.
     """
-    checked_access_key(job.access_key)
+    check_access_key(job.access_key)
     if job.out is not None:
         if job.as_json:
             raise CommandError("--json is for stdout; leave it out, or write --out results.jsonl")

@@ -11,10 +11,12 @@ import attrs
 
 from mettl_async import models
 from mettl_async.codec.converter import converter
+from mettl_async.codec.json_text import dumps
 from mettl_async.codec.naming import wire_name
 from mettl_async.models import _wire_time
 from mettl_async.models._frozen_map import FrozenMap
 from mettl_async.models._open_enum import OpenStrEnum
+from mettl_async.models._wire import places_of
 from mettl_async.models.event import EVENTS
 
 if TYPE_CHECKING:
@@ -35,7 +37,10 @@ def to_params(value: Any) -> dict[str, str]:
     for attribute in attrs.fields(type(value)):
         content = getattr(value, attribute.name)
         if content is not None and content is not False:
-            params[wire_name(attribute.name)] = "true" if content is True else str(content)
+            ((name, *inner), *_) = places_of(type(value), attribute)
+            for key in reversed(inner):
+                content = {key: content}
+            params[name] = dumps(content)
     return params
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from mettl_async.errors import InvalidInputError
+from mettl_async.models._fold_email import fold_email
 from mettl_async.models._frozen_map import FrozenMap
 
 if TYPE_CHECKING:
@@ -137,6 +138,13 @@ def count(path: str, value: object, *, least: int = 0, most: int = _INT64 - 1) -
         raise InvalidInputError(path, problem, "give a number within the bounds")
 
 
+def seconds(path: str, value: object) -> None:
+    """Check a number of seconds above 0."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 < value < float("inf"):  # type: ignore[operator]
+        raise InvalidInputError(path, "is not a number above 0", "pass seconds")
+
+
 def url(path: str, value: object) -> None:
     """An absolute http or https address."""
     if not isinstance(value, str):
@@ -173,7 +181,7 @@ def distinct(path: str, emails: Iterable[str], suffix: str = "") -> None:
     """Addresses that differ by more than case."""
     seen: dict[str, int] = {}
     for index, address in enumerate(emails):
-        first = seen.setdefault(address.casefold(), index)
+        first = seen.setdefault(fold_email(address), index)
         if first != index:
             raise InvalidInputError(
                 f"{path}[{index}]{suffix}", f"repeats the email of item {first}", "keep one of them"

@@ -1,20 +1,36 @@
-"""Names of properties on the wire, where they do not follow from the attribute's."""
+"""Names of properties on the wire, where they do not follow from the attribute's name."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-WIRE: Final = "wire"
-"""Key of a field's metadata."""
+if TYPE_CHECKING:
+    from attrs import Attribute
+
+Place: TypeAlias = tuple[str, ...]  # names from the object inwards
+
+_KEY: Final = "wire"
 
 
-def wire(*places: str) -> dict[str, tuple[str, ...]]:
-    """Name the places of a property, best first, as a field's ``metadata``.
+def wire(*places: str) -> dict[str, tuple[Place, ...]]:
+    """Name the places of a property, best first; the ``metadata`` of a field.
 
-    Without it a property has the attribute's name in lower camel case.
+    Without it a property has the attribute's name in lower camel case, or the very name where the class
+    sets ``snake_case_on_wire``.
 
     Args:
         places: Names; one within another object is written ``"result.analysis"``. The first is what
             is written, and the first that can be read counts. None at all: it never travels.
     """
-    return {WIRE: places}
+    return {_KEY: tuple(tuple(place.split(".")) for place in places)}
+
+
+def places_of(cls: type, attribute: Attribute[Any]) -> tuple[Place, ...]:
+    """Tell where an attribute of a class stands on the wire, best place first."""
+    given: tuple[Place, ...] | None = attribute.metadata.get(_KEY)
+    if given is not None:
+        return given
+    if getattr(cls, "snake_case_on_wire", False):
+        return ((attribute.name,),)
+    first, *rest = attribute.name.split("_")
+    return ((first + "".join(map(str.title, rest)),),)

@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import _check
+from mettl_async.models._fold_email import fold_email
 from mettl_async.models._open_enum import OpenStrEnum
 from mettl_async.models.candidate import InvitedCandidate
 
@@ -147,9 +148,9 @@ class AccessEdit:
             _only_by_invitation(
                 "is_candidate_crf_prefilled", given=self.is_candidate_crf_prefilled is not None
             )
-        removed = {address.casefold() for address in self.remove}
+        removed = {fold_email(address) for address in self.remove}
         for index, one in enumerate(self.add):
-            if one.email.casefold() in removed:
+            if fold_email(one.email) in removed:
                 raise InvalidInputError(
                     f"access.add[{index}].email", "is also in remove", "keep it in one of the two"
                 )

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
-from mettl_async.errors import InvalidInputError
-
-
-def _flag(_: object, attribute: object, value: object) -> None:
-    if not isinstance(value, bool):
-        name = getattr(attribute, "name", "detail")
-        raise InvalidInputError(
-            f"detail.{name}", f"is a {type(value).__name__}", "pass True or False"
-        )
+from mettl_async.models import _check
+from mettl_async.models._wire import wire
 
 
 @frozen(kw_only=True)
 class ResultDetail:
-    """What results are to hold beyond marks; everything is off by default.
+    """What results hold beyond marks; everything is off by default.
 
     More makes pages heavy: with question-wise responses one client went down to 50 candidates a
     page [seen].
@@ -29,11 +22,19 @@ class ResultDetail:
         question_responses: Every answer, question by question (``cr`` [seen]).
         evaluation: Evaluators' marks and comments, question by question (``em`` [seen]).
 
-    Source: api.md, APIs 16 and 17; integration flow, "On demand Results".
+    Raises:
+        InvalidInputError: A value is not a bool.
+
+    Vendor pages: "Get Result of Candidate in Schedule", "On demand Results".
     """
 
-    recommendation: bool = field(default=False, validator=_flag)
-    response_style: bool = field(default=False, validator=_flag)
-    essay_answers: bool = field(default=False, validator=_flag)
-    question_responses: bool = field(default=False, validator=_flag)
-    evaluation: bool = field(default=False, validator=_flag)
+    recommendation: bool = field(default=False, metadata=wire("ir.recommendation"))
+    response_style: bool = field(default=False, metadata=wire("rs"))
+    essay_answers: bool = field(default=False, metadata=wire("qr"))
+    question_responses: bool = field(default=False, metadata=wire("cr"))
+    evaluation: bool = field(default=False, metadata=wire("em"))
+
+    def __attrs_post_init__(self) -> None:
+        for attribute in fields(type(self)):
+            name = attribute.name
+            _check.flag(f"detail.{name}", getattr(self, name), optional=False)

@@ -215,7 +215,7 @@ RESULT = {**SUCCESS, "candidate": {"email": "a+b@x.org", "testStatus": None}}
 READS = [
     # call, answer, method, raw path, parameters besides ak, ts, asgn
     (lambda m: m.account.get(), {**SUCCESS, "accountInfo": {}}, "GET", "/v2/account", {}),
-    (lambda m: m.pbts.list(), {**SUCCESS, "pbts": []}, "GET", "/v2/pbts", {}),
+    (lambda m: m.pbts.list().collect(), {**SUCCESS, "pbts": []}, "GET", "/v2/pbts", {}),
     (
         lambda m: m.assessments.list(page_size=7).collect(),
         {**SUCCESS, "assessments": [], "paging": {"next": None, "totalRecords": "0"}},
@@ -233,7 +233,7 @@ READS = [
     (
         lambda m: m.schedules.list_in_assessment(
             7, filter=ScheduleFilter(web_proctoring=WebProctoring(enabled=True))
-        ),
+        ).collect(),
         {**SUCCESS, "schedules": []},
         "GET",
         "/v2/assessments/7/schedules",

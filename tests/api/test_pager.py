@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mettl_async import AsyncPager, ClientClosedError, InvalidInputError, Page
-from mettl_async.api.pager import checked_page_size, next_offset
+from mettl_async.api.pager import check_page_size, next_offset
 from mettl_async.core.lifecycle import Lifecycle
 
 
@@ -237,4 +237,4 @@ async def test_leaving_early_cancels_what_was_fetched_ahead():
 @pytest.mark.parametrize("wrong", [0, 101, True, "20", 1.0])
 def test_page_sizes_are_bounded(wrong):
     with pytest.raises(InvalidInputError, match="page_size"):
-        checked_page_size(wrong)
+        check_page_size(wrong)

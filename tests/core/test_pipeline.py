@@ -30,7 +30,8 @@ from mettl_async import (
     TimestampError,
     TransportTimeoutError,
 )
-from mettl_async.api.endpoint import Caller, Endpoint
+from mettl_async.api.caller import Caller
+from mettl_async.api.endpoint import Argument, Endpoint, Nothing, One
 from mettl_async.core.auth import ServerClock, SignatureAuth
 from mettl_async.core.limits import Slots
 from mettl_async.core.middleware import Middlewares
@@ -47,12 +48,12 @@ READ = Endpoint(
     method="GET",
     path="/x",
     placement=Placement.QUERY,
-    payload="x",
+    returns=One(dict, "x"),
     repeatable=True,
 )
 CREATE = Endpoint(
-    operation="x.create", method="POST", path="/x", placement=Placement.FORM, payload="x",
-    repeatable=False, personal_params=("rd",),
+    operation="x.create", method="POST", path="/x", placement=Placement.FORM, returns=One(dict, "x"),
+    repeatable=False, arguments=(Argument("rd", str, "rd", personal=True),),
 )  # fmt: skip
 OK = b'{"status":"SUCCESS","x":1}'
 
@@ -131,7 +132,7 @@ def build(
 
 
 async def perform(caller, endpoint=READ, params=None):
-    return await caller.call(endpoint, {}, params or {}, lambda answer: answer.payload)
+    return await caller.send(endpoint, {}, params or {}, lambda answer: answer.payload)
 
 
 async def failure(caller, endpoint=READ, params=None):
@@ -658,7 +659,7 @@ async def test_retries_of_a_bulk_run_neither_cost_nor_give_quota():
     lost = ConnectionLostError("x", CallFacts(sent=True))
     caller, script, _, shared = build(lost, response(), quota=5)
     shared.quota.take()
-    await caller.call(READ, {}, {}, lambda answer: answer.payload, contact=RunContext(30.0))
+    await caller.send(READ, {}, {}, lambda answer: answer.payload, contact=RunContext(30.0))
     assert len(script.sent) == 2
     assert shared.quota.left == 0
 
@@ -668,7 +669,7 @@ async def test_first_contact_is_no_more_patient_than_the_user():
     refused = ConnectError("x", CallFacts(sent=False))
     caller, script, world, _ = build(refused, options=ClientOptions(bulk_retry=policy))
     with pytest.raises(ConnectError):
-        await caller.call(READ, {}, {}, lambda answer: answer.payload, contact=RunContext(30.0))
+        await caller.send(READ, {}, {}, lambda answer: answer.payload, contact=RunContext(30.0))
     assert len(script.sent) == 1
     assert world.slept == []
 
@@ -692,7 +693,7 @@ async def test_first_contact_bounds_a_request_that_hangs():
     caller, _, _, _ = build(hang, options=ClientOptions(bulk_retry=policy))
     async with asyncio.timeout(30):
         with pytest.raises(TransportTimeoutError, match=r"0\.05 s passed in flight") as caught:
-            await caller.call(READ, {}, {}, lambda answer: answer.payload, contact=RunContext(0.05))
+            await caller.send(READ, {}, {}, lambda answer: answer.payload, contact=RunContext(0.05))
     assert caught.value.sent
 
 
@@ -762,7 +763,7 @@ async def test_error_with_a_payload_is_partial_only_where_that_is_documented():
 @pytest.mark.parametrize("content", [b'{"status":"ERROR"}', b'{"status":"FAILED","message":"no"}'])
 async def test_where_only_the_status_is_known_it_must_be_success(content):
     caller, _, _, _ = build(response(content))
-    bare = evolve(READ, payload="")
+    bare = evolve(READ, returns=Nothing())
     assert type(await failure(caller, bare)) is ApiError
     caller, _, _, _ = build(response(b'{"status":"SUCCESS"}'))
     await perform(caller, bare)
@@ -772,7 +773,7 @@ async def test_an_email_in_the_path_is_blanked_whole():
     caller, _, _, _ = build(refusal("E404", "no o'brien@x.org and a=b,c@x.org here"))
     endpoint = evolve(READ, path="/x/{email}")
     with pytest.raises(CallError) as caught:
-        await caller.call(endpoint, {"email": "o'brien@x.org"}, {}, lambda answer: answer)
+        await caller.send(endpoint, {"email": "o'brien@x.org"}, {}, lambda answer: answer)
     assert "o'" not in str(caught.value)
 
 

@@ -150,7 +150,7 @@ async def perform(name, content):
             "edit": lambda: mettl.schedules.edit("key", ScheduleEdit(name="n")),
             "pbts": lambda: mettl.pbts.add([1]),
             "account": mettl.account.get,
-            "all_pbts": mettl.pbts.list,
+            "all_pbts": lambda: mettl.pbts.list().collect(),
             "assessments": lambda: mettl.assessments.list().collect(limit=1),
             "assessment": lambda: mettl.assessments.get(1),
             "new_assessment": lambda: mettl.assessments.create(NEW_ASSESSMENT),

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mettl_async import ClientOptions, Credentials, MettlClient
-from mettl_async.api.endpoint import Endpoint
+from mettl_async.api.endpoint import Endpoint, One
 from mettl_async.config import ApiVersion
 from mettl_async.core.request import Placement
 
@@ -112,18 +112,18 @@ async def call(port, endpoint, path, params, sender="httpx"):
     options = ClientOptions(max_url_bytes=60_000)
     if isinstance(sender, str):
         async with MettlClient(KEYS, base_url=base_url, options=options, transport=sender) as mettl:
-            await mettl.pbts._caller.call(endpoint, path, params, lambda answer: None)
+            await mettl.pbts._caller.send(endpoint, path, params, lambda answer: None)
         return
     async with (
         sender(trust_env=False) as http_client,
         MettlClient(KEYS, base_url=base_url, options=options, http_client=http_client) as mettl,
     ):
-        await mettl.pbts._caller.call(endpoint, path, params, lambda answer: None)
+        await mettl.pbts._caller.send(endpoint, path, params, lambda answer: None)
 
 
 def endpoint(method, placement):
     return Endpoint(
-        operation="test", method=method, path="/candidates/{email}", placement=placement, payload="x",
+        operation="test", method=method, path="/candidates/{email}", placement=placement, returns=One(dict, "x"),
         repeatable=True, versions=tuple(ApiVersion),
     )  # fmt: skip
 

@@ -82,7 +82,7 @@ async def lively(sandbox):
         await client.account.update_logo(
             Logo(content=b"\x89PNG\r\n\x1a\nlogo", filename="logo.png")
         )
-        pbts = await client.pbts.list()
+        pbts = await client.pbts.list().collect()
         await client.pbts.add([pbts[0].pbt_id])
         made = await client.schedules.create(
             next(iter(sandbox.assessments)),

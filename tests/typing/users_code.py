@@ -226,10 +226,10 @@ async def reading(mettl: MettlClient) -> None:
     async for page in mettl.schedules.list().pages():
         assert_type(page.items, tuple[Schedule, ...])
     assert_type(await mettl.schedules.list().collect(limit=5), list[Schedule])
-    in_one = await mettl.schedules.list_in_assessment(
+    in_one = mettl.schedules.list_in_assessment(
         7, filter=ScheduleFilter(web_proctoring=WebProctoring(enabled=True))
     )
-    assert_type(in_one, tuple[Schedule, ...])
+    assert_type(in_one, AsyncPager[Schedule])
     result = await mettl.results.wait_for("abc", "a@x.org", timeout=60)
     assert_type(result, CandidateResult)
     if (status := result.test_status) is not None and status.is_finished and status.result:

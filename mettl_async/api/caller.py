@@ -1,0 +1,207 @@
+"""The one way to call an endpoint, and what resources share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import evolve, frozen
+
+from mettl_async.api.pager import MOST_PER_PAGE, AsyncPager, Page, check_page_size
+from mettl_async.api.placeholders import PERSONAL
+from mettl_async.config import ApiVersion, ClientOptions
+from mettl_async.core.pipeline import Effects, Pipeline, Shared
+from mettl_async.core.request import Placement, Request, RunContext, encoded_length, path_segment
+from mettl_async.errors import ConfigurationError, InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mettl_async.api.endpoint import Endpoint
+    from mettl_async.core.lifecycle import Lifecycle
+    from mettl_async.core.multipart import FilePart
+    from mettl_async.core.pipeline import ApiResponse
+    from mettl_async.core.transport import Transport
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+SIGNATURE_ALLOWANCE = 300
+"""Bytes that ak (128 at most), ts and asgn (44, three each when escaped) can add to a URL."""
+
+_EVERYWHERE = {one.value: one for one in Placement}
+"""Where `ClientOptions.post_parameters` has all parameters travel; "documented" is not among them."""
+
+
+@frozen(kw_only=True)
+class Caller:
+    """What resources need of their client."""
+
+    pipeline: Pipeline
+    shared: Shared
+    options: ClientOptions
+    base_url: str
+    version: ApiVersion
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """When the client ends, and what ends with it."""
+        return self.shared.lifecycle
+
+    @property
+    def effects(self) -> Effects:
+        """Clock, pauses and chance."""
+        return self.shared.effects
+
+    @property
+    def transport(self) -> Transport:
+        """What sends; for requests that are not signed."""
+        return self.shared.transport
+
+    async def call(
+        self, endpoint: Endpoint[R], *, repeatable: bool | None = None, **arguments: object
+    ) -> R:
+        """Call an endpoint, and read what it returns.
+
+        Args:
+            endpoint: Which.
+            repeatable: Beats the endpoint's own, where it depends on the arguments.
+            arguments: Values of the placeholders and of the endpoint's arguments, by name.
+
+        Raises:
+            InvalidInputError: An argument is not of its form, or the URL would be too long.
+            ConfigurationError: Not in this API version, closed client, second event loop.
+            CallError: See `mettl_async.errors`.
+        """
+        bound = endpoint.bind(arguments)
+        return await self.send(
+            endpoint,
+            bound.path,
+            bound.params,
+            endpoint.returns.read,
+            files=bound.files,
+            repeatable=repeatable,
+        )
+
+    def pages(
+        self, endpoint: Endpoint[Page[T]], *, page_size: int = MOST_PER_PAGE, **arguments: object
+    ) -> AsyncPager[T]:
+        """Make a pager of an endpoint's list.
+
+        Raises:
+            InvalidInputError: An argument is not of its form.
+        """
+        bound = endpoint.bind(arguments)
+        check_page_size(page_size)
+        returns: Any = endpoint.returns
+        documented = self.version in returns.documented
+
+        async def fetch(offset: int, limit: int) -> Page[T]:
+            window = {"limit": str(limit), "offset": str(offset)} if documented or offset else {}
+            params = {**bound.params, **window}
+            page = await self.send(endpoint, bound.path, params, endpoint.returns.read)
+            # Where no paging is described, only a "next" of the server's is a reason to go on.
+            more = page.has_next if documented else bool(page.has_next)
+            return evolve(page, offset=offset, has_next=more)
+
+        return AsyncPager(fetch, self.lifecycle, page_size=page_size, key=returns.identity)
+
+    async def send(
+        self,
+        endpoint: Endpoint[Any],
+        path: Mapping[str, str],
+        params: Mapping[str, str],
+        decode: Callable[[ApiResponse], T],
+        *,
+        files: tuple[FilePart, ...] = (),
+        repeatable: bool | None = None,
+        contact: RunContext | None = None,
+    ) -> T:
+        """Call an endpoint with arguments that are written already.
+
+        Args:
+            endpoint: Which.
+            path: Values of the placeholders, unescaped.
+            params: Decoded values, without ak, ts and asgn.
+            decode: Makes the result of a success; may raise `MettlDecodeError`.
+            files: Sent as a multipart body.
+            repeatable: Beats the endpoint's own, where it depends on the arguments.
+            contact: Of the bulk run that it is part of; see `Request`.
+
+        Raises:
+            InvalidInputError: The URL would be longer than ``max_url_bytes``.
+            ConfigurationError: Not in this API version, closed client, second event loop.
+            CallError: See `mettl_async.errors`.
+        """
+        url = self.url(endpoint, path)
+        placement = self.placement(endpoint, with_files=bool(files))
+        if placement is Placement.QUERY:
+            length = len(url) + SIGNATURE_ALLOWANCE + _length(params)
+            if length > self.options.max_url_bytes:
+                raise InvalidInputError(
+                    endpoint.operation,
+                    f"needs a URL of about {length} bytes, over max_url_bytes"
+                    f" ({self.options.max_url_bytes})",
+                    "send less at once, or use ClientOptions(post_parameters='form')",
+                )
+        request = Request(
+            operation=endpoint.operation,
+            method=endpoint.method,
+            url=url,
+            template=f"/{self.version}{endpoint.path_in(self.version)}",
+            params=params,
+            placement=placement,
+            files=files,
+            version=self.version,
+            repeatable=endpoint.repeatable if repeatable is None else repeatable,
+            success_keys=endpoint.success_keys,
+            partial_success=endpoint.partial_success,
+            personal_params=endpoint.personal_params,
+            personal_values=tuple([path[name] for name in PERSONAL if name in path]),
+            retry=self.options.retry if contact is None else self.options.bulk_retry,
+            contact=contact,
+            request_id=self.effects.new_id(),
+        )
+        return await self.pipeline.call(request, decode)
+
+    def placement(self, endpoint: Endpoint[Any], *, with_files: bool = False) -> Placement:
+        """Where the parameters of a call travel, by the client's options."""
+        documented = endpoint.placement_in(self.version, with_files=with_files)
+        if endpoint.method != "POST":
+            return documented
+        return _EVERYWHERE.get(self.options.post_parameters, documented)
+
+    def url(self, endpoint: Endpoint[Any], path: Mapping[str, str]) -> str:
+        """The exact URL that is signed, without a query.
+
+        Raises:
+            ConfigurationError: The client's API version does not have this endpoint.
+        """
+        if self.version not in endpoint.versions:
+            known = " and ".join(endpoint.versions)
+            raise ConfigurationError(
+                f"{endpoint.operation}: exists in {known} only; "
+                f"use mettl.with_options(version={endpoint.versions[-1].value!r})"
+            )
+        escaped = {name: path_segment(value) for name, value in path.items()}
+        template = endpoint.path_in(self.version)
+        return f"{self.base_url}/{self.version}{template.format_map(escaped)}"
+
+    def room(
+        self, endpoint: Endpoint[Any], path: Mapping[str, str], fixed: Mapping[str, str]
+    ) -> int | None:
+        """Encoded bytes left for one more parameter's value, or None where there is no bound."""
+        if self.placement(endpoint) is Placement.FORM:
+            return None
+        used = len(self.url(endpoint, path)) + SIGNATURE_ALLOWANCE + _length(fixed)
+        return self.options.max_url_bytes - used - len("&rd=")
+
+
+class Resource:
+    """A group of endpoints of one client; a test may replace its methods."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+
+def _length(params: Mapping[str, str]) -> int:
+    return sum([len(name) + 2 + encoded_length(value) for name, value in params.items()])

@@ -1,32 +1,24 @@
-"""``mettl webhooks send``: fires sample events at a receiver, with the headers that Mettl sends.
-
-Next to the transport the only module of the library that names httpx: what goes to a webhook is
-neither signed nor asked of Mettl.
-"""
+"""``mettl webhooks send``: send sample events to a receiver, with the headers that Mettl sends."""
 
 from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import httpx
-from attrs import field, frozen
 
 from mettl_async.cli.problems import MISSING, CommandError, tell
 from mettl_async.cli.tables import print_text
-from mettl_async.models import BasicAuth, TestFinished, TestGraded, TestResumeEnabled, TestStarted
 from mettl_async.webhooks import ContextSigner, sample_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from mettl_async.models import BasicAuth, TestEvent
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-_KINDS: Final = {
-    one.__name__: one for one in (TestStarted, TestFinished, TestGraded, TestResumeEnabled)
-}
 _TIMEOUT: Final = 30.0
 _HINTS: Final = {
     307: "307: Mettl may not follow redirects; does the path need a slash at its end, or none?",
@@ -37,59 +29,46 @@ _HINTS: Final = {
 _FIRST_ATTEMPT: Final = 99_000_000
 
 
-class Kind(StrEnum):
-    """Which event to send, by the name of its class."""
+def send(bodies: Iterable[bytes], *, to: str, auth: BasicAuth | None, name: str) -> int:
+    """Send all of them, one after another, whatever is answered.
 
-    STARTED = "TestStarted"
-    FINISHED = "TestFinished"
-    GRADED = "TestGraded"
-    RESUME_ENABLED = "TestResumeEnabled"
+    Args:
+        bodies: Bodies of the deliveries.
+        to: URL of the receiver.
+        auth: Credentials to send; None sends none.
+        name: Name of the event, for the lines that are printed.
 
-
-@frozen(kw_only=True)
-class Job:
-    """What to send, and where to."""
-
-    kind: Kind
-    to: str = field(repr=False)
-    auth: BasicAuth | None
-    access_key: str
-    email: str = field(repr=False)
-    count: int
-    duplicate: bool
-    context: tuple[str, ContextSigner] | None = field(repr=False)
-
-
-def send(job: Job) -> int:
-    """Send all of them, one after another, whatever is answered; gives the exit code.
+    Returns:
+        The exit code.
 
     Raises:
-        CommandError: The address cannot be one of a webhook.
+        CommandError: The URL cannot be one of a webhook.
     """
-    check_url(job.to)
-    headers = delivery_headers(job.auth)
+    check_url(to)
     # A proxy would not find the way to this machine's loopback.
-    trust_env = urlsplit(job.to).hostname not in _LOOPBACK
-    good = sent = 0
+    trust_env = urlsplit(to).hostname not in _LOOPBACK
+    accepted = sent = 0
     hints: set[str] = set()
-    with httpx.Client(trust_env=trust_env, timeout=_TIMEOUT) as client:
-        for body in bodies(job):
+    with httpx.Client(
+        trust_env=trust_env, timeout=_TIMEOUT, headers=delivery_headers(auth)
+    ) as client:
+        for body in bodies:
             sent += 1
             try:
-                answer = client.post(job.to, content=body, headers=headers)
+                response = client.post(to, content=body)
             except httpx.HTTPError as error:
                 # Its words may repeat the address, which may hold a token.
-                print_text(f"{job.kind}  no answer: {type(error).__name__}\n")
+                print_text(f"{name}  no answer: {type(error).__name__}\n")
                 continue
-            good += answer.is_success
-            print_text(f"{job.kind}  {answer.status_code} {answer.reason_phrase}".rstrip() + "\n")
-            hints.add(_HINTS.get(answer.status_code, ""))
-    if good < sent:
-        tell(f"mettl: {sent - good:,} of {sent:,} were not accepted")
-        for hint in sorted(hints - {""}):
-            tell(f"       {hint}")
-        return MISSING
-    return 0
+            accepted += response.is_success
+            print_text(f"{name}  {response.status_code} {response.reason_phrase}".rstrip() + "\n")
+            hints.add(_HINTS.get(response.status_code, ""))
+    if accepted == sent:
+        return 0
+    tell(f"mettl: {sent - accepted:,} of {sent:,} were not accepted")
+    for hint in sorted(hints - {""}):
+        tell(f"       {hint}")
+    return MISSING
 
 
 def check_url(url: str) -> None:
@@ -112,10 +91,10 @@ def check_url(url: str) -> None:
 
 def delivery_headers(auth: BasicAuth | None) -> list[tuple[bytes, bytes]]:
     """Make the headers that Mettl sends: three with the credentials, if there are any [doc]."""
-    # [assumed]: the page says "JSON POST", not which content type.
+    # [assumed] the page says "JSON POST", not which content type
     headers = [(b"content-type", b"application/json")]
     if auth is not None:
-        # [assumed]: UTF-8, where the page's samples are ASCII.
+        # [assumed] UTF-8, where the page's samples are ASCII
         user, password = auth.username.encode(), auth.password.encode()
         basic = b"Basic " + base64.b64encode(user + b":" + password)
         headers += [
@@ -126,27 +105,29 @@ def delivery_headers(auth: BasicAuth | None) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def bodies(job: Job) -> Iterator[bytes]:
-    """Make the bodies: each of a candidate of its own, and twice the same bytes for a duplicate."""
-    for place in range(1, job.count + 1):
-        email, context_data = numbered(job.email, place), None
-        if job.context is not None:
-            own_id, signer = job.context
-            context_data = signer.sign(own_id, access_key=job.access_key, email=email)
+def bodies(
+    cls: type[TestEvent],
+    *,
+    access_key: str,
+    email: str,
+    count: int,
+    duplicate: bool,
+    context: tuple[str, ContextSigner] | None,
+) -> Iterator[bytes]:
+    """Make the bodies: each of another candidate, and twice the same bytes for a duplicate."""
+    name, at, domain = email.partition("@")
+    for place in range(1, count + 1):
+        address = email if place == 1 else f"{name}+{place}{at}{domain}"
+        context_data = None
+        if context is not None:
+            own_id, signer = context
+            context_data = signer.sign(own_id, access_key=access_key, email=address)
         body = sample_event(
-            _KINDS[job.kind],
-            access_key=job.access_key,
-            email=email,
+            cls,
+            access_key=access_key,
+            email=address,
             context_data=context_data,
             candidate_instance_id=_FIRST_ATTEMPT + place,
             at=datetime.now(UTC),
         )
-        yield body
-        if job.duplicate:
-            yield body
-
-
-def numbered(email: str, place: int) -> str:
-    """Give the first candidate this address, and the others the same with ``+2``, ``+3``, ... in it."""
-    name, at, domain = email.partition("@")
-    return email if place == 1 else f"{name}+{place}{at}{domain}"
+        yield from (body,) * (1 + duplicate)

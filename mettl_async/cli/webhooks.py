@@ -1,4 +1,4 @@
-"""The commands of ``mettl webhooks``: wiring only, like ``app``."""
+"""The commands of ``mettl webhooks``: their parameters only, like ``app``."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from typing import Annotated, Final
 
 import typer
 
-from mettl_async.cli import listening, sending
+from mettl_async.cli import sending
+from mettl_async.cli.listening import Listener
 from mettl_async.cli.passwords import basic_auth, signed_context
 from mettl_async.cli.problems import CommandError, told
 from mettl_async.cli.target import MOST_PORT
+from mettl_async.models import EVENTS
 
-_MOST_EVENTS: Final = 100_000
+_MAX_EVENTS: Final = 100_000
+_CLASSES: Final = {cls.__name__.casefold(): cls for cls in EVENTS}
+_NAMES: Final = ", ".join(cls.__name__ for cls in EVENTS)
 
 _PasswordEnv = Annotated[
     str | None,
@@ -41,16 +45,16 @@ def listen(
     ] = None,
     password_env: _PasswordEnv = None,
     no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Believe anybody, instead of --user.")
+        bool, typer.Option("--no-auth", help="Accept anybody, instead of --user.")
     ] = False,
     show_personal: Annotated[
-        bool, typer.Option("--show-personal", help="Do not mask who it is about.")
+        bool, typer.Option("--show-personal", help="Do not mask candidates.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document for each event, in one line.")
     ] = False,
 ) -> None:
-    """Print the events that come, once each, until Ctrl-C; what is refused is told on stderr.
+    """Print the events that come, once each, until Ctrl-C; stderr has a line for each refusal.
 
     Exit code: 0 ended by Ctrl-C, 2 nothing could be done, or stdout could not be written.
     """
@@ -59,36 +63,26 @@ def listen(
             raise CommandError("give --user or --no-auth, not both")
         auth = basic_auth(user, password_env)
         if auth is None and not no_auth:
-            raise CommandError(
-                "say whom to believe: --user and --password-env, or --no-auth for anybody"
-            )
+            raise CommandError("give --user and --password-env, or --no-auth to accept anybody")
         if not path.startswith("/") or not path.isascii() or set(path) & set("?# %"):
             raise CommandError("--path: give one such as /webhooks/mettl")
-        job = listening.Job(
-            host=host,
-            port=port,
-            path=path,
-            auth=auth,
-            as_json=as_json,
-            personal=show_personal,
-        )
-        raise typer.Exit(listening.listen(job))
+        Listener(path=path, auth=auth, as_json=as_json, personal=show_personal).listen(host, port)
 
 
 @app.command()
 def send(
-    kind: Annotated[
-        sending.Kind, typer.Argument(help="Which event.", case_sensitive=False, metavar="EVENT")
-    ],
+    event: Annotated[str, typer.Argument(help=f"One of {_NAMES}.", metavar="EVENT")],
     *,
-    to: Annotated[str, typer.Option(help="Of the receiver.", metavar="URL")],
+    to: Annotated[str, typer.Option(help="URL of the receiver.", metavar="URL")],
     user: Annotated[
         str | None, typer.Option(help="Name to send credentials for.", metavar="NAME")
     ] = None,
     password_env: _PasswordEnv = None,
-    access_key: Annotated[str, typer.Option(help="Of the schedule.", metavar="KEY")] = "0x0x0x0x0x",
+    access_key: Annotated[
+        str, typer.Option(help="Key of the schedule.", metavar="KEY")
+    ] = "0x0x0x0x0x",
     email: Annotated[
-        str, typer.Option(help="Of the candidate; further ones get +2, +3, ... in it.")
+        str, typer.Option(help="Address of the candidate; further ones get +2, +3, ... in it.")
     ] = "candidate@example.com",
     own_id: Annotated[
         str | None,
@@ -104,7 +98,7 @@ def send(
         ),
     ] = None,
     count: Annotated[
-        int, typer.Option(help="So many candidates.", min=1, max=_MOST_EVENTS, metavar="N")
+        int, typer.Option(help="Number of candidates.", min=1, max=_MAX_EVENTS, metavar="N")
     ] = 1,
     duplicate: Annotated[
         bool, typer.Option("--duplicate", help="Send each a second time, byte for byte.")
@@ -112,18 +106,19 @@ def send(
 ) -> None:
     """Send a made-up event to a receiver, as Mettl would.
 
-    EVENT is TestStarted, TestFinished, TestGraded or TestResumeEnabled. Exit code: 0 all were
-    answered with 2xx, 1 some were not, 2 nothing could be done, 130 interrupted.
+    Exit code: 0 all were answered with 2xx, 1 some were not, 2 nothing could be done, 130 interrupted.
     """
     with told("some may have been sent"):
-        job = sending.Job(
-            kind=kind,
-            context=signed_context(own_id, context_env),
-            to=to,
-            auth=basic_auth(user, password_env),
+        cls = _CLASSES.get(event.casefold())
+        if cls is None:
+            raise CommandError(f"EVENT: give one of {_NAMES}")
+        auth = basic_auth(user, password_env)
+        bodies = sending.bodies(
+            cls,
             access_key=access_key,
             email=email,
             count=count,
             duplicate=duplicate,
+            context=signed_context(own_id, context_env),
         )
-        raise typer.Exit(sending.send(job))
+        raise typer.Exit(sending.send(bodies, to=to, auth=auth, name=cls.__name__))

@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from mettl_async.cli import sending
-from mettl_async.cli.events import Came, cells, document
+from mettl_async.cli.events import cells, document
 from mettl_async.cli.listening import Tally, greeting
 from mettl_async.models import BasicAuth, TestFinished, TestGraded, UnknownEvent
 from mettl_async.webhooks import ContextSigner, parse_event, sample_event
@@ -187,7 +186,8 @@ def test_anything_but_2xx_is_1_and_the_rest_is_sent_all_the_same(mettl, receive,
             ],
             "control character",
         ),
-        (["listen"], "say whom to believe"),
+        (["send", "UnknownEvent", "--to", "http://e.org/"], "give one of TestStarted, "),
+        (["listen"], "--no-auth to accept anybody"),
         (["listen", "--no-auth", "--user", "u"], "not both"),
         (["listen", "--no-auth", "--path", "mettl"], "--path"),
         (["listen", "--no-auth", "--path", "/a?b"], "--path"),
@@ -206,22 +206,20 @@ def graded():
 
 
 def test_a_line_names_nobody_unless_asked():
-    came = Came(event=graded(), at=NOON)
-    line = cells(came, personal=False)
+    line = cells(graded(), NOON, personal=False)
     assert line == (
         "2026-01-31T12:00:00Z", "TestGraded", "a1b2c3d4e5", "99999999", "a***@***", "5 / 10",
         "NormalSubmission",
     )  # fmt: skip
-    assert "asha@example.org" in cells(came, personal=True)
+    assert "asha@example.org" in cells(graded(), NOON, personal=True)
 
 
 def test_a_document_names_nobody_unless_asked_and_then_has_everything():
-    came = Came(event=graded(), at=NOON)
-    told = json.dumps(document(came, personal=False))
+    told = document(graded(), NOON, personal=False)
     for personal in ("asha", "Asha", "Rao", "example.org", "report"):
         assert personal not in told
     assert json.loads(told)["sectional_scores"][0]["section_score"] == 5.0
-    everything = json.loads(json.dumps(document(came, personal=True)))
+    everything = json.loads(document(graded(), NOON, personal=True))
     assert everything["email"] == "asha@example.org"
     assert everything["raw"]["EVENT_TYPE"] == "gradedAssessment"
     assert everything["test_status"]["result"]["total_marks"] == 5.0
@@ -237,16 +235,15 @@ def test_times_at_the_ends_of_the_calendar_are_told_too(time, told):
     sample |= {"timestamp_GMT": time, "start_time_GMT": time, "end_time_GMT": time}
     event = parse_event(json.dumps(sample).encode())
     for personal in (False, True):
-        shown = json.loads(json.dumps(document(Came(event=event, at=NOON), personal=personal)))
+        shown = json.loads(document(event, NOON, personal=personal))
         assert (shown["timestamp"], shown["start_time"], shown["end_time"]) == (told,) * 3
 
 
 def test_an_unknown_event_shows_what_it_says_it_is_without_obeying_it():
     event = parse_event(b'{"EVENT_TYPE": "x\\u001b[2J\\u0007y"}')
     assert isinstance(event, UnknownEvent)
-    came = Came(event=event, at=NOON)
-    assert cells(came, personal=False)[-1] == "x\ufffd[2J\ufffdy"
-    assert document(came, personal=False)["event_type"] == event.event_type
+    assert cells(event, NOON, personal=False)[-1] == "x\ufffd[2J\ufffdy"
+    assert json.loads(document(event, NOON, personal=False))["event_type"] == event.event_type
 
 
 def test_the_summary_counts_kinds_repetitions_and_refusals():
@@ -397,17 +394,3 @@ def test_without_the_extra_it_says_what_to_install(environ):
     assert done.returncode == 2
     assert done.stderr.endswith('pip install "mettl-async[sandbox]"\n')
     assert len(done.stderr.splitlines()) == 1
-
-
-def test_what_is_to_be_sent_shows_nobody_and_no_address():
-    job = sending.Job(
-        kind=sending.Kind.GRADED,
-        to="https://h.example/hook?token=SECRET",
-        auth=None,
-        access_key="k",
-        email="asha@example.org",
-        count=1,
-        duplicate=False,
-        context=("own-77", ContextSigner(["sixteen random bytes or more"])),
-    )
-    assert not [word for word in ("SECRET", "asha", "own-77") if word in repr(job)]

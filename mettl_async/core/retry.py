@@ -90,9 +90,7 @@ def is_transient(error: CallError) -> bool:
 def backoff(attempt: int, policy: RetryPolicy, chance: float) -> float:
     """Seconds to wait after the given attempt (1 for the first): full jitter, exponential, capped."""
     # The exponent is bounded before it is raised, or a hundredth attempt would overflow.
-    ceiling = min(
-        policy.backoff_cap, policy.deadline, policy.backoff_base * 2.0 ** min(attempt - 1, 60)
-    )
+    ceiling = min(policy.backoff_cap, policy.backoff_base * 2.0 ** min(attempt - 1, 60))
     return chance * ceiling
 
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import staleness_of
@@ -47,7 +47,12 @@ class Browser:
     def _follow(self, path):
         before = self.driver.find_element(By.TAG_NAME, "html")
         self.driver.find_element(By.XPATH, path).click()
-        WebDriverWait(self.driver, TIMEOUT).until(staleness_of(before))
+        self._wait(staleness_of(before))
+
+    def _wait(self, holds):
+        # In the middle of a change of page the driver has more errors than that an element is stale.
+        ignored = (WebDriverException,)
+        WebDriverWait(self.driver, TIMEOUT, ignored_exceptions=ignored).until(holds)
 
     async def fill(self, label, text):
         """Write into the field of this label."""
@@ -71,10 +76,8 @@ class Browser:
 
     async def until(self, holds):
         """Wait until the text of the page is as it should be, over a change of page, too."""
-        lost = (NoSuchElementException, StaleElementReferenceException)
-        wait = WebDriverWait(self.driver, TIMEOUT, ignored_exceptions=lost)
         body = (By.TAG_NAME, "body")
-        await asyncio.to_thread(wait.until, lambda driver: holds(driver.find_element(*body).text))
+        await asyncio.to_thread(self._wait, lambda driver: holds(driver.find_element(*body).text))
 
     async def heading(self):
         return await asyncio.to_thread(lambda: self.driver.find_element(By.TAG_NAME, "h1").text)

@@ -27,7 +27,7 @@ from harness import Bound, arguments, environment, finish, print_table
 from workload import ACCESS_KEY, BATCH, CREDENTIALS, candidates, naive_rd, quick_details
 
 from mettl_async import ApiVersion
-from mettl_async.bulk.details import rd_text
+from mettl_async.bulk.batch import rd_text
 from mettl_async.codec import candidate_details, dumps_texts
 from mettl_async.core.request import UNRESERVED, encode_params
 from mettl_async.core.signing import keyed, signed, string_to_sign

@@ -10,11 +10,12 @@ from mettl_async.api.caller import Resource
 from mettl_async.api.endpoints import REGISTER_CANDIDATES
 from mettl_async.api.placeholders import check_access_key
 from mettl_async.api.results import Results
-from mettl_async.bulk.batches import MAX_BATCH, check_candidate, check_source
-from mettl_async.bulk.details import rd_of, rd_text
+from mettl_async.bulk.batch import MAX_BATCH, rd_text
+from mettl_async.bulk.dispatcher import BatchResponse
 from mettl_async.bulk.journal_record import schedule_digest
+from mettl_async.bulk.reading import check_candidate, check_source
 from mettl_async.bulk.registration_run import RegistrationRun
-from mettl_async.bulk.run import BatchResponse, Run
+from mettl_async.bulk.run import Run
 from mettl_async.bulk.run_options import RunOptions, checked_concurrency
 from mettl_async.codec import to_params
 from mettl_async.core.request import RunContext
@@ -33,9 +34,9 @@ from mettl_async.models._fold_email import fold_email
 from mettl_async.models.registration_options import DEFAULT_OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable, Sequence
+    from collections.abc import AsyncIterable, Iterable
 
-    from mettl_async.bulk.details import Entry
+    from mettl_async.bulk.batch import Batch
     from mettl_async.bulk.journal import Journal
     from mettl_async.bulk.progress import OnProgress
     from mettl_async.bulk.run_options import CandidateFallback
@@ -165,9 +166,9 @@ class Candidates(Resource):
         caller, path = self._caller, {"access_key": key}
         contact = RunContext(FIRST_CONTACT_SECONDS)
 
-        async def send(entries: Sequence[Entry]) -> BatchResponse:
+        async def send(batch: Batch) -> BatchResponse:
             # No quota: a run has no more retries outstanding than it has workers.
-            params = {"rd": rd_of(entries), **fixed}
+            params = {"rd": batch.rd, **fixed}
             return await caller.send(REGISTER_CANDIDATES, path, params, _answered, contact=contact)
 
         make = partial(

@@ -20,8 +20,8 @@ from mettl_async.api.reconciling import Delivered, Reconciler, described
 from mettl_async.api.report import save_report
 from mettl_async.api.schedules import Schedules
 from mettl_async.api.waiting import NotReady, PollPolicy, judge_result, poll
+from mettl_async.bulk.reading import each
 from mettl_async.bulk.run_options import checked_concurrency
-from mettl_async.bulk.source import each
 from mettl_async.core.retry import is_transient
 from mettl_async.errors import CallError, NotFoundError
 from mettl_async.models import (

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Final
 
 import anyio
-from attrs import evolve, frozen
+from attrs import frozen
 
-from mettl_async.bulk.details import Entry
-from mettl_async.bulk.fallback import mended
+from mettl_async.bulk.batch import Batch, Entry, first_batch
 from mettl_async.bulk.outcomes import Rejected
-from mettl_async.bulk.part import Part, by_email
 from mettl_async.bulk.progress import log_stop
-from mettl_async.bulk.second_pass import SecondPass, packed
 from mettl_async.bulk.splitting import Splitting
-from mettl_async.bulk.stop_policy import (
-    StopPolicy,
-    is_call_wide,
-    is_too_long,
-    not_mentioned,
-    stops_the_run,
-    unexpected,
-)
+from mettl_async.bulk.stop_policy import StopPolicy, is_call_wide, is_too_long, stops_the_run
 from mettl_async.core.tasks import is_cancelled
-from mettl_async.errors import CallError, ConfigurationError, MettlError
-from mettl_async.models import Registration
+from mettl_async.errors import (
+    CallError,
+    CallFacts,
+    ConfigurationError,
+    InvalidInputError,
+    MettlDecodeError,
+    MettlError,
+)
+from mettl_async.models import Candidate, Registration
+from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
     from mettl_async.bulk.outcomes import Outcome
     from mettl_async.bulk.progress import ProgressTracker
-    from mettl_async.bulk.run_options import RunOptions
-    from mettl_async.models import Candidate
+    from mettl_async.bulk.run_options import CandidateFallback, RunOptions
+
+MAX_LOST: Final = 2_000
+"""Candidates that wait for the end of the run; if there are more, the oldest are sent at once."""
+
+_OPERATION: Final = "candidates.register"
 
 
 @frozen
@@ -44,22 +47,14 @@ class BatchResponse:
     sent_at: tuple[datetime, ...] = ()
 
 
-Send = Callable[[Sequence[Entry]], Awaitable[BatchResponse]]
-
-
-@frozen
-class _NotSent:
-    """The run was stopped before it was a group's turn."""
-
-    error: MettlError
+Send = Callable[[Batch], Awaitable[BatchResponse]]
 
 
 class Dispatcher:
-    """What all workers of a run send through.
+    """Send batches for all workers of a run.
 
     Attributes:
-        later: Those whose answer was lost.
-        broken: What is to be raised at the end of the run.
+        failure: What is to be raised at the end of the run.
     """
 
     def __init__(
@@ -69,21 +64,20 @@ class Dispatcher:
         room: int | None,
         tracker: ProgressTracker,
         *,
-        when_broken: Callable[[], None],
+        stop_reading: Callable[[], None],
     ) -> None:
-        self._send, self._size, self._room = send, options.batch_size, room
-        self._tracker, self._fallback = tracker, options.candidate_fallback
-        self._when_broken = when_broken
-        self._turns = anyio.Semaphore(options.concurrency, fast_acquire=True)
+        self._send, self._options, self._room = send, options, room
+        self._tracker, self._stop_reading = tracker, stop_reading
+        self._slots = anyio.Semaphore(options.concurrency, fast_acquire=True)
         self._stop_policy = StopPolicy(options.concurrency)
         self._stopped_by: MettlError | None = None
-        self.later = SecondPass(self._size, room)
-        self.broken: Exception | None = None
+        self._lost: dict[Entry, MettlError] = {}  # the oldest first
+        self.failure: Exception | None = None
 
     @property
-    def going_on(self) -> bool:
-        """Whether nothing has put an end to the run."""
-        return self._stopped_by is None and self.broken is None
+    def lost(self) -> int:
+        """Candidates whose answer was lost and who wait for the second pass."""
+        return len(self._lost)
 
     def stop(self, error: MettlError) -> None:
         """Send nothing further: the rest of the input comes out as not sent."""
@@ -91,160 +85,250 @@ class Dispatcher:
             self._stopped_by = error
             log_stop(error)
 
-    def leave(self) -> None:
-        """Send nothing further, for nobody listens."""
-        if self._stopped_by is None:
-            self._stopped_by = ConfigurationError("the run was left before its end")
+    def abandon(self) -> None:
+        """Send nothing further, because the caller left."""
+        self._stopped_by = self._stopped_by or ConfigurationError("the run was left before its end")
 
-    def break_off(self, exc: BaseException) -> None:
-        """Something that is not about candidates went wrong: raise it when the drain is over."""
+    def fail(self, exc: BaseException) -> None:
+        """Read nothing further, and keep an exception that is not about candidates for the end of the run."""
         # A cancellation that is not ours came out of somebody's code, and would look like ours.
         if not isinstance(exc, Exception):
             exc = ConfigurationError(
                 "cancelled from inside: by the input, a hook, a middleware or credentials"
             )
-        if self.broken is None:
-            self.broken = exc
+        if self.failure is None:
+            self.failure = exc
             log_stop(exc)
-        self._when_broken()
+        self._stop_reading()
 
-    async def register(self, parts: list[Part], *, may_mend: bool) -> list[Outcome]:
-        """Send parts together, and in splits as long as a candidate makes the whole call fail.
+    async def register(self, batch: Batch) -> list[Outcome]:
+        """Send a batch for the first time.
+
+        Returns:
+            Outcomes of its candidates, but for those whose answer was lost.
+        """
+        fallback = self._options.candidate_fallback
+        if fallback is None:
+            return await self._register(batch)
+        rejected: list[tuple[Rejected, CallError | None]] = []
+        outcomes = await self._register(batch, rejected)
+        return (
+            outcomes + await self._send_mended(batch, rejected, fallback) if rejected else outcomes
+        )
+
+    async def register_lost(self) -> list[Outcome]:
+        """Send those once more, in one call, whose answer was lost the longest ago; see `lost`."""
+        batch = first_batch(self._lost, self._options.batch_size, self._room)
+        errors = [self._lost.pop(entry) for entry in batch]
+        if self._is_going_on:
+            return await self._register(batch)
+        return [entry.unanswered(error) for entry, error in zip(batch, errors, strict=True)]
+
+    @property
+    def _is_going_on(self) -> bool:
+        return self._stopped_by is None and self.failure is None
+
+    async def _register(
+        self, batch: Batch, rejected: list[tuple[Rejected, CallError | None]] | None = None
+    ) -> list[Outcome]:
+        """Send a batch, and splits of it as long as a candidate makes the whole call fail.
 
         Args:
-            parts: Of one call's size together.
-            may_mend: Whether refused ones are shown to the caller's fallback, and sent once more.
+            batch: At least one.
+            rejected: Receives rejected candidates, which may be mended; None if they may not.
         """
-        may_mend = may_mend and self._fallback is not None
         outcomes: list[Outcome] = []
-        refused: list[tuple[Part, Rejected, CallError | None]] = []
-        splitting = Splitting(parts)
+        splitting = Splitting(batch)
         while group := splitting.take():
-            answer = await self._call(_together(group))
+            async with self._slots:
+                not_sent = self._stopped_by
+                answer = not_sent or await self._call(group)
+            settled: Sequence[Outcome]
             if isinstance(answer, BatchResponse):
-                splitting.went_through(group)
-                settled = self._after_answer(group, answer)
-            elif isinstance(answer, CallError):
-                settled = self._after_failure(splitting, group, answer, may_mend=may_mend)
-            else:
-                splitting.was_lost(group)
-                settled = self._unsettled(
-                    group, answer.error if isinstance(answer, _NotSent) else answer
+                splitting.record_success(group)
+                settled = self._after_success(group, answer)
+            elif isinstance(answer, CallError) and not_sent is None:
+                settled = self._after_failure(
+                    splitting, group, answer, may_be_mended=rejected is not None
                 )
-            rejected = [one for one in settled if isinstance(one, Rejected)]
-            if may_mend and rejected and isinstance(answer, (BatchResponse, CallError)):
-                after = [part.after(0, handled=False, sent_at=answer.sent_at) for part in group]
-                by_index = {one.index: part for part in after for one in part.entries}
-                error = answer if isinstance(answer, CallError) else None
-                refused += [(by_index[one.index], one, error) for one in rejected]
-                settled = [one for one in settled if not isinstance(one, Rejected)]
-            outcomes += settled
-        return outcomes + await self._mend(refused) if refused else outcomes
+            else:
+                splitting.record_no_answer(group)
+                settled = self._unanswered(group, answer)
+            if rejected is None:
+                outcomes += settled
+                continue
+            error = answer if isinstance(answer, CallError) else None
+            for outcome in settled:
+                if isinstance(outcome, Rejected):
+                    rejected.append((outcome, error))
+                else:
+                    outcomes.append(outcome)
+        return outcomes
 
-    async def _call(self, entries: Sequence[Entry]) -> BatchResponse | MettlError | _NotSent:
+    async def _call(self, group: Batch) -> BatchResponse | MettlError:
         answer: BatchResponse | MettlError
-        async with self._turns:
-            if self._stopped_by is not None:
-                return _NotSent(self._stopped_by)
-            self._tracker.in_flight += 1
-            try:
-                answer = await self._send(entries)
-            except MettlError as error:
-                answer = error
-            except (Exception, anyio.get_cancelled_exc_class()) as exc:
-                if is_cancelled(exc):
-                    raise
-                # A middleware's, or a bug: siblings still finish.
-                self.break_off(exc)
-                answer = unexpected(exc)
-            finally:
-                self._tracker.in_flight -= 1
-        self._tracker.ended(
+        self._tracker.in_flight += 1
+        try:
+            answer = await self._send(group)
+        except MettlError as error:
+            answer = error
+        except (Exception, anyio.get_cancelled_exc_class()) as exc:
+            if is_cancelled(exc):
+                raise
+            # A middleware's, or a bug: siblings still finish.
+            self.fail(exc)
+            answer = unexpected(exc)
+        finally:
+            self._tracker.in_flight -= 1
+        self._tracker.record_call(
             answer.attempts if isinstance(answer, (BatchResponse, CallError)) else 0
         )
         if isinstance(answer, ConfigurationError):
             self.stop(answer)
         return answer
 
-    def _after_answer(self, group: Sequence[Part], answer: BatchResponse) -> list[Outcome]:
-        self._stop_policy.went_through()
+    def _after_success(self, group: Batch, answer: BatchResponse) -> Sequence[Outcome]:
+        """Give each candidate the answer with its own email, whatever the order of the answer."""
+        self._stop_policy.record_success()
         outcomes: list[Outcome] = []
-        answers = by_email(answer.registrations)
-        for part in group:
-            done, missing = part.after(answer.attempts, handled=True, sent_at=answer.sent_at).match(
-                answers
-            )
-            outcomes += done
-            if missing.entries:
-                outcomes += self._unsettled([missing], not_mentioned())
+        not_mentioned: list[Entry] = []
+        found = _by_email(answer.registrations)
+        for entry in group:
+            entry.record_call(answer.attempts, answer.sent_at, may_be_registered=True)
+            registration = found.get(fold_email(entry.candidate.email))
+            if registration is None:
+                not_mentioned.append(entry)
+            else:
+                outcomes.append(entry.registered(registration))
+        if not_mentioned:
+            outcomes += self._unanswered(not_mentioned, not_mentioned_error())
         return outcomes
 
     def _after_failure(
-        self, splitting: Splitting, group: Sequence[Part], error: CallError, *, may_mend: bool
-    ) -> list[Outcome]:
-        group = [
-            part.after(error.attempts, handled=error.may_have_been_handled, sent_at=error.sent_at)
-            for part in group
-        ]
-        if is_call_wide(error):
-            alone = splitting.was_refused(group, too_long=is_too_long(error))
-            # One who may be mended counts when that was of no use.
-            if self._stop_policy.was_refused(error, alone=alone and not may_mend):
+        self, splitting: Splitting, group: Batch, error: CallError, *, may_be_mended: bool
+    ) -> Sequence[Outcome]:
+        for entry in group:
+            entry.record_call(
+                error.attempts, error.sent_at, may_be_registered=error.may_have_been_handled
+            )
+        if not is_call_wide(error):
+            splitting.record_no_answer(group)
+            if stops_the_run(error) or self._stop_policy.record_no_answer():
                 self.stop(error)
-            if not alone:
-                return []
-            # After a lost answer even a refusal is not certain.
-            if not group[0].handled:
-                return group[0].refused(error)
-        else:
-            splitting.was_lost(group)
-            if stops_the_run(error) or self._stop_policy.was_lost():
-                self.stop(error)
-        return self._unsettled(group, error)
+            return self._unanswered(group, error)
+        self._stop_policy.record_refusal()
+        if not splitting.record_rejection(group, too_long=is_too_long(error)):
+            return ()
+        # A candidate that may be mended counts when that was of no use.
+        if not may_be_mended and self._stop_policy.record_rejection(error):
+            self.stop(error)
+        # After a lost answer even a refusal is not certain.
+        if group[0].may_be_registered:
+            return self._unanswered(group, error)
+        code = error.code or f"HTTP {error.status_code}"
+        return (group[0].rejected(error.server_message or error.problem, code),)
 
-    def _unsettled(self, group: Sequence[Part], error: MettlError) -> list[Outcome]:
-        """Keep those for the second pass whose answer was lost; outcomes of the others."""
+    def _unanswered(self, group: Iterable[Entry], error: MettlError) -> Sequence[Outcome]:
+        """Keep those for the second pass whose answer was lost; return outcomes of the others."""
         outcomes: list[Outcome] = []
-        for part in group:
-            if part.handled and not part.repeated:
-                self.later.add(part, error)
+        for entry in group:
+            if entry.may_be_registered and not entry.repeated:
+                entry.repeated = True
+                self._lost[entry] = error
             else:
-                outcomes += part.unsettled(error)
+                outcomes.append(entry.unanswered(error))
         return outcomes
 
-    async def _mend(
-        self, refused: Sequence[tuple[Part, Rejected, CallError | None]]
+    async def _send_mended(
+        self,
+        batch: Batch,
+        rejected: Iterable[tuple[Rejected, CallError | None]],
+        fallback: CandidateFallback,
     ) -> list[Outcome]:
-        """Send those once more whom the caller has mended; an outcome for each, mended or not."""
+        """Send those once more that the caller has mended; return outcomes of all, mended or not."""
         outcomes: list[Outcome] = []
-        parts: list[Part] = []
-        for part, rejected, error in refused:
-            made = await self._ask(rejected)
-            if made is None:
-                outcomes.append(rejected)
+        mended: list[Entry] = []
+        by_index = {entry.index: entry for entry in batch}
+        for outcome, error in rejected:
+            candidate = await self._mend(fallback, outcome)
+            if candidate is None:
+                outcomes.append(outcome)
                 if error is not None and self._stop_policy.record_rejection(error):
                     self.stop(error)
             else:
-                entries = (Entry(rejected.index, made),)
+                entry = by_index[outcome.index]
                 # The refusal was certain, whatever was lost before it.
-                parts.append(
-                    evolve(part, entries=entries, attempts=rejected.attempts, handled=False)
-                )
-        for together in packed(parts, self._size, self._room):
-            outcomes += await self.register(together, may_mend=False)
+                entry.candidate, entry.may_be_registered = candidate, False
+                mended.append(entry)
+        while mended:
+            group = first_batch(mended, self._options.batch_size, self._room)
+            del mended[: len(group)]
+            outcomes += await self._register(group)
         return outcomes
 
-    async def _ask(self, rejected: Rejected) -> Candidate | None:
-        if self._fallback is None or not self.going_on:
+    async def _mend(self, fallback: CandidateFallback, rejected: Rejected) -> Candidate | None:
+        if not self._is_going_on:
             return None
         try:
-            return await mended(self._fallback, rejected)
+            return await ask_fallback(fallback, rejected)
         except (Exception, anyio.get_cancelled_exc_class()) as exc:
             if is_cancelled(exc):
                 raise
-            self.break_off(exc)  # the caller's own; raised after the drain
+            self.fail(exc)  # the caller's own; raised after the drain
         return None
 
 
-def _together(group: Sequence[Part]) -> Sequence[Entry]:
-    return group[0].entries if len(group) == 1 else [one for part in group for one in part.entries]
+async def ask_fallback(fallback: CandidateFallback, rejected: Rejected) -> Candidate | None:
+    """Call the caller's fallback with a rejected candidate.
+
+    Raises:
+        InvalidInputError: It returned something else, or another person.
+        Exception: What the fallback raises.
+    """
+    returned: object = fallback(rejected.candidate, rejected)
+    if isawaitable(returned):
+        returned = await returned
+    if returned is None:
+        return None
+    place = f"candidate_fallback for candidates[{rejected.index}]"
+    if not isinstance(returned, Candidate):
+        raise InvalidInputError(
+            place,
+            f"returned a {type(returned).__name__}",
+            "return a Candidate, or None to leave it rejected",
+        )
+    if fold_email(returned.email) != fold_email(rejected.candidate.email):
+        raise InvalidInputError(
+            place,
+            "returned a candidate with another email",
+            "change other values only, as with attrs.evolve(candidate, fields=...)",
+        )
+    return returned
+
+
+def _by_email(registrations: Iterable[Registration]) -> dict[str, Registration]:
+    """Return the items of an answer by folded email."""
+    found: dict[str, Registration] = {}
+    for one in registrations:
+        key = fold_email(one.email)
+        # Where an email comes twice, the answer with a link is the one that helps.
+        if key not in found or not found[key].url:
+            found[key] = one
+    return found
+
+
+def unexpected(exc: BaseException) -> MettlError:
+    """Make the error of candidates whose call ended with something that is no `MettlError`."""
+    # Only its type: the exception itself is raised at the end of the run, unwrapped.
+    return CallError(
+        f"{type(exc).__name__} was raised while sending",
+        CallFacts(operation=_OPERATION, sent=True, may_have_been_handled=True),
+    )
+
+
+def not_mentioned_error() -> MettlError:
+    """Make the error of candidates that an answer leaves out."""
+    return MettlDecodeError(
+        "the server's answer does not mention this candidate",
+        CallFacts(operation=_OPERATION, sent=True, safe_to_repeat=True),
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
 
-from mettl_async.bulk.source import each
+from mettl_async.bulk.reading import each
 from mettl_async.core.tasks import is_cancelled
 from mettl_async.errors import ClientClosedError, ConfigurationError, InvalidInputError
 

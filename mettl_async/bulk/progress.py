@@ -88,8 +88,8 @@ class ProgressTracker:
         self._told_at = self._started
         self._marks.append((self._started, 0))
 
-    def ended(self, requests: int) -> None:
-        """A call has ended that took so many requests."""
+    def record_call(self, requests: int) -> None:
+        """Count a call that has ended, and the requests it took."""
         self._calls += 1
         self._requests += requests
 

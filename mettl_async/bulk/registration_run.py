@@ -101,10 +101,7 @@ class RegistrationRun:
             async for outcomes in run.outcomes:
                 for outcome in outcomes:
                     yield outcome
-            if run.broken is not None:
-                raise run.broken
-            if not run.finished:
-                raise ConfigurationError("the event loop cancelled this run before it was finished")
+            run.raise_failure()
         except anyio.ClosedResourceError:
             raise ClientClosedError("the client was closed before this run was finished") from None
         finally:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
-from mettl_async.bulk.batches import MAX_BATCH
+from mettl_async.bulk.batch import MAX_BATCH
 from mettl_async.bulk.journal import Journal
 from mettl_async.bulk.outcomes import Rejected
 from mettl_async.bulk.progress import OnProgress

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from mettl_async._version import __version__
-from mettl_async.bulk.batches import MAX_BATCH
+from mettl_async.bulk.batch import MAX_BATCH
 from mettl_async.cli import listing, reporting, webhooks
 from mettl_async.cli import register as registering
 from mettl_async.cli import results as reading

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from mettl_async import BadRequestError, Candidate, ConnectionLostError
+from mettl_async.bulk.batch import Batch, Entry, rd_text
+from mettl_async.bulk.dispatcher import BatchResponse
 from mettl_async.bulk.registration_run import RegistrationRun
-from mettl_async.bulk.run import BatchResponse, Run
+from mettl_async.bulk.run import Run
 from mettl_async.bulk.run_options import RunOptions
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import CallFacts
@@ -21,6 +23,14 @@ def person(number, **more):
 
 def people(count):
     return [person(number) for number in range(count)]
+
+
+def rd_length(candidates):
+    return len(rd_text(candidates).escaped)
+
+
+def batch_of(*numbers):
+    return Batch(Entry(number, person(number)) for number in numbers)
 
 
 def registration(email, url="link", status="ToBeTaken"):

@@ -35,7 +35,7 @@ from mettl_async import (
     RunInterruptedError,
     Unknown,
 )
-from mettl_async.bulk.run import BatchResponse
+from mettl_async.bulk.dispatcher import BatchResponse
 from mettl_async.errors import CallFacts
 from mettl_async.sandbox import Sandbox
 
@@ -176,9 +176,12 @@ async def test_times_from_before_the_mending_are_kept():
 @pytest.mark.parametrize(
     ("made", "words"),
     [
-        (Candidate(email="else@secret.example", first_name="A"), "gave a candidate with another"),
-        ("c3@secret.example", "gave a str"),
-        ({"Photo": "good"}, "gave a dict"),
+        (
+            Candidate(email="else@secret.example", first_name="A"),
+            "returned a candidate with another",
+        ),
+        ("c3@secret.example", "returned a str"),
+        ({"Photo": "good"}, "returned a dict"),
     ],
     ids=["another person", "text", "fields"],
 )

@@ -4,14 +4,14 @@ import pytest
 from scripted_server import person
 
 from mettl_async import FileJournal, InvalidInputError
-from mettl_async.bulk.fallback import mended
+from mettl_async.bulk.dispatcher import ask_fallback
 from mettl_async.bulk.outcomes import Rejected
 from mettl_async.bulk.run_options import RunOptions, checked_concurrency
 
 REJECTED = Rejected(index=7, candidate=person(7), attempts=1, reason="no image", code="E028")
 
 ANOTHER_EMAIL = (
-    "gave a candidate with another email; "
+    "returned a candidate with another email; "
     "change other values only, as with attrs.evolve(candidate, fields=...)"
 )
 
@@ -78,7 +78,7 @@ def test_what_is_no_hook():
 @pytest.mark.parametrize(
     ("made", "problem"),
     [
-        ("c7@x.org", "gave a str; return a Candidate, or None to leave it"),
+        ("c7@x.org", "returned a str; return a Candidate, or None to leave it rejected"),
         (
             person(8),
             ANOTHER_EMAIL,
@@ -87,5 +87,5 @@ def test_what_is_no_hook():
 )
 async def test_what_a_fallback_may_not_give(made, problem):
     with pytest.raises(InvalidInputError) as caught:
-        await mended(lambda *_: made, REJECTED)
+        await ask_fallback(lambda *_: made, REJECTED)
     assert str(caught.value) == f"candidate_fallback for candidates[7]: {problem}"

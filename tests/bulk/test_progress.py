@@ -106,7 +106,7 @@ def test_it_is_told_now_and_then_and_at_the_end():
     registered = Registered(index=0, candidate=person(0), attempts=1, url="x", status="ToBeTaken")
     for _ in range(1000):
         clock[0] += 0.01
-        tracker.ended(2)
+        tracker.record_call(2)
         tracker.count([registered], waiting=0)
     assert 10 / EVERY * 0.9 <= len(told) <= 10 / EVERY
     assert told[-1].rate == pytest.approx(200, rel=0.05)
@@ -123,7 +123,7 @@ def test_the_rate_is_that_of_the_last_seconds():
     tracker = ProgressTracker(lambda: clock[0], told.append)
     for pause in [0.01] * 1000 + [1.0] * 20:
         clock[0] += pause
-        tracker.ended(1)
+        tracker.record_call(1)
         tracker.count([], waiting=0)
     assert told[-1].rate == pytest.approx(1.0)
     assert len(tracker._marks) < 100
@@ -329,8 +329,8 @@ def test_the_repr_of_an_interrupted_run_has_no_row_in_it():
 def test_the_end_and_a_stop_are_told_whole(caplog):
     now = [100.0]
     tracker = ProgressTracker(lambda: now[0])
-    tracker.ended(3)
-    tracker.ended(2)
+    tracker.record_call(3)
+    tracker.record_call(2)
     now[0] += 2.0
     tracker.log_end()
     log_stop(AuthenticationError("E401", CallFacts(code="E401", status_code=200)))
@@ -353,7 +353,7 @@ def test_the_rate_begins_with_the_last_mark_before_the_window():
     tracker = ProgressTracker(lambda: now[0], told.append)
     for requests in (10, 30, 50):
         now[0] += NOW
-        tracker.ended(requests)
+        tracker.record_call(requests)
         tracker.report()
     assert [one.rate for one in told] == [10 / NOW, 30 / NOW, 50 / NOW]
     tracker.report(final=True)

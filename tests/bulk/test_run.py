@@ -29,9 +29,8 @@ from mettl_async import (
     ServerError,
     Unknown,
 )
-from mettl_async.bulk.batches import cut
-from mettl_async.bulk.run import BatchResponse
-from mettl_async.bulk.seen import SeenEmails
+from mettl_async.bulk.dispatcher import BatchResponse
+from mettl_async.bulk.reading import read_batches
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import CallFacts
 
@@ -494,13 +493,13 @@ async def test_of_two_answers_for_one_email_the_one_with_a_link_counts():
     assert one.url == "link/c0@x.org"
 
 
-def test_endless_duplicates_take_no_memory():
-    same = itertools.repeat(person(1))
-
-    async def first_batches():
-        batches = cut(same, size=20, room=None, seen=SeenEmails())
-        three = [await anext(batches) for _ in range(3)]
-        await batches.aclose()
-        return [len(batch.entries) + len(batch.duplicates) for batch in three]
-
-    assert asyncio.run(first_batches()) == [20, 20, 20]
+async def test_endless_duplicates_take_no_memory_and_keep_nobody_waiting():
+    batches = read_batches(itertools.repeat(person(1)), size=20, room=None)
+    sent, *settled = [await anext(batches) for _ in range(3)]
+    await batches.aclose()
+    assert [one.index for one in sent] == [0]
+    assert (
+        sorted(one.index for some in settled for one in some)
+        == list(range(1, 60))[: sum(map(len, settled))]
+    )
+    assert all(len(some) < 40 for some in settled)

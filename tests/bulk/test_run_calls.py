@@ -15,6 +15,7 @@ from scripted_server import (
     lost,
     people,
     person,
+    rd_length,
 )
 
 from mettl_async import (
@@ -26,10 +27,9 @@ from mettl_async import (
     Rejected,
     Unknown,
 )
-from mettl_async.bulk.details import Entry, rd_length
-from mettl_async.bulk.run import BatchResponse
+from mettl_async.bulk.dispatcher import BatchResponse
 
-THREE = rd_length([Entry(n, person(n, fields=GOOD)) for n in range(3)])
+THREE = rd_length([person(n, fields=GOOD) for n in range(3)])
 
 
 async def test_no_call_is_longer_than_a_url_may_be():
@@ -53,7 +53,7 @@ async def test_the_calls_of_the_second_pass_are_no_longer_either():
 
 async def test_mended_ones_are_sent_in_calls_that_are_no_longer_either():
     longer = {"Photo": "good" * 200}
-    room = 2 * rd_length([Entry(0, person(0, fields=longer))])
+    room = 2 * rd_length([person(0, fields=longer)])
     server = Server(dislikes_photos)
 
     def mend(candidate, rejected):

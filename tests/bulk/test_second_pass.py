@@ -30,11 +30,8 @@ from mettl_async import (
     RetryPolicy,
     Unknown,
 )
-from mettl_async.bulk import second_pass
-from mettl_async.bulk.details import Entry, rd_length
-from mettl_async.bulk.part import Part
-from mettl_async.bulk.run import BatchResponse
-from mettl_async.bulk.second_pass import SecondPass, packed
+from mettl_async.bulk import dispatcher
+from mettl_async.bulk.dispatcher import BatchResponse
 from mettl_async.bulk.stop_policy import StopPolicy
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import CallFacts
@@ -212,9 +209,7 @@ async def test_leaving_early_sends_nothing_again():
 
 
 async def test_an_endless_input_does_not_pile_up(monkeypatch):
-    monkeypatch.setattr(
-        "mettl_async.bulk.dispatcher.SecondPass", lambda size, room: SecondPass(size, room, kept=60)
-    )
+    monkeypatch.setattr("mettl_async.bulk.run.MAX_LOST", 60)
     asked, most = Counter(), 0
 
     def is_lost(index):
@@ -247,60 +242,29 @@ async def test_a_server_that_is_gone_is_not_asked_again():
 
 
 def test_a_server_that_refuses_is_not_gone():
-    brakes = StopPolicy(1)
-    assert [brakes.was_lost(), brakes.was_lost()] == [False, False]
-    assert not brakes.was_refused(refused(), alone=False)
-    assert [brakes.was_lost(), brakes.was_lost(), brakes.was_lost()] == [False, False, True]
+    policy = StopPolicy(1)
+    assert [policy.record_no_answer(), policy.record_no_answer()] == [False, False]
+    policy.record_refusal()
+    assert [policy.record_no_answer() for _ in range(3)] == [False, False, True]
 
 
-def part_of(*numbers):
-    return Part([Entry(number, person(number)) for number in numbers], handled=True)
+async def test_the_oldest_come_first_and_calls_are_as_full_as_they_may_be():
+    asked = Counter()
 
+    def behave(entries):
+        asked.update(one.index for one in entries)
+        return answer([one for one in entries if one.index % 3 == 0 or asked[one.index] == 2])
 
-def test_the_oldest_come_first_and_calls_are_as_full_as_they_may_be():
-    queue = SecondPass(5, None, kept=6)
-    for start, count in ((0, 3), (3, 2), (5, 1), (6, 5)):
-        assert not queue.too_long
-        queue.add(part_of(*range(start, start + count)), lost())
-    assert (len(queue), queue.too_long) == (11, True)
-    calls = []
-    while taken := queue.take():
-        assert all(one.part.repeated for one in taken)
-        calls.append([entry.index for one in taken for entry in one.part.entries])
-    assert calls == [[0, 1, 2, 3, 4], [5], [6, 7, 8, 9, 10]]
-    assert not queue
-
-
-def test_calls_fit_into_a_url():
-    parts = [part_of(number) for number in range(20)]
-    room = rd_length(parts[0].entries) * 7
-    calls = packed(parts, 20, room)
-    assert [one for call in calls for one in call] == parts
-    assert all(
-        rd_length([entry for part in call for entry in part.entries]) <= room for call in calls
-    )
-    assert len(calls) == 4
-    assert packed([], 20, room) == []
-
-
-def test_calls_of_the_second_pass_are_as_full_as_a_url_may_be():
-    room = rd_length(part_of(0).entries) * 3
-    queue = SecondPass(20, room)
-    for number in range(7):
-        queue.add(part_of(number), lost())
-    calls = []
-    while taken := queue.take():
-        calls.append(len(taken))
-    assert calls == [3, 3, 1]
-
-
-def test_a_call_may_be_full_to_the_last_candidate():
-    parts = [part_of(number) for number in range(9)]
-    assert [len(call) for call in packed(parts, 3, None)] == [3, 3, 3]
+    server = Server(behave)
+    outcomes = await collect(people(30), server, concurrency=1, batch_size=6)
+    check_each_once(outcomes, 30)
+    assert all(isinstance(one, Registered) for one in outcomes)
+    lost_ones = [number for number in range(30) if number % 3]
+    assert server.calls[5:] == [lost_ones[:6], lost_ones[6:12], lost_ones[12:18], lost_ones[18:]]
 
 
 def test_some_thousands_are_kept_at_most():
-    assert 1_000 <= second_pass.KEPT <= 5_000
+    assert 1_000 <= dispatcher.MAX_LOST <= 5_000
 
 
 async def test_over_a_socket_a_lost_answer_becomes_a_link():

@@ -7,15 +7,14 @@ import math
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from scripted_server import Server, answer, check_each_once, collect, people, person, refused
+from scripted_server import Server, answer, batch_of, check_each_once, collect, people, refused
 
 from mettl_async import BadRequestError, Registered, Rejected, Unknown
-from mettl_async.bulk.details import Entry
-from mettl_async.bulk.part import Part
+from mettl_async.bulk.batch import Batch
 from mettl_async.bulk.splitting import SURPLUS, Splitting
 from mettl_async.errors import CallFacts
 
-EVERYBODY = [Entry(index, person(index)) for index in range(20)]
+EVERYBODY = batch_of(*range(20))
 BATCHES = st.integers(1, 20).flatmap(
     lambda size: st.tuples(st.just(size), st.sets(st.integers(0, size - 1)))
 )
@@ -23,17 +22,17 @@ BATCHES = st.integers(1, 20).flatmap(
 
 def hunt(size, bad, longest=20):
     """Play a server that refuses the bad, and calls that are too long; gives the calls."""
-    splitting, calls, found, settled = Splitting([Part(EVERYBODY[:size])]), [], [], []
+    splitting, calls, found, settled = Splitting(Batch(EVERYBODY[:size])), [], [], []
     while group := splitting.take():
-        sent = [one.index for part in group for one in part.entries]
+        sent = [one.index for one in group]
         calls.append(sent)
         too_long = len(sent) > longest
         if too_long or bad.intersection(sent):
-            if splitting.was_refused(group, too_long=too_long):
+            if splitting.record_rejection(group, too_long=too_long):
                 found += sent
         else:
             settled += sent
-            splitting.went_through(group)
+            splitting.record_success(group)
         assert len(calls) <= 100
     assert sorted(found) == sorted(bad)
     assert sorted(found + settled) == list(range(size))
@@ -85,45 +84,45 @@ def test_a_call_that_is_too_long_is_nobodys_fault(longest, most):
 @given(BATCHES, st.sets(st.integers(0, 19)))
 def test_a_call_without_an_answer_loses_nobody(batch, broken):
     size, bad = batch
-    splitting, numbers, ended = Splitting([Part(EVERYBODY[:size])]), itertools.count(), []
+    splitting, numbers, ended = Splitting(Batch(EVERYBODY[:size])), itertools.count(), []
     while group := splitting.take():
-        sent = [one.index for part in group for one in part.entries]
+        sent = [one.index for one in group]
         number = next(numbers)
         if number in broken:
-            splitting.was_lost(group)
+            splitting.record_no_answer(group)
             ended += sent
         elif bad.intersection(sent):
-            ended += sent if splitting.was_refused(group) else []
+            ended += sent if splitting.record_rejection(group) else []
         else:
-            splitting.went_through(group)
+            splitting.record_success(group)
             ended += sent
     assert sorted(ended) == list(range(size))
     assert next(numbers) <= size + SURPLUS
 
 
 def test_a_half_whose_answer_is_lost_proves_nothing_about_the_other():
-    splitting, sizes = Splitting([Part(EVERYBODY)]), []
+    splitting, sizes = Splitting(EVERYBODY), []
     while group := splitting.take():
-        sizes.append(sum(len(part.entries) for part in group))
+        sizes.append(len(group))
         if sizes[-1] > 5 and len(sizes) < 3:
-            splitting.was_refused(group)
+            splitting.record_rejection(group)
         elif len(sizes) == 3:
-            splitting.was_lost(group)
+            splitting.record_no_answer(group)
         else:
-            splitting.went_through(group)
+            splitting.record_success(group)
     assert sizes == [20, 10, 5, 15]
 
 
 def test_a_group_whose_answer_is_lost_counts_as_a_stretch_without_a_bad_one():
-    splitting, sizes = Splitting([Part(EVERYBODY)]), []
+    splitting, sizes = Splitting(EVERYBODY), []
     while group := splitting.take():
-        sizes.append(sum(len(part.entries) for part in group))
+        sizes.append(len(group))
         if len(sizes) <= 5:
-            splitting.was_refused(group)
+            splitting.record_rejection(group)
         elif sizes[-1] == 4:
-            splitting.was_lost(group)
+            splitting.record_no_answer(group)
         else:
-            splitting.went_through(group)
+            splitting.record_success(group)
     assert sizes == [20, 10, 5, 2, 1, 1, 2, 4, 8, 4]
 
 

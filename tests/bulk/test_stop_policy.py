@@ -1,7 +1,7 @@
 """What a failed call says about its candidates, and when a run stops."""
 
 import pytest
-from scripted_server import START, person, refused
+from scripted_server import START, Server, collect, person, refused
 
 from mettl_async import (
     ApiError,
@@ -15,48 +15,41 @@ from mettl_async import (
     Rejected,
     Unknown,
 )
-from mettl_async.bulk.details import Entry
+from mettl_async.bulk.batch import Entry
+from mettl_async.bulk.dispatcher import not_mentioned_error, unexpected
 from mettl_async.bulk.journal_record import JournalRecord, from_record
-from mettl_async.bulk.part import Part
 from mettl_async.bulk.stop_policy import (
     REFUSED_ALIKE,
     StopPolicy,
     is_call_wide,
     is_too_long,
-    not_mentioned,
     stops_the_run,
-    unexpected,
 )
 from mettl_async.errors import CallFacts
 
 PEOPLE = [person(number) for number in range(3)]
-ENTRIES = [Entry(number, one) for number, one in enumerate(PEOPLE)]
 
 
 def answered(status, code=None, kind=ApiError):
     return kind("x", CallFacts(status_code=status, code=code, attempts=1, sent=True))
 
 
-def sixty(brakes, *, code="E050", alone=True, count=REFUSED_ALIKE):
-    return [brakes.was_refused(refused(code), alone=alone) for _ in range(count)]
+def sixty(policy, *, code="E050", count=REFUSED_ALIKE):
+    return [policy.record_rejection(refused(code)) for _ in range(count)]
 
 
 def test_the_sixtieth_refused_alike_stops_a_run():
     assert sixty(StopPolicy(4)) == [False] * (REFUSED_ALIKE - 1) + [True]
 
 
-def test_a_batch_that_is_refused_is_no_candidate_that_is():
-    assert not any(sixty(StopPolicy(4), alone=False, count=2 * REFUSED_ALIKE))
-
-
 def test_a_success_between_them_or_another_code_begins_anew():
-    brakes = StopPolicy(4)
-    sixty(brakes, count=REFUSED_ALIKE - 1)
-    brakes.went_through()
-    assert not brakes.was_refused(refused("E050"), alone=True)
-    sixty(brakes, count=REFUSED_ALIKE - 2)
-    assert not brakes.was_refused(refused("E051"), alone=True)
-    assert sixty(brakes, code="E051", count=REFUSED_ALIKE - 1)[-2:] == [False, True]
+    policy = StopPolicy(4)
+    sixty(policy, count=REFUSED_ALIKE - 1)
+    policy.record_success()
+    assert not policy.record_rejection(refused("E050"))
+    sixty(policy, count=REFUSED_ALIKE - 2)
+    assert not policy.record_rejection(refused("E051"))
+    assert sixty(policy, code="E051", count=REFUSED_ALIKE - 1)[-2:] == [False, True]
 
 
 def test_images_never_stop_a_run():
@@ -102,7 +95,7 @@ def test_after_an_unexpected_exception_they_may_be_registered():
 
 
 def test_who_is_not_mentioned_may_be_asked_for_again():
-    error = not_mentioned()
+    error = not_mentioned_error()
     assert isinstance(error, MettlDecodeError)
     assert error.problem == "the server's answer does not mention this candidate"
     assert (error.operation, error.sent, error.safe_to_repeat) == (
@@ -112,11 +105,12 @@ def test_who_is_not_mentioned_may_be_asked_for_again():
 
 @pytest.mark.parametrize(("handled", "kind"), [(False, Failed), (True, Unknown)])
 def test_each_outcome_has_its_own_candidate(handled, kind):
-    part = Part(ENTRIES, 2, handled=handled, sent_at=(START,))
-    outcomes = part.unsettled(ConnectError("x"))
-    assert [type(one) for one in outcomes] == [kind] * 3
-    assert [(one.index, one.candidate) for one in outcomes] == list(enumerate(PEOPLE))
-    assert {one.attempts for one in outcomes} == {2}
+    entry = Entry(0, PEOPLE[0], attempts=1, sent_at=(START,))
+    entry.record_call(2, (START,), may_be_registered=handled)
+    outcome = entry.unanswered(ConnectError("x"))
+    assert type(outcome) is kind
+    assert (outcome.index, outcome.candidate, outcome.attempts) == (0, PEOPLE[0], 3)
+    assert kind is Failed or outcome.sent_at == (START, START)
 
 
 @pytest.mark.parametrize(
@@ -127,11 +121,14 @@ def test_each_outcome_has_its_own_candidate(handled, kind):
         ({"status_code": 414, "server_message": "URI too long"}, "HTTP 414", "URI too long"),
     ],
 )
-def test_a_refusal_has_the_servers_words_and_code_or_the_best_there_is(facts, code, reason):
-    outcomes = Part(ENTRIES, 1).refused(BadRequestError("refused", CallFacts(**facts)))
-    assert all(isinstance(one, Rejected) for one in outcomes)
-    assert [(one.index, one.candidate) for one in outcomes] == list(enumerate(PEOPLE))
-    assert {(one.code, one.reason, one.attempts) for one in outcomes} == {(code, reason, 1)}
+async def test_a_refusal_has_the_servers_words_and_code_or_the_best_there_is(facts, code, reason):
+    def behave(_):
+        raise BadRequestError("refused", CallFacts(attempts=1, **facts))
+
+    (rejected,) = await collect(PEOPLE[:1], Server(behave))
+    assert isinstance(rejected, Rejected)
+    assert (rejected.index, rejected.candidate) == (0, PEOPLE[0])
+    assert (rejected.code, rejected.reason, rejected.attempts) == (code, reason, 1)
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,10 @@ from mettl_async import (
     Unknown,
 )
 from mettl_async.api.export import FailedExport
+from mettl_async.bulk.dispatcher import BatchResponse
 from mettl_async.bulk.fan_in import fan_in
 from mettl_async.bulk.registration_run import RegistrationRun
-from mettl_async.bulk.run import BatchResponse, Run
+from mettl_async.bulk.run import Run
 from mettl_async.bulk.run_options import RunOptions
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import CallFacts

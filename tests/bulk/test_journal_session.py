@@ -8,7 +8,7 @@ import pytest
 from scripted_server import person
 
 from mettl_async import JournalError, Registered, Rejected
-from mettl_async.bulk.recording import Recording
+from mettl_async.bulk.journal_session import JournalSession
 from mettl_async.models import RegistrationStatus
 
 ERRORS = [
@@ -46,9 +46,9 @@ class Failing:
         self.done("record")
 
 
-async def use(recording):
-    async with recording:
-        await recording.find(["c0@secret.example"])
+async def use(session):
+    async with session:
+        await session.find(["c0@secret.example"])
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ async def use(recording):
 @pytest.mark.parametrize(("error", "words"), ERRORS)
 async def test_what_cannot_be_done_is_told_with_its_cause(method, what, error, words):
     with pytest.raises(JournalError) as caught:
-        await use(Recording(Failing(method, error), "digest"))
+        await use(JournalSession(Failing(method, error), "digest"))
     assert str(caught.value) == f"the journal cannot be {what}: {words}"
     assert caught.value.__cause__ is error
 
@@ -67,7 +67,7 @@ async def test_what_a_journal_says_itself_is_left_as_it_is(method):
     said = JournalError("not now")
     said.__cause__ = cause = OSError("disk")
     with pytest.raises(JournalError) as caught:
-        await use(Recording(Failing(method, said)))
+        await use(JournalSession(Failing(method, said), "digest"))
     assert caught.value is said
     assert said.__cause__ is cause
 
@@ -76,20 +76,12 @@ async def test_what_a_journal_says_itself_is_left_as_it_is(method):
     ("error", "words"), [*ERRORS, (asyncio.CancelledError("c0@secret.example"), "CancelledError")]
 )
 async def test_what_could_not_be_recorded_is_in_the_failure_and_not_told(error, words):
-    recording = Recording(Failing("record", error))
-    assert await recording.keep([DONE, OPEN]) == [OPEN]
-    assert recording.failure.unrecorded == (DONE,)
-    assert f"cannot be written: {words}" in str(recording.failure)
-    assert "secret" not in str(recording.failure)
-    assert recording.failure.__cause__ is error
-
-
-async def test_without_a_journal_everything_is_told():
-    recording = Recording()
-    async with recording:
-        assert recording.find is None
-        assert await recording.keep([DONE, OPEN]) == [DONE, OPEN]
-    assert recording.failure is None
+    session = JournalSession(Failing("record", error), "digest")
+    assert await session.record([DONE, OPEN]) == [OPEN]
+    assert session.failure.unrecorded == (DONE,)
+    assert f"cannot be written: {words}" in str(session.failure)
+    assert "secret" not in str(session.failure)
+    assert session.failure.__cause__ is error
 
 
 class Slow(Failing):
@@ -109,11 +101,11 @@ class Slow(Failing):
 
 async def test_a_cancelled_run_closes_its_journal_and_blames_it_for_nothing():
     journal = Slow()
-    recording = Recording(journal)
+    session = JournalSession(journal, "digest")
     with anyio.CancelScope() as scope:
-        async with recording:
+        async with session:
             scope.cancel()
-            await recording.keep([DONE])
+            await session.record([DONE])
     assert scope.cancelled_caught
-    assert recording.failure is None
+    assert session.failure is None
     assert journal.closed

@@ -2,29 +2,40 @@
 
 from urllib.parse import quote
 
+import pytest
 from scripted_server import person
 
 from mettl_async import ClientOptions, MettlClient
-from mettl_async.bulk import details
-from mettl_async.bulk.details import Entries, Entry, rd_length, rd_of, rd_text
+from mettl_async.bulk import batch
+from mettl_async.bulk.batch import Batch, Entry, first_batch, rd_text
 from mettl_async.sandbox import Sandbox
 
 
-def entries_of(*numbers):
-    return [Entry(number, person(number, fields={"Note": 'ü "%&+/=" 1'})) for number in numbers]
+def noted(*numbers):
+    return Batch(
+        Entry(number, person(number, fields={"Note": 'ü "%&+/=" 1'})) for number in numbers
+    )
 
 
 def test_the_escaped_form_is_that_of_the_text():
-    made = rd_text([one.candidate for one in entries_of(1, 2)])
+    made = noted(1, 2).rd
     assert made.escaped == quote(str(made), safe="").encode()
 
 
-def test_entries_write_their_text_once_however_they_are_passed_on():
-    together = Entries(entries_of(1, 2, 3))
-    assert rd_of(together) is rd_of(together)
-    assert rd_of(list(together)) == rd_of(together)
-    assert rd_length(together) == len(rd_of(together).escaped)
-    assert list(together) == entries_of(1, 2, 3)
+def test_a_batch_writes_its_text_once():
+    together = noted(1, 2, 3)
+    assert together.rd is together.rd
+    assert together.rd == rd_text([one.candidate for one in together])
+
+
+@pytest.mark.parametrize(("longer", "count"), [(0, 3), (-1, 2)])
+def test_the_first_batch_is_as_long_as_a_url_may_be(longer, count):
+    entries = noted(*range(10))
+    room = len(Batch(entries[:3]).rd.escaped) + longer
+    assert first_batch(entries, 20, room) == entries[:count]
+    assert first_batch(entries, 2, room) == entries[:2]
+    assert first_batch(entries, 20, None) == entries
+    assert first_batch(dict.fromkeys(entries), 20, 1) == entries[:1], "one alone is always sent"
 
 
 async def test_a_run_writes_the_text_of_each_batch_once(monkeypatch):
@@ -34,7 +45,7 @@ async def test_a_run_writes_the_text_of_each_batch_once(monkeypatch):
         written.append(len(candidates))
         return rd_text(candidates)
 
-    monkeypatch.setattr(details, "rd_text", write)
+    monkeypatch.setattr(batch, "rd_text", write)
     async with Sandbox().serve() as server:
         options = ClientOptions(post_parameters="query")
         async with MettlClient(

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from mettl_async import Candidate, InvalidInputError
 from mettl_async.bulk import seen as seen_emails
-from mettl_async.bulk.batches import check_source, cut
-from mettl_async.bulk.details import Entry, rd_length, rd_text
+from mettl_async.bulk.batch import Batch, rd_text
 from mettl_async.bulk.journal_record import JournalRecord
-from mettl_async.bulk.part import Part
+from mettl_async.bulk.reading import check_source, read_batches
 from mettl_async.bulk.seen import SeenEmails
 
 NAME = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30).filter(
@@ -41,6 +40,12 @@ def person(number, **more):
     return Candidate(email=f"c{number}@x.org", first_name="A", **more)
 
 
+def sent_and_settled(batches):
+    """The entries of batches, and the outcomes that need no call."""
+    sent = [one for some in batches if isinstance(some, Batch) for one in some]
+    return sent, [one for some in batches if not isinstance(some, Batch) for one in some]
+
+
 def run(generator):
     """Drive an async generator that never waits."""
     found, step = [], generator.__anext__()
@@ -56,14 +61,14 @@ def run(generator):
 
 @given(candidates(), st.integers(1, 20), st.none() | st.integers(0, 6000))
 def test_every_candidate_lands_in_exactly_one_batch(people, size, room):
-    batches = run(cut(iter(people), size=size, room=room, seen=SeenEmails()))
-    flat = [one for batch in batches for one in batch.entries]
+    batches = run(read_batches(iter(people), size=size, room=room))
+    flat = [one for batch in batches for one in batch]
     assert [one.candidate for one in flat] == people
     assert [one.index for one in flat] == list(range(len(people)))
     for batch in batches:
-        assert 1 <= len(batch.entries) <= size
-        if room is not None and len(batch.entries) > 1:
-            assert rd_length(batch.entries) <= room
+        assert 1 <= len(batch) <= size
+        if room is not None and len(batch) > 1:
+            assert len(batch.rd.escaped) <= room
 
 
 @given(candidates())
@@ -77,10 +82,7 @@ def test_the_text_of_a_batch_is_json_of_its_candidates(people):
     assert [one["context_data"] for one in body.get("optionalParams", [])] == [
         p.context_data for p in with_context
     ]
-    entries = [Entry(i, one) for i, one in enumerate(people)]
-    assert rd_length(entries) == len(quote(text, safe=""))
-    middle = len(entries) // 2
-    assert rd_length(entries) <= rd_length(entries[:middle]) + rd_length(entries[middle:])
+    assert text.escaped == quote(text, safe="").encode()
 
 
 @given(st.lists(st.integers(0, 30), max_size=80), st.integers(1, 20))
@@ -89,9 +91,9 @@ def test_a_repeated_email_is_set_aside_once_per_repeat(numbers, size):
         Candidate(email=f"C{n}@x.org" if i % 2 else f"c{n}@X.org", first_name="A")
         for i, n in enumerate(numbers)
     ]
-    batches = run(cut(people, size=size, room=None, seen=SeenEmails()))
-    sent = [one for batch in batches for one in batch.entries]
-    repeated = [one for batch in batches for one in batch.duplicates]
+    batches = run(read_batches(people, size=size, room=None))
+    sent, repeated = sent_and_settled(batches)
+    assert all(one.code == "DuplicateEmail" for one in repeated)
     assert sorted([one.index for one in sent + repeated]) == list(range(len(people)))
     assert len(sent) == len(set(numbers))
     first = {}
@@ -100,22 +102,14 @@ def test_a_repeated_email_is_set_aside_once_per_repeat(numbers, size):
     assert {one.index for one in sent} == set(first.values())
 
 
-@given(st.integers(1, 20))
-def test_each_by_itself_loses_nobody(size):
-    entries = [Entry(i, person(i)) for i in range(size)]
-    singles = Part(entries, 3, handled=True).singles()
-    assert [one.entries for one in singles] == [(entry,) for entry in entries]
-    assert all(one.attempts == 3 and one.handled for one in singles)
-
-
 def test_what_was_read_before_the_input_broke_is_handed_out_first():
     def broken():
         yield person(1)
         yield person(2)
         raise OSError("disk")
 
-    generator = cut(broken(), size=20, room=None, seen=SeenEmails())
-    assert len(run_one(generator).entries) == 2
+    generator = read_batches(broken(), size=20, room=None)
+    assert len(run_one(generator)) == 2
     with pytest.raises(OSError, match="disk"):
         run_one(generator)
 
@@ -128,7 +122,7 @@ def run_one(generator):
 
 
 def test_what_is_no_candidate_is_named_by_its_place():
-    generator = cut([person(0), {"email": "x"}], size=1, room=None, seen=SeenEmails())
+    generator = read_batches([person(0), {"email": "x"}], size=1, room=None)
     run_one(generator)
     with pytest.raises(InvalidInputError) as caught:
         run_one(generator)
@@ -155,8 +149,8 @@ def test_with_a_journal_too_what_the_input_raises_comes_after_what_was_read(coun
         raise OSError("disk")
 
     records = Records()
-    generator = cut(broken(), size=2, room=None, seen=SeenEmails(), find=records.find)
-    assert [len(run_one(generator).entries) for _ in range(2)] == [2, count - 2]
+    generator = read_batches(broken(), size=2, room=None, find=records.find)
+    assert [len(run_one(generator)) for _ in range(2)] == [2, count - 2]
     with pytest.raises(OSError, match="disk"):
         run_one(generator)
     assert records.asked == [2, count - 2], "a batch at a time, and never for nobody"
@@ -168,10 +162,11 @@ def test_what_is_recorded_comes_in_batches_too():
             one: JournalRecord(email=one, status="ToBeTaken", url="https://x") for one in emails
         }
 
-    batches = run(cut(map(person, range(5)), size=2, room=None, seen=SeenEmails(), find=find))
-    assert [len(batch.known) for batch in batches] == [2, 2, 1]
-    assert [one.index for batch in batches for one in batch.known] == list(range(5))
-    assert not any(batch.entries for batch in batches)
+    batches = run(read_batches(map(person, range(5)), size=2, room=None, find=find))
+    sent, settled = sent_and_settled(batches)
+    assert [len(batch) for batch in batches] == [2, 2, 1]
+    assert [one.index for one in settled] == list(range(5))
+    assert sent == []
 
 
 @pytest.mark.parametrize(
@@ -180,15 +175,15 @@ def test_what_is_recorded_comes_in_batches_too():
 )
 def test_a_batch_is_as_long_as_a_url_may_be_and_one_alone_is_always_sent(most, over, sizes):
     people = [person(number) for number in range(6)]
-    room = rd_length([Entry(0, one) for one in people[:most]]) + over
-    batches = run(cut(people, size=20, room=room, seen=SeenEmails()))
-    assert [len(batch.entries) for batch in batches] == sizes
+    room = len(rd_text(people[:most]).escaped) + over
+    batches = run(read_batches(people, size=20, room=room))
+    assert [len(batch) for batch in batches] == sizes
 
 
 def test_with_a_journal_too_what_is_no_candidate_is_named_by_its_place():
     people = [person(0), person(1), person(2), {"email": "x"}]
-    generator = cut(people, size=2, room=None, seen=SeenEmails(), find=Records().find)
-    assert [len(run_one(generator).entries) for _ in range(2)] == [2, 1]
+    generator = read_batches(people, size=2, room=None, find=Records().find)
+    assert [len(run_one(generator)) for _ in range(2)] == [2, 1]
     with pytest.raises(InvalidInputError, match=r"candidates\[3\]: is a dict"):
         run_one(generator)
 

@@ -1,0 +1,125 @@
+"""Candidates on their way to an outcome: each with its history, and those that one call takes; pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from datetime import datetime
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from attrs import define, field
+
+from mettl_async.bulk.outcomes import Failed, Registered, Rejected, Unknown
+from mettl_async.codec import candidate_details, candidate_optionals, dumps_texts
+from mettl_async.core.request import Escaped
+from mettl_async.models import Candidate
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from mettl_async.errors import MettlError
+    from mettl_async.models import Registration
+
+MAX_BATCH: Final = 20
+"""Candidates in one call at most [doc]. Vendor page: "Register Candidates in Schedule"."""
+
+
+@define(eq=False)
+class Entry:
+    """One candidate, and what is known of it so far.
+
+    Attributes:
+        index: Position in the input.
+        candidate: What was passed in, or what the caller's fallback returned for it.
+        attempts: Requests that it took part in.
+        may_be_registered: Whether one of those may have registered it although no answer said so.
+        sent_at: When those requests were sent that the server may have seen.
+        repeated: Whether an answer was lost, so that it is sent once more, and only once.
+    """
+
+    index: int
+    candidate: Candidate = field(repr=False)
+    attempts: int = 0
+    may_be_registered: bool = False
+    sent_at: tuple[datetime, ...] = ()
+    repeated: bool = False
+
+    def record_call(
+        self, attempts: int, sent_at: tuple[datetime, ...], *, may_be_registered: bool
+    ) -> None:
+        """Add a call that this candidate took part in."""
+        self.attempts += attempts
+        self.sent_at += sent_at
+        self.may_be_registered = self.may_be_registered or may_be_registered
+
+    def registered(self, answer: Registration) -> Registered | Rejected:
+        """Return the outcome of an answer about this candidate."""
+        if not answer.url:
+            # SUCCESS is no proof of a usable link [seen]: Completed and InValid come without one.
+            return self.rejected(answer.message, str(answer.status))
+        return Registered(
+            index=self.index,
+            candidate=self.candidate,
+            attempts=self.attempts,
+            url=answer.url,
+            status=answer.status,
+        )
+
+    def rejected(self, reason: str, code: str) -> Rejected:
+        """Return the outcome of a refusal."""
+        return Rejected(
+            index=self.index,
+            candidate=self.candidate,
+            attempts=self.attempts,
+            reason=reason,
+            code=code,
+        )
+
+    def unanswered(self, error: MettlError) -> Failed | Unknown:
+        """Return `Unknown` if a request may have registered the candidate, else `Failed`."""
+        if not self.may_be_registered:
+            return Failed(
+                index=self.index, candidate=self.candidate, attempts=self.attempts, error=error
+            )
+        return Unknown(
+            index=self.index,
+            candidate=self.candidate,
+            attempts=self.attempts,
+            error=error,
+            sent_at=self.sent_at,
+        )
+
+
+class Batch(tuple[Entry, ...]):  # noqa: SLOT001 - what is cached needs a place
+    """Entries of one call. Their ``rd`` is written once, to be measured and to be sent."""
+
+    @cached_property
+    def rd(self) -> Escaped:
+        """The ``rd`` parameter of the call."""
+        return rd_text([entry.candidate for entry in self])
+
+
+def first_batch(entries: Collection[Entry], size: int, room: int | None) -> Batch:
+    """Return the first entries, as many as one call may have.
+
+    Args:
+        entries: At least one; the batch has at least one, however long that is.
+        size: Candidates in the batch at most.
+        room: Bytes that the escaped ``rd`` may take; None for no bound.
+    """
+    batch = Batch(islice(entries, size))
+    if room is None or len(batch.rd.escaped) <= room:
+        return batch
+    counts = range(1, len(batch))
+    fit = bisect_right(counts, room, key=lambda count: len(Batch(batch[:count]).rd.escaped))
+    return Batch(batch[: max(1, fit)])
+
+
+def rd_text(candidates: Sequence[Candidate]) -> Escaped:
+    """Return the ``rd`` parameter of some candidates, as JSON and escaped."""
+    whole = {"registrationDetails": candidate_details(candidates)}
+    if optional := candidate_optionals(candidates):
+        whole["optionalParams"] = optional
+    # One text of all is written several times as fast as one of each.
+    return Escaped.of(dumps_texts(whole))

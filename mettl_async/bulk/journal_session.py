@@ -1,0 +1,87 @@
+"""The journal of one run; what it raises becomes a `JournalError`."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
+
+import anyio
+
+from mettl_async.bulk.journal_record import to_record
+from mettl_async.bulk.outcomes import JournalError
+from mettl_async.core.tasks import is_cancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mettl_async.bulk.journal import Journal
+    from mettl_async.bulk.journal_record import JournalRecord
+    from mettl_async.bulk.outcomes import Outcome
+
+
+class JournalSession:
+    """Open a journal, record the outcomes of one run, and close it.
+
+    Attributes:
+        failure: Why it could not record, and what; None as long as it could.
+    """
+
+    def __init__(self, journal: Journal, schedule: str) -> None:
+        self._journal, self._schedule = journal, schedule
+        self.failure: JournalError | None = None
+
+    async def __aenter__(self) -> Self:
+        with _as_journal_error("opened"):
+            await self._journal.open(self._schedule)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        with anyio.CancelScope(shield=True), _as_journal_error("closed"):
+            await self._journal.close()
+
+    async def find(self, emails: Sequence[str]) -> Mapping[str, JournalRecord]:
+        """Return what earlier runs recorded, by folded email."""
+        with _as_journal_error("read"):
+            return await self._journal.find(emails)
+
+    async def record(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Record the final ones of some outcomes.
+
+        Returns:
+            Those that may be reported: all, but for what could not be recorded.
+        """
+        records = [one for outcome in outcomes if (one := to_record(outcome)) is not None]
+        if not records:
+            return outcomes
+        try:
+            await self._journal.record(records)
+        except (Exception, anyio.get_cancelled_exc_class()) as exc:
+            if is_cancelled(exc):
+                raise
+            # Raised by the run when all calls have ended.
+            if self.failure is None:
+                self.failure = _journal_error("written", exc)
+                self.failure.__cause__ = _cause(exc)
+            self.failure.unrecorded += tuple(one for one in outcomes if to_record(one) is not None)
+            return [one for one in outcomes if to_record(one) is None]
+        return outcomes
+
+
+@contextmanager
+def _as_journal_error(action: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as exc:  # noqa: BLE001 - a journal may be the user's own
+        raise _journal_error(action, exc) from _cause(exc)
+
+
+def _journal_error(action: str, exc: BaseException) -> JournalError:
+    if isinstance(exc, JournalError):
+        return exc
+    # Only the system's own words: a database repeats what it was given, links and all.
+    words = exc.strerror if isinstance(exc, OSError) and exc.strerror else type(exc).__name__
+    return JournalError(f"the journal cannot be {action}: {words}")
+
+
+def _cause(exc: BaseException) -> BaseException | None:
+    return exc.__cause__ if isinstance(exc, JournalError) else exc

@@ -34,8 +34,8 @@ FURTHER = {"bulk": {"sql_backend"}, "cli": {"", "webhooks", "sandbox"}, "jobs": 
 
 PURE = (
     "errors.py", "codes.py", "codec/", "config.py", "models/", "core/request.py", "core/signing.py",
-    "core/retry.py", "core/redaction.py", "core/envelope.py", "core/pacing.py", "bulk/batches.py",
-    "bulk/seen.py", "bulk/outcomes.py", "bulk/splitting.py", "bulk/second_pass.py", "bulk/source.py",
+    "core/retry.py", "core/redaction.py", "core/envelope.py", "core/pacing.py", "bulk/batch.py",
+    "bulk/seen.py", "bulk/outcomes.py", "bulk/splitting.py", "bulk/reading.py",
     "api/reconciling.py", "webhooks/parse.py", "webhooks/identity.py", "webhooks/verification.py",
     "webhooks/responses.py", "webhooks/context.py", "webhooks/samples.py",
 )  # fmt: skip

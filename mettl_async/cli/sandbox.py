@@ -37,7 +37,7 @@ def serve(host: str, port: int, db: Path | None = None) -> None:
         CommandError: The address or the file cannot be used, or the extra is missing.
     """
     make_sandbox = load_sandbox()
-    from mettl_async.sandbox import StorageError, run  # noqa: PLC0415 - needs the extra
+    from mettl_async.sandbox import SnapshotError, run  # noqa: PLC0415 - needs the extra
 
     try:
         run(
@@ -46,7 +46,7 @@ def serve(host: str, port: int, db: Path | None = None) -> None:
             sandbox=make_sandbox(db=db),
             on_ready=lambda server: typer.echo(greeting(server, db)),
         )
-    except StorageError as error:
+    except SnapshotError as error:
         raise CommandError(str(error)) from None
     except OSError as error:
         raise CommandError(f"cannot listen on {host} port {port}: {os_reason(error)}") from None

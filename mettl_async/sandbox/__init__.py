@@ -18,14 +18,13 @@ except ImportError as error:
         'the sandbox needs starlette and uvicorn: pip install "mettl-async[sandbox]"'
     ) from error
 
-from mettl_async.sandbox.blueprint import Section, Skill
 from mettl_async.sandbox.candidates import Candidates, PersonView, SandboxPerson
 from mettl_async.sandbox.clock import SandboxClock
 from mettl_async.sandbox.deliveries import Attempt, Deliveries, Delivery, DeliveryRules
 from mettl_async.sandbox.faults import Fault, Faults
 from mettl_async.sandbox.life import Pace
-from mettl_async.sandbox.running import run
-from mettl_async.sandbox.sandbox import Sandbox, Server
+from mettl_async.sandbox.sandbox import Sandbox, Server, run
+from mettl_async.sandbox.snapshot import SnapshotError
 from mettl_async.sandbox.state import (
     Account,
     Assessment,
@@ -33,9 +32,10 @@ from mettl_async.sandbox.state import (
     SandboxCandidate,
     SandboxCredentials,
     Schedule,
+    Section,
+    Skill,
 )
 from mettl_async.sandbox.stats import Call, Stats
-from mettl_async.sandbox.storage import StorageError
 
 del starlette, uvicorn
 
@@ -62,7 +62,7 @@ __all__ = [
     "Section",
     "Server",
     "Skill",
+    "SnapshotError",
     "Stats",
-    "StorageError",
     "run",
 ]

@@ -8,8 +8,8 @@ from typing import Final
 from attrs import field, frozen
 
 from mettl_async.sandbox import life
-from mettl_async.sandbox.course import Course
-from mettl_async.sandbox.state import SandboxCandidate, Schedule, State, same_person
+from mettl_async.sandbox.lifecycle import Lifecycle
+from mettl_async.sandbox.state import SandboxCandidate, Schedule, State, fold_email
 
 TAKE_TEST: Final = "/v2/take-test"
 
@@ -21,14 +21,10 @@ def candidate_link(base_url: str, ecc: str) -> str:
 
 @frozen(kw_only=True)
 class PersonView:
-    """What a candidate's page has to know, as of now; the repr shows no personal data.
+    """What a candidate's page shows, as of now; the repr shows no personal data.
 
     Attributes:
-        name: Of the candidate.
-        assessment_name: What is taken.
-        minutes: The time allowed, compensatory minutes included; 0 for any time.
-        instructions: Of the assessment; may be empty.
-        status: ``ToBeTaken``, ``InProgress``, ``Completed`` or ``AccessRevoked``.
+        minutes: The time allowed, compensatory minutes included; 0 for no limit.
         completion_mode: ``completionMode`` of the results, such as ``Expired`` or ``ResumeEnabled``;
             None if there is none.
         resumed: Whether starting goes on with an expired test.
@@ -36,7 +32,7 @@ class PersonView:
         can_finish: Whether the test runs and is connected, so that it can end or lose its connection.
         can_reconnect: Whether the connection is lost and the test can go on.
         can_resume: Whether an administrator may let it go on.
-        seconds_left: Of the time allowed; None for any time. Stands still while disconnected.
+        seconds_left: Of the time allowed; None for no limit. Stands still while disconnected.
         reconnect_seconds: How long the test may still go on after a lost connection; None otherwise.
         why_not: Why nothing can be done, for the candidate to read; empty if something can be.
     """
@@ -61,17 +57,18 @@ class PersonView:
 class SandboxPerson:
     """A registered candidate, to take the test with; the repr shows no personal data.
 
-    Every step raises ValueError if it is not possible now or the registration was deleted, and tells the schedule's webhooks, whose
-    deliveries are in ``sandbox.deliveries``. What is due by the sandbox's clock happens first.
+    Every step raises ValueError if it is not possible now or the registration was deleted, and notifies
+    the schedule's webhooks, whose deliveries are in ``sandbox.deliveries``. What is due by the
+    sandbox's clock happens first.
 
     Attributes:
-        candidate: All that is remembered; look, don't change.
+        candidate: All that is kept of them; read-only.
         schedule: Where they are registered.
     """
 
     candidate: SandboxCandidate = field(repr=False)
     schedule: Schedule = field(repr=False)
-    _course: Course = field(repr=False)
+    _lifecycle: Lifecycle = field(repr=False)
     _now: Callable[[], float] = field(repr=False)
 
     @property
@@ -81,78 +78,60 @@ class SandboxPerson:
 
     @property
     def access_key(self) -> str:
-        """Of the schedule."""
+        """Key of the schedule."""
         return self.candidate.access_key
 
     @property
     def status(self) -> str:
-        """``ToBeTaken``, ``InProgress``, ``Completed`` or ``AccessRevoked``."""
-        self._course.settle()
+        """``ToBeTaken``, ``InProgress``, ``Completed`` or ``AccessRevoked``, as of now."""
+        self._lifecycle.settle()
         return self.candidate.status
 
     @property
     def link(self) -> str:
-        """The personal link, as the last registration answered it or would have."""
+        """The registration link, as the last registration gave it."""
         return candidate_link(self.candidate.base_url, self.candidate.ecc)
 
     def start(self) -> None:
-        """Start the test, or go on with an expired one that may be resumed.
-
-        Raises:
-            ValueError: It runs, is finished or revoked, or its link has expired.
-        """
-        self._course.start(self.candidate)
+        """Start the test, or go on with an expired one that may be resumed."""
+        self._lifecycle.start(self.candidate)
 
     def finish(self, mode: str = "NormalSubmission") -> None:
         """End the test, which is ``Completed`` and has no link from then on.
 
-        Whoever was not started counts as having begun a while ago, unless ``Blocked``. The result is there at once, and
-        the reports with it, unless `Sandbox.grade_delay` and `Sandbox.report_delay` say otherwise;
-        marks follow from the assessment and the email. One that was ``Blocked`` is never graded
+        A test that was not started counts as begun a while ago, unless ``Blocked``. The result and the
+        reports are there at once, unless `Sandbox.grade_delay` and `Sandbox.report_delay` say otherwise;
+        marks follow from the assessment and the email. A test that was ``Blocked`` is never graded
         [assumed].
 
         Args:
             mode: How it ends: ``NormalSubmission``, ``TimeExpired``, ``Blocked``,
                 ``BrowsingToleranceExceeded``, ``TestExpired`` (can be resumed), ``ParentFinish``,
                 ``ProctoredFinish``, ``SuspiciousSoftwareFinish`` or ``CandidateClosed``.
-
-        Raises:
-            ValueError: No such mode, or the test is finished or revoked.
         """
-        self._course.finish(self.candidate, mode)
+        self._lifecycle.finish(self.candidate, mode)
 
     def disconnect(self) -> None:
-        """Lose the connection: after 30 minutes of the sandbox's clock the test ends as ``TestExpired``.
-
-        Raises:
-            ValueError: The test doesn't run, or is disconnected.
-        """
-        self._course.disconnect(self.candidate)
+        """Lose the connection: after 30 minutes of the sandbox's clock the test ends as ``TestExpired``."""
+        self._lifecycle.disconnect(self.candidate)
 
     def reconnect(self) -> None:
-        """Come back within 30 minutes, and go on from the point where the connection was lost.
-
-        Raises:
-            ValueError: The connection isn't lost, or the test has expired.
-        """
-        self._course.reconnect(self.candidate)
+        """Reconnect within 30 minutes, and go on from the point where the connection was lost."""
+        self._lifecycle.reconnect(self.candidate)
 
     def resume(self) -> None:
-        """Allow an expired test to go on, as an administrator does.
+        """Allow a test that ended as ``TestExpired`` to go on, as an administrator does.
 
         The same link works again [assumed].
-
-        Raises:
-            ValueError: The test did not end as ``TestExpired``.
         """
-        self._course.resume(self.candidate)
+        self._lifecycle.resume(self.candidate)
 
     @property
     def view(self) -> PersonView:
         """What may be done now, for a page."""
-        self._course.settle()
+        self._lifecycle.settle()
         candidate, assessment, now = self.candidate, self.schedule.assessment, self._now()
-        allowed = life.allowed_seconds(assessment, candidate)
+        allowed = self._lifecycle.allowed_seconds(candidate)
         lost = candidate.disconnected_at if life.running(candidate) else None
         can_start = not life.why_not_start(candidate, now)
         return PersonView(
@@ -184,15 +163,15 @@ def _excuse(candidate: SandboxCandidate) -> str:
 
 
 class Candidates(Collection[SandboxPerson]):
-    """Everyone registered, in order of schedules and registration.
+    """All registered candidates, in order of schedules and registration.
 
-    ``candidates[access_key, email]`` is one of them, and so is ``candidates[email]`` for someone who is
+    ``candidates[access_key, email]`` is one of them, and so is ``candidates[email]`` for a person who is
     registered in one schedule only. Emails are found in either case.
     """
 
-    def __init__(self, state: State, course: Course, *, now: Callable[[], float]) -> None:
+    def __init__(self, state: State, lifecycle: Lifecycle, *, now: Callable[[], float]) -> None:
         self._state = state
-        self._course = course
+        self._lifecycle = lifecycle
         self._now = now
 
     def __repr__(self) -> str:
@@ -202,17 +181,17 @@ class Candidates(Collection[SandboxPerson]):
         return sum(len(schedule.candidates) for schedule in self._state.schedules.values())
 
     def __iter__(self) -> Iterator[SandboxPerson]:
-        self._course.settle()
+        self._lifecycle.settle()
         return map(self._person, tuple(self._state.all_candidates()))
 
     def __contains__(self, key: object) -> bool:
-        """Tell whether someone is registered; asked with a key or a `SandboxPerson`."""
+        """Tell whether a key is registered, or a `SandboxPerson` still is."""
         if isinstance(key, SandboxPerson):
             return self._state.owners.get(key.candidate.ecc) is key.candidate
         return bool(self._found(key))
 
     def __getitem__(self, key: str | tuple[str, str]) -> SandboxPerson:
-        """Find someone.
+        """Find a candidate.
 
         Raises:
             KeyError: No such schedule or candidate, or an email registered in several schedules; the
@@ -233,11 +212,11 @@ class Candidates(Collection[SandboxPerson]):
         Raises:
             KeyError: No such schedule.
         """
-        self._course.settle()
+        self._lifecycle.settle()
         return tuple(map(self._person, self._state.schedules[access_key].candidates.values()))
 
     def owner(self, ecc: str) -> SandboxPerson | None:
-        """Find whose link has this ``ecc``; None for no link of ours."""
+        """Find the candidate whose link has this ``ecc``; None for no link of ours."""
         candidate = self._state.owners.get(ecc)
         return None if candidate is None else self._person(candidate)
 
@@ -251,13 +230,13 @@ class Candidates(Collection[SandboxPerson]):
             schedules, email = [schedule] if schedule else [], key[1]
         if not isinstance(email, str):
             return []
-        person = same_person(email)
+        person = fold_email(email)
         return [one.candidates[person] for one in schedules if person in one.candidates]
 
     def _person(self, candidate: SandboxCandidate) -> SandboxPerson:
         return SandboxPerson(
             candidate=candidate,
             schedule=self._state.schedules[candidate.access_key],
-            course=self._course,
+            lifecycle=self._lifecycle,
             now=self._now,
         )

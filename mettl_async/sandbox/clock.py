@@ -1,22 +1,23 @@
-"""The sandbox's clock: the one it was given, put forward by hand."""
+"""The sandbox's clock: the given one plus advances, and how Mettl writes times."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_IST_SECONDS: Final = 5.5 * 3600
+
 
 class SandboxClock:
-    """The time as the sandbox sees it.
-
-    It runs as the clock that the sandbox was made with, and never goes back by `advance`.
+    """The time as the sandbox sees it: the source, advances and clock skew added up.
 
     Args:
-        source: Gives the time in Unix seconds.
-        skew: Gives seconds to add: ``Faults.clock_skew``, which may change at any time.
-        advanced: Called after each `advance`, to make what is due happen.
+        source: Returns the time in Unix seconds.
+        skew: Returns seconds to add: ``Faults.clock_skew``, which may change at any time.
+        settle: Called after each `advance`, to make what is due happen.
     """
 
     def __init__(
@@ -24,32 +25,42 @@ class SandboxClock:
         source: Callable[[], float],
         *,
         skew: Callable[[], float],
-        advanced: Callable[[], None],
+        settle: Callable[[], None],
     ) -> None:
         self._source = source
         self._skew = skew
-        self._advanced = advanced
+        self._settle = settle
         self.ahead = 0.0
 
     def __repr__(self) -> str:
         return f"SandboxClock({self.ahead:g} seconds ahead)"
 
     def now(self) -> float:
-        """Tell the time in Unix seconds, advances and clock skew included."""
+        """Return the time in Unix seconds."""
         return self._source() + self.ahead + self._skew()
 
     def advance(self, seconds: float) -> None:
-        """Put the clock forward, for good; nothing waits.
+        """Advance the clock for good, without waiting.
 
         What became due meanwhile happens before this returns, in the order of its due times and with
-        those times: tests whose time ran out end, lost connections expire, results are graded. The
-        webhooks of it are sent by ``sandbox.deliveries.settled()``, or by themselves while the sandbox
-        is served. A client whose own clock stays behind is refused with E504 after a day of it.
+        those times: tests whose time ran out end, lost connections expire, results are graded. Their
+        webhooks are sent by ``sandbox.deliveries.settled()``, or in the background while the sandbox
+        is served. A client whose own clock is a day behind is refused with E504.
 
         Raises:
-            ValueError: ``seconds`` is negative or no number.
+            ValueError: ``seconds`` is negative or not a finite number.
         """
         if not 0 <= seconds < float("inf"):
             raise ValueError("the clock can't go back")
         self.ahead += seconds
-        self._advanced()
+        self._settle()
+
+
+def gmt(seconds: float, zone: str = "GMT") -> str:
+    """Format a time in GMT; some properties call it UTC [seen]."""
+    return formatdate(seconds, usegmt=True)[:-3] + zone
+
+
+def ist(seconds: float) -> str:
+    """Format a time in the account's zone, which is India's here."""
+    return gmt(seconds + _IST_SECONDS, "IST")

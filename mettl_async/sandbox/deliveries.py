@@ -1,27 +1,25 @@
 """What was sent to webhooks, is waiting, or was given up: the records and their rules.
 
-No network here and no clock; ``delivery_http.py`` sends. Whether Mettl repeats, keeps an order or
+No network here and no clock; `delivery_http` sends. Whether Mettl repeats a webhook, keeps an order or
 waits for an answer is not known: all rules here are [assumed].
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, overload
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 from attrs.validators import ge, gt, le
 
-from mettl_async.sandbox.state import same_person
+from mettl_async.sandbox.state import fold_email
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from collections.abc import Set as AbstractSet
     from random import Random
 
-    from mettl_async.sandbox.changes import Changes
     from mettl_async.sandbox.events import Notification
 
 PENDING: Final = "pending"
@@ -71,23 +69,21 @@ class Attempt:
         return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004 - HTTP
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class Delivery:
-    """One event on its way to one URL; the repr shows no personal data.
-
-    A value as of when it was read: look at ``sandbox.deliveries`` again for news.
+    """One event for one URL, as it stands now; the repr shows no personal data.
 
     Attributes:
         number: Counted from 1.
         event_type: ``EVENT_TYPE`` of the payload.
         url: Where it goes; it may hold a token.
-        access_key: Of the schedule.
-        email: Of the candidate.
+        access_key: Key of the schedule.
+        email: Email of the candidate.
         body: The payload, JSON.
         basic_auth: What the schedule has as ``testNotificationBasicAuthHeader``.
         state: ``pending``, ``held`` (see `DeliveryRules.reorder`), ``delivered`` or ``given up``.
         attempts: All tries, oldest first.
-        tries: How many of them since it was made, or since it was last asked to be redelivered.
+        tries: Number of tries since it was made, or since it was last asked to be redelivered.
         due_at: Not before this time of the sandbox's clock.
         duplicate_of: Number of the delivery that this repeats on purpose.
     """
@@ -110,16 +106,9 @@ class Delivery:
         """Whether it is still to be sent."""
         return self.state in (PENDING, HELD)
 
-    @property
-    def person(self) -> tuple[str, str]:
-        """Whose it is: order is kept among those of one candidate in one schedule."""
-        return self.access_key, same_person(self.email)
-
 
 class Deliveries(Sequence[Delivery]):
     """All deliveries of a sandbox, oldest first; ``deliveries[0]`` has number 1.
-
-    Every change goes through `put`.
 
     Attributes:
         rules: The `DeliveryRules` in force.
@@ -130,16 +119,15 @@ class Deliveries(Sequence[Delivery]):
         *,
         random: Random,
         now: Callable[[], float],
-        send: Callable[[float, bool], Awaitable[None]],
+        drain: Callable[[float, bool], Awaitable[None]],
     ) -> None:
         self.rules = DeliveryRules()
-        self._send = send
         self._random = random
         self._now = now
+        self._drain = drain
         self._all: list[Delivery] = []
-        self._queues: dict[tuple[str, str], deque[int]] = {}
-        self._listeners: list[Callable[[], None]] = []
-        self.changes: Changes | None = None
+        # Those to be sent, by access key and folded email: order is kept among them.
+        self._queues: dict[tuple[str, str], deque[Delivery]] = {}
 
     def __repr__(self) -> str:
         waiting = sum(len(queue) for queue in self._queues.values())
@@ -147,9 +135,6 @@ class Deliveries(Sequence[Delivery]):
 
     def __len__(self) -> int:
         return len(self._all)
-
-    def __iter__(self) -> Iterator[Delivery]:
-        return iter(tuple(self._all))
 
     @overload
     def __getitem__(self, index: int) -> Delivery: ...
@@ -160,22 +145,14 @@ class Deliveries(Sequence[Delivery]):
     def __getitem__(self, index: int | slice) -> Delivery | list[Delivery]:
         return self._all[index]
 
-    def numbered(self, number: int) -> Delivery:
-        """Find a delivery by its number.
-
-        Raises:
-            KeyError: There is none.
-        """
-        if not 1 <= number <= len(self._all):
-            raise KeyError(number)
-        return self._all[number - 1]
-
     def add(self, notification: Notification, access_key: str, email: str, *, at: float) -> None:
-        """Put an event in line, and its duplicates behind it."""
-        original = None
-        for _ in range(1 + self._extra()):
+        """Queue an event, and its duplicates behind it."""
+        whole = int(self.rules.duplicates)
+        more = whole + (self._random.random() < self.rules.duplicates - whole)
+        first = len(self._all) + 1
+        for number in range(first, first + 1 + more):
             delivery = Delivery(
-                number=len(self._all) + 1,
+                number=number,
                 event_type=notification.event_type,
                 url=notification.url,
                 access_key=access_key,
@@ -184,76 +161,69 @@ class Deliveries(Sequence[Delivery]):
                 basic_auth=notification.basic_auth,
                 state=HELD if self.rules.reorder else PENDING,
                 due_at=at + (self.rules.hold if self.rules.reorder else 0.0),
-                duplicate_of=original,
+                duplicate_of=None if number == first else first,
             )
-            original = original or delivery.number
-            self.put(delivery)
+            self._all.append(delivery)
+            self._queue(delivery)
 
-    def _extra(self) -> int:
-        whole = int(self.rules.duplicates)
-        return whole + (self._random.random() < self.rules.duplicates - whole)
+    def restore(self, deliveries: Iterable[Delivery]) -> None:
+        """Fill an empty list with saved deliveries; what was to be sent still is."""
+        for delivery in deliveries:
+            self._all.append(delivery)
+            self._queue(delivery)
+
+    def _queue(self, delivery: Delivery) -> None:
+        """Keep a delivery in its queue as long as it is to be sent."""
+        person = (delivery.access_key, fold_email(delivery.email))
+        queue = self._queues.setdefault(person, deque())
+        waits = any(one is delivery for one in queue)
+        if waits and not delivery.open:
+            queue.remove(delivery)
+        elif delivery.open and not waits:
+            # What is held goes out newest first, before what waited longer.
+            (queue.appendleft if delivery.state == HELD else queue.append)(delivery)
+        if not queue:
+            del self._queues[person]
 
     def redeliver(self, number: int) -> Delivery:
-        """Send a delivery once more, with all its tries, whatever came of it; at once.
+        """Send a delivery again, at once and with all its tries.
 
         It goes behind what its candidate has waiting. One that waits already is not doubled.
 
         Raises:
-            KeyError: There is none of this number.
+            KeyError: No delivery has this number.
         """
-        delivery = evolve(self.numbered(number), state=PENDING, tries=0, due_at=self._now())
-        self.put(delivery)
+        if not 1 <= number <= len(self._all):
+            raise KeyError(number)
+        delivery = self._all[number - 1]
+        delivery.state, delivery.tries, delivery.due_at = PENDING, 0, self._now()
+        self._queue(delivery)
         return delivery
 
-    def attempted(self, number: int, attempt: Attempt) -> None:
-        """Note what came of a try, and when the next one is due."""
-        delivery = self.numbered(number)
-        tries = delivery.tries + 1
-        state, due_at = DELIVERED, delivery.due_at
-        if not attempt.succeeded and tries >= self.rules.max_attempts:
-            state = GIVEN_UP
-        elif not attempt.succeeded:
-            state = PENDING
-            due_at = attempt.at + min(
-                _LONGEST_DELAY, self.rules.first_delay * 2.0 ** min(tries - 1, 30)
-            )
-        attempts = (*delivery.attempts, attempt)
-        self.put(evolve(delivery, state=state, attempts=attempts, tries=tries, due_at=due_at))
-
-    def restore(self, deliveries: Iterable[Delivery]) -> None:
-        """Fill an empty list with what another one had; what was to be sent still is."""
-        for delivery in deliveries:
-            self.put(delivery)
-
-    def put(self, delivery: Delivery) -> None:
-        """Keep a delivery as it is now, new or changed; numbers must come in order."""
-        queue = self._queues.setdefault(delivery.person, deque())
-        if delivery.number > len(self._all):
-            self._all.append(delivery)
+    def attempted(self, delivery: Delivery, attempt: Attempt) -> None:
+        """Record the outcome of a try, and when the next one is due."""
+        delivery.attempts = (*delivery.attempts, attempt)
+        delivery.tries += 1
+        if attempt.succeeded:
+            delivery.state = DELIVERED
+        elif delivery.tries >= self.rules.max_attempts:
+            delivery.state = GIVEN_UP
         else:
-            self._all[delivery.number - 1] = delivery
-        if delivery.number in queue:
-            if not delivery.open:
-                queue.remove(delivery.number)
-        elif delivery.open:
-            # What is held goes out newest first, before what waited longer.
-            (queue.appendleft if delivery.state == HELD else queue.append)(delivery.number)
-        if not queue:
-            del self._queues[delivery.person]
-        if self.changes is not None:
-            self.changes.note_delivery(delivery.number)
-        for listener in self._listeners:
-            listener()
+            delay = self.rules.first_delay * 2.0 ** min(delivery.tries - 1, 30)
+            delivery.state, delivery.due_at = PENDING, attempt.at + min(_LONGEST_DELAY, delay)
+        self._queue(delivery)
 
     def ready(self, now: float, *, skip_waits: bool, busy: AbstractSet[int]) -> list[Delivery]:
-        """Tell which may be sent now: one for each candidate, and none beside one that is ``busy``.
+        """List what may be sent now: one for each candidate, and none beside one that is ``busy``.
 
         With ``skip_waits`` also what waits for its next try or is held.
         """
-        heads = (
-            self._all[queue[0] - 1] for queue in self._queues.values() if busy.isdisjoint(queue)
-        )
-        return [one for one in heads if skip_waits or one.due_at <= now]
+        return [
+            queue[0]
+            for queue in self._queues.values()
+            if (skip_waits or queue[0].due_at <= now)
+            and busy.isdisjoint(one.number for one in queue)
+        ]
 
     @property
     def quiet(self) -> bool:
@@ -261,7 +231,7 @@ class Deliveries(Sequence[Delivery]):
         return not self._queues
 
     async def settled(self, *, timeout: float = 10.0, skip_waits: bool = True) -> None:  # noqa: ASYNC109 - a limit for tests, in seconds
-        """Wait until everything that happened was told: sent, or given up.
+        """Wait until all events were sent or given up.
 
         Sends by itself what nobody sends yet, so it is all that is needed in process, and works beside
         a sandbox that is served. First makes happen what is due by the sandbox's clock. What waits for
@@ -276,13 +246,4 @@ class Deliveries(Sequence[Delivery]):
         Raises:
             TimeoutError: It took longer.
         """
-        await self._send(timeout, skip_waits)
-
-    @contextmanager
-    def listening(self, listener: Callable[[], None]) -> Iterator[None]:
-        """Call ``listener`` after every change while the block runs."""
-        self._listeners.append(listener)
-        try:
-            yield
-        finally:
-            self._listeners.remove(listener)
+        await self._drain(timeout, skip_waits)

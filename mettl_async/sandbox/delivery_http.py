@@ -1,4 +1,4 @@
-"""Sending deliveries over HTTP. Beside ``in_process.py`` the only module here that names httpx.
+"""Sending deliveries over HTTP. Besides `in_process` the only module here that names httpx.
 
 httpx's transports are used without its client: no redirects, no cookies, no proxies of the
 environment, and no log of URLs, which may hold a token.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from contextlib import aclosing, asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final, Self
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final
 
 import httpx
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from mettl_async.sandbox.deliveries import Deliveries, Delivery
 
-# How often time-outs and waits are looked at while the sandbox is served.
-TICK_SECONDS: Final = 0.1
+# How often new events and waits are looked at.
+TICK_SECONDS: Final = 0.05
 _AT_ONCE: Final = 32
 # Of an answer so much is read, and not looked at, so that the connection can be used again.
 _MOST_ANSWER: Final = 64 * 1024
@@ -50,15 +50,15 @@ class Deliverer:
         settle: Callable[[], None],
     ) -> None:
         self._deliveries = deliveries
-        self._given = transport
+        self._transport = transport
         self._now = now
         self._settle = settle
         self._busy: set[int] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Send in the background while the block runs; what is on its way at the end stays to be sent."""
-        task = asyncio.create_task(self._run())
+        """Send in the background while the block runs; what is in flight at the end stays to be sent."""
+        task = asyncio.create_task(self._send_all(skip_waits=False, until_done=False))
         try:
             yield
         finally:
@@ -67,84 +67,51 @@ class Deliverer:
             if isinstance(outcome, Exception):
                 raise outcome
 
-    async def _run(self) -> None:
-        woken = asyncio.Event()
-        with self._deliveries.listening(woken.set):
-            async with _Outgoing(self._given) as outgoing, asyncio.TaskGroup() as group:
-                while True:
-                    woken.clear()
-                    self._settle()
-                    self._start(group, outgoing, skip_waits=False)
-                    await _pause(woken)
-
     async def drain(self, seconds: float, skip_waits: bool) -> None:  # noqa: FBT001 - called in one place
         """Send until nothing is left to send; see `Deliveries.settled`.
 
         Raises:
             TimeoutError: It took longer than so many seconds.
         """
-        woken = asyncio.Event()
-        with self._deliveries.listening(woken.set):
-            async with (
-                asyncio.timeout(seconds),
-                _Outgoing(self._given) as outgoing,
-                asyncio.TaskGroup() as group,
-            ):
-                while True:
-                    woken.clear()
-                    self._settle()
-                    self._start(group, outgoing, skip_waits=skip_waits)
-                    if not self._busy and (not skip_waits or self._deliveries.quiet):
-                        return
-                    await _pause(woken)
+        async with asyncio.timeout(seconds):
+            await self._send_all(skip_waits=skip_waits, until_done=True)
 
-    def _start(self, group: asyncio.TaskGroup, outgoing: _Outgoing, *, skip_waits: bool) -> None:
-        ready = self._deliveries.ready(self._now(), skip_waits=skip_waits, busy=self._busy)
-        for delivery in ready[: max(0, _AT_ONCE - len(self._busy))]:
-            self._busy.add(delivery.number)
-            group.create_task(self._try(delivery, outgoing))
+    async def _send_all(self, *, skip_waits: bool, until_done: bool) -> None:
+        transport = self._transport
+        sent = asyncio.Event()
+        async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+            while True:
+                sent.clear()
+                self._settle()
+                ready = self._deliveries.ready(self._now(), skip_waits=skip_waits, busy=self._busy)
+                for delivery in ready[: max(0, _AT_ONCE - len(self._busy))]:
+                    if transport is None:  # only now: its TLS context is slow to make
+                        transport = httpx.AsyncHTTPTransport(trust_env=False)
+                        await stack.enter_async_context(transport)
+                    self._busy.add(delivery.number)
+                    group.create_task(self._try(delivery, transport, sent))
+                done = not self._busy and (not skip_waits or self._deliveries.quiet)
+                if until_done and done:
+                    return
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(TICK_SECONDS):
+                        await sent.wait()
 
-    async def _try(self, delivery: Delivery, outgoing: _Outgoing) -> None:
+    async def _try(
+        self, delivery: Delivery, transport: httpx.AsyncBaseTransport, sent: asyncio.Event
+    ) -> None:
         status = problem = None
         try:
             async with asyncio.timeout(self._deliveries.rules.timeout):
-                status = await _post(delivery, outgoing.transport())
-        except Exception as error:  # noqa: BLE001 - whatever the receiver does is its failure
+                status = await _post(delivery, transport)
+        except Exception as error:  # noqa: BLE001 - any error of the receiver is its failure
             problem = type(error).__name__  # the message may hold the URL
         finally:
             self._busy.discard(delivery.number)
+            sent.set()
         _log.info("webhook %d (%s): %s", delivery.number, delivery.event_type, status or problem)
         attempt = Attempt(at=self._now(), status=status, problem=problem)
-        self._deliveries.attempted(delivery.number, attempt)
-
-
-async def _pause(woken: asyncio.Event) -> None:
-    """Wait for a change, or for the time to bring one."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(TICK_SECONDS):
-            await woken.wait()
-
-
-class _Outgoing:
-    """The transport that was given; or our own, made when it is first needed and closed at the end."""
-
-    def __init__(self, given: httpx.AsyncBaseTransport | None) -> None:
-        self._given = given
-        self._own: httpx.AsyncHTTPTransport | None = None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._own is not None:
-            await self._own.aclose()
-
-    def transport(self) -> httpx.AsyncBaseTransport:
-        if self._given is not None:
-            return self._given
-        if self._own is None:
-            self._own = httpx.AsyncHTTPTransport(trust_env=False)
-        return self._own
+        self._deliveries.attempted(delivery, attempt)
 
 
 async def _post(delivery: Delivery, transport: httpx.AsyncBaseTransport) -> int:

@@ -1,7 +1,4 @@
-"""What answers look like: the envelope, the error codes and their words, JSON in and out.
-
-Source: api.md section 4, observed.md sections 3 and 4.
-"""
+"""The envelope of answers, the error codes with their messages, JSON in and out."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ if TYPE_CHECKING:
 
 MESSAGES: Final = {
     "E000": "Some Error Occurred",
-    "E028": "Candidate image could not be read",  # [assumed] the words; the code is [seen]
+    "E028": "Candidate image could not be read",  # [assumed]; the code is [seen]
     "E400": "Request is not well-formed",
     "E401": "Authentication failed/Signature mismatch",
     "E403": "Access denied. The API key is not authorized for requested resource/action",
@@ -50,11 +47,11 @@ class RefusalError(Exception):
     def __init__(self, code: str, message: str | None = None) -> None:
         super().__init__(code, message)
         self.code = code
-        self.message = message or MESSAGES.get(code, "Some Error Occurred")
+        self.message = message
 
 
 def bad_request(problem: str) -> RefusalError:
-    """Make the E400 that says what is wrong with which property."""
+    """Make the E400 that names the property and its problem."""
     # That a bad property gives E400, and that its message names it, is [assumed].
     return RefusalError("E400", f"{MESSAGES['E400']}: {problem}")
 
@@ -66,7 +63,7 @@ def failure(code: str, message: str | None = None) -> dict[str, Any]:
 
 
 def status_of(code: str, *, real: bool) -> int:
-    """Tell the HTTP status that goes with a code: 200 unless ``real`` statuses are asked for."""
+    """Return the HTTP status that goes with a code: 200 unless ``real`` statuses are asked for."""
     # HTTP 200 with an error inside is [seen], by inference from three clients.
     return HTTP_STATUS.get(code, 400) if real else 200
 

@@ -1,7 +1,4 @@
-"""What the webhooks are told: payloads with the keys and quirks of the vendor's samples.
-
-Pure. Source: api.md section 7, observed.md section 9.
-"""
+"""The payloads of webhooks, with the keys and quirks of the samples on the vendor's page "Webhooks"."""
 
 from __future__ import annotations
 
@@ -9,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
+from mettl_async.sandbox.clock import gmt, ist
 from mettl_async.sandbox.envelope import dumps
-from mettl_async.sandbox.life import gmt, ist
 from mettl_async.sandbox.status import Extras, describe_status
 
 if TYPE_CHECKING:
@@ -54,10 +51,23 @@ def notification(
     url = schedule.settings.get(URL_PROPERTIES[event_type])
     if not isinstance(url, str) or not url:
         return None
-    if event_type == GRADED:
-        payload = _graded(schedule, candidate, url, at=at, pace=pace)
-    else:
-        payload = _short(event_type, schedule, candidate, url, at=at)
+    graded = event_type == GRADED
+    payload = {
+        "EVENT_TYPE": event_type,
+        "invitation_key": schedule.access_key,
+        "assessmentId" if graded else "assessment_id": schedule.assessment.id,  # [doc]
+        "candidate_instance_id": candidate.instance_id,
+        "context_data": candidate.context_data,
+        "timestamp_GMT": gmt(at),
+        "source_app": schedule.settings.get("sourceApp"),
+        "notification_url": url,  # [seen]; not in the samples of the pages
+        "name": candidate.name.strip() if graded else candidate.name,
+        "email": candidate.email,
+    }
+    if event_type in (FINISHED, GRADED):
+        payload["finish_mode"] = candidate.finish_mode
+    if graded:
+        payload |= _result(schedule, candidate, at=at, pace=pace)
     auth = schedule.settings.get(AUTH_PROPERTY)
     return Notification(
         event_type=event_type,
@@ -67,29 +77,10 @@ def notification(
     )
 
 
-def _short(
-    event_type: str, schedule: Schedule, candidate: SandboxCandidate, url: str, *, at: float
+def _result(
+    schedule: Schedule, candidate: SandboxCandidate, *, at: float, pace: Pace
 ) -> dict[str, Any]:
-    payload = {
-        "EVENT_TYPE": event_type,
-        "invitation_key": schedule.access_key,
-        "assessment_id": schedule.assessment.id,
-        "candidate_instance_id": candidate.instance_id,
-        "context_data": candidate.context_data,
-        "timestamp_GMT": gmt(at),
-        "source_app": schedule.settings.get("sourceApp"),
-        "notification_url": url,  # [seen]; not in the samples of the pages
-        "name": candidate.name,
-        "email": candidate.email,
-    }
-    if event_type == FINISHED:
-        payload["finish_mode"] = candidate.finish_mode
-    return payload
-
-
-def _graded(
-    schedule: Schedule, candidate: SandboxCandidate, url: str, *, at: float, pace: Pace
-) -> dict[str, Any]:
+    """Make what only the graded event has."""
     status = describe_status(
         schedule, candidate, _EXTRAS, pace=pace, now=at, base_url=candidate.base_url
     )
@@ -105,17 +96,6 @@ def _graded(
         for section in result["sectionMarks"]
     ]
     return {
-        "EVENT_TYPE": GRADED,
-        "invitation_key": schedule.access_key,
-        "assessmentId": schedule.assessment.id,  # spelt so here only [doc]
-        "candidate_instance_id": candidate.instance_id,
-        "context_data": candidate.context_data,
-        "timestamp_GMT": gmt(at),
-        "source_app": schedule.settings.get("sourceApp"),
-        "notification_url": url,  # [seen]
-        "name": candidate.name.strip(),
-        "email": candidate.email,
-        "finish_mode": candidate.finish_mode,
         **times,
         "marks_scored": result["totalMarks"],
         "max_marks": result["maxMarks"],

@@ -1,6 +1,7 @@
-"""What a candidate answered and how it was marked: made up, and the same each time for one email.
+"""A candidate's answers and their marks: made up, and the same each time for one email.
 
-Pure: the assessment, the candidate and nothing else decide. Shapes are those of api.md API 17.
+The assessment and the candidate decide, nothing else. Shapes are those of the vendor's page "Get Result
+of Candidate in Schedule".
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
-from mettl_async.sandbox.blueprint import Skill, max_marks
-from mettl_async.sandbox.state import same_person
+from mettl_async.sandbox.state import Skill, fold_email, max_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ _SUSPECT: Final = ("BrowsingToleranceExceeded", "ProctoredFinish", "SuspiciousSo
 
 
 @frozen(kw_only=True)
-class Answered:
+class QuestionResponse:
     """One question with its marks; ``seconds`` are whole."""
 
     question_id: int
@@ -38,16 +38,18 @@ class Answered:
 
 
 def _random(assessment: Assessment, email: str, what: str) -> Random:
-    return Random(f"{what} {assessment.id} {same_person(email)}")  # noqa: S311 - repeatable on purpose
+    return Random(f"{what} {assessment.id} {fold_email(email)}")  # noqa: S311 - repeatable on purpose
 
 
 def usual_seconds(assessment: Assessment, email: str) -> float:
-    """Tell how long this candidate takes when nobody says: 30 to 90% of the duration."""
+    """Return how long this candidate takes by default: 30 to 90% of the duration."""
     share = _random(assessment, email, "pace").uniform(0.3, 0.9)
     return round(assessment.duration * 60 * share, 3)
 
 
-def answers(assessment: Assessment, candidate: SandboxCandidate) -> list[list[Answered]]:
+def responses_of(
+    assessment: Assessment, candidate: SandboxCandidate
+) -> list[list[QuestionResponse]]:
     """Answer the questions of each section."""
     random = _random(assessment, candidate.email, "answers")
     ability = random.uniform(0.25, 0.95)
@@ -56,7 +58,7 @@ def answers(assessment: Assessment, candidate: SandboxCandidate) -> list[list[An
     number = assessment.id * 1000
     sections = []
     for part in assessment.sections:
-        answered = []
+        responses = []
         for skill in part.skills:
             for _ in range(skill.question_count):
                 number += 1
@@ -65,8 +67,8 @@ def answers(assessment: Assessment, candidate: SandboxCandidate) -> list[list[An
                 scored = 0.0
                 if attempted:
                     scored = skill.correct_grade if correct else skill.incorrect_grade
-                answered.append(
-                    Answered(
+                responses.append(
+                    QuestionResponse(
                         question_id=number,
                         skill=skill,
                         attempted=attempted,
@@ -76,7 +78,7 @@ def answers(assessment: Assessment, candidate: SandboxCandidate) -> list[list[An
                         choice=random.randrange(4),
                     )
                 )
-        sections.append(answered)
+        sections.append(responses)
     return sections
 
 
@@ -89,7 +91,7 @@ def result_of(schedule: Schedule, candidate: SandboxCandidate) -> dict[str, Any]
 
 def _mark(schedule: Schedule, candidate: SandboxCandidate) -> dict[str, Any]:
     assessment = schedule.assessment
-    sections = answers(assessment, candidate)
+    sections = responses_of(assessment, candidate)
     everything = [one for part in sections for one in part]
     totals = _counts(everything)
     share = max(0.0, totals["totalMarks"] / (max_marks(assessment.sections) or 1.0))
@@ -104,8 +106,8 @@ def _mark(schedule: Schedule, candidate: SandboxCandidate) -> dict[str, Any]:
         "totalCorrectAnswers": totals["totalCorrectAnswers"],
         "totalUnAnswered": totals["totalUnAnswered"],
         "sectionMarks": [
-            _section(part.name, answered)
-            for part, answered in zip(assessment.sections, sections, strict=True)
+            _section(part.name, responses)
+            for part, responses in zip(assessment.sections, sections, strict=True)
         ],
         "performanceCategory": next(name for most, name in _CATEGORIES if share <= most),
         "performanceCategoryVersion": 1,
@@ -114,22 +116,22 @@ def _mark(schedule: Schedule, candidate: SandboxCandidate) -> dict[str, Any]:
     }
 
 
-def _counts(answered: Sequence[Answered]) -> dict[str, float]:
+def _counts(responses: Sequence[QuestionResponse]) -> dict[str, float]:
     # Counts are floats here and integers in difficultyMarks: [seen]
     return {
-        "totalMarks": float(sum(one.scored for one in answered)),
-        "maxMarks": float(sum(one.skill.correct_grade for one in answered)),
-        "timeTaken": float(sum(one.seconds for one in answered)),
-        "totalQuestion": float(len(answered)),
-        "totalCorrectAnswers": float(sum(one.correct for one in answered)),
-        "totalUnAnswered": float(sum(not one.attempted for one in answered)),
+        "totalMarks": float(sum(one.scored for one in responses)),
+        "maxMarks": float(sum(one.skill.correct_grade for one in responses)),
+        "timeTaken": float(sum(one.seconds for one in responses)),
+        "totalQuestion": float(len(responses)),
+        "totalCorrectAnswers": float(sum(one.correct for one in responses)),
+        "totalUnAnswered": float(sum(not one.attempted for one in responses)),
     }
 
 
-def _section(name: str, answered: Sequence[Answered]) -> dict[str, Any]:
+def _section(name: str, responses: Sequence[QuestionResponse]) -> dict[str, Any]:
     return {
         "sectionName": name,
-        **_counts(answered),
+        **_counts(responses),
         "timeTaken": 0.0,  # while its skills have time: [seen]
         "skillMarks": [
             {
@@ -140,21 +142,23 @@ def _section(name: str, answered: Sequence[Answered]) -> dict[str, Any]:
                     for level, of_level in _grouped((one.skill.level, one) for one in of_skill)
                 ],
             }
-            for skill, of_skill in _grouped((one.skill.name, one) for one in answered)
+            for skill, of_skill in _grouped((one.skill.name, one) for one in responses)
         ],
         "difficultyMarks": [],
         "questionWiseResponse": None,
     }
 
 
-def _difficulty(level: str, answered: Sequence[Answered]) -> dict[str, Any]:
-    counts = _counts(answered)
+def _difficulty(level: str, responses: Sequence[QuestionResponse]) -> dict[str, Any]:
+    counts = _counts(responses)
     whole = ("totalQuestion", "totalUnAnswered", "timeTaken", "totalCorrectAnswers")
     return {"level": level, **counts, **{name: int(counts[name]) for name in whole}}
 
 
-def _grouped(pairs: Iterable[tuple[str, Answered]]) -> list[tuple[str, list[Answered]]]:
-    groups: dict[str, list[Answered]] = {}
+def _grouped(
+    pairs: Iterable[tuple[str, QuestionResponse]],
+) -> list[tuple[str, list[QuestionResponse]]]:
+    groups: dict[str, list[QuestionResponse]] = {}
     for name, one in pairs:
         groups.setdefault(name, []).append(one)
     return list(groups.items())
@@ -182,11 +186,11 @@ def question_wise(
             for one in part
             if all_types or one.skill.question_type in ESSAYS
         ]
-        for part in answers(assessment, candidate)
+        for part in responses_of(assessment, candidate)
     ]
 
 
-def _response(one: Answered, *, evaluators: bool) -> dict[str, Any]:
+def _response(one: QuestionResponse, *, evaluators: bool) -> dict[str, Any]:
     kind = one.skill.question_type
     seen = evaluators and kind == "LONG_ANSWER" and one.attempted
     return {
@@ -204,7 +208,7 @@ def _response(one: Answered, *, evaluators: bool) -> dict[str, Any]:
     }
 
 
-def _given(kind: str, one: Answered) -> dict[str, Any]:
+def _given(kind: str, one: QuestionResponse) -> dict[str, Any]:
     if kind == "MCA":
         return {"mcaTypeResponse": {"responses": sorted({one.choice, 0})}}
     if kind == "LONG_ANSWER":
@@ -215,7 +219,7 @@ def _given(kind: str, one: Answered) -> dict[str, Any]:
     return {"mcqTypeResponse": {"responseIndex": one.choice}}
 
 
-def _evaluation(one: Answered) -> dict[str, Any]:
+def _evaluation(one: QuestionResponse) -> dict[str, Any]:
     return {
         "name": "Evaluator",
         "email": "",  # may be blank [seen]

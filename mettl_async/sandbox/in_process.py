@@ -13,7 +13,7 @@ import httpx
 from mettl_async.sandbox.candidates import candidate_link
 from mettl_async.sandbox.envelope import dumps, failure, loads
 from mettl_async.sandbox.injection import HANG_UP, RESET
-from mettl_async.sandbox.state import same_person
+from mettl_async.sandbox.state import fold_email
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -136,7 +136,7 @@ class StubTransport(httpx.AsyncBaseTransport):
             path, _, query = _target(request).partition(b"?")
             answer = self._register(request, path, query or content)
         finally:
-            self._stats.ended()
+            self._stats.in_flight -= 1
         return httpx.Response(
             200, headers={"content-type": "application/json"}, content=dumps(answer)
         )
@@ -151,7 +151,7 @@ class StubTransport(httpx.AsyncBaseTransport):
         else:
             return failure("E400", "rd is required")
         details = loads(text)["registrationDetails"]
-        self._stats.saw_batch(len(details))
+        self._stats.largest_batch = max(self._stats.largest_batch, len(details))
         base = candidate_link(f"{request.url.scheme}://{request.url.netloc.decode()}", "")
         return {
             "status": "SUCCESS",
@@ -160,7 +160,7 @@ class StubTransport(httpx.AsyncBaseTransport):
 
 
 def _stub_item(base: str, path: bytes, email: str) -> dict[str, str]:
-    ecc = blake2b(path + b"\n" + same_person(email).encode(), digest_size=20).hexdigest()
+    ecc = blake2b(path + b"\n" + fold_email(email).encode(), digest_size=20).hexdigest()
     return {
         "email": email,
         "status": "ToBeTaken",

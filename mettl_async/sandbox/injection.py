@@ -1,6 +1,4 @@
-"""The outermost layer of the app: counts each request, injects its fault, sends its answer.
-
-The pages for people stand outside: no faults there, and they don't count.
+"""The outermost layer of the API: counts each request, injects its fault, sends its answer.
 
 How a connection is reset or hung up is the server's affair: it puts two callables into the scope's
 state under `RESET` and `HANG_UP`. A foreign server that has neither gets HTTP 502 instead.
@@ -19,17 +17,16 @@ from mettl_async.sandbox.envelope import dumps, failure, status_of
 from mettl_async.sandbox.stats import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from random import Random
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from mettl_async.sandbox.faults import Fault, Faults
-    from mettl_async.sandbox.stats import Stats
+    from mettl_async.sandbox.faults import Fault
+    from mettl_async.sandbox.simulation import Simulation
 
 RESET: Final = "mettl_async.sandbox.reset"
 HANG_UP: Final = "mettl_async.sandbox.hang_up"
-EXCHANGE: Final = "mettl_async.sandbox.exchange"
+CALL: Final = "mettl_async.sandbox.call"  # the record that the inner layers fill in
 
 _HANDLED: Final = frozenset({"reset_after", "truncate", "empty"})
 _JSON: Final = b"application/json"  # without a charset: [seen], by inference
@@ -37,25 +34,21 @@ _HTML: Final = b"text/html;charset=utf-8"
 _PAGE: Final = (
     b"<!DOCTYPE html><html><head><title>%s</title></head><body><h1>%s</h1></body></html>\n"
 )
+_TITLES: Final = {
+    200: b"Maintenance",
+    429: b"Too Many Requests",
+    500: b"Internal Server Error",
+    502: b"Bad Gateway",
+    503: b"Service Unavailable",
+    504: b"Gateway Timeout",
+}
 
 _log = logging.getLogger("mettl_async.sandbox")
 
 
 @define(eq=False)
-class Exchange:
-    """What the inner layers tell of one request."""
-
-    operation: str = ""
-    version: str = ""
-    sent_in: str = ""
-    parameters: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
-    outcome: str = ""
-
-
-@define(eq=False)
-class FaultyResponse:
-    """An answer before it is sent."""
+class RawResponse:
+    """A response before it is sent."""
 
     status: int
     body: bytes
@@ -63,148 +56,111 @@ class FaultyResponse:
     headers: list[tuple[bytes, bytes]] = field(factory=list)
 
 
-def _page(status: int, title: bytes) -> FaultyResponse:
-    return FaultyResponse(status, _PAGE % (title, title), _HTML)
+def _page(status: int) -> RawResponse:
+    return RawResponse(status, _PAGE % ((_TITLES[status],) * 2), _HTML)
 
 
 class FaultLayer:
     """ASGI middleware around the routes; see the module."""
 
     def __init__(
-        self,
-        inner: ASGIApp,
-        *,
-        faults: Faults,
-        stats: Stats,
-        random: Random,
-        now: Callable[[], float],
-        error_http_status: bool,
+        self, inner: ASGIApp, simulation: Simulation, *, random: Random, real_statuses: bool
     ) -> None:
-        self.faults = faults
         self._inner = inner
-        self._stats = stats
+        self._simulation = simulation
         self._random = random
-        self._now = now
-        self._real = error_http_status
-        self._date = (0, b"")
+        self._real_statuses = real_statuses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
-        exchange = scope[EXCHANGE] = Exchange()
-        fault = self.faults.draw(self._random)
-        status = 0
-        self._stats.began()
+        faults, stats = self._simulation.faults, self._simulation.stats
+        fault = faults.draw(self._random)
+        call = Call(method=scope["method"], fault=None if fault is None else fault.label)
+        scope[CALL] = call
+        stats.began()
         try:
-            wait = self.faults.wait(self._random)
+            wait = faults.wait(self._random)
             if wait:
                 await anyio.sleep(wait)
-            status = await self._serve(fault, scope, receive, send)
+            call.status = await self._serve(fault, scope, receive, send)
         finally:
-            self._stats.ended()
-            self._stats.answered(
-                Call(
-                    method=scope["method"],
-                    operation=exchange.operation,
-                    version=exchange.version,
-                    sent_in=exchange.sent_in,
-                    parameters=exchange.parameters,
-                    files=exchange.files,
-                    status=status,
-                    outcome=exchange.outcome,
-                    fault=None if fault is None else fault.label,
-                )
-            )
+            stats.ended(call)
 
     async def _serve(self, fault: Fault | None, scope: Scope, receive: Receive, send: Send) -> int:
         handled = fault is None or fault.kind in _HANDLED or fault.variant == "504"
-        answer = await self._handle(scope, receive) if handled else None
-        if handled and answer is None:
+        response = await self._handle(scope, receive) if handled else None
+        if handled and response is None:
             return 0  # the client went away
         if fault is not None and fault.kind in {"reset_before", "reset_after"}:
             if await _disconnect(RESET, scope, receive):
                 return 0
-            answer = _page(502, b"Bad Gateway")
-        elif fault is not None and fault.kind == "truncate" and answer is not None:
-            half = answer.body[: len(answer.body) // 2]
+            response = _page(502)
+        elif fault is not None and fault.kind == "truncate" and response is not None:
+            half = response.body[: len(response.body) // 2]
             if fault.variant == "closed" and HANG_UP in scope.get("state", {}):
-                await self._send(answer, send, cut=half)
+                await self._send(response, send, cut=half)
                 await _disconnect(HANG_UP, scope, receive)
-                return answer.status
-            answer.body = half
+                return response.status
+            response.body = half
         elif fault is not None:
-            answer = self._replacement(fault)
-        if answer is None:
+            response = self._replacement(fault)
+        if response is None:
             return 0
-        await self._send(answer, send)
-        return answer.status
+        await self._send(response, send)
+        return response.status
 
-    async def _handle(self, scope: Scope, receive: Receive) -> FaultyResponse | None:
-        """Run the routes and collect their answer; None if the client went away meanwhile."""
-        answer = FaultyResponse(0, b"")
+    async def _handle(self, scope: Scope, receive: Receive) -> RawResponse | None:
+        """Run the routes and collect their response; None if the client went away meanwhile."""
+        response = RawResponse(0, b"")
 
         async def collect(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answer.status = message["status"]
-                answer.content_type = dict(message["headers"]).get(b"content-type", _JSON)
+                response.status = message["status"]
+                response.content_type = dict(message["headers"]).get(b"content-type", _JSON)
             elif message["type"] == "http.response.body":
-                answer.body += message.get("body", b"")
+                response.body += message.get("body", b"")
 
         try:
             await self._inner(scope, receive, collect)
         except Exception as error:  # noqa: BLE001 - a bug here must not print candidate data
             _log.error("unhandled %s in the sandbox", place_of(error))
-            scope[EXCHANGE].outcome = "E000"
-            self._stats.handled("E000")
-            return FaultyResponse(500, dumps(failure("E000")))
-        return answer if answer.status else None
+            scope[CALL].outcome = "E000"
+            self._simulation.stats.handled("E000")
+            return RawResponse(500, dumps(failure("E000")))
+        return response if response.status else None
 
-    def _replacement(self, fault: Fault) -> FaultyResponse:
-        """Make what is answered instead of the real answer."""
+    def _replacement(self, fault: Fault) -> RawResponse:
+        """Make what is answered instead of the real response."""
         kind, variant = fault.kind, fault.variant
         if kind == "empty":
-            return FaultyResponse(200, b"")
+            return RawResponse(200, b"")
         if kind == "html":
-            return _page(200, b"Maintenance")
-        if kind == "code" or variant == "E509":
-            status = status_of(variant, real=self._real)
-            return FaultyResponse(status, dumps(failure(variant)))
-        if variant == "E408":
-            return FaultyResponse(500, dumps(failure(variant)))
-        if variant in ("429", "429-date"):
-            seconds = self.faults.retry_after
-            value = (
-                str(seconds) if variant == "429" else formatdate(self._now() + seconds, usegmt=True)
-            )
-            answer = _page(429, b"Too Many Requests")
-            answer.headers.append((b"retry-after", value.encode()))
-            return answer
-        titles = {
-            "500": b"Internal Server Error",
-            "502": b"Bad Gateway",
-            "503": b"Service Unavailable",
-            "504": b"Gateway Timeout",
-        }
-        return _page(int(variant), titles[variant])
+            return _page(200)
+        if kind == "code" or variant in ("E509", "E408"):
+            real = status_of(variant, real=self._real_statuses)
+            return RawResponse(500 if variant == "E408" else real, dumps(failure(variant)))
+        status, _, form = variant.partition("-")
+        response = _page(int(status))
+        if status == "429":
+            seconds = self._simulation.faults.retry_after
+            at = self._simulation.clock.now() + seconds
+            value = formatdate(at, usegmt=True) if form == "date" else str(seconds)
+            response.headers.append((b"retry-after", value.encode()))
+        return response
 
-    async def _send(self, answer: FaultyResponse, send: Send, *, cut: bytes | None = None) -> None:
+    async def _send(self, response: RawResponse, send: Send, *, cut: bytes | None = None) -> None:
         headers = [
-            (b"date", self._date_header()),
-            (b"content-type", answer.content_type),
-            (b"content-length", b"%d" % len(answer.body)),
-            *answer.headers,
+            (b"date", formatdate(self._simulation.clock.now(), usegmt=True).encode()),
+            (b"content-type", response.content_type),
+            (b"content-length", b"%d" % len(response.body)),
+            *response.headers,
         ]
-        body = answer.body if cut is None else cut
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        body = response.body if cut is None else cut
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": cut is not None})
-
-    def _date_header(self) -> bytes:
-        second = int(self._now())
-        if second != self._date[0]:
-            self._date = (second, formatdate(second, usegmt=True).encode())
-        return self._date[1]
 
 
 async def _disconnect(how: str, scope: Scope, receive: Receive) -> bool:

@@ -1,4 +1,4 @@
-"""Report links and what is behind them: public, unsigned pages; who has the link may read [seen].
+"""Report links and what is behind them: public, unsigned pages; the link is all one needs [seen].
 
 A made-up PDF and HTML page with the score and nothing personal. The links look like those of 2024,
 double escapes included, but stay on the sandbox's own host.
@@ -19,16 +19,11 @@ from mettl_async.sandbox import grading, life
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mettl_async.sandbox.life import Pace
-    from mettl_async.sandbox.state import SandboxCandidate, State
+    from mettl_async.sandbox.simulation import Simulation
+    from mettl_async.sandbox.state import SandboxCandidate
 
 PDF_PATH: Final = "/analytics/download-candidate-report"
 HTML_PATH: Final = "/analytics/share-report"
-PDF: Final = b"application/pdf"
-HTML: Final = b"text/html;charset=utf-8"
-
-_BOX: Final = "/MediaBox [0 0 612 792]"
-_FONTS: Final = "<< /Font << /F1 5 0 R >> >>"
 
 
 @frozen
@@ -41,7 +36,7 @@ class Report:
 
 
 def links(
-    candidate: SandboxCandidate, *, pace: Pace, now: float, base_url: str
+    candidate: SandboxCandidate, *, pace: life.Pace, now: float, base_url: str
 ) -> dict[str, str | None]:
     """Make ``pdfReport`` and ``htmlReport``; null until they are given."""
     given = pace.graded if pace.links_first else pace.reported
@@ -59,26 +54,25 @@ def links(
     }
 
 
-def read_report(state: State, pace: Pace, path: str, query: str, now: float) -> Report:
+def read_report(simulation: Simulation, path: str, query: str) -> Report:
     """Find the report of a link."""
-    parameters = dict(pair.partition("=")[::2] for pair in query.split("&"))
+    parameters = _pairs(query)
     if path == PDF_PATH:
-        inner = unquote(parameters.get("url", "")).partition("?")[2]
-        parameters = dict(pair.partition("=")[::2] for pair in inner.split("&"))
+        parameters = _pairs(unquote(parameters.get("url", "")).partition("?")[2])
     try:
         ecc = b64decode(unquote(parameters.get("key", "")), validate=True).hex()
     except ValueError:
         ecc = ""
-    candidate = state.owners.get(ecc)
+    candidate = simulation.state.owners.get(ecc)
     if (
         candidate is None
         or candidate.finished_at is None
         or candidate.finish_mode in life.NEVER_GRADED
     ):
         return Report(404, "No such report")
-    if not pace.reported(candidate, now):
-        return Report(pace.pending_status, "The report is being generated")
-    schedule = state.schedules[candidate.access_key]
+    if not simulation.pace.reported(candidate, simulation.clock.now()):
+        return Report(simulation.pace.pending_status, "The report is being generated")
+    schedule = simulation.schedules[candidate.access_key]
     result = grading.result_of(schedule, candidate)
     pairs = [
         ("Assessment", schedule.assessment.name),
@@ -87,6 +81,10 @@ def read_report(state: State, pace: Pace, path: str, query: str, now: float) -> 
         *((part["sectionName"], _score(part)) for part in result["sectionMarks"]),
     ]
     return Report(200, f"Score {_score(result)}", pairs)
+
+
+def _pairs(query: str) -> dict[str, str]:
+    return dict(pair.partition("=")[::2] for pair in query.split("&"))
 
 
 def _score(marks: Mapping[str, Any]) -> str:
@@ -98,31 +96,25 @@ def make_pdf(report: Report) -> bytes:
     lines = [_literal(f"{name}: {value}") for name, value in report.pairs]
     shown = "".join(f" 0 -24 Td ({line}) Tj" for line in lines)
     stream = f"BT /F1 24 Tf 72 720 Td ({_literal(report.title)}) Tj /F1 12 Tf 0 -12 Td{shown} ET"
-    return _assemble(
-        (
-            "<< /Type /Catalog /Pages 2 0 R >>",
-            "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-            f"<< /Type /Page /Parent 2 0 R {_BOX} /Contents 4 0 R /Resources {_FONTS} >>",
-            f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
-            "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-        )
+    box, fonts = "/MediaBox [0 0 612 792]", "<< /Font << /F1 5 0 R >> >>"
+    objects = (
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        f"<< /Type /Page /Parent 2 0 R {box} /Contents 4 0 R /Resources {fonts} >>",
+        f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     )
-
-
-def _literal(text: str) -> str:
-    """Write a text so that it can stand between brackets in a PDF."""
-    plain = "".join(one if " " <= one <= "~" else "?" for one in text)
-    return re.sub(r"([\\()])", r"\\\1", plain)
-
-
-def _assemble(objects: Sequence[str]) -> bytes:
-    written, places = "%PDF-1.4\n", []
+    written, table, size = "%PDF-1.4\n", "", len(objects) + 1
     for number, content in enumerate(objects, start=1):
-        places.append(len(written))
+        table += f"{len(written):010d} 00000 n \n"
         written += f"{number} 0 obj\n{content}\nendobj\n"
-    size = len(objects) + 1
-    table = "".join(f"{place:010d} 00000 n \n" for place in places)
     return (
         f"{written}xref\n0 {size}\n0000000000 65535 f \n{table}"
         f"trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{len(written)}\n%%EOF\n"
     ).encode("ascii")
+
+
+def _literal(text: str) -> str:
+    """Escape a text so that it can stand between brackets in a PDF."""
+    plain = "".join(one if " " <= one <= "~" else "?" for one in text)
+    return re.sub(r"([\\()])", r"\\\1", plain)

@@ -1,8 +1,6 @@
-"""What the server accepts in ``sc``: the table of the Create and Edit Schedule pages, as data.
+"""What the server accepts in ``sc``, as data: the table of Create Schedule and Edit Schedule.
 
-Pure. A property that the pages don't have is kept and not looked at: clients send several [seen].
-That a broken rule is answered with E400 naming the property is [assumed].
-Source: api.md API 13 and 14.
+A property that the vendor's pages don't have is kept and not looked at: clients send several [seen].
 """
 
 from __future__ import annotations
@@ -16,14 +14,16 @@ from zoneinfo import ZoneInfo
 
 from mettl_async.sandbox.envelope import bad_request
 from mettl_async.sandbox.events import AUTH_PROPERTY, URL_PROPERTIES
-from mettl_async.sandbox.rules import is_email, is_http_url
 from mettl_async.sandbox.shapes import (
     BOOL,
     COUNT,
+    EMAIL,
     TEXT,
+    URL,
     WORDS,
     Check,
     each,
+    matching,
     must,
     one_of,
     shape,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS: Final = (
+_MONTHS: Final = [
     "Jan",
     "Feb",
     "Mar",
@@ -46,10 +46,8 @@ _MONTHS: Final = (
     "Oct",
     "Nov",
     "Dec",
-)
+]
 _DATE: Final = re.compile(r"([A-Z][a-z]{2}), ([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4})", re.ASCII)
-_TIME: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]", re.ASCII)
-_OFFSET: Final = re.compile(r"UTC[+-](0[0-9]|1[0-4]):[0-5][0-9]", re.ASCII)
 _ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", re.ASCII)
 
 
@@ -61,7 +59,7 @@ def _is_date(value: Any) -> bool:
         day = date(int(match[4]), _MONTHS.index(match[3]) + 1, int(match[2]))
     except ValueError:
         return False
-    return _DAYS[day.weekday()] == match[1]  # [assumed]: a weekday that lies is refused
+    return _DAYS[day.weekday()] == match[1]  # [assumed]: a wrong weekday is refused
 
 
 @cache
@@ -108,28 +106,22 @@ def _restriction(restriction: Mapping[str, Any], where: str) -> None:
         raise bad_request(f"{where}.{needed} is required with {kind}")
 
 
-_URL: Final = must("a URL", is_http_url)
 _IP: Final = must("an IPv4 address", _is_ipv4)
-_CLOCK: Final = must(
-    "a time such as 09:00:00", lambda value: isinstance(value, str) and bool(_TIME.fullmatch(value))
-)
+_TIME: Final = matching("a time such as 09:00:00", r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]")
 _DAY: Final = must("a date such as Wed, 20 Oct 2021", _is_date)
-_UTC_OFFSET: Final = must(
-    "an offset such as UTC+05:30",
-    lambda value: isinstance(value, str) and bool(_OFFSET.fullmatch(value)),
-)
-_EMAIL: Final = must("an email address", is_email)
+_OFFSET: Final = matching("an offset such as UTC+05:30", r"UTC[+-](0[0-9]|1[0-4]):[0-5][0-9]")
 _ENABLED: Final = {"enabled": BOOL}
+_OPTIONS: Final = shape({"candidateScreenCapture": BOOL, "candidateAuthorization": BOOL})
 
 
 def _person(person: Mapping[str, Any], where: str) -> None:
     for name, value in person.items():
-        if name != "compensatory_time" and not isinstance(value, str):
-            raise bad_request(f"{where}.{name} must be a string")
+        if name != "compensatory_time":
+            TEXT(value, f"{where}.{name}")
 
 
 _PERSON: Final = shape(
-    {"email": _EMAIL, "name": WORDS, "compensatory_time": COUNT}, ("email", "name"), _person
+    {"email": EMAIL, "name": WORDS, "compensatory_time": COUNT}, ("email", "name"), _person
 )
 
 _COMMON: Final[dict[str, Check]] = {
@@ -141,9 +133,9 @@ _COMMON: Final[dict[str, Check]] = {
             "fixedAccessOption": one_of("ExactTime", "SlotWise"),
             "startsOnDate": _DAY,
             "endsOnDate": _DAY,
-            "startsOnTime": _CLOCK,
-            "endsOnTime": _CLOCK,
-            "timeZone": _UTC_OFFSET,
+            "startsOnTime": _TIME,
+            "endsOnTime": _TIME,
+            "timeZone": _OFFSET,
             "locationTimeZone": must("a time zone such as Asia/Kolkata", _is_zone),
         },
         ("startsOnDate", "startsOnTime", "endsOnDate", "endsOnTime"),
@@ -153,13 +145,13 @@ _COMMON: Final[dict[str, Check]] = {
     "visualProctoring": shape(
         {
             "mode": one_of("PHOTO", "OFF", "VIDEO"),  # VIDEO is [seen] only
-            "options": shape({"candidateScreenCapture": BOOL, "candidateAuthorization": BOOL}),
+            "options": _OPTIONS,
         }
     ),
     "secureBrowser": shape(_ENABLED),
-    **dict.fromkeys(URL_PROPERTIES.values(), _URL),
+    **dict.fromkeys(URL_PROPERTIES.values(), URL),
     AUTH_PROPERTY: TEXT,
-    "testGradeNotification": shape({**_ENABLED, "recipients": each(_EMAIL)}, (), _recipients),
+    "testGradeNotification": shape({**_ENABLED, "recipients": each(EMAIL)}, (), _recipients),
     "ipAccessRestriction": shape(
         {
             **_ENABLED,
@@ -178,72 +170,41 @@ _ACCESS: Final = {
     "isCandidateCrfPrefilled": BOOL,
 }
 
-_CREATE: Final = shape(
+
+def _new_schedule(sc: Mapping[str, Any], where: str) -> None:
+    if sc["access"]["type"] == "ByInvitation" and not sc["access"].get("candidates"):
+        raise bad_request(f"{where}.access.candidates is required with ByInvitation")
+    check_window(sc, where)
+
+
+def check_window(sc: Mapping[str, Any], where: str) -> None:
+    """Check that a fixed schedule has a window."""
+    if sc.get("scheduleType") == "Fixed" and "scheduleWindow" not in sc:
+        raise bad_request(f"{where}.scheduleWindow is required with Fixed")
+
+
+NEW_SCHEDULE: Final = shape(
     {
         **_COMMON,
         "access": shape({**_ACCESS, "candidates": each(_PERSON)}, ("type",)),
         "protected": one_of("OtpOnEmail"),
     },
     ("name", "sourceApp", "access", "scheduleType"),
+    _new_schedule,
 )
-
-_EDIT: Final = shape(
+EDIT: Final = shape(
     {
         **_COMMON,
         "access": shape(
-            {
-                **_ACCESS,
-                "candidates": shape({"add": each(_PERSON), "remove": each(_EMAIL)}),
-            },
+            {**_ACCESS, "candidates": shape({"add": each(_PERSON), "remove": each(EMAIL)})},
             ("type",),
         ),
         "protected": one_of("OtpOnEmail", "NotEnabled"),
     }
 )
-
-
-_FILTER: Final = shape(
+FILTER: Final = shape(
     {
-        "visualProctoring": shape(
-            {
-                "mode": one_of("PHOTO", "OFF"),
-                "options": shape({"candidateScreenCapture": BOOL, "candidateAuthorization": BOOL}),
-            }
-        ),
+        "visualProctoring": shape({"mode": one_of("PHOTO", "OFF"), "options": _OPTIONS}),
         "webProctoring": shape({**_ENABLED, "count": COUNT}, ("enabled",)),
     }
 )
-
-
-def check_filter(wanted: Any) -> None:
-    """Check the ``filter`` of the schedules of an assessment.
-
-    Raises:
-        RefusalError: E400 naming the property.
-    """
-    _FILTER(wanted, "filter")
-
-
-def check_new_schedule(sc: Any) -> None:
-    """Check the ``sc`` of Create Schedule.
-
-    Raises:
-        RefusalError: E400 naming the property.
-    """
-    _CREATE(sc, "sc")
-    if sc["access"]["type"] == "ByInvitation" and not sc["access"].get("candidates"):
-        raise bad_request("sc.access.candidates is required with ByInvitation")
-    if sc["scheduleType"] == "Fixed" and "scheduleWindow" not in sc:
-        raise bad_request("sc.scheduleWindow is required with Fixed")
-
-
-def check_edit(sc: Any, *, has_window: bool) -> None:
-    """Check the partial ``sc`` of Edit Schedule.
-
-    Raises:
-        RefusalError: E400 naming the property.
-    """
-    _EDIT(sc, "sc")
-    # [assumed]: a window that the schedule already has will do
-    if sc.get("scheduleType") == "Fixed" and "scheduleWindow" not in sc and not has_window:
-        raise bad_request("sc.scheduleWindow is required with Fixed")

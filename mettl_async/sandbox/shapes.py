@@ -1,10 +1,12 @@
 """Small checks of JSON values that are put together to tables of rules.
 
-Each takes a value and where it stands, and raises E400 that names the place, never the value.
+Each takes a value and its place, and raises E400 that names the place, never the value. That a broken
+rule is answered so is [assumed].
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -12,9 +14,11 @@ from mettl_async.sandbox.envelope import bad_request
 
 Check = Callable[[Any, str], None]
 
+_HTTP_URL: Final = re.compile(r"https?://[^/?#\s]+\S*", re.IGNORECASE)
+
 
 def must(be: str, holds: Callable[[Any], bool]) -> Check:
-    """Make the check that a value holds; ``be`` is the end of the complaint."""
+    """Make the check that a value holds; ``be`` ends the message."""
 
     def check(value: Any, where: str) -> None:
         if not holds(value):
@@ -23,10 +27,15 @@ def must(be: str, holds: Callable[[Any], bool]) -> Check:
     return check
 
 
+def matching(be: str, pattern: str) -> Check:
+    """Make the check of a string that matches a pattern as a whole."""
+    compiled = re.compile(pattern, re.ASCII)
+    return must(be, lambda value: isinstance(value, str) and bool(compiled.fullmatch(value)))
+
+
 def one_of(*values: str) -> Check:
     """Make the check that a value is one of these words."""
-    allowed = " or ".join(values)
-    return must(allowed, lambda value: isinstance(value, str) and value in values)
+    return must(" or ".join(values), lambda value: isinstance(value, str) and value in values)
 
 
 def each(check: Check) -> Check:
@@ -63,6 +72,11 @@ def shape(
     return check
 
 
+def is_http_url(value: object) -> bool:
+    """Tell whether a value has the shape of an http or https URL."""
+    return isinstance(value, str) and _HTTP_URL.fullmatch(value) is not None
+
+
 TEXT: Final = must("a string", lambda value: isinstance(value, str))
 WORDS: Final = must(
     "a string that is not empty", lambda value: isinstance(value, str) and value.strip() != ""
@@ -71,3 +85,8 @@ BOOL: Final = must("a boolean", lambda value: isinstance(value, bool))
 COUNT: Final = must("an integer of at least 0", lambda value: type(value) is int and value >= 0)
 NUMBER: Final = must("a number", lambda value: type(value) in (int, float))
 POSITIVE: Final = must("an integer greater than 0", lambda value: type(value) is int and value > 0)
+EMAIL: Final = must(
+    "an email address",
+    lambda value: isinstance(value, str) and bool(re.fullmatch(r"[^@\s]+@[^@\s]+", value)),
+)
+URL: Final = must("a URL", is_http_url)

@@ -1,7 +1,7 @@
 """The sandbox's own reading of parameters and check of signatures, from the raw request.
 
 It shares nothing with the client on purpose: two programs that agree because they run the same
-lines prove nothing. Source: api.md section 2, observed.md section 2.
+lines prove nothing. Source: the vendor's page "Authentication".
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""What the sandbox remembers: accounts, assessments, schedules, candidates.
+"""What the sandbox keeps: accounts, assessments, schedules and candidates.
 
-Plain values and the few steps that change them. Nothing here knows of HTTP or JSON envelopes.
-Personal values and keys stay out of reprs.
+Plain values, and the steps that add, rename and delete them. Nothing here knows HTTP, envelopes or the
+time. Personal values and keys stay out of reprs. `snapshot` writes these classes to a file as they are:
+a reference back to the owner is therefore no argument of a class, and `State` sets it.
 """
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections import Counter
 from collections.abc import Mapping
@@ -15,17 +15,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field, frozen
 
-from mettl_async.sandbox.blueprint import DEFAULT_SECTIONS, Section
-from mettl_async.sandbox.changes import Changes, noted
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from random import Random
 
 ACCESS_KEY_LENGTH: Final = 10
 _ALPHANUMERICS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 
-# Names and numbers as the vendor's page of Add PBTs has them.
+LEVELS: Final = ("EASY", "MEDIUM", "DIFFICULT")  # the last two are [seen] in a comment only
+QUESTION_TYPES: Final = (
+    "AllType", "MCQ", "CODE", "FITB", "LONG_ANSWER", "MCA", "SQL", "SHORT_ANSWER", "CS", "CP",
+    "FES", "TS", "FU",
+)  # fmt: skip
+
+# Names and numbers as the vendor's page "Add PBTs" has them.
 PBTS: Final = {
     1151: "Mettl Test for Critical Thinking",
     1176: "Mettl Managerial Potential Assessment",
@@ -34,14 +37,14 @@ PBTS: Final = {
 }
 
 
-def same_person(email: str) -> str:
+def fold_email(email: str) -> str:
     """Fold an email so that two spellings of one address are one candidate ([assumed])."""
     return email.strip().lower()
 
 
 @frozen(kw_only=True)
 class SandboxCredentials:
-    """A made-up pair of keys of the sandbox; not a secret of anyone."""
+    """A made-up pair of keys of the sandbox; nobody's secret."""
 
     public_key: str
     private_key: str = field(repr=False)
@@ -60,15 +63,86 @@ class RegistrationField:
     values: tuple[str, ...] = field(default=(), kw_only=True)
 
 
-@define(kw_only=True, eq=False, on_setattr=noted)
+@frozen(kw_only=True)
+class Skill:
+    """Questions of one skill and level in a section.
+
+    Attributes:
+        name: Name of the skill.
+        level: One of `LEVELS`.
+        question_count: Number of questions.
+        question_type: One of `QUESTION_TYPES`.
+        correct_grade: Marks of a right answer.
+        incorrect_grade: Marks of a wrong answer, 0 or less.
+        question_pooling: Whether questions are drawn from a pool.
+    """
+
+    name: str
+    level: str = "EASY"
+    question_count: int = 1
+    question_type: str = "MCQ"
+    correct_grade: float = 1.0
+    incorrect_grade: float = -0.0
+    question_pooling: bool = True
+
+
+@frozen(kw_only=True)
+class Section:
+    """One section; ``duration`` in minutes, 0 if it isn't timed."""
+
+    name: str
+    skills: tuple[Skill, ...]
+    duration: int = 0
+    instructions: str = ""
+    randomize_questions: bool = False
+    all_questions_mandatory: bool = False
+
+
+def max_marks(sections: Iterable[Section]) -> float:
+    """Add up the marks of right answers to all questions."""
+    skills = (skill for section in sections for skill in section.skills)
+    return float(sum(skill.question_count * skill.correct_grade for skill in skills))
+
+
+DEFAULT_SECTIONS: Final = (
+    Section(
+        name="Section #1",
+        skills=(
+            Skill(name="Quantitative Aptitude", question_count=6),
+            Skill(
+                name="Quantitative Aptitude",
+                level="MEDIUM",
+                question_count=4,
+                correct_grade=2.0,
+                incorrect_grade=-0.5,
+            ),
+            Skill(name="Logical Reasoning", question_count=3, question_type="MCA"),
+        ),
+    ),
+    Section(
+        name="Section #2",
+        skills=(
+            Skill(name="Vocabulary", question_count=2, question_type="SHORT_ANSWER"),
+            Skill(
+                name="Written Communication",
+                level="DIFFICULT",
+                question_type="LONG_ANSWER",
+                correct_grade=10.0,
+            ),
+        ),
+    ),
+)
+
+
+@define(kw_only=True, eq=False)
 class Account:
     """One customer.
 
     Attributes:
         credentials: Its keys.
         client_id: Its number, as in webhooks.
-        registration_limit: How many candidates it may register in all; None means no limit.
-        registrations: How many it has registered.
+        registration_limit: Most candidates that it may register in all; None means no limit.
+        registrations: Number of candidates registered so far.
         may_white_label: Whether it may change its white label; only some accounts may [doc].
         logo: The picture that was uploaded last.
         white_label: The ``wl`` that was sent last.
@@ -78,7 +152,7 @@ class Account:
     """
 
     credentials: SandboxCredentials
-    client_id: int = 0
+    client_id: int
     registration_limit: int | None = None
     registrations: int = 0
     added_pbts: set[int] = field(factory=set)
@@ -89,7 +163,6 @@ class Account:
     favicon: bytes | None = field(default=None, repr=False)
     cover: bytes | None = field(default=None, repr=False)
     assessments: dict[int, Assessment] = field(factory=dict, repr=False)
-    changes: Changes | None = field(default=None, repr=False)
 
     def schedules(self) -> Iterator[Schedule]:
         """Walk over the schedules of all assessments."""
@@ -97,13 +170,13 @@ class Account:
             yield from assessment.schedules.values()
 
 
-@define(kw_only=True, eq=False, on_setattr=noted)
+@define(kw_only=True, eq=False)
 class Assessment:
-    """One assessment of an account; ``duration`` in minutes."""
+    """One assessment of an account; ``duration`` in minutes, ``schedules`` by name."""
 
     id: int
     name: str
-    account: Account = field(repr=False)
+    account: Account = field(init=False, repr=False)
     registration_fields: tuple[RegistrationField, ...] = ()
     sections: tuple[Section, ...] = DEFAULT_SECTIONS
     duration: int = 30
@@ -115,19 +188,18 @@ class Assessment:
     created_at: float = 0.0
     tests_taken: int = 0
     schedules: dict[str, Schedule] = field(factory=dict, repr=False)
-    changes: Changes | None = field(default=None, repr=False)
 
 
 @frozen(kw_only=True)
 class Invited:
-    """Someone who was added to a schedule's list of invited candidates."""
+    """Someone on a schedule's list of invited candidates."""
 
     email: str = field(repr=False)
     name: str = field(repr=False)
-    fields: Mapping[str, Any] = field(repr=False)
+    fields: Mapping[str, Any] = field(factory=dict, repr=False)
 
 
-@define(kw_only=True, eq=False, on_setattr=noted)
+@define(kw_only=True, eq=False)
 class SandboxCandidate:
     """Someone registered in a schedule; `life` has the steps from one status to the next.
 
@@ -139,11 +211,11 @@ class SandboxCandidate:
         status: ``ToBeTaken``, ``InProgress``, ``Completed`` or ``AccessRevoked``.
         context_data: Text of the caller.
         compensatory_time: Minutes as text.
-        expires_at: When a link that started nothing expires; None if it never does. All times here
-            are in seconds of the sandbox's clock.
+        expires_at: When an unused link expires, in seconds of the sandbox's clock like all times here;
+            None if it never does.
         show_custom_instructions: As sent.
         started_at: When the test was first started; None also for someone blocked before that.
-        session_at: When the sitting that runs, or ran last, was started or went on.
+        session_at: When the current or last sitting began or was continued.
         disconnected_at: When its connection was lost; None while there is one.
         finished_at: When it was finished; None again after a resume.
         finish_mode: How it was finished, a key of `life.ENDINGS`.
@@ -151,9 +223,9 @@ class SandboxCandidate:
         resumable: Whether an expired test may be resumed and was not yet.
         instance_id: Number of the attempt, ``candidate_instance_id`` in webhooks; None before the
             start. A resumed test keeps it [assumed].
-        graded_told: Whether the webhook heard of the result.
+        graded_told: Whether the webhook of the result was queued.
         base_url: Scheme and host that the last registration was sent to, for links.
-        result: What was graded, kept between requests; `grading` makes it.
+        result: The marks, kept between requests; `grading` makes them.
     """
 
     access_key: str
@@ -175,8 +247,7 @@ class SandboxCandidate:
     instance_id: int | None = None
     graded_told: bool = False
     base_url: str = ""
-    result: dict[str, Any] | None = field(default=None, init=False, repr=False)
-    changes: Changes | None = field(default=None, repr=False)
+    result: dict[str, Any] | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
@@ -184,14 +255,21 @@ class SandboxCandidate:
         return f"{self.fields.get('First Name', '')} {self.fields.get('Last Name', '')}"
 
 
-@define(kw_only=True, eq=False, on_setattr=noted)
+@define(kw_only=True, eq=False)
 class Schedule:
-    """One test link; ``settings`` holds what was sent in ``sc``, except ``name`` and ``access``."""
+    """One test link.
+
+    Attributes:
+        settings: What was sent in ``sc``, except ``name`` and ``access``.
+        invited: The list of invited candidates, by folded email.
+        candidates: The registrations, by folded email.
+        deleted: Number of deleted registrations by folded email.
+    """
 
     id: int
     access_key: str
     name: str
-    assessment: Assessment = field(repr=False)
+    assessment: Assessment = field(init=False, repr=False)
     settings: dict[str, Any] = field(repr=False)
     access_type: str
     send_email: bool = False
@@ -200,146 +278,89 @@ class Schedule:
     status: str = "ACTIVE"
     invited: dict[str, Invited] = field(factory=dict, repr=False)
     candidates: dict[str, SandboxCandidate] = field(factory=dict, repr=False)
-    changes: Changes | None = field(default=None, repr=False)
+    deleted: Counter[str] = field(factory=Counter, repr=False)
 
     def admits(self, email: str) -> bool:
         """Tell whether this email may register here."""
-        return self.access_type == "OpenForAll" or same_person(email) in self.invited
+        return self.access_type == "OpenForAll" or fold_email(email) in self.invited
 
     def invite(self, person: Invited) -> None:
-        """Put someone on the list, or replace what is there of them."""
-        self.invited[same_person(person.email)] = person
-        self.invited = self.invited  # so that the change is noted
-
-    def uninvite(self, email: str) -> None:
-        """Take someone off the list; what becomes of a registration is up to `life.revoke`."""
-        self.invited.pop(same_person(email), None)
-        self.invited = self.invited  # so that the change is noted
+        """Add someone to the list, or replace their entry."""
+        self.invited[fold_email(person.email)] = person
 
 
 class State:
-    """Everything that one sandbox remembers; keys and links follow from the seed.
+    """All that one sandbox keeps; keys and links follow from the seed.
 
     Attributes:
-        changes: Where changes are noted; None if nobody wants to know.
-        deleted: How often a registration (access key, folded email) was deleted.
+        random: Source of keys.
+        link_key: Secret that links are derived from.
+        numbers: The next number of each kind of thing.
+        owners: The candidates by ``ecc``.
     """
 
     def __init__(self, random: Random) -> None:
-        self._random = random
-        self._link_key = random.randbytes(16)
-        self._numbers = {
+        self.random = random
+        self.link_key = random.randbytes(16)
+        self.numbers = {
             "assessment": 756452,
             "schedule": 10000,
             "client": 51001,
             "instance": 40_000_001,
         }
-        self.changes: Changes | None = None
-        self.pbts: dict[int, str] = dict(PBTS)
         self.accounts: dict[str, Account] = {}
         self.assessments: dict[int, Assessment] = {}
         self.schedules: dict[str, Schedule] = {}
         self.owners: dict[str, SandboxCandidate] = {}
-        self.deleted: Counter[tuple[str, str]] = Counter()
 
-    def _next(self, what: str) -> int:
-        number = self._numbers[what]
-        self._numbers[what] += 1
-        return number
+    def next_number(self, what: str) -> int:
+        """Take the next number of a kind."""
+        self.numbers[what] += 1
+        return self.numbers[what] - 1
 
-    def keys(self) -> str:
-        """Write down what future keys and links follow from; it changes with accounts and schedules."""
-        return json.dumps([self._random.getstate(), self._link_key.hex()])
-
-    def numbers(self) -> str:
-        """Write down the next numbers."""
-        return json.dumps(self._numbers)
-
-    def restore(self, keys: str, numbers: str) -> None:
-        """Go on where another state was when it wrote these.
-
-        Raises:
-            ValueError: They are damaged; also TypeError.
-        """
-        (version, inner, gauss), link_key = json.loads(keys)
-        self._random.setstate((version, tuple(inner), gauss))
-        self._link_key = bytes.fromhex(link_key)
-        self._numbers |= json.loads(numbers)
-
-    def adopt(self, entity: Account | Assessment | Schedule | SandboxCandidate) -> None:
-        """Put something in its places: what it belongs to is there."""
-        entity.changes = self.changes
-        match entity:
-            case Account():
-                self.accounts[entity.credentials.public_key] = entity
-            case Assessment():
-                self.assessments[entity.id] = entity.account.assessments[entity.id] = entity
-            case Schedule():
-                self.schedules[entity.access_key] = entity
-                entity.assessment.schedules[entity.name] = entity
-            case SandboxCandidate():
-                self.owners[entity.ecc] = entity
-                schedule = self.schedules[entity.access_key]
-                schedule.candidates[same_person(entity.email)] = entity
-        if self.changes is not None:
-            self.changes.note(entity)
-
-    def add_account(self, credentials: SandboxCredentials | None, limit: int | None) -> Account:
-        """Add a customer, with made-up keys unless some are given."""
-        if credentials is None:
-            public, private = (
-                str(uuid.UUID(int=self._random.getrandbits(128), version=4)) for _ in range(2)
-            )
-            credentials = SandboxCredentials(public_key=public, private_key=private)
-        account = Account(
-            credentials=credentials, client_id=self._next("client"), registration_limit=limit
+    def make_credentials(self) -> SandboxCredentials:
+        """Make up a pair of keys."""
+        public, private = (
+            str(uuid.UUID(int=self.random.getrandbits(128), version=4)) for _ in range(2)
         )
-        self.adopt(account)
+        return SandboxCredentials(public_key=public, private_key=private)
+
+    def make_access_key(self) -> str:
+        """Make up the key of a schedule."""
+        return "".join(self.random.choices(_ALPHANUMERICS, k=ACCESS_KEY_LENGTH))
+
+    def add_account(self, account: Account) -> Account:
+        """Add an account without assessments."""
+        self.accounts[account.credentials.public_key] = account
         return account
 
-    def add_assessment(
-        self,
-        account: Account,
-        name: str,
-        fields: tuple[RegistrationField, ...],
-        *,
-        now: float,
-        sections: tuple[Section, ...] = DEFAULT_SECTIONS,
-    ) -> Assessment:
-        """Add an assessment to an account."""
-        assessment = Assessment(
-            id=self._next("assessment"),
-            name=name,
-            account=account,
-            registration_fields=fields,
-            sections=sections,
-            created_at=now,
-        )
-        self.adopt(assessment)
+    def add_assessment(self, account: Account, assessment: Assessment) -> Assessment:
+        """Add an assessment to its account."""
+        assessment.account = account
+        self.assessments[assessment.id] = account.assessments[assessment.id] = assessment
         return assessment
 
-    def add_schedule(
-        self,
-        assessment: Assessment,
-        name: str,
-        access_type: str,
-        settings: dict[str, Any],
-        *,
-        now: float,
-    ) -> Schedule:
-        """Add a schedule; the caller has checked that the name is unique in the assessment."""
-        key = "".join(self._random.choices(_ALPHANUMERICS, k=ACCESS_KEY_LENGTH))
-        schedule = Schedule(
-            id=self._next("schedule"),
-            access_key=key,
-            name=name,
-            assessment=assessment,
-            access_type=access_type,
-            settings=settings,
-            created_at=now,
-        )
-        self.adopt(schedule)
+    def add_schedule(self, assessment: Assessment, schedule: Schedule) -> Schedule:
+        """Add a schedule; the caller has checked that its name is unique in the assessment."""
+        schedule.assessment = assessment
+        self.schedules[schedule.access_key] = assessment.schedules[schedule.name] = schedule
         return schedule
+
+    def restore(self, accounts: Iterable[Account]) -> None:
+        """Fill the tables from accounts with all that they own; numbers give the order."""
+        for account in accounts:
+            self.add_account(account)
+        owned = [
+            (home, one) for home in self.accounts.values() for one in home.assessments.values()
+        ]
+        for account, assessment in sorted(owned, key=lambda pair: pair[1].id):
+            self.add_assessment(account, assessment)
+        made = [
+            (home, one) for home in self.assessments.values() for one in home.schedules.values()
+        ]
+        for assessment, schedule in sorted(made, key=lambda pair: pair[1].id):
+            self.add_schedule(assessment, schedule)
+        self.owners = {one.ecc: one for one in self.all_candidates()}
 
     def rename(self, schedule: Schedule, name: str) -> None:
         """Give a schedule another name; the caller has checked that it is unique."""
@@ -349,36 +370,26 @@ class State:
 
     def candidate(self, schedule: Schedule, email: str) -> SandboxCandidate:
         """Find the registration of this email, or make it: one link for each (schedule, email)."""
-        person = same_person(email)
+        person = fold_email(email)
         candidate = schedule.candidates.get(person)
         if candidate is None:
             text = f"{schedule.access_key}\n{person}"
-            deleted = self.deleted.get((schedule.access_key, person))
-            if deleted:
-                text += (
-                    f"\n{deleted}"  # [assumed]: a deleted attempt's link is dead, the next differs
-                )
-            ecc = blake2b(text.encode(), key=self._link_key, digest_size=20).hexdigest()
+            if schedule.deleted[person]:
+                # [assumed]: the link of a deleted attempt is dead, and the next one differs
+                text += f"\n{schedule.deleted[person]}"
+            ecc = blake2b(text.encode(), key=self.link_key, digest_size=20).hexdigest()
             candidate = SandboxCandidate(access_key=schedule.access_key, email=email, ecc=ecc)
-            self.adopt(candidate)
+            self.owners[ecc] = schedule.candidates[person] = candidate
             schedule.assessment.account.registrations += 1
         return candidate
 
-    def number_attempt(self, candidate: SandboxCandidate) -> None:
-        """Give the attempt its number, unless it has one."""
-        if candidate.instance_id is None:
-            candidate.instance_id = self._next("instance")
-
     def delete(self, schedule: Schedule, candidate: SandboxCandidate) -> None:
-        """Forget a registration and its result."""
-        person = same_person(candidate.email)
+        """Delete a registration and its result."""
+        person = fold_email(candidate.email)
         del schedule.candidates[person], self.owners[candidate.ecc]
-        candidate.changes = None  # whoever still holds it must not write over the next registration
         if candidate.started_at is not None:
             schedule.assessment.tests_taken -= 1
-        self.deleted[schedule.access_key, person] += 1
-        if self.changes is not None:
-            self.changes.note_deleted(candidate, (schedule.access_key, person))
+        schedule.deleted[person] += 1
 
     def all_candidates(self) -> Iterator[SandboxCandidate]:
         """Walk over the candidates of all schedules."""

@@ -1,18 +1,18 @@
-"""What the sandbox counts, for tests that must prove something about a client."""
+"""The sandbox's counters, for tests that must prove something about a client."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 REMEMBERED_CALLS: Final = 10_000
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class Call:
-    """One request, without keys, signatures or candidate data.
+    """One request, without keys, signatures or candidate data; filled in while it is handled.
 
     Attributes:
         method: HTTP method.
@@ -79,23 +79,16 @@ class Stats:
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
 
-    def ended(self) -> None:
-        """Count a request as no longer in flight."""
-        self.in_flight -= 1
-
-    def saw_batch(self, size: int) -> None:
-        """Count the candidates of a registration call."""
-        self.largest_batch = max(self.largest_batch, size)
-
     def handled(self, outcome: str) -> None:
-        """Count what handling a request gave."""
+        """Count the outcome of handling a request."""
         self.outcomes[outcome] += 1
         self.bad_signatures += outcome == "E401"
         self.unknown_keys += outcome == "E403"
         self.bad_timestamps += outcome == "E504"
 
-    def answered(self, call: Call) -> None:
+    def ended(self, call: Call) -> None:
         """Keep the record of a finished request; status 0 is no answer at all."""
+        self.in_flight -= 1
         if call.status:
             self.statuses[call.status] += 1
         if call.fault is not None:

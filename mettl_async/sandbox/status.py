@@ -1,6 +1,6 @@
-"""What results and graded events say of a test: the same code for both, so that they agree.
+"""The ``testStatus`` of results and graded events: the same code for both, so that they agree.
 
-Shapes are those of api.md API 17.
+Shapes are those of the vendor's page "Get Result of Candidate in Schedule".
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from mettl_async.sandbox import grading, reports
-from mettl_async.sandbox.life import ending, gmt, ist
+from mettl_async.sandbox.clock import gmt, ist
+from mettl_async.sandbox.life import ending
 
 if TYPE_CHECKING:
     from mettl_async.sandbox.life import Pace
@@ -21,7 +22,7 @@ Payload = dict[str, Any]
 
 @frozen(kw_only=True)
 class Extras:
-    """What of a result is wanted beyond the plain one; the parameters of API 16 and 17.
+    """The optional parts of a result: parameters of the endpoints.
 
     Attributes:
         recommendation: Fills ``analysis.recommendation``.
@@ -38,28 +39,27 @@ class Extras:
     evaluators: bool = False
 
 
-def result_with(schedule: Schedule, candidate: SandboxCandidate, extras: Extras) -> Payload:
-    """Give the result of a test that was graded."""
-    marked = grading.result_of(schedule, candidate)
-    recommended = {"type": "Performance Category", "value": marked["performanceCategory"]}
+def _result(schedule: Schedule, candidate: SandboxCandidate, extras: Extras) -> Payload:
+    marks = grading.result_of(schedule, candidate)
+    recommended = {"type": "Performance Category", "value": marks["performanceCategory"]}
     analysis = {
-        # The form of an item: [doc] on the page of API 13, in a graded event.
+        # The form of an item: [doc] on the page "Create Schedule", in a graded event.
         "responseStyles": (
             [{"title": "Genuine", "description": "Answers vary enough."}] if extras.styles else []
         ),
         "recommendation": [recommended] if extras.recommendation else [],
     }
-    given = {**marked, "analysis": analysis}
+    result = {**marks, "analysis": analysis}
     # [assumed]: em alone asks for nothing
     if extras.essays or extras.every:
         responses = grading.question_wise(
             schedule.assessment, candidate, all_types=extras.every, evaluators=extras.evaluators
         )
-        given["sectionMarks"] = [
+        result["sectionMarks"] = [
             {**section, "questionWiseResponse": of_section}
-            for section, of_section in zip(marked["sectionMarks"], responses, strict=True)
+            for section, of_section in zip(marks["sectionMarks"], responses, strict=True)
         ]
-    return given
+    return result
 
 
 def describe_status(
@@ -90,7 +90,7 @@ def describe_status(
             "end_time_GMT": None if end is None else gmt(end, "UTC"),
             "endTime": None if end is None else ist(end),
             "completionMode": how.completion,
-            "result": result_with(schedule, candidate, extras) if graded else None,
+            "result": _result(schedule, candidate, extras) if graded else None,
             **reports.links(candidate, pace=pace, now=now, base_url=base_url),
         }
     if candidate.status == "InProgress" and candidate.session_at is not None:

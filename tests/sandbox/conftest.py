@@ -124,7 +124,7 @@ async def browser(server):
 
 @pytest.fixture
 def db(tmp_path):
-    return tmp_path / "sandbox.sqlite3"
+    return tmp_path / "sandbox.json"
 
 
 @pytest.fixture(params=["socket", "in_process"])

@@ -11,11 +11,13 @@ from mettl_async.sandbox.candidates import TAKE_TEST
 from mettl_async.sandbox.injection import place_of
 from mettl_async.sandbox.pages import admin, candidate, guard
 from mettl_async.sandbox.pages.rendering import problem, see_other
-from mettl_async.sandbox.pages.visit import SandboxLike, Visit
+from mettl_async.sandbox.pages.visit import Visit
 
 if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from mettl_async.sandbox.simulation import Simulation
 
 MOST_FORM: Final = 16 * 1024
 _MOST_FIELDS: Final = 50
@@ -46,7 +48,7 @@ class PagesApp:
     So pages stand outside of the API's faults and counters.
     """
 
-    def __init__(self, sandbox: SandboxLike, elsewhere: ASGIApp) -> None:
+    def __init__(self, sandbox: Simulation, elsewhere: ASGIApp) -> None:
         self._sandbox = sandbox
         self._elsewhere = elsewhere
 

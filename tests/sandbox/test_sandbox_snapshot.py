@@ -1,15 +1,14 @@
-"""A sandbox with a file: what it remembers survives its end, however it ends."""
+"""A sandbox with a file: its snapshot survives its end, however it ends."""
 
 import asyncio
 import json
+import logging
 import os
 import re
 import signal
-import sqlite3
 import sys
 from datetime import timedelta
 
-import httpx
 import pytest
 from in_process import client_of
 
@@ -24,9 +23,8 @@ from mettl_async.models import (
     TestStarted,
     Webhooks,
 )
-from mettl_async.sandbox import Sandbox, StorageError
+from mettl_async.sandbox import Sandbox, SnapshotError
 from mettl_async.sandbox.deliveries import Attempt
-from mettl_async.sandbox.storage import Storage
 
 PIPE = asyncio.subprocess.PIPE
 ASHA, BORIS, CHIARA = (
@@ -53,7 +51,7 @@ def remembered(sandbox):
     state = sandbox.state
 
     def told(thing):
-        hidden = {"account", "assessment", "assessments", "schedules", "candidates", "changes"}
+        hidden = {"account", "assessment", "assessments", "schedules", "candidates"}
         names = [one.name for one in type(thing).__attrs_attrs__]
         return {name: getattr(thing, name) for name in names if name not in hidden}
 
@@ -65,11 +63,10 @@ def remembered(sandbox):
         "names": [list(one.schedules) for one in state.assessments.values()],
         "candidates": [told(one) for one in state.all_candidates()],
         "owners": sorted(state.owners),
-        "deleted": dict(state.deleted),
         "deliveries": list(sandbox.deliveries),
         "ahead": sandbox.clock.ahead,
-        "keys": state.keys(),
-        "numbers": state.numbers(),
+        "keys": (state.random.getstate(), state.link_key),
+        "numbers": dict(state.numbers),
     }
 
 
@@ -104,9 +101,10 @@ async def lively(sandbox):
         await client.results.get(made.access_key, ASHA.email)
         await client.results.delete(made.access_key, CHIARA.email)
         await client.candidates.register(made.access_key, [CHIARA])
-    sandbox.deliveries.attempted(1, Attempt(at=1.5, status=503))
-    sandbox.deliveries.attempted(1, Attempt(at=3.0, status=200))
-    sandbox.deliveries.attempted(2, Attempt(at=4.0, problem="ConnectError"))
+    first, second = sandbox.deliveries[:2]
+    sandbox.deliveries.attempted(first, Attempt(at=1.5, status=503))
+    sandbox.deliveries.attempted(first, Attempt(at=3.0, status=200))
+    sandbox.deliveries.attempted(second, Attempt(at=4.0, problem="ConnectError"))
     return made.access_key
 
 
@@ -114,12 +112,12 @@ async def test_everything_is_there_again_and_goes_on(db):
     with Sandbox(db=db) as first:
         key = await lively(first)
         before, links = remembered(first), {one.email: one.link for one in first.candidates.of(key)}
-        fresh = first.state.keys()
+        fresh = first.state.random.getstate()
     with Sandbox(db=db, seed=99) as second:
         assert remembered(second) == before
         assert {one.email: one.link for one in second.candidates.of(key)} == links
         assert second.access_key == next(iter(second.schedules))
-        assert second.state.keys() == fresh
+        assert second.state.random.getstate() == fresh
         # What was to be sent still is, in order.
         assert [one.event_type for one in second.deliveries] == [
             one.event_type for one in before["deliveries"]
@@ -139,48 +137,30 @@ async def test_everything_is_there_again_and_goes_on(db):
         assert remembered(third) == after
 
 
-async def test_changes_are_on_disk_without_closing_before_the_next_turn_of_the_loop(db):
+async def test_it_is_written_by_save_and_whole(db):
     with Sandbox(db=db) as sandbox:
+        before = db.read_bytes()
         async with client_of(sandbox) as client:
             await client.candidates.register(sandbox.access_key, [ASHA])
-        person = sandbox.candidates[ASHA.email]
-        person.start()
-        sandbox.clock.advance(5)
-        await asyncio.sleep(0)
-        with sqlite3.connect(db) as outside:
-            [row] = outside.execute("SELECT email, status, instance_id FROM candidates").fetchall()
-            [ahead] = outside.execute(
-                "SELECT value FROM sandbox WHERE name = 'clock_ahead'"
-            ).fetchone()
-        outside.close()
-    assert row == (ASHA.email, "InProgress", person.candidate.instance_id)
-    assert float(ahead) == 5.0
-
-
-async def test_only_what_changed_is_written(db):
-    statements = []
-    with Sandbox(db=db) as sandbox:
-        async with client_of(sandbox) as client:
-            await client.candidates.register(
-                sandbox.access_key,
-                [Candidate(email=f"p{i}@x.org", first_name="P") for i in range(20)],
-            )
-            sandbox._storage._database.set_trace_callback(statements.append)
-            await client.results.list(sandbox.access_key).collect()
-            assert statements == []
-            await client.candidates.register(sandbox.access_key, [ASHA])
-            sandbox._storage._database.set_trace_callback(None)
-    assert sum("INTO candidates" in one for one in statements) == 1
-    assert not any("INTO schedules" in one or "'keys'" in one for one in statements)
-
-
-def test_without_an_event_loop_it_is_written_by_save(db):
-    with Sandbox(db=db) as sandbox:
-        sandbox.add_schedule("One more")
+        assert db.read_bytes() == before
         sandbox.save()
-        sandbox._storage.abandon()
-    with Sandbox(db=db) as again:
-        assert len(again.schedules) == 2
+        found = json.loads(db.read_bytes())
+        assert (found["format"], found["version"]) == ("mettl-async sandbox", 1)
+        assert ASHA.email in json.dumps(found)
+        written = db.stat()
+        sandbox.save()
+        assert db.stat() == written  # nothing changed
+    assert sorted(one.name for one in db.parent.iterdir()) == [db.name, f"{db.name}-lock"]
+
+
+async def test_it_is_written_from_time_to_time_while_served(db, monkeypatch):
+    monkeypatch.setattr("mettl_async.sandbox.sandbox.SNAPSHOT_SECONDS", 0.01)
+    with Sandbox(db=db) as sandbox:
+        async with sandbox.serve():
+            sandbox.add_schedule("One more")
+            async with asyncio.timeout(10):
+                while b"One more" not in db.read_bytes():  # noqa: ASYNC110 - as users look
+                    await asyncio.sleep(0.01)
 
 
 def test_half_a_surrogate_pair_is_text_like_any_other(db):
@@ -193,11 +173,30 @@ def test_half_a_surrogate_pair_is_text_like_any_other(db):
         assert again.candidates["x@example.org"].candidate.fields == {"First Name": "\ud800"}
 
 
+def test_a_renamed_schedule_and_the_ready_one_keep_their_places(db):
+    with Sandbox(db=db) as sandbox:
+        _, coding = sandbox.assessments.values()
+        sandbox.add_schedule("In the other", assessment=coding)
+        sandbox.add_schedule("In the first")
+        sandbox.state.rename(sandbox.schedules[sandbox.access_key], "Renamed")
+        order = list(sandbox.schedules)
+    with Sandbox(db=db) as again:
+        assert list(again.schedules) == order
+
+
 def test_only_the_owner_can_read_the_files(db):
     with Sandbox(db=db):
         beside = list(db.parent.iterdir())
-        assert len(beside) >= 2
+        assert len(beside) == 2
         assert [one.name for one in beside if one.stat().st_mode & 0o077] == []
+
+
+def test_a_link_to_the_file_stays_a_link(db, tmp_path):
+    other_name = tmp_path / "link"
+    other_name.symlink_to(db)
+    Sandbox(db=other_name).close()
+    assert other_name.is_symlink()
+    assert json.loads(db.read_bytes())["format"] == "mettl-async sandbox"
 
 
 def test_a_second_sandbox_on_the_file_is_refused_until_the_first_is_closed(db, tmp_path):
@@ -205,80 +204,104 @@ def test_a_second_sandbox_on_the_file_is_refused_until_the_first_is_closed(db, t
     other_name.symlink_to(db)
     with Sandbox(db=db):
         for name in (db, other_name):
-            with pytest.raises(StorageError, match="another sandbox uses it"):
+            with pytest.raises(SnapshotError, match="another sandbox uses it"):
                 Sandbox(db=name)
     with Sandbox(db=other_name) as sandbox:
         assert len(sandbox.schedules) == 1
 
 
-def test_a_file_of_another_kind_is_refused_and_left_as_it_was(tmp_path):
-    text = tmp_path / "notes.txt"
-    text.write_text("shopping list, long enough to be looked at")
-    with pytest.raises(StorageError, match="is not a database of the sandbox"):
-        Sandbox(db=text)
-    assert text.read_text().startswith("shopping list")
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["notes.txt"]
-
-
-def test_a_database_of_another_program_is_refused_and_left_as_it_was(db):
-    with sqlite3.connect(db) as other:
-        other.execute("CREATE TABLE accounts (money INTEGER)")
-    other.close()
-    before = db.read_bytes()
-    with pytest.raises(StorageError, match="is not a database of the sandbox"):
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"shopping list",
+        b"[]",
+        b'{"format": "other", "version": 1}',
+        b"SQLite format 3\x00",
+        b"\xff",
+    ],
+)
+def test_a_file_of_another_kind_is_refused_and_left_as_it_was(db, content):
+    db.write_bytes(content)
+    with pytest.raises(SnapshotError, match="is not a snapshot of the sandbox"):
         Sandbox(db=db)
-    assert db.read_bytes() == before
+    assert db.read_bytes() == content
 
 
-@pytest.mark.parametrize(("version", "whose"), [(2, "a newer"), (0, "an older")])
-def test_another_schema_is_refused_in_words_and_frees_the_file(db, version, whose):
+@pytest.mark.parametrize("version", [2, 0, None])
+def test_another_version_is_refused_in_words_and_frees_the_file(db, version):
     Sandbox(db=db).close()
-    with sqlite3.connect(db) as outside:
-        outside.execute(f"PRAGMA user_version = {version}")
-    outside.close()
+    db.write_text(json.dumps(json.loads(db.read_text()) | {"version": version}))
     for _ in range(2):
-        with pytest.raises(StorageError, match=f"schema {version}, of {whose} version"):
+        with pytest.raises(SnapshotError, match=f"has version {version}, of another version"):
             Sandbox(db=db)
 
 
-def test_a_damaged_file_is_said_and_freed(db):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"accounts": []},
+        {"accounts": [{}]},
+        {"accounts": None},
+        {"random_state": [3, [1], None]},
+        {"numbers": 7},
+        {"deliveries": [{"number": 1}]},
+    ],
+)
+def test_a_damaged_file_is_said_and_freed(db, damage):
     Sandbox(db=db).close()
-    with sqlite3.connect(db) as outside:
-        outside.execute("UPDATE schedules SET data = '{}'")
-    outside.close()
+    damaged = json.dumps(json.loads(db.read_text()) | damage)
+    db.write_text(damaged)
     for _ in range(2):
-        with pytest.raises(StorageError, match="is damaged"):
+        with pytest.raises(SnapshotError, match="is damaged"):
             Sandbox(db=db)
+    assert db.read_text() == damaged
 
 
 def test_a_place_that_does_not_exist_is_said(tmp_path):
-    with pytest.raises(StorageError, match="No such file or directory"):
-        Sandbox(db=tmp_path / "nowhere" / "x.sqlite3")
-    with pytest.raises(StorageError, match="Is a directory"):
+    with pytest.raises(SnapshotError, match="No such file or directory"):
+        Sandbox(db=tmp_path / "nowhere" / "x.json")
+    with pytest.raises(SnapshotError, match="Is a directory"):
         Sandbox(db=tmp_path)
 
 
-async def test_what_cannot_be_written_is_not_answered_and_is_written_later(db, all_logs):
+async def test_what_cannot_be_written_is_logged_and_written_later(db, monkeypatch, caplog):
+    caplog.set_level(logging.ERROR)
+    monkeypatch.setattr("mettl_async.sandbox.sandbox.SNAPSHOT_SECONDS", 0.01)
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
     with Sandbox(db=db) as sandbox:
-        async with httpx.AsyncClient(transport=sandbox.transport()) as raw:
-            sandbox._storage._database.execute("PRAGMA query_only = ON")
-            sandbox.add_schedule("New")
-            answer = await raw.get("https://api.mettl.com/v2/account")
-            assert (answer.status_code, answer.content) == (500, b"")
-            assert any("not written" in line for line in all_logs)
-            sandbox._storage._database.execute("PRAGMA query_only = OFF")
-            assert (await raw.get("https://api.mettl.com/v2/account")).status_code == 200
+        before = db.read_bytes()
+        async with sandbox.serve():
+            with monkeypatch.context() as broken:
+                broken.setattr("mettl_async.sandbox.snapshot.os.fsync", full)
+                sandbox.add_schedule("New")
+                async with asyncio.timeout(10):
+                    while not caplog.records:  # noqa: ASYNC110 - nothing tells when
+                        await asyncio.sleep(0.01)
+                with pytest.raises(SnapshotError, match="No space left"):
+                    sandbox.save()
+                assert db.read_bytes() == before
+            assert len(list(db.parent.iterdir())) == 2  # no temporary file is left
+    assert "No space left on device" in caplog.text
     with Sandbox(db=db) as again:
         assert len(again.schedules) == 2
 
 
-def test_closing_twice_is_fine_and_the_repr_shows_no_more_than_the_path(db):
+def test_what_cannot_be_written_at_the_end_is_raised_and_frees_the_file(db, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
     sandbox = Sandbox(db=db)
-    sandbox.close()
-    sandbox.close()
-    storage = Storage(db)
-    assert repr(storage) == f"Storage({str(db)!r})"
-    storage.close()
+    sandbox.add_schedule("New")
+    with monkeypatch.context() as broken:
+        broken.setattr("mettl_async.sandbox.snapshot.os.fsync", full)
+        with pytest.raises(SnapshotError, match="No space left"):
+            sandbox.close()
+    sandbox.close()  # a second time does nothing
+    with Sandbox(db=db) as again:
+        assert len(again.schedules) == 1
 
 
 # ---- killed
@@ -303,47 +326,24 @@ async def served(db, environment, **more):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kill_after", [3, 40])
-async def test_a_kill_in_the_middle_loses_nothing_that_was_answered(db, environment, kill_after):
+async def test_a_kill_loses_only_what_came_after_the_last_snapshot(db, environment):
     process, keys, said = await served(db, environment)
     access_key = re.search(r"--schedule (\S+)", said)[1]
-    answered = {}
     async with MettlClient(
         Credentials(public_key=keys["PUBLIC_KEY"], private_key=keys["PRIVATE_KEY"]),
         base_url=keys["BASE_URL"],
     ) as client:
-        people = [Candidate(email=f"p{i}@x.org", first_name="P") for i in range(5000)]
-        calls = 0
-
-        async def register(batch):
-            nonlocal calls
-            try:
-                done = await client.candidates.register(access_key, batch)
-            except Exception:  # noqa: BLE001 - it was killed
-                return
-            answered.update({one.email: one.url for one in done})
-            calls += 1
-            if calls == kill_after:
-                process.kill()
-
-        batches = [people[i : i + 20] for i in range(0, len(people), 20)]
-        for group in range(0, len(batches), 8):
-            if process.returncode is not None or calls >= kill_after:
-                break
-            await asyncio.gather(*map(register, batches[group : group + 8]))
+        (asha,) = await client.candidates.register(access_key, [ASHA])
+        async with asyncio.timeout(30):  # the next snapshot comes within seconds
+            while ASHA.email.encode() not in db.read_bytes():  # noqa: ASYNC110 - as users look
+                await asyncio.sleep(0.05)
+        await client.candidates.register(access_key, [BORIS])
+    process.kill()
     await process.communicate()
     assert process.returncode == -signal.SIGKILL
-    assert len(answered) >= 20 * kill_after
-    with sqlite3.connect(db) as outside:
-        assert outside.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    outside.close()
     with Sandbox(db=db) as again:
         assert again.access_key == access_key
-        known = {one.email: one.candidate.ecc for one in again.candidates}
-    assert {email: url.partition("ecc=")[2] for email, url in answered.items()}.items() <= (
-        known.items()
-    )
-    assert len(known) < 5000
+        assert again.owner_of(asha.url) == ASHA.email
 
 
 async def test_the_command_says_what_is_wrong_with_the_file_in_one_line(db, environment):
@@ -357,15 +357,20 @@ async def test_the_command_says_what_is_wrong_with_the_file_in_one_line(db, envi
     assert err.decode() == f"mettl: {db}: another sandbox uses it\n"
 
 
-async def test_ctrl_c_leaves_one_whole_file(db, environment):
-    process, _, _ = await served(
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+async def test_an_end_in_order_leaves_one_whole_file(db, environment, ending):
+    process, keys, said = await served(
         db, environment, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     )
-    process.send_signal(signal.SIGINT)
+    access_key = re.search(r"--schedule (\S+)", said)[1]
+    async with MettlClient(
+        Credentials(public_key=keys["PUBLIC_KEY"], private_key=keys["PRIVATE_KEY"]),
+        base_url=keys["BASE_URL"],
+    ) as client:
+        (asha,) = await client.candidates.register(access_key, [ASHA])
+    process.send_signal(ending)
     _, err = await process.communicate()
     assert (process.returncode, err) == (0, b"")
     assert sorted(one.name for one in db.parent.iterdir()) == [db.name, f"{db.name}-lock"]
-    with sqlite3.connect(db) as outside:
-        [text] = outside.execute("SELECT data FROM schedules").fetchone()
-    outside.close()
-    assert json.loads(text)["settings"]["sourceApp"] == "sandbox"
+    with Sandbox(db=db) as again:
+        assert again.owner_of(asha.url) == ASHA.email

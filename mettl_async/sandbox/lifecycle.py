@@ -1,0 +1,192 @@
+"""Tests that move on, by hand and with the time, and the webhooks of each step.
+
+The only place where a test changes its status, except that an endpoint may register it again, revoke it
+or delete it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+from mettl_async.sandbox import events, grading, life
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mettl_async.sandbox.deliveries import Deliveries
+    from mettl_async.sandbox.state import Assessment, SandboxCandidate, State
+
+
+class Lifecycle:
+    """Moves tests on.
+
+    Each step by hand first makes happen what is due, so that nothing comes out of order. It raises
+    ValueError if it is not possible now, or if the registration was deleted.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        deliveries: Deliveries,
+        *,
+        pace: Callable[[], life.Pace],
+        now: Callable[[], float],
+    ) -> None:
+        self._state = state
+        self._deliveries = deliveries
+        self._pace = pace
+        self._now = now
+        # Those with something ahead of them, by ecc: they run, or wait to be graded.
+        self._watched: dict[str, SandboxCandidate] = {}
+
+    def watch_all(self) -> None:
+        """Find all that have something ahead of them; needed after the state was restored."""
+        self._watched = {
+            one.ecc: one
+            for one in self._state.all_candidates()
+            if one.status in ("InProgress", "Completed", "AccessRevoked")  # the last may come back
+        }
+        self.settle()
+
+    def settle(self) -> None:
+        """Make everything happen that is due, in the order of its due times and with those times."""
+        if not self._watched:
+            return
+        now = self._now()
+        line = [entry for one in tuple(self._watched.values()) if (entry := self._next(one, now))]
+        heapq.heapify(line)
+        while line:
+            at, ecc, what = heapq.heappop(line)
+            candidate = self._watched[ecc]
+            if what == life.GRADED:
+                candidate.graded_told = True
+                self._notify(events.GRADED, candidate, at)
+            else:
+                self._end(candidate, what, at)
+            entry = self._next(candidate, now)
+            if entry:
+                heapq.heappush(line, entry)
+
+    def _next(self, candidate: SandboxCandidate, now: float) -> tuple[float, str, str] | None:
+        """Return what is due by now; a candidate with nothing ahead is not watched any more."""
+        if self._state.owners.get(candidate.ecc) is not candidate:  # deleted
+            del self._watched[candidate.ecc]
+            return None
+        entry = life.due(candidate, self.allowed_seconds(candidate), self._pace().grade_delay)
+        if entry is None:
+            if candidate.status == "Completed":
+                del self._watched[candidate.ecc]
+            return None
+        at, what = entry
+        return (at, candidate.ecc, what) if at <= now else None
+
+    def _prepare(self, candidate: SandboxCandidate) -> float:
+        """Make happen what is due before a step by hand; returns the time."""
+        self.settle()
+        if self._state.owners.get(candidate.ecc) is not candidate:
+            raise ValueError("the registration was deleted")  # there may be a new one in its place
+        return self._now()
+
+    def start(self, candidate: SandboxCandidate) -> None:
+        """Start the test, or go on with one that may be resumed."""
+        now = self._prepare(candidate)
+        problem = life.why_not_start(candidate, now)
+        if problem:
+            raise ValueError(f"can't be started: {problem}")
+        candidate.status = "InProgress"
+        candidate.resumable = False
+        candidate.session_at = now
+        # [assumed]: going on with a resumed test is no start that the webhook hears of
+        if candidate.started_at is None:
+            candidate.started_at = now
+            self._begun(candidate, now)
+        self._watched[candidate.ecc] = candidate
+
+    def finish(self, candidate: SandboxCandidate, mode: str) -> None:
+        """End the test now."""
+        self._end(candidate, mode, self._prepare(candidate))
+        self._watched[candidate.ecc] = candidate
+        self.settle()
+
+    def disconnect(self, candidate: SandboxCandidate) -> None:
+        """Lose the connection in the middle of the test."""
+        now = self._prepare(candidate)
+        if not life.connected(candidate):
+            raise ValueError("only a test that runs can lose its connection")
+        life.disconnect(candidate, now)
+
+    def reconnect(self, candidate: SandboxCandidate) -> None:
+        """Go on from the point where the connection was lost, within 30 minutes [doc]."""
+        now = self._prepare(candidate)
+        if not life.running(candidate) or candidate.disconnected_at is None:
+            raise ValueError("only a test that lost its connection can be reconnected")
+        candidate.disconnected_at = None
+        candidate.session_at = now
+
+    def resume(self, candidate: SandboxCandidate) -> None:
+        """Allow an expired test to go on; its result is gone until the next end [assumed]."""
+        now = self._prepare(candidate)
+        if not life.may_resume(candidate):
+            raise ValueError("only an expired test can be resumed")
+        candidate.status = "InProgress"  # [assumed]
+        candidate.resumable = True
+        candidate.finished_at = candidate.finish_mode = None
+        self._notify(events.RESUMED, candidate, now)
+
+    def _end(self, candidate: SandboxCandidate, mode: str, at: float) -> None:
+        """End the test; one that was never started is taken to have been, some time ago.
+
+        A candidate who is blocked at the authorisation [doc] never began; that results then have no
+        time of a start is [assumed].
+        """
+        if mode not in life.ENDINGS:
+            raise ValueError(f"{mode!r} is not a finish mode; known are {', '.join(life.ENDINGS)}")
+        if candidate.status not in ("ToBeTaken", "InProgress"):
+            raise ValueError(f"a test that is {candidate.status} can't be finished")
+        first = candidate.started_at is None
+        if not first or mode not in life.NEVER_GRADED:
+            if candidate.session_at is None or candidate.resumable:
+                candidate.session_at = at - min(
+                    grading.usual_seconds(self._assessment(candidate), candidate.email),
+                    life.seconds_left(candidate, self.allowed_seconds(candidate), at),
+                )
+            if first:
+                candidate.started_at = candidate.session_at
+        if candidate.disconnected_at is None:
+            life.stop_watch(candidate, at)
+        candidate.disconnected_at = None
+        candidate.graded_told = False
+        candidate.status = "Completed"  # [assumed] for all modes; completionMode tells them apart
+        candidate.finish_mode = mode
+        candidate.finished_at = at
+        candidate.resumable = False
+        candidate.result = None
+        if first and candidate.started_at is not None:
+            self._begun(candidate, candidate.started_at)
+        self._number_attempt(candidate)  # also of one that never began [assumed]
+        self._notify(events.FINISHED, candidate, at)
+
+    def _begun(self, candidate: SandboxCandidate, at: float) -> None:
+        self._assessment(candidate).tests_taken += 1
+        self._number_attempt(candidate)
+        self._notify(events.STARTED, candidate, at)
+
+    def _number_attempt(self, candidate: SandboxCandidate) -> None:
+        if candidate.instance_id is None:
+            candidate.instance_id = self._state.next_number("instance")
+
+    def _notify(self, event_type: str, candidate: SandboxCandidate, at: float) -> None:
+        schedule = self._state.schedules[candidate.access_key]
+        notification = events.notification(
+            event_type, schedule, candidate, at=at, pace=self._pace()
+        )
+        if notification is not None:
+            self._deliveries.add(notification, schedule.access_key, candidate.email, at=at)
+
+    def _assessment(self, candidate: SandboxCandidate) -> Assessment:
+        return self._state.schedules[candidate.access_key].assessment
+
+    def allowed_seconds(self, candidate: SandboxCandidate) -> float:
+        """Return how long the whole test may take; 0 for no limit."""
+        return life.allowed_seconds(self._assessment(candidate), candidate)

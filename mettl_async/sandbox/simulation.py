@@ -1,0 +1,242 @@
+"""A simulated Mettl without HTTP: its state, clock, tests, webhooks, faults and counters."""
+
+from __future__ import annotations
+
+import time
+from random import Random
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from mettl_async.sandbox.candidates import Candidates, SandboxPerson
+from mettl_async.sandbox.clock import SandboxClock
+from mettl_async.sandbox.deliveries import Deliveries, DeliveryRules
+from mettl_async.sandbox.delivery_http import Deliverer
+from mettl_async.sandbox.faults import Faults
+from mettl_async.sandbox.life import Pace
+from mettl_async.sandbox.lifecycle import Lifecycle
+from mettl_async.sandbox.state import (
+    DEFAULT_SECTIONS,
+    Account,
+    Assessment,
+    Invited,
+    RegistrationField,
+    SandboxCredentials,
+    Schedule,
+    Section,
+    State,
+)
+from mettl_async.sandbox.stats import Stats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    import httpx
+
+# Made up for the sandbox, the same in each: not secrets.
+READY_CREDENTIALS: Final = SandboxCredentials(
+    public_key="5a4db0c5-0000-4000-8000-70b11c000001",
+    private_key="5a4db0c5-0000-4000-8000-5ec2e7000001",
+)
+TIMESTAMP_AHEAD: Final = 24 * 3600.0  # [assumed]: nobody says how far ahead a clock may be
+
+
+class Simulation:
+    """What endpoints, pages and tests work on; `Sandbox` adds HTTP and documents the attributes."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        faults: Faults | None = None,
+        seed: int = 0,
+        webhook_transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.faults = faults or Faults()
+        self.pace = Pace()
+        self.stats = Stats()
+        self.timestamp_ahead = TIMESTAMP_AHEAD
+        self.state = State(Random(f"keys {seed}"))  # noqa: S311 - repeatable on purpose
+        self.clock = SandboxClock(clock, skew=lambda: self.faults.clock_skew, settle=self.settle)
+        now = self.clock.now
+        self.deliveries = Deliveries(
+            random=Random(f"deliveries {seed}"),  # noqa: S311 - repeatable on purpose
+            now=now,
+            drain=lambda *how: self.deliverer.drain(*how),  # noqa: PLW0108 - made below
+        )
+        self.lifecycle = Lifecycle(self.state, self.deliveries, pace=lambda: self.pace, now=now)
+        self.candidates = Candidates(self.state, self.lifecycle, now=now)
+        self.deliverer = Deliverer(
+            self.deliveries, transport=webhook_transport, now=now, settle=self.settle
+        )
+
+    def furnish(self) -> None:
+        """Add one account, two assessments and a ready schedule."""
+        account = self.add_account(READY_CREDENTIALS)
+        aptitude = self.add_assessment(
+            "Aptitude Test",
+            (RegistrationField("Last Name"), RegistrationField("Phone Number")),
+            account=account,
+        )
+        self.add_assessment(
+            "Coding Test",
+            (RegistrationField("Gender", values=("Female", "Male")),),
+            account=account,
+        )
+        self.add_schedule("Ready schedule", assessment=aptitude)
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        return f"{name}({len(self.schedules)} schedules, {self.stats.requests} requests)"
+
+    @property
+    def _account(self) -> Account:
+        return next(iter(self.state.accounts.values()))
+
+    @property
+    def credentials(self) -> SandboxCredentials:
+        """Keys of the first account."""
+        return self._account.credentials
+
+    @property
+    def access_key(self) -> str:
+        """Access key of the ready schedule."""
+        return next(iter(self.schedules))
+
+    @property
+    def registration_limit(self) -> int | None:
+        """Most candidates that the first account may register in all; None for no limit.
+
+        A registration beyond it is answered with E607. Other accounts have
+        ``Account.registration_limit``.
+        """
+        return self._account.registration_limit
+
+    @registration_limit.setter
+    def registration_limit(self, limit: int | None) -> None:
+        self._account.registration_limit = limit
+
+    @property
+    def grade_delay(self) -> float:
+        """Seconds of the sandbox's clock from finishing until the result is there."""
+        return self.pace.grade_delay
+
+    @grade_delay.setter
+    def grade_delay(self, seconds: float) -> None:
+        self.pace.grade_delay = seconds
+
+    @property
+    def report_delay(self) -> float:
+        """Seconds of the sandbox's clock from finishing until the reports are there."""
+        return self.pace.report_delay
+
+    @report_delay.setter
+    def report_delay(self, seconds: float) -> None:
+        self.pace.report_delay = seconds
+
+    @property
+    def delivery_rules(self) -> DeliveryRules:
+        """How webhooks are delivered; may be changed or replaced while the sandbox runs."""
+        return self.deliveries.rules
+
+    @delivery_rules.setter
+    def delivery_rules(self, rules: DeliveryRules) -> None:
+        self.deliveries.rules = rules
+
+    @property
+    def schedules(self) -> Mapping[str, Schedule]:
+        """All schedules by access key, read-only."""
+        return MappingProxyType(self.state.schedules)
+
+    @property
+    def assessments(self) -> Mapping[int, Assessment]:
+        """All assessments by id, read-only."""
+        return MappingProxyType(self.state.assessments)
+
+    def settle(self) -> None:
+        """Make happen what is due by the sandbox's clock: tests end, results are graded.
+
+        Called before each request, by ``clock.advance``, and all the time while it is served.
+        """
+        self.lifecycle.settle()
+
+    def add_account(
+        self,
+        credentials: SandboxCredentials | None = None,
+        *,
+        registration_limit: int | None = None,
+    ) -> Account:
+        """Add an account; its keys are made up unless given."""
+        return self.state.add_account(
+            Account(
+                credentials=credentials or self.state.make_credentials(),
+                client_id=self.state.next_number("client"),
+                registration_limit=registration_limit,
+            )
+        )
+
+    def add_assessment(
+        self,
+        name: str,
+        registration_fields: Iterable[RegistrationField] = (),
+        *,
+        account: Account | None = None,
+        sections: Iterable[Section] = DEFAULT_SECTIONS,
+    ) -> Assessment:
+        """Add an assessment, to the first account unless another is given.
+
+        ``Email Address`` and ``First Name`` are always mandatory and need not be listed.
+        """
+        assessment = Assessment(
+            id=self.state.next_number("assessment"),
+            name=name,
+            registration_fields=tuple(registration_fields),
+            sections=tuple(sections),
+            created_at=self.clock.now(),
+        )
+        return self.state.add_assessment(account or self._account, assessment)
+
+    def add_schedule(
+        self,
+        name: str,
+        *,
+        assessment: Assessment | None = None,
+        access_type: str = "OpenForAll",
+        invited: Iterable[str] = (),
+        settings: Mapping[str, Any] | None = None,
+    ) -> Schedule:
+        """Add a schedule, to the first assessment unless another is given.
+
+        Args:
+            name: Unique in the assessment.
+            assessment: Where to add it.
+            access_type: ``OpenForAll`` or ``ByInvitation``.
+            invited: Emails that may register when it is ``ByInvitation``.
+            settings: Other properties of ``sc``, as on the wire; not checked.
+
+        Raises:
+            ValueError: The name is taken.
+        """
+        home = assessment or next(iter(self.state.assessments.values()))
+        if name in home.schedules:
+            raise ValueError(f"the assessment has a schedule named {name!r}")
+        schedule = Schedule(
+            id=self.state.next_number("schedule"),
+            access_key=self.state.make_access_key(),
+            name=name,
+            access_type=access_type,
+            settings={"sourceApp": "sandbox", "scheduleType": "AlwaysOn", **(settings or {})},
+            created_at=self.clock.now(),
+        )
+        for email in invited:
+            schedule.invite(Invited(email=email, name=email))
+        return self.state.add_schedule(home, schedule)
+
+    def owner_of(self, link: str) -> str | None:
+        """Find the owner of a link: the email as first registered, or None for no link of ours."""
+        person = self.person_of(parse_qs(urlsplit(link).query).get("ecc", [""])[0])
+        return None if person is None else person.email
+
+    def person_of(self, ecc: str) -> SandboxPerson | None:
+        """Find the candidate whose link has this ``ecc``; None for no link of ours."""
+        return self.candidates.owner(ecc)

@@ -1,0 +1,183 @@
+"""The state of a sandbox as one JSON file, written from time to time and at the end.
+
+The file is replaced as a whole, so a reader sees an old snapshot or a new one. A process that is killed
+loses what came after its last snapshot.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+from cattrs.preconf.json import make_converter
+
+from mettl_async.sandbox.deliveries import Delivery
+from mettl_async.sandbox.state import Account
+
+if TYPE_CHECKING:
+    from mettl_async.sandbox.simulation import Simulation
+
+FORMAT: Final = "mettl-async sandbox"
+VERSION: Final = 1
+
+_converter = make_converter(detailed_validation=False)
+
+
+class SnapshotError(Exception):
+    """The file of a sandbox cannot be used: it is in use, damaged, of another kind or version, or the disk is full."""
+
+
+@frozen(kw_only=True)
+class _Document:
+    """The content of the file; an attribute that a file doesn't have yet gets its default."""
+
+    format: str = FORMAT
+    version: int = VERSION
+    clock_ahead: float
+    random_state: tuple[int, tuple[int, ...], float | None]
+    link_key: bytes
+    numbers: dict[str, int]
+    accounts: list[Account]
+    deliveries: list[Delivery]
+
+
+class SnapshotFile:
+    """The file of one sandbox, and the right to use it until `close`.
+
+    Args:
+        path: Of the file; made when it is not there. Beside it there is an empty ``-lock``.
+
+    Raises:
+        SnapshotError: The file cannot be used.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        # One name for one file, whatever links lead to it.
+        self._path = Path(path).resolve()
+        self._lock = self._take_lock()
+        try:
+            self._written, self._document = self._read()
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _error(self, problem: str | OSError) -> SnapshotError:
+        if isinstance(problem, OSError):
+            problem = problem.strerror or type(problem).__name__
+        return SnapshotError(f"{self._path}: {problem}")
+
+    def _read(self) -> tuple[bytes, _Document | None]:
+        content = b""
+        try:
+            content = self._path.read_bytes()
+            found: Any = json.loads(content)
+        except FileNotFoundError:
+            return b"", None
+        except OSError as error:
+            raise self._error(error) from None
+        except ValueError:
+            if not content:
+                return b"", None
+            found = None
+        if not isinstance(found, dict) or found.get("format") != FORMAT:
+            raise self._error("is not a snapshot of the sandbox")
+        version = found.get("version")
+        if version != VERSION:
+            raise self._error(
+                f"has version {version}, of another version of mettl-async; this one has {VERSION}: "
+                "use that version, or another file"
+            )
+        try:
+            return content, _converter.structure(found, _Document)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise self._error(f"is damaged ({type(error).__name__})") from None
+
+    def _take_lock(self) -> sqlite3.Connection:
+        """Lock a file beside: SQLite's lock is the same on every system, and ends with the process."""
+        name = f"{self._path}-lock"
+        try:
+            # Only a new one is opened: closing it would release what this process has locked of it.
+            with suppress(FileExistsError):
+                os.close(os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except OSError as error:
+            raise self._error(error) from None
+        lock = sqlite3.connect(name, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            lock.execute("PRAGMA journal_mode = MEMORY")  # no journal beside it
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            lock.close()
+            busy = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+            raise self._error("another sandbox uses it" if busy else str(error)) from None
+        return lock
+
+    def restore(self, simulation: Simulation) -> bool:
+        """Fill a new simulation from the file; returns whether there was anything."""
+        document = self._document
+        if document is None:
+            return False
+        self._document = None
+        state = simulation.state
+        try:
+            state.random.setstate(document.random_state)
+        except ValueError:
+            raise self._error("is damaged (random_state)") from None
+        state.link_key = document.link_key
+        state.numbers |= document.numbers
+        state.restore(document.accounts)
+        if not state.assessments or not state.schedules:
+            raise self._error("is damaged (accounts)")
+        simulation.clock.ahead = document.clock_ahead
+        simulation.deliveries.restore(document.deliveries)
+        simulation.lifecycle.watch_all()
+        return True
+
+    def save(self, simulation: Simulation) -> None:
+        """Replace the file, unless nothing changed.
+
+        Raises:
+            SnapshotError: It cannot be written; the old file is untouched.
+        """
+        state = simulation.state
+        document = _Document(
+            clock_ahead=simulation.clock.ahead,
+            random_state=state.random.getstate(),
+            link_key=state.link_key,
+            numbers=state.numbers,
+            accounts=list(state.accounts.values()),
+            deliveries=list(simulation.deliveries),
+        )
+        # ASCII, so that half a surrogate pair fits, which came in JSON too.
+        content = json.dumps(_converter.unstructure(document), separators=(",", ":")).encode()
+        if content == self._written:
+            return
+        try:
+            _replace(self._path, content)
+        except OSError as error:
+            raise self._error(error) from None
+        self._written = content
+
+    def close(self) -> None:
+        """Let others use the file."""
+        self._lock.close()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file as a whole; mkstemp's mode keeps the candidates' data to the owner."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with open(handle, "wb") as file:  # noqa: PTH123 - a descriptor
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise

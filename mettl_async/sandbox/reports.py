@@ -19,8 +19,7 @@ from mettl_async.sandbox import grading, life
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mettl_async.sandbox.simulation import Simulation
-    from mettl_async.sandbox.state import SandboxCandidate
+    from mettl_async.sandbox.state import SandboxCandidate, State
 
 PDF_PATH: Final = "/analytics/download-candidate-report"
 HTML_PATH: Final = "/analytics/share-report"
@@ -54,7 +53,7 @@ def links(
     }
 
 
-def read_report(simulation: Simulation, path: str, query: str) -> Report:
+def read_report(state: State, path: str, query: str, *, pace: life.Pace, now: float) -> Report:
     """Find the report of a link."""
     parameters = _pairs(query)
     if path == PDF_PATH:
@@ -63,16 +62,16 @@ def read_report(simulation: Simulation, path: str, query: str) -> Report:
         ecc = b64decode(unquote(parameters.get("key", "")), validate=True).hex()
     except ValueError:
         ecc = ""
-    candidate = simulation.state.owners.get(ecc)
+    candidate = state.owners.get(ecc)
     if (
         candidate is None
         or candidate.finished_at is None
         or candidate.finish_mode in life.NEVER_GRADED
     ):
         return Report(404, "No such report")
-    if not simulation.pace.reported(candidate, simulation.clock.now()):
-        return Report(simulation.pace.pending_status, "The report is being generated")
-    schedule = simulation.schedules[candidate.access_key]
+    if not pace.reported(candidate, now):
+        return Report(pace.pending_status, "The report is being generated")
+    schedule = state.schedules[candidate.access_key]
     result = grading.result_of(schedule, candidate)
     pairs = [
         ("Assessment", schedule.assessment.name),

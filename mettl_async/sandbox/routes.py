@@ -91,7 +91,11 @@ class _ReportPath:
         call.parameters = tuple(sorted(pair.partition("=")[0] for pair in query.split("&")))
         status, media_type, body = 405, "text/html;charset=utf-8", b""
         if scope["method"] == "GET":
-            report = read_report(self._simulation, scope["path"], query)
+            simulation = self._simulation
+            now = simulation.clock.now()
+            report = read_report(
+                simulation.state, scope["path"], query, pace=simulation.pace, now=now
+            )
             status = report.status
             if status == 200 and scope["path"] == PDF_PATH:  # noqa: PLR2004 - HTTP
                 media_type, body = "application/pdf", make_pdf(report)

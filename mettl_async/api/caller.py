@@ -114,7 +114,7 @@ class Caller:
         *,
         files: tuple[FilePart, ...] = (),
         repeatable: bool | None = None,
-        contact: RunContext | None = None,
+        run: RunContext | None = None,
     ) -> T:
         """Call an endpoint with arguments that are written already.
 
@@ -125,7 +125,7 @@ class Caller:
             decode: Makes the result of a success; may raise `MettlDecodeError`.
             files: Sent as a multipart body.
             repeatable: Beats the endpoint's own, where it depends on the arguments.
-            contact: Of the bulk run that it is part of; see `Request`.
+            run: The bulk run that it is part of; see `Request`.
 
         Raises:
             InvalidInputError: The URL would be longer than ``max_url_bytes``.
@@ -157,8 +157,8 @@ class Caller:
             partial_success=endpoint.partial_success,
             personal_params=endpoint.personal_params,
             personal_values=tuple([path[name] for name in PERSONAL if name in path]),
-            retry=self.options.retry if contact is None else self.options.bulk_retry,
-            contact=contact,
+            retry=self.options.retry if run is None else self.options.bulk_retry,
+            run=run,
             request_id=self.effects.new_id(),
         )
         return await self.pipeline.call(request, decode)

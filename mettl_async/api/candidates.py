@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from mettl_async.core.pipeline import ApiResponse
     from mettl_async.models import Registration
 
-FIRST_CONTACT_SECONDS = 30.0
-"""Until a run has had its first answer it is less patient: the address may simply be wrong."""
+FIRST_ANSWER_TIMEOUT = 30.0
+"""Seconds that a call of a run may take until the run has had its first answer."""
 
 
 class Candidates(Resource):
@@ -164,12 +164,12 @@ class Candidates(Resource):
         )
         fixed = to_params(options)
         caller, path = self._caller, {"access_key": key}
-        contact = RunContext(FIRST_CONTACT_SECONDS)
+        context = RunContext(FIRST_ANSWER_TIMEOUT)
 
         async def send(batch: Batch) -> BatchResponse:
             # No quota: a run has no more retries outstanding than it has workers.
             params = {"rd": batch.rd, **fixed}
-            return await caller.send(REGISTER_CANDIDATES, path, params, _answered, contact=contact)
+            return await caller.send(REGISTER_CANDIDATES, path, params, _answered, run=context)
 
         make = partial(
             Run,

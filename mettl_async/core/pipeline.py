@@ -155,19 +155,19 @@ class Pipeline:
                 request = request.evolve(attempt=attempt)
             # A run that keeps to a rate is not a run that fails: its own pace costs no patience.
             outcome: Response | CallError | None = None
-            if request.contact is not None:
+            if request.run is not None:
                 waited, outcome = await self._own_turn(request)
                 began += waited
             outcome = outcome or await self._one_attempt(request, began)
-            if request.contact is not None or self._shared.limited:
+            if request.run is not None or self._shared.limited:
                 self._adapt(request, outcome)
             response: Response | None = None
             if isinstance(outcome, Response):
                 response, known = outcome, outcome.envelope.error
-                if request.contact is not None:
-                    request.contact.made = True
+                if request.run is not None:
+                    request.run.answered = True
                 if known is None:
-                    if request.contact is None:
+                    if request.run is None:
                         quota.give_back(retries)
                     return response
                 error = known
@@ -194,7 +194,7 @@ class Pipeline:
             if isinstance(verdict, Wait):
                 if self._shared.lifecycle.closing:
                     verdict = GiveUp("the client is being closed")
-                elif request.contact is None and not quota.take():
+                elif request.run is None and not quota.take():
                     verdict = GiveUp("the client's quota of retries is used up")
             if isinstance(verdict, Wait):
                 retries += 1
@@ -223,7 +223,7 @@ class Pipeline:
         left = began + patience - effects.monotonic()
         with shared.deadlines.give_up_after(left):
             try:
-                if shared.limited and request.contact is None:
+                if shared.limited and request.run is None:
                     await shared.turns.wait(left)
                 await shared.slots.take(shared.lifecycle)
                 try:

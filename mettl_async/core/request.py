@@ -45,15 +45,16 @@ class History:
 
 @define(eq=False)
 class RunContext:
-    """Whether a bulk run has had an answer yet; shared by all its requests.
+    """What all requests of one bulk run share.
 
     Attributes:
-        patience: Seconds that a call of the run may take until then, for the address may be wrong.
-        made: Whether any of them was answered, with whatever.
+        first_answer_timeout: Seconds that a call may take until the run has had its first answer, because
+            the address may be wrong.
+        answered: Whether any request was answered, by a success or not.
     """
 
-    patience: float
-    made: bool = False
+    first_answer_timeout: float
+    answered: bool = False
 
 
 # With slots a frozen value of so many attributes takes three times as long to make and to copy.
@@ -80,7 +81,7 @@ class Request:
         personal_params: Names of parameters that hold candidates' data.
         personal_values: Further texts that are candidates' data, such as an email in the path.
         retry: How patiently it is tried.
-        contact: Of the bulk run that it is part of: its retries don't count against the client's quota,
+        run: The bulk run that it is part of: its retries don't count against the client's quota,
             for the run has bounds of its own, and its pace follows the server's.
         request_id: The client's own id of the call.
         attempt: 1 for the first request of the call.
@@ -102,7 +103,7 @@ class Request:
     personal_params: tuple[str, ...] = field(default=(), repr=False)
     personal_values: tuple[str, ...] = field(default=(), repr=False)
     retry: RetryPolicy = field(factory=RetryPolicy, repr=False)
-    contact: RunContext | None = field(default=None, repr=False)
+    run: RunContext | None = field(default=None, repr=False)
     request_id: str = ""
     attempt: int = 1
     history: History = field(factory=History, repr=False, eq=False)
@@ -110,9 +111,9 @@ class Request:
     @property
     def patience(self) -> float:
         """Seconds that the call may take, as far as is known now."""
-        if self.contact is None or self.contact.made:
+        if self.run is None or self.run.answered:
             return self.retry.deadline
-        return min(self.retry.deadline, self.contact.patience)
+        return min(self.retry.deadline, self.run.first_answer_timeout)
 
     def evolve(self, **changes: Any) -> Request:
         """A copy with the named attributes changed; an unknown name is a TypeError."""

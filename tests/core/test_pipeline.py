@@ -659,7 +659,7 @@ async def test_retries_of_a_bulk_run_neither_cost_nor_give_quota():
     lost = ConnectionLostError("x", CallFacts(sent=True))
     caller, script, _, shared = build(lost, response(), quota=5)
     shared.quota.take()
-    await caller.send(READ, {}, {}, lambda answer: answer.payload, contact=RunContext(30.0))
+    await caller.send(READ, {}, {}, lambda answer: answer.payload, run=RunContext(30.0))
     assert len(script.sent) == 2
     assert shared.quota.left == 0
 
@@ -669,7 +669,7 @@ async def test_first_contact_is_no_more_patient_than_the_user():
     refused = ConnectError("x", CallFacts(sent=False))
     caller, script, world, _ = build(refused, options=ClientOptions(bulk_retry=policy))
     with pytest.raises(ConnectError):
-        await caller.send(READ, {}, {}, lambda answer: answer.payload, contact=RunContext(30.0))
+        await caller.send(READ, {}, {}, lambda answer: answer.payload, run=RunContext(30.0))
     assert len(script.sent) == 1
     assert world.slept == []
 
@@ -693,7 +693,7 @@ async def test_first_contact_bounds_a_request_that_hangs():
     caller, _, _, _ = build(hang, options=ClientOptions(bulk_retry=policy))
     async with asyncio.timeout(30):
         with pytest.raises(TransportTimeoutError, match=r"0\.05 s passed in flight") as caught:
-            await caller.send(READ, {}, {}, lambda answer: answer.payload, contact=RunContext(0.05))
+            await caller.send(READ, {}, {}, lambda answer: answer.payload, run=RunContext(0.05))
     assert caught.value.sent
 
 

@@ -238,7 +238,7 @@ async def test_what_was_registered_before_the_input_broke_is_not_lost():
 
 
 async def test_a_server_that_never_answered_is_not_waited_for_as_long(monkeypatch):
-    monkeypatch.setattr("mettl_async.api.candidates.FIRST_CONTACT_SECONDS", 0.2)
+    monkeypatch.setattr("mettl_async.api.candidates.FIRST_ANSWER_TIMEOUT", 0.2)
     sandbox = Sandbox()
     async with (
         sandbox.serve() as server,

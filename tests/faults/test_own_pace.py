@@ -30,7 +30,7 @@ def client(server, **options):
 
 
 async def test_a_slow_rate_fails_nobody(monkeypatch):
-    monkeypatch.setattr(mettl_async.api.candidates, "FIRST_CONTACT_SECONDS", 0.2)
+    monkeypatch.setattr(mettl_async.api.candidates, "FIRST_ANSWER_TIMEOUT", 0.2)
     patience = RetryPolicy(deadline=0.4)
     async with (
         Sandbox().serve() as server,
@@ -43,7 +43,7 @@ async def test_a_slow_rate_fails_nobody(monkeypatch):
 
 
 async def test_a_server_that_asks_for_a_long_pause_at_the_start_gets_it(monkeypatch):
-    monkeypatch.setattr(mettl_async.api.candidates, "FIRST_CONTACT_SECONDS", 0.5)
+    monkeypatch.setattr(mettl_async.api.candidates, "FIRST_ANSWER_TIMEOUT", 0.5)
     sandbox = Sandbox(faults=Faults(retry_after=1))
     sandbox.faults.script(["throttle:429"] * 3)
     async with sandbox.serve() as server, client(server) as mettl:
@@ -53,7 +53,7 @@ async def test_a_server_that_asks_for_a_long_pause_at_the_start_gets_it(monkeypa
 
 async def test_the_requests_before_a_long_pause_are_counted_too(monkeypatch):
     """The run becomes patient in the middle of a call: it is one call all the same."""
-    monkeypatch.setattr(mettl_async.api.candidates, "FIRST_CONTACT_SECONDS", 0.5)
+    monkeypatch.setattr(mettl_async.api.candidates, "FIRST_ANSWER_TIMEOUT", 0.5)
     sandbox = Sandbox(faults=Faults(retry_after=1))
     sandbox.faults.script(["throttle:429"])
     async with sandbox.serve() as server, client(server) as mettl:

@@ -1,4 +1,4 @@
-"""Plain data to events: what an event can't do without, and what is put right before reading."""
+"""Plain data to events: what an event must have, and what is normalised before it is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _KEYS = ("invitation_key", "email")
-# A larger number is nobody's id: no database has room for it, and orjson has it rounded.
+# A larger number is no id: databases cannot store it, and orjson rounds it.
 _IDS = ("assessment_id", "assessmentId", "candidate_instance_id", "client_id")
 _INT64 = 2**63
 
@@ -29,7 +29,7 @@ def _event_hook(cls: Any) -> Callable[[Any, Any], Any]:
         problems = [] if cls is UnknownEvent else _problems(data)
         if problems:
             raise MismatchError(problems)
-        return hook(_put_right(data), cls)
+        return hook(_normalized(data), cls)
 
     return structure
 
@@ -54,12 +54,12 @@ def _key(data: dict[str, Any], name: str) -> Any:
 
 
 def _usable(text: str) -> bool:
-    # PostgreSQL has no room for a NUL, and no address and no key has one.
+    # PostgreSQL cannot store a NUL, and no address and no key has one.
     return bool(text.strip()) and "\0" not in text
 
 
-def _put_right(data: dict[str, Any]) -> dict[str, Any]:
-    """Give a copy in which the readers find what they expect, where there is a way to it."""
+def _normalized(data: dict[str, Any]) -> dict[str, Any]:
+    """Copy an event with its properties in the form that the readers expect, where possible."""
     right = {**data, WHOLE: data}
     for name in _KEYS:
         value = _key(data, name)

@@ -1,4 +1,4 @@
-"""A ``context_data`` that proves who wrote it, and for whom."""
+"""A signed ``context_data``: it proves who wrote it, and for which candidate."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from mettl_async.models._fold_email import fold_email
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SHORTEST_SECRET = 16  # bytes
+_MIN_SECRET = 16  # bytes
 _VERSION = b"\x01"
 _EXPIRY = 5  # bytes: seconds since 1970, 0 for never; until the year 36812
 _MAC = 16  # bytes of an HMAC-SHA256, of which nobody guesses one in 2**128
 _HEAD = len(_VERSION) + _EXPIRY + _MAC
 _OVERHEAD = _HEAD + _MAC
-_LONGEST_ID = 112  # bytes
-_LONGEST = 200  # characters, of the longest id; how many the field takes is not documented
+_MAX_ID = 112  # bytes
+_MAX_TEXT = 200  # characters, of the longest id; how many the field takes is not documented
 _LAST_YEAR = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
 # Each use of a secret has its own label, so that what is signed for one is nothing for another.
 _BINDING = b"mettl-async context binding 1\0"
@@ -31,25 +31,24 @@ _SIGNING = b"mettl-async context 1\0"
 
 
 class ContextSigner:
-    """Makes and checks ``context_data`` with an id of yours in it, signed for one candidate of one schedule.
+    """Sign and verify ``context_data``: an id of yours, bound to one candidate of one schedule.
 
-    What passes `verify` was made by `sign` with one of the secrets, for this email (case does not
-    matter) and this access key, and is not expired. Any changed character is noticed.
+    Text that passes `verify` was made by `sign` with one of the secrets, for this email (case does not
+    matter) and this access key, and is not expired. Any changed character is detected.
 
-    It protects against who knows the URL, and even the password, of a webhook and invents events, or uses the
-    context of one candidate for another. It does not protect against a true delivery sent again
-    (see `event_identity`), or with other marks in it: it signs who, not what. It is not encrypted: who has it
-    can read the id.
+    It protects against someone who knows the URL, and even the password, of a webhook and invents events, or
+    uses the context of one candidate for another. It does not protect against a true delivery sent again
+    (see `event_identity`), or with other marks in it: the candidate is signed, not the result. The text is
+    not encrypted: anyone can read the id in it.
 
     Args:
-        secrets: At least one, each of 16 bytes or more, from a generator of random ones. The first signs,
-            all verify: to rotate, put the new one first, and drop the old when no test is left that was
-            registered with it.
+        secrets: At least one, each of 16 random bytes or more. The first signs, all verify: to rotate, put
+            the new one first, and drop the old one when every test that was registered with it is over.
 
     Raises:
         InvalidInputError: No secret, or one that is too short.
 
-    Source: api.md, API 15 and section 7.
+    Source: vendor page "Register Candidates in Schedule".
     """
 
     __slots__ = ("_secrets",)
@@ -73,28 +72,28 @@ class ContextSigner:
         """Make a ``context_data`` to register this candidate with.
 
         Args:
-            own_id: Anything of yours, at most 112 bytes of UTF-8.
-            access_key: Of the schedule the candidate is registered in.
-            email: Of the candidate.
-            expires_in: How long it is valid, to the next whole second; None for ever. Mind that results
-                may come long after the registration.
-            now: Seconds since 1970, as of `time.time`; None to look at the clock.
+            own_id: Id in your system, at most 112 bytes of UTF-8.
+            access_key: Key of the schedule that the candidate is registered in.
+            email: Address of the candidate.
+            expires_in: Time that it is valid, to the next whole second; None for ever. Results may come
+                long after the registration.
+            now: Seconds since 1970; None reads the clock.
 
         Returns:
-            At most 200 characters, letters, digits, ``-`` and ``_`` only.
+            Text of at most 200 letters, digits, ``-`` and ``_``.
 
         Raises:
-            InvalidInputError: Something is blank, too long, or expires before it begins.
+            InvalidInputError: A text is blank or too long, or ``expires_in`` is not above 0.
         """
         _check.text("own_id", own_id)
         _check.text("access_key", access_key)
         _check.text("email", email)
         content = own_id.encode()
-        if len(content) > _LONGEST_ID:
+        if len(content) > _MAX_ID:
             raise InvalidInputError(
                 "own_id",
                 f"is {len(content)} bytes of UTF-8",
-                f"give at most {_LONGEST_ID}: an id, and keep the rest in your database",
+                f"give at most {_MAX_ID}: an id, and keep the rest in your database",
             )
         expiry = 0 if expires_in is None else _expiry(expires_in, _now(now))
         secret = self._secrets[0]
@@ -104,16 +103,16 @@ class ContextSigner:
     def verify(
         self, context_data: str | None, *, access_key: str, email: str, now: float | None = None
     ) -> SignedContext:
-        """Tell what a ``context_data`` says, if it is ours and for this candidate.
+        """Give what a ``context_data`` says, if it was signed for this candidate.
 
         Args:
-            context_data: As the event has it.
-            access_key: Of the event.
-            email: Of the event.
-            now: Seconds since 1970, as of `time.time`; None to look at the clock.
+            context_data: Text of the event.
+            access_key: Key of the event's schedule.
+            email: Address of the event's candidate.
+            now: Seconds since 1970; None reads the clock.
 
         Raises:
-            ContextDataError: It proves nothing; ``.reason`` says why.
+            ContextDataError: It is missing, malformed, forged, mismatched or expired: ``.reason``.
         """
         content, reason = _content(context_data)
         secret = None if reason else self._signed_by(content)
@@ -151,11 +150,11 @@ def _secret(place: int, secret: str | bytes) -> bytes:
         secret = secret.encode()
     if not isinstance(secret, bytes):
         raise InvalidInputError(path, f"is {_check.shape(secret)}", "give it as text or bytes")
-    if len(secret) < _SHORTEST_SECRET:
+    if len(secret) < _MIN_SECRET:
         raise InvalidInputError(
             path,
             f"is {len(secret)} bytes",
-            f"give at least {_SHORTEST_SECRET} random ones, such as of secrets.token_bytes(32)",
+            f"give at least {_MIN_SECRET} random ones, such as of secrets.token_bytes(32)",
         )
     return secret
 
@@ -191,11 +190,11 @@ def _text(content: bytes) -> str:
 
 
 def _content(text: str | None) -> tuple[bytes, str]:
-    """The bytes, or why there are none."""
+    """Decode the text; the second value is the reason when it cannot be."""
     if text is None or not text.strip():
         return b"", "missing"
     text = text.strip()  # as of the email and the access key: someone may put it on lines
-    if len(text) > _LONGEST or not text.isascii():
+    if len(text) > _MAX_TEXT or not text.isascii():
         return b"", "malformed"
     try:
         content = urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -1,4 +1,4 @@
-"""What two deliveries of one event have in common."""
+"""The identity of an event: two deliveries of one event share it."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _VERSION = 1  # of what goes into the digest: another rule must never give an ol
 
 
 def event_identity(event: Event) -> str:
-    """Name an event, so that a second delivery of it can be told from another event.
+    """Compute the identity of an event, to tell a second delivery of it from another event.
 
-    The same event gives the same 64 hexadecimal digits in every process and version; no personal data
-    can be read off them. Nobody says that Mettl delivers anything twice, or how, so the rule is [assumed]:
-    what comes again has the same content. It is the digest of
+    It is the same 64 hexadecimal digits in every process and version; no personal data can be read from
+    them. The vendor does not say whether and how it delivers twice, so the rule is [assumed]: a second
+    delivery has the same content. It is the digest of
 
-    - the kind, the access key, the email without regard to case, and
+    - the ``EVENT_TYPE``, the access key, the email without regard to case, and
     - of a graded test, its end and the marks (so another grading is another event); of other events the
-      timestamp. Where there is no end, the timestamp; where there is neither, all that came.
-    - of an `UnknownEvent`, all that came, in whatever order.
+      timestamp. Without an end it is the timestamp; without both, all that came.
+    - of an `UnknownEvent`, all that came, in any order.
 
-    `candidate_instance_id` is not in it, since an event made by ``reconcile`` has none.
+    ``candidate_instance_id`` is not in it, since an event made by ``reconcile`` has none.
     """
     if isinstance(event, UnknownEvent):
         rest = [event.event_type, event.access_key, event.email] if not event.raw else []

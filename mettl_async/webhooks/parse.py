@@ -1,4 +1,4 @@
-"""The body of a delivery to an event."""
+"""Parsing of a delivery's body into an event."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from mettl_async.models.event import EVENTS, Event, UnknownEvent
 
 # Case is ignored, as with all words of the server.
 _CLASSES: Final = {kind.event_type.casefold(): cls for cls, kind in EVENTS.items()}
-# [assumed] What a proxy or a queue in between may wrap an event in; Mettl wraps it in nothing.
+# [assumed] Properties that a proxy or a queue may wrap an event in; Mettl does not wrap it.
 _WRAPPERS = ("data", "payload", "event")
 _LAYERS = 4
 
 
 def parse_event(body: bytes) -> Event:
-    """Read the body of a delivery.
+    """Parse the body of a delivery.
 
-    It never raises anything else than `EventDecodeError`, whatever the bytes. A field that is absent, null or
-    not of the expected form is None; what this version does not know is in ``raw``. An event of an
-    unknown type, or without an email or an access key, is an `UnknownEvent`, so that nothing is lost.
+    It raises nothing but `EventDecodeError`, for any bytes. A property that is absent, null or
+    not of the expected form is None; all that came is in ``raw``. An event of an unknown type, or without
+    an email or an access key, is an `UnknownEvent`, so that nothing is lost.
 
     The text is JSON in UTF-8, with or without a byte order mark; of a name that comes twice the last
     counts. A one-item list around the event, or an object with it under ``data``, ``payload`` or
-    ``event``, is taken off [assumed]. Bounds: the caller limits the size of the body (the receiver to a
-    mebibyte); in ``raw``, what is nested deeper than 32 is None.
+    ``event``, is unwrapped [assumed]. Bounds: the caller limits the size of the body (the receiver to a
+    mebibyte); in ``raw``, values nested deeper than 32 are None.
 
     Args:
-        body: As it came.
+        body: Bytes of the body.
 
     Raises:
         EventDecodeError: No JSON, no UTF-8, or no object. The message has shapes, never the content.
 
-    Source: api.md, section 7.
+    Source: vendor page "Create Schedule", its section on webhooks.
     """
     data, problem = _loaded(body)
     found = None if problem else _unwrapped(data)

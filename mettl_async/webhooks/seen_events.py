@@ -1,4 +1,4 @@
-"""Which events were handled already: the promise, and a memory of one process."""
+"""Stores of the events that were handled: the contract, and a store in memory."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ DAY = 86_400.0
 LEASE = 60.0
 """Seconds; twice what a handler may take by default."""
 REMEMBER = 7 * DAY
-"""Seconds. [assumed] Nobody says how long Mettl goes on delivering; a week outlasts any outage."""
+"""Seconds. [assumed] The vendor does not say how long it delivers again; a week outlasts any outage."""
 
 
 class Refused(Enum):
-    """Why an event can't be claimed."""
+    """Reason why an event can't be claimed."""
 
     DONE = "done"
     """It was handled."""
     BUSY = "busy"
-    """Someone is handling it, or there is no room to remember one more."""
+    """Another claim of it holds, or the store is full."""
 
 
 @frozen(kw_only=True)
@@ -36,8 +36,8 @@ class Claim:
     """The right to handle one event, until the lease is over.
 
     Attributes:
-        key: Of the event, as from `event_identity`.
-        token: Of this claim; a later claim of the same event has another.
+        key: Key of the event, as from `event_identity`.
+        token: Name of this claim; a later claim of the same event has another.
     """
 
     key: str = field(repr=False)
@@ -45,11 +45,11 @@ class Claim:
 
 
 class SeenEvents(Protocol):
-    """Remembers which events were handled, so that none is handled twice.
+    """A store of the events that were handled, so that none is handled twice.
 
-    Of any number of claims for one key at one time exactly one succeeds. A claim is a lease: who dies
-    midway loses it after ``lease`` seconds, and the event can be claimed again. A claim counts until
-    someone else has the event, so a late `complete` is still worth something.
+    Of any number of claims for one key at one time exactly one succeeds. A claim is a lease: a process that
+    dies loses it after ``lease`` seconds, and the event can be claimed again. A claim holds until
+    the event is claimed again, so a late `complete` may still succeed.
 
     Attributes:
         lease: Seconds that a claim holds; longer than all handlers of an event may take.
@@ -59,23 +59,23 @@ class SeenEvents(Protocol):
     def lease(self) -> float: ...  # noqa: D102 - described above
 
     async def claim(self, key: str) -> Claim | Refused:
-        """Take an event, or say why not."""
+        """Claim an event, or give the reason why it can't be claimed."""
         ...
 
     async def complete(self, claim: Claim) -> bool:
-        """Remember the event as handled.
+        """Mark the event as handled.
 
         Returns:
-            Whether this claim's handling is what is remembered: also True when it was before. False,
-            and nothing is changed, when someone else has taken the event since.
+            Whether the event is marked by this claim, now or before. False, and nothing is changed, when
+            the event was claimed again since.
         """
         ...
 
     async def release(self, claim: Claim) -> bool:
-        """Give the event back, so that it can be claimed at once.
+        """Release the event, so that it can be claimed at once.
 
         Returns:
-            False, and nothing is changed, when it was completed or someone else has taken it since.
+            False, and nothing is changed, when it was completed or claimed again since.
         """
         ...
 
@@ -92,11 +92,16 @@ def check_positive(**numbers: float) -> None:
 
 
 class MemorySeenEvents:
-    """`SeenEvents` within one process: forgotten when it ends, and unknown to any other.
+    """A store in memory, for one process: it is lost when the process ends.
 
-    It holds ``limit`` keys at most. When it is full, the event that was handled longest ago is
-    forgotten; one that is being handled never is, so beyond ``limit`` of those a claim is ``BUSY``.
-    All times are seconds by ``clock``.
+    When it is full, the event that was handled longest ago is forgotten; an event that is being handled
+    never is, so beyond ``limit`` of those a claim is ``BUSY``.
+
+    Args:
+        limit: Number of events that it holds, above 0.
+        remember: Seconds for which a handled event is remembered, above 0.
+        lease: Seconds that a claim holds, above 0.
+        clock: Gives seconds that never go back.
 
     Raises:
         ConfigurationError: A number is not positive.
@@ -116,8 +121,8 @@ class MemorySeenEvents:
         self._lease = lease
         self._clock = clock
         self._tokens = count(1)
-        # What is over stands first, as all wait equally long. A plain dict would search for its first
-        # entry past all that were deleted.
+        # In the order in which they end, as all last equally long. A plain dict would search for its
+        # first entry past all that were deleted.
         self._held: OrderedDict[str, tuple[str, float]] = OrderedDict()  # token, end of the lease
         self._done: OrderedDict[str, tuple[str, float]] = OrderedDict()  # token, end of the memory
 
@@ -130,7 +135,7 @@ class MemorySeenEvents:
         return self._lease
 
     async def claim(self, key: str) -> Claim | Refused:
-        """Take an event, or say why not."""
+        """Claim an event; see `SeenEvents`."""
         now = self._clock()
         self._forget(now)
         if key in self._done:
@@ -146,7 +151,7 @@ class MemorySeenEvents:
         return Claim(key=key, token=token)
 
     async def complete(self, claim: Claim) -> bool:
-        """Remember the event as handled; see `SeenEvents`."""
+        """Mark the event as handled; see `SeenEvents`."""
         if self._is_of(claim, self._done):
             return True
         if not self._is_of(claim, self._held):
@@ -156,7 +161,7 @@ class MemorySeenEvents:
         return True
 
     async def release(self, claim: Claim) -> bool:
-        """Give the event back; see `SeenEvents`."""
+        """Release the event; see `SeenEvents`."""
         if not self._is_of(claim, self._held):
             return False
         del self._held[claim.key]

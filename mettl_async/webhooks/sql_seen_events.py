@@ -1,4 +1,4 @@
-"""Which events were handled already, remembered by SQLite or PostgreSQL for many processes at once."""
+"""A store of the events that were handled in SQLite or PostgreSQL, for many processes."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ _T = TypeVar("_T")
 
 
 class SqlSeenEvents:
-    """`SeenEvents` in one table of SQLite or PostgreSQL, shared by any number of processes.
+    """A store in one table of SQLite or PostgreSQL, shared by any number of processes.
 
-    Each of its steps is one statement that decides and writes at once, so that of any number of
-    claims for one event, from any number of processes, one succeeds. It does not matter which
-    isolation level the engine has. A claim whose process died can be taken over when its lease is
-    over; from then on the token of the old one fits nothing, so it can neither complete nor release.
+    Each step is one statement that decides and writes at once, so that of any number of
+    claims for one event, from any number of processes, one succeeds, at any isolation level. The claim of
+    a process that died can be taken over when its lease is over; from then on its token is stale, so it can
+    neither complete nor release.
 
     Times are read from the database's clock, never from that of a process: leases do not depend on
     how well the clocks of several machines agree. If the database's own clock jumps ahead, leases
-    end early by as much; the tokens still keep two from completing the same event.
+    end early by as much; the tokens still keep two claims from completing the same event.
 
-    What is stored: the SHA-256 of the key, a random token and two times. No personal data, whatever
-    ``identify`` makes of an event. Nothing is logged here; SQLAlchemy shows parameters in its own log
-    and errors unless the engine is made with ``hide_parameters=True``.
+    A row has the SHA-256 of the key, a random token and two times. It has no personal data, for any
+    ``identify``. Nothing is logged here; SQLAlchemy shows parameters in its own log and errors unless
+    the engine is made with ``hide_parameters=True``.
 
-    A statement that finds the database locked (SQLite) or was undone by it (PostgreSQL) is tried
-    again for five seconds, with growing random pauses; then SQLAlchemy's error is raised.
+    A statement that finds the database locked (SQLite) or was rolled back by it (PostgreSQL) is retried
+    for five seconds, with growing random pauses; then SQLAlchemy's error is raised.
 
-    None of these statements is cut off by a cancellation: it runs to its end (the caller waits for
-    that, five seconds at most), and a claim that nobody learned of is given back.
+    A cancellation does not cut off any of these statements: it runs to its end (the caller waits for
+    that, five seconds at most), and a claim that was granted to a cancelled caller is released.
 
     ::
 
@@ -62,12 +62,17 @@ class SqlSeenEvents:
         await seen.create_table()
         receiver = WebhookReceiver(auth=..., seen=seen)
 
-    Shapes: ``engine`` stays yours, with its pool, and is never closed here. asyncio only, as is
-    SQLAlchemy. For SQLite a file; ``PRAGMA journal_mode=WAL`` lets readers go on beside the one who
-    writes, but nothing here needs it.
+    It runs on asyncio only, as does SQLAlchemy. ``PRAGMA journal_mode=WAL`` lets others read a SQLite
+    while one writes, but nothing here needs it.
+
+    Args:
+        engine: An engine that stays yours, with its pool; it is never disposed of here.
+        table: Name of the table.
+        lease: Seconds that a claim holds, above 0.
+        remember: Seconds after which `forget` deletes a handled event, above 0.
 
     Attributes:
-        table: The `sqlalchemy.Table`, in a metadata of its own; for migrations, take it over with
+        table: The `sqlalchemy.Table`, in a metadata of its own; for migrations, copy it with
             ``seen.table.to_metadata(yours)`` instead of calling `create_table`.
 
     Raises:
@@ -113,24 +118,24 @@ class SqlSeenEvents:
         return self._lease
 
     async def create_table(self) -> None:
-        """Make the table unless it is there; any number of processes may do so at once."""
+        """Create the table unless it exists; any number of processes may do so at once."""
         await self._backend.create(self._single, self.table)
 
     async def claim(self, key: str) -> Claim | Refused:
-        """Take an event, or say why not; see `SeenEvents`.
+        """Claim an event; see `SeenEvents`.
 
         Raises:
             sqlalchemy.exc.DBAPIError: The database stayed locked or refused.
-            OSError: It can't be reached.
+            OSError: The database can't be reached.
         """
-        # Made once for all tries: if an answer is lost, the next one finds its own claim.
+        # Made once for all tries: if a response is lost, the next try finds its own claim.
         claim = Claim(key=key, token=secrets.token_hex(16))
         given_up = False
 
         async def run(connection: AsyncConnection) -> Claim | Refused | None:
             bound = {**_bound(claim), "lease": self._lease}
             if (await connection.execute(self._statements.claim, bound)).first() is not None:
-                if given_up:  # so late that it was released before it was granted
+                if given_up:  # granted after the release below
                     await connection.execute(self._statements.release, _bound(claim))
                 return claim
             row = (await connection.execute(self._statements.look, bound)).first()
@@ -143,35 +148,35 @@ class SqlSeenEvents:
                 outcome = await self._alone(run)
                 if outcome is not None:
                     return outcome
-                # It was released between the two statements, so it can be had.
+                # It was released between the two statements, so it can be claimed.
         except asyncio.CancelledError:
             given_up = True
-            # The database may have granted it, and nobody would give it back before the lease ends.
-            # If that fails, the cancellation is still what happened.
+            # The database may have granted it, and nobody would release it before the lease ends.
+            # If that fails, the cancellation is still raised.
             with anyio.move_on_after(PATIENCE, shield=True), suppress(Exception):
                 await self.release(claim)
             raise
         return Refused.BUSY
 
     async def complete(self, claim: Claim) -> bool:
-        """Remember the event as handled; see `SeenEvents`.
+        """Mark the event as handled; see `SeenEvents`.
 
         True again for what `transaction` has completed, so the receiver may do both.
         """
         return await self._changes(self._statements.complete, claim)
 
     async def release(self, claim: Claim) -> bool:
-        """Give the event back; see `SeenEvents`."""
+        """Release the event; see `SeenEvents`."""
         return await self._changes(self._statements.release, claim)
 
     @asynccontextmanager
     async def transaction(self, claim: Claim) -> AsyncIterator[AsyncConnection]:
-        """Write what an event leads to and the mark that it was handled in one transaction.
+        """Write the handler's own rows and the mark that the event was handled in one transaction.
 
-        Everything is committed on leaving, or nothing is: when the block raises, when the process
-        dies, or when someone else has taken the event meanwhile. So what the handler writes by this
+        On leaving the block both are committed. Neither is when the block raises, when the process
+        dies, or when the event was claimed again meanwhile. So what the handler writes by this
         connection happens exactly once, however often the event comes. What it does elsewhere (mail,
-        calls) does not become part of it.
+        calls) is not part of the transaction.
 
         ::
 
@@ -180,20 +185,20 @@ class SqlSeenEvents:
                 async with seen.transaction(claim) as connection:
                     await connection.execute(scores.insert().values(...))
 
-        The receiver hands the claim to a handler with a second parameter, calls that one last, and its
+        The receiver passes the claim to a handler with a second parameter, calls that one last, and its
         own `complete` afterwards finds the event done.
 
         Do not commit the connection yourself, and do slow things before: on SQLite the transaction
-        holds the lock for writing from its beginning (so that it can't fail for having read first);
+        holds the write lock from its beginning (so that it can't fail for having read first);
         all other claims wait, and so would a write by another connection within the block. On
-        PostgreSQL others are held up by nothing but the mark at the end.
+        PostgreSQL only the mark at the end locks others out.
 
         A statement of your own that a cancellation cuts off, such as one that still runs at the end of
         ``handler_timeout``, may leave a SQLite locked: SQLAlchemy gives its connection up, and
         aiosqlite does not close it [seen with 2.1.9 and 0.22.1]. Keep them short there.
 
         Raises:
-            ClaimLostError: The lease is over and someone else has the event, or it is done already.
+            ClaimLostError: The event was claimed again after the lease was over, or it is done already.
             ConfigurationError: The engine commits each statement at once (``AUTOCOMMIT``), so that
                 nothing could be undone.
             sqlalchemy.exc.DBAPIError: The database stayed locked or refused.
@@ -212,16 +217,16 @@ class SqlSeenEvents:
             await self._backend.uncut(self._mine(connection, self._statements.mark, claim))
 
     async def forget(self, older_than: float | None = None) -> int:
-        """Delete what was handled, or claimed and given up, long ago.
+        """Delete the events that were handled, or claimed and never completed, long ago.
 
-        Until then an event is remembered, so call it now and then, such as daily. It reads the whole
-        table. An event that comes again after it was forgotten is handled again.
+        Call it now and then, such as daily. It reads the whole table. An event that comes again after it
+        was deleted is handled again.
 
         Args:
             older_than: Seconds; ``remember`` if None. Leases that still run are kept even with 0.
 
         Returns:
-            How many events were forgotten.
+            Number of events that were deleted.
         """
         age = self._remember if older_than is None else older_than
         if not age >= 0:
@@ -241,14 +246,14 @@ class SqlSeenEvents:
     @staticmethod
     async def _mine(connection: AsyncConnection, statement: sa.UpdateBase, claim: Claim) -> None:
         if (await connection.execute(statement, _bound(claim))).rowcount != 1:
-            raise ClaimLostError("someone else has taken the event, or it is done already")
+            raise ClaimLostError("the event was claimed again, or it is done already")
 
     async def _alone(self, run: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
         return await self._backend.run(self._single, run)
 
 
 class _Statements:
-    """All that is ever asked of the table, compiled once by SQLAlchemy's cache."""
+    """All statements on the table, compiled once by SQLAlchemy's cache."""
 
     def __init__(self, table: sa.Table, dialect: str) -> None:
         seen = table.c

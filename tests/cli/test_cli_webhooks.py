@@ -339,6 +339,7 @@ async def send(environ, *arguments):
 CREDENTIALS = ("--user", "mettl", "--password-env", "HOOK_PASSWORD")
 
 
+@pytest.mark.slow
 async def test_what_is_sent_is_printed_once_and_what_is_refused_is_counted(listen, environ):
     listening = await listen(*CREDENTIALS)
     assert (await listening.line()).startswith("time\tevent\t")
@@ -363,6 +364,7 @@ async def test_what_is_sent_is_printed_once_and_what_is_refused_is_counted(liste
     assert PASSWORD not in err
 
 
+@pytest.mark.slow
 async def test_json_is_one_document_a_line_and_personal_only_when_asked(listen, environ):
     listening = await listen("--no-auth", "--json", "--show-personal", "--path", "/deep/hook")
     assert listening.url.endswith("/deep/hook")
@@ -373,6 +375,7 @@ async def test_json_is_one_document_a_line_and_personal_only_when_asked(listen, 
     assert (await listening.end())[:2] == (0, "")
 
 
+@pytest.mark.slow
 async def test_what_nobody_reads_is_not_accepted(listen, environ):
     listening = await listen("--no-auth", "--json")
     listening.process.stdout._transport.close()

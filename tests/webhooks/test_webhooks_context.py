@@ -272,3 +272,8 @@ def test_an_id_that_is_signed_can_be_read_by_who_has_it():
     text = sign("order-17")
     assert b"order-17" in base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     assert EMAIL not in text
+
+
+def test_a_secret_of_spaces_is_as_good_as_its_bytes():
+    text = ContextSigner([" " * 16]).sign("1", access_key="k", email="e")
+    assert ContextSigner([b" " * 16]).verify(text, access_key="k", email="e").own_id == "1"

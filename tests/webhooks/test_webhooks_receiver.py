@@ -370,66 +370,7 @@ async def test_a_client_that_is_gone_before_the_answer_changes_nothing():
     assert len(came) == 1
 
 
-# --- mistakes that are found when they are made -----------------------------------------------------
-
-
-def sync_handler(event):
-    pass
-
-
-async def good(event):
-    pass
-
-
-async def good_with_claim(event, claim):
-    pass
-
-
-async def three(event, claim, more):
-    pass
-
-
-async def keyword_only(event, *, needed):
-    pass
-
-
-async def nothing():
-    pass
-
-
-async def generator(event):
-    yield event
-
-
-@pytest.mark.parametrize(
-    "handler",
-    [sync_handler, None, "name", three, keyword_only, nothing, generator, lambda event: None, int],
-)
-def test_what_can_not_be_a_handler_is_refused_when_declared(handler):
-    receiver = WebhookReceiver(auth=AUTH)
-    with pytest.raises(ConfigurationError, match="on: "):
-        receiver.on(TestGraded)(handler)
-
-
-@pytest.mark.parametrize("kind", [good, TestGraded(**WHO), object, None, "TestGraded", BasicAuth])
-def test_what_is_no_class_of_events_is_refused_when_declared(kind):
-    with pytest.raises(ConfigurationError, match=r"write @receiver\.on\(TestGraded\)"):
-        WebhookReceiver(auth=AUTH).on(kind)
-
-
-def test_a_handler_is_not_called_twice_for_one_event():
-    receiver = WebhookReceiver(auth=AUTH)
-    assert receiver.on(TestGraded)(good) is good
-    with pytest.raises(ConfigurationError, match="twice for TestGraded"):
-        receiver.on(TestEvent)(good)
-    receiver.on(TestGraded)(good_with_claim)
-
-    async def another_with_claim(event, claim):
-        pass
-
-    with pytest.raises(ConfigurationError, match="take the claim"):
-        receiver.on(TestEvent)(another_with_claim)
-    receiver.on(TestStarted)(another_with_claim)
+# --- arguments --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

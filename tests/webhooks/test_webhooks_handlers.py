@@ -1,0 +1,85 @@
+"""A mistake in a handler is found when it is declared."""
+
+import pytest
+
+from mettl_async.errors import ConfigurationError
+from mettl_async.webhooks import BasicAuth, TestEvent, TestGraded, TestStarted, WebhookReceiver
+
+AUTH = BasicAuth(username="acme", password="sesame")
+
+
+def sync_handler(event):
+    pass
+
+
+async def good(event):
+    pass
+
+
+async def good_with_claim(event, claim):
+    pass
+
+
+async def three(event, claim, more):
+    pass
+
+
+async def keyword_only(event, *, needed):
+    pass
+
+
+async def nothing():
+    pass
+
+
+async def generator(event):
+    yield event
+
+
+class Called:
+    async def __call__(self, event, claim, more):
+        pass
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        sync_handler,
+        None,
+        "name",
+        three,
+        keyword_only,
+        nothing,
+        generator,
+        lambda event: None,
+        int,
+        Called(),
+    ],
+)
+def test_what_can_not_be_a_handler_is_refused_when_declared(handler):
+    receiver = WebhookReceiver(auth=AUTH)
+    with pytest.raises(ConfigurationError, match="on: "):
+        receiver.on(TestGraded)(handler)
+
+
+@pytest.mark.parametrize(
+    "kind", [good, TestGraded(access_key="k", email="e"), object, None, "TestGraded", BasicAuth]
+)
+def test_what_is_no_class_of_events_is_refused_when_declared(kind):
+    with pytest.raises(ConfigurationError, match=r"write @receiver\.on\(TestGraded\)"):
+        WebhookReceiver(auth=AUTH).on(kind)
+
+
+def test_a_handler_is_not_called_twice_for_one_event():
+    receiver = WebhookReceiver(auth=AUTH)
+    assert receiver.on(TestGraded)(good) is good
+    with pytest.raises(ConfigurationError, match="twice for TestGraded"):
+        receiver.on(TestEvent)(good)
+    receiver.on(TestGraded)(good_with_claim)
+
+    async def another_with_claim(event, claim):
+        pass
+
+    with pytest.raises(ConfigurationError, match="take the claim"):
+        receiver.on(TestEvent)(another_with_claim)
+    receiver.on(TestStarted)(another_with_claim)

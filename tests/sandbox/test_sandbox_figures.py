@@ -46,14 +46,6 @@ def test_a_duration_leaves_out_its_empty_units(seconds, written):
 
 @pytest.mark.parametrize(
     ("seconds", "written"),
-    [(0, "the same as"), (86400, "1 day ahead of"), (-30.0, "30 s behind")],
-)
-def test_a_clock_is_ahead_or_behind(seconds, written):
-    assert figures.clock_offset(seconds) == written
-
-
-@pytest.mark.parametrize(
-    ("seconds", "written"),
     [
         (1800.0, "30 min 00 s"),
         (1799.2, "30 min 00 s"),

@@ -156,17 +156,14 @@ def change_deliveries(visit: Visit) -> Response:
 def show_faults(visit: Visit) -> Response:
     """Answer the page of faults."""
     faults = visit.sandbox.faults
-    known = [one for one in fields(Faults) if one.init]
-    changed = {
-        one.name: getattr(faults, one.name)
-        for one in known
-        if getattr(faults, one.name) != one.default
-    }
+    current = [
+        (one.name, getattr(faults, one.name), one.default) for one in fields(Faults) if one.init
+    ]
     return _page(
         "admin_faults.html",
         visit,
         FAULTS,
-        changed=changed,
+        changed={name: value for name, value, usual in current if value != usual},
         probabilities=VARIANTS,
         scripted=faults.scripted,
         buttons={"From now on": SETTINGS, "Once": SCRIPTS},

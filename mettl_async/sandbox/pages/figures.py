@@ -35,13 +35,6 @@ def duration(seconds: float) -> str:
     return sign + " ".join(written)
 
 
-def clock_offset(seconds: float) -> str:
-    """Write how a clock stands beside another one, such as ``1 day ahead of``."""
-    if not seconds:
-        return "the same as"
-    return f"{duration(abs(seconds))} {'ahead of' if seconds > 0 else 'behind'}"
-
-
 def moment(seconds: float) -> str:
     """Write a point in time in GMT, such as ``28 Nov 2026 13:11:17 GMT``."""
     return formatdate(seconds, usegmt=True).partition(", ")[2]
@@ -64,4 +57,4 @@ def time_allowed(minutes: int) -> str:
     return quantity(minutes, "minute") if minutes else "as long as you like"
 
 
-FILTERS: Final = (clock_offset, countdown, duration, moment, percent, quantity, time_allowed)
+FILTERS: Final = (countdown, duration, moment, percent, quantity, time_allowed)

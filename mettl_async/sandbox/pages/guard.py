@@ -1,8 +1,8 @@
 """Who may ask for the admin's pages, which have no login: people at this machine, and no other site.
 
-Pure. Two tricks of other sites are refused. A page from elsewhere can let its own name resolve to this
-machine (DNS rebinding): then ``Host`` has that name. It can post a form to here (CSRF): then the browser
-says so in ``Sec-Fetch-Site`` or ``Origin``.
+Two attacks of other sites are refused. A site can let its own name resolve to this machine (DNS
+rebinding): then ``Host`` has that name. It can post a form to here (CSRF): then the browser says so in
+``Sec-Fetch-Site`` or ``Origin``.
 """
 
 from __future__ import annotations
@@ -39,11 +39,6 @@ def is_cross_site(headers: Mapping[str, str]) -> bool:
     if site is not None:
         # "same-site" is another port of this machine: somebody else's server.
         return site not in ("same-origin", "none")
-    origin = headers.get("origin")
-    return origin is not None and _host_of(origin) != headers.get("host", "").lower()
-
-
-def _host_of(origin: str) -> str | None:
-    """Give host and port of an origin such as ``http://127.0.0.1:8765``; None if it has none."""
-    scheme, separator, rest = origin.lower().partition("://")
-    return rest if separator and scheme in ("http", "https") else None
+    # Such as "http://127.0.0.1:8765", or "null".
+    scheme, _, host = headers.get("origin", "http://" + headers.get("host", "")).partition("://")
+    return scheme not in ("http", "https") or host.lower() != headers.get("host", "").lower()

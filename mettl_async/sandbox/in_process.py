@@ -1,32 +1,19 @@
-"""The sandbox without a socket: httpx transports."""
+"""The sandbox without a socket, as a transport of httpx."""
 
 from __future__ import annotations
 
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 import anyio
-import anyio.lowlevel
 import httpx
 
-from mettl_async.sandbox.candidates import candidate_link
-from mettl_async.sandbox.envelope import dumps, failure, loads
 from mettl_async.sandbox.injection import HANG_UP, RESET
-from mettl_async.sandbox.state import fold_email
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from starlette.types import ASGIApp, Message
-
-    from mettl_async.sandbox.stats import Stats
-
-
-def _target(request: httpx.Request) -> bytes:
-    """Give the bytes that would follow the method on the wire, as httpcore decides it."""
-    target: bytes = request.extensions.get("target", request.url.raw_path)
-    return target
 
 
 class _CutBody(httpx.AsyncByteStream):
@@ -56,7 +43,9 @@ class InProcessTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request."""
         content = await request.aread()
-        raw_path, _, query = _target(request).partition(b"?")
+        # The bytes that would follow the method on the wire, as httpcore decides it.
+        target: bytes = request.extensions.get("target", request.url.raw_path)
+        raw_path, _, query = target.partition(b"?")
         conversation = _Conversation(content)
         scope = {
             "type": "http",
@@ -119,51 +108,3 @@ class _Conversation:
         else:
             self.body += message.get("body", b"")
             self.complete = not message.get("more_body", False)
-
-
-class StubTransport(httpx.AsyncBaseTransport):
-    """Answers registrations with links, checks nothing and remembers nothing but counters."""
-
-    def __init__(self, stats: Stats) -> None:
-        self._stats = stats
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request."""
-        self._stats.began()
-        try:
-            content = await request.aread()
-            await anyio.lowlevel.checkpoint()  # let others run: a real answer never comes at once
-            path, _, query = _target(request).partition(b"?")
-            answer = self._register(request, path, query or content)
-        finally:
-            self._stats.in_flight -= 1
-        return httpx.Response(
-            200, headers={"content-type": "application/json"}, content=dumps(answer)
-        )
-
-    def _register(self, request: httpx.Request, path: bytes, pairs: bytes) -> dict[str, Any]:
-        if not path.rstrip(b"/").endswith(b"/candidates") or request.method != "POST":
-            return failure("E404")
-        for pair in pairs.split(b"&"):
-            if pair.startswith(b"rd="):
-                text = unquote_to_bytes(pair[3:].replace(b"+", b" ")).decode()
-                break
-        else:
-            return failure("E400", "rd is required")
-        details = loads(text)["registrationDetails"]
-        self._stats.largest_batch = max(self._stats.largest_batch, len(details))
-        base = candidate_link(f"{request.url.scheme}://{request.url.netloc.decode()}", "")
-        return {
-            "status": "SUCCESS",
-            "registrationStatus": [_stub_item(base, path, d["Email Address"]) for d in details],
-        }
-
-
-def _stub_item(base: str, path: bytes, email: str) -> dict[str, str]:
-    ecc = blake2b(path + b"\n" + fold_email(email).encode(), digest_size=20).hexdigest()
-    return {
-        "email": email,
-        "status": "ToBeTaken",
-        "message": f"Candidate ('{email}') successfully registered for the test",
-        "url": base + ecc,
-    }

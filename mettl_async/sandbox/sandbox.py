@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from attrs import field, frozen
 
-from mettl_async.sandbox.in_process import InProcessTransport, StubTransport
+from mettl_async.sandbox.in_process import InProcessTransport
 from mettl_async.sandbox.injection import FaultLayer
 from mettl_async.sandbox.pages.app import PagesApp
 from mettl_async.sandbox.pages.rendering import render
@@ -140,13 +140,12 @@ class Sandbox(Simulation):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def transport(self, *, stub: bool = False) -> httpx.AsyncBaseTransport:
+    def transport(self) -> httpx.AsyncBaseTransport:
         """Make a transport for ``httpx.AsyncClient(transport=...)``: no socket, any base URL.
 
-        Faults work here too. With ``stub`` it answers every registration with links as fast as it
-        can: no checks, no faults, nothing kept but counters; made for millions of candidates.
+        Faults work here too.
         """
-        return StubTransport(self.stats) if stub else InProcessTransport(self.app)
+        return InProcessTransport(self.app)
 
     @asynccontextmanager
     async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Server]:

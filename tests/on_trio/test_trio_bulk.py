@@ -126,17 +126,6 @@ async def test_a_run_in_process_that_fails_all_the_time_loses_nobody(quick_optio
     assert len(report.registered) == 1000
 
 
-@on_trio
-async def test_the_stub_transport_serves_trio_too():
-    sandbox = Sandbox()
-    async with (
-        httpx.AsyncClient(transport=sandbox.transport(stub=True)) as http_client,
-        MettlClient(sandbox.credentials, http_client=http_client) as mettl,
-    ):
-        report = await mettl.candidates.register_many(sandbox.access_key, people(200))
-    assert len(report.registered) == 200
-
-
 # Leaving, cancelling, closing.
 
 

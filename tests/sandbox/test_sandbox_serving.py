@@ -223,21 +223,3 @@ async def test_a_cancelled_call_in_process_stays_cancelled(caller, sandbox):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert sandbox.stats.in_flight == 0
-
-
-@pytest.mark.parametrize("form", [True, False])
-async def test_the_stub_answers_links_and_remembers_nobody(sandbox, make_caller, code, asha, form):
-    async with httpx.AsyncClient(transport=sandbox.transport(stub=True)) as client:
-        caller = make_caller(client, "https://api.mettl.com", sandbox.credentials)
-        odd = {"Email Address": "zoë+&@example.com", "First Name": "Z"}
-        answer = await caller.register("anything", [asha, odd], form=form)
-        again = await caller.register("another", [asha], form=form)
-        assert code((await caller.response(PATH, PBTS)).json()) == "E404"
-        assert code(await caller.post("/v2/schedules/x/candidates")) == "E400"
-    items = answer["registrationStatus"]
-    assert [item["email"] for item in items] == ["asha@example.com", "zoë+&@example.com"]
-    urls = {item["url"] for item in (*items, *again["registrationStatus"])}
-    assert len(urls) == 3
-    assert len(sandbox.candidates) == 0
-    assert (sandbox.stats.requests, sandbox.stats.largest_batch) == (4, 2)
-    assert len(sandbox.stats.calls) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from mettl_async.sandbox.simulation import Simulation
 
 MOST_FORM: Final = 16 * 1024
-_MOST_FIELDS: Final = 50
 _KEY: Final = "/{access_key}"
 
 # What answers GET, and what answers POST where there is something to do.
@@ -37,7 +37,7 @@ PAGES: Final = {
     admin.CLOCK: (admin.show_clock, admin.change_clock),
 }
 # Nothing of the API is below these. Browsers ask for the icon unasked; it must use up no fault.
-_ROOTS: Final = (TAKE_TEST, "/authenticateKey", "/v2/authenticateKey", "/admin", "/favicon.ico")
+_BELOW: Final = re.compile(r"(/v2/take-test|(/v2)?/authenticateKey|/admin|/favicon\.ico)(/.*)?")
 
 _log = logging.getLogger("mettl_async.sandbox")
 
@@ -114,10 +114,8 @@ class PagesApp:
 
 def _is_for_page(scope: Scope) -> bool:
     path: str = scope["raw_path"].decode("latin-1")
-    if path.startswith(_ROOTS):
-        return any(path == root or path.startswith(f"{root}/") for root in _ROOTS)
     # To a program the bare address is a path that the API doesn't have.
-    return (
+    return bool(_BELOW.fullmatch(path)) or (
         path == "/"
         and scope["method"] in ("GET", "HEAD")
         and any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
@@ -125,6 +123,4 @@ def _is_for_page(scope: Scope) -> bool:
 
 
 def _pairs(text: bytes) -> dict[str, str]:
-    return dict(
-        parse_qsl(text.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
-    )
+    return dict(parse_qsl(text.decode("ascii"), keep_blank_values=True, max_num_fields=50))

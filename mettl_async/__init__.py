@@ -10,7 +10,8 @@ from mettl_async._version import __version__
 
 if TYPE_CHECKING:
     from mettl_async.api.pager import AsyncPager, Page
-    from mettl_async.bulk.journal import FileJournal, Journal
+    from mettl_async.bulk.file_journal import FileJournal
+    from mettl_async.bulk.journal import Journal
     from mettl_async.bulk.outcomes import (
         Failed,
         JournalError,
@@ -70,7 +71,7 @@ _HOMES = {
     "ConnectionLostError": "mettl_async.errors",
     "Credentials": "mettl_async.config",
     "Failed": "mettl_async.bulk.outcomes",
-    "FileJournal": "mettl_async.bulk.journal",
+    "FileJournal": "mettl_async.bulk.file_journal",
     "InvalidInputError": "mettl_async.errors",
     "Journal": "mettl_async.bulk.journal",
     "JournalError": "mettl_async.bulk.outcomes",

@@ -36,6 +36,7 @@ PURE = (
     "errors.py", "codes.py", "codec/", "config.py", "models/", "core/request.py", "core/signing.py",
     "core/retry.py", "core/redaction.py", "core/envelope.py", "core/pacing.py", "bulk/batch.py",
     "bulk/seen.py", "bulk/outcomes.py", "bulk/splitting.py", "bulk/reading.py",
+    "bulk/journal_record.py", "bulk/journal_table.py",
     "api/reconciling.py", "webhooks/parse.py", "webhooks/identity.py", "webhooks/verification.py",
     "webhooks/responses.py", "webhooks/context.py", "webhooks/samples.py",
 )  # fmt: skip

@@ -12,7 +12,7 @@ from mettl_async.api.placeholders import check_access_key
 from mettl_async.api.results import Results
 from mettl_async.bulk.batch import MAX_BATCH, rd_text
 from mettl_async.bulk.dispatcher import BatchResponse
-from mettl_async.bulk.journal_record import schedule_digest
+from mettl_async.bulk.journal_table import schedule_digest
 from mettl_async.bulk.reading import check_candidate, check_source
 from mettl_async.bulk.registration_run import RegistrationRun
 from mettl_async.bulk.run import Run

@@ -45,16 +45,17 @@ class JournalSession:
             return await self._journal.find(emails)
 
     async def record(self, outcomes: list[Outcome]) -> list[Outcome]:
-        """Record the final ones of some outcomes.
+        """Record what some outcomes say that is new.
 
         Returns:
             Those that may be reported: all, but for what could not be recorded.
         """
-        records = [one for outcome in outcomes if (one := to_record(outcome)) is not None]
-        if not records:
+        records = [to_record(one) for one in outcomes]
+        new = [record for record in records if record is not None]
+        if not new:
             return outcomes
         try:
-            await self._journal.record(records)
+            await self._journal.record(new)
         except (Exception, anyio.get_cancelled_exc_class()) as exc:
             if is_cancelled(exc):
                 raise
@@ -62,8 +63,9 @@ class JournalSession:
             if self.failure is None:
                 self.failure = _journal_error("written", exc)
                 self.failure.__cause__ = _cause(exc)
-            self.failure.unrecorded += tuple(one for one in outcomes if to_record(one) is not None)
-            return [one for one in outcomes if to_record(one) is None]
+            pairs = list(zip(outcomes, records, strict=True))
+            self.failure.unrecorded += tuple(one for one, record in pairs if record is not None)
+            return [one for one, record in pairs if record is None]
         return outcomes
 
 

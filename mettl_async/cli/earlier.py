@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Final
 from attrs import frozen
 
 from mettl_async.bulk.files import BINARY, PRIVATE, own, settle_name
-from mettl_async.bulk.journal_record import is_settled_code
+from mettl_async.bulk.journal_record import FINAL_CODES
 from mettl_async.bulk.offsets import Offsets
 from mettl_async.cli.mapping import EMAIL
 from mettl_async.cli.problems import CommandError, os_reason
@@ -209,4 +209,4 @@ def _check_handle(path: Path, handle: int) -> None:
 def _is_final(cells: Mapping[str, str]) -> bool:
     if cells["status"] == "registered":
         return bool(cells["url"])
-    return cells["status"] == "rejected" and is_settled_code(cells["code"])
+    return cells["status"] == "rejected" and cells["code"] in FINAL_CODES

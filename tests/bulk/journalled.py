@@ -7,7 +7,7 @@ from scripted_server import run_of
 
 from mettl_async import Candidate
 from mettl_async.bulk.dispatcher import BatchResponse
-from mettl_async.bulk.journal_record import schedule_digest
+from mettl_async.bulk.journal_table import schedule_digest
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.models import Registration, RegistrationStatus
 

@@ -1,16 +1,21 @@
 """A run with a journal: killed at any instant and run again, it does the rest and nothing twice."""
 
 import asyncio
+import contextlib
 import errno
 import os
+import shutil
+import sqlite3
 import stat
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
-from journalled import Remembering, answers, collect, link, people, person, stream
+from journalled import KEY, Remembering, answers, collect, link, people, person, stream
 
 from mettl_async import (
     BadRequestError,
@@ -23,14 +28,15 @@ from mettl_async import (
     InvalidInputError,
     JournalError,
     MettlClient,
+    NotFoundError,
     Region,
     Registered,
     Rejected,
     RunInterruptedError,
     Unknown,
 )
-from mettl_async.bulk import files
-from mettl_async.bulk.journal_record import schedule_digest
+from mettl_async.bulk.journal_record import JournalRecord
+from mettl_async.bulk.journal_table import schedule_digest
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import CallFacts
 
@@ -45,19 +51,22 @@ def check_all_registered(outcomes, candidates):
 
 async def run(path, candidates, server=None, **more):
     server = server or Remembering()
-    outcomes = await collect(candidates, server, FileJournal(path, fsync=False), **more)
-    return outcomes, server
+    journal = more.pop("journal", None) or FileJournal(path)
+    return await collect(candidates, server, journal, **more), server
 
 
-def whole(count=60):
-    """The bytes of a journal of so many people."""
-    with tempfile.TemporaryDirectory() as home:
-        path = Path(home) / "journal"
-        asyncio.run(run(path, people(count)))
-        return path.read_bytes()
+def count_of(path):
+    """How many candidates a journal that is not in use holds."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT count(*) FROM mettl_journal").fetchone()[0]
 
 
-WHOLE = whole()
+def copy_of(path, to):
+    """What a kill would leave now."""
+    for part in (path, path.with_name(f"{path.name}-wal")):
+        with contextlib.suppress(FileNotFoundError):  # at the end of a run there is no log
+            shutil.copy(part, to.with_name(part.name.replace(path.name, to.name)))
+    return to
 
 
 async def test_who_has_a_recorded_link_comes_out_with_it_and_is_not_sent(tmp_path):
@@ -72,39 +81,44 @@ async def test_who_has_a_recorded_link_comes_out_with_it_and_is_not_sent(tmp_pat
     assert not server.calls
 
 
-@given(cut=st.integers(0, len(WHOLE)), zeros=st.sampled_from([0, 0, 1, 700]))
-def test_every_prefix_of_a_journal_can_be_gone_on_with(cut, zeros):
+async def of_a_killed_run(home):
+    """The files of a run that was killed before its end."""
+    journal = FileJournal(home / "journal")
+    await journal.open(KEY)
+    for first in (0, 20, 40):
+        await journal.record([registered(number) for number in range(first, first + 20)])
+    copy_of(home / "journal", home / "copy")
+    await journal.close()
+    return (home / "copy").read_bytes(), (home / "copy-wal").read_bytes()
+
+
+def registered(number):
+    email = f"c{number}@x.org"
+    return JournalRecord(
+        email=email, status="registered", url=link(email), code="ToBeTaken", final=True
+    )
+
+
+with tempfile.TemporaryDirectory() as _home:
+    FILE, LOG = asyncio.run(of_a_killed_run(Path(_home)))
+
+
+@given(cut=st.integers(0, len(LOG)), zeros=st.sampled_from([0, 0, 1, 700]))
+def test_whatever_a_power_cut_leaves_can_be_gone_on_with(cut, zeros):
     candidates = people(60)
     with tempfile.TemporaryDirectory() as home:
         path = Path(home) / "journal"
-        # Zeros at the end are what a power cut may leave.
-        path.write_bytes(WHOLE[:cut] + bytes(zeros))
-        lines = WHOLE[:cut].split(b"\n")[1:-1]
+        path.write_bytes(FILE)
+        path.with_name("journal-wal").write_bytes(LOG[:cut] + bytes(zeros))
         outcomes, server = asyncio.run(run(path, candidates))
         check_all_registered(outcomes, candidates)
-        assert sum(server.sent.values()) == 60 - len(lines)
-        assert sum(one.attempts == 0 for one in outcomes) == len(lines)
+        found = sum(one.attempts == 0 for one in outcomes)
+        assert found + sum(server.sent.values()) == 60
+        assert found == 60 or cut < len(LOG)
         outcomes, server = asyncio.run(run(path, candidates))
         check_all_registered(outcomes, candidates)
         assert not server.sent
-        content = path.read_bytes()
-        assert content.count(b"\n") == 61
-        assert content.endswith(b"\n")
-        assert b"\0" not in content
-
-
-@given(start=st.integers(WHOLE.index(b"\n") + 1, len(WHOLE) - 1), length=st.integers(1, 400))
-def test_a_hole_costs_the_records_in_it_and_no_others(start, length):
-    candidates = people(60)
-    content = bytearray(WHOLE)
-    hole = content[start : start + length]
-    content[start : start + length] = bytes(len(hole))
-    with tempfile.TemporaryDirectory() as home:
-        path = Path(home) / "journal"
-        path.write_bytes(content)
-        outcomes, server = asyncio.run(run(path, candidates))
-    check_all_registered(outcomes, candidates)
-    assert sum(server.sent.values()) <= hole.count(b"\n") + 2
+        assert [one.name for one in Path(home).iterdir()] == ["journal"]
 
 
 @given(
@@ -125,13 +139,15 @@ def test_the_input_may_grow_and_change_its_order_and_case(before, order, loud):
     assert not set(server.sent) & {f"c{number}@x.org" for number in before}
 
 
-async def test_an_outcome_is_yielded_only_after_it_was_recorded(tmp_path):
-    path = tmp_path / "journal"
-    async for outcome in stream(people(95), Remembering(), FileJournal(path)):
-        assert f'"{outcome.candidate.email}"' in path.read_text()
+async def test_an_outcome_is_yielded_only_after_it_is_on_the_disk(tmp_path):
+    told = 0
+    async for _ in stream(people(95), Remembering(), FileJournal(tmp_path / "journal")):
+        told += 1
+        if told % 20 == 1:
+            assert count_of(copy_of(tmp_path / "journal", tmp_path / "copy")) >= told
 
 
-async def test_only_what_is_final_is_recorded(tmp_path):
+async def test_only_what_is_final_is_found_again(tmp_path):
     lost = ConnectionLostError("lost", CallFacts(sent=True, may_have_been_handled=True, attempts=1))
     down = ConnectError("refused", CallFacts(attempts=1))
     image = BadRequestError("bad image", CallFacts(code="E028", status_code=200, attempts=1))
@@ -148,7 +164,7 @@ async def test_only_what_is_final_is_recorded(tmp_path):
     first, _ = await run(path, people(7), Remembering(behave), batch_size=1)
     kinds = [type(one) for one in sorted(first, key=lambda one: one.index)]
     assert kinds == [Rejected, Rejected, Unknown, Failed, Rejected, Rejected, Registered]
-    assert all(f"c{number}@x.org" not in path.read_text() for number in (2, 3, 4, 5))
+    assert count_of(path) == 7
     again, server = await run(path, people(7))
     assert set(server.sent) == {f"c{number}@x.org" for number in (2, 3, 4, 5)}
     by_index = {one.index: one for one in again}
@@ -179,18 +195,31 @@ async def test_those_who_are_left_fill_their_calls(tmp_path):
 async def test_the_journal_of_another_schedule_is_refused_and_left_alone(tmp_path):
     path = tmp_path / "journal"
     await run(path, people(3))
-    before = path.read_bytes()
-    server = Remembering()
+    before, server = path.read_bytes(), Remembering()
     with pytest.raises(JournalError, match="journal of another schedule"):
         await run(path, people(3), server, key=schedule_digest("other"))
     assert not server.calls
     assert path.read_bytes() == before
     assert b"abc123" not in before
+    assert b"c0@x.org" not in before.replace(link("c0@x.org").encode(), b"")
+
+
+@pytest.mark.parametrize("count", [0, 3])
+async def test_a_journal_without_answers_is_not_in_the_way_of_another_schedule(tmp_path, count):
+    def refuse(entries):
+        raise NotFoundError("no such schedule", CallFacts(code="E404", attempts=1))
+
+    path = tmp_path / "journal"
+    await run(path, people(count), Remembering(refuse), key=schedule_digest("mistyped"))
+    candidates = people(3)
+    outcomes, _ = await run(path, candidates)
+    check_all_registered(outcomes, candidates)
+    assert count_of(path) == 3
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"Email Address,status\n", b"no line end", b'{"a":1}\n{}', b"[]\n", b"\xff\xfe\n", b"\n"],
+    [b"Email Address,status\n", b'{"mettl_journal":1}\n', b"\0" * 5000, b"\xff\xfe\n"],
 )
 async def test_what_is_no_journal_is_refused_and_left_alone(tmp_path, content):
     path = tmp_path / "journal"
@@ -200,18 +229,76 @@ async def test_what_is_no_journal_is_refused_and_left_alone(tmp_path, content):
     assert path.read_bytes() == content
 
 
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("CREATE TABLE theirs (x)", "not a journal"),
+        ("PRAGMA user_version = 7", "not a journal"),
+        ("PRAGMA application_id = 7", "not a journal"),
+    ],
+)
+async def test_another_database_is_refused_and_left_alone(tmp_path, statement, words):
+    path = tmp_path / "journal"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute(statement)
+    before = path.read_bytes()
+    with pytest.raises(JournalError, match=words):
+        await run(path, people(3))
+    assert path.read_bytes() == before
+
+
 async def test_a_journal_of_another_version_a_directory_and_no_directory_are_refused(tmp_path):
     path = tmp_path / "journal"
-    path.write_text('{"mettl_journal":2}\n')
+    await run(path, people(1))
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 2")
     with pytest.raises(JournalError, match="another version"):
         await run(path, people(1))
-    with pytest.raises(JournalError, match="cannot be opened: Is a directory"):
-        await run(tmp_path, people(1))
     with pytest.raises(JournalError, match="cannot be opened: No such file") as caught:
         await run(tmp_path / "no" / "journal", people(1))
     assert caught.value.unrecorded == ()
-    with pytest.raises(JournalError, match="is not a file"):
-        await run("/dev/null", people(1))
+    for no_file in (tmp_path, "/dev/null"):
+        with pytest.raises(JournalError, match="is not a file"):
+            await run(no_file, people(1))
+
+
+async def test_a_damaged_journal_is_told(tmp_path):
+    path = tmp_path / "journal"
+    await run(path, people(400))
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    with pytest.raises(JournalError, match="cannot be read or written: database disk image"):
+        await run(path, people(3))
+
+
+async def test_a_link_to_a_journal_is_followed_but_makes_none(tmp_path):
+    path, link_to_it = tmp_path / "journal", tmp_path / "link"
+    link_to_it.symlink_to(path)
+    with pytest.raises(JournalError, match="No such file"):
+        await run(link_to_it, people(3))
+    await run(path, people(3))
+    _, server = await run(link_to_it, people(3))
+    assert not server.sent
+
+
+@pytest.mark.parametrize("name", ["journal", "journal-wal", "link"])
+async def test_what_belongs_to_another_user_is_refused(tmp_path, monkeypatch, name):
+    path = tmp_path / ("link" if name == "link" else "journal")
+    await run(tmp_path / "journal", people(1))
+    (tmp_path / "link").symlink_to(tmp_path / "journal")
+    (tmp_path / "journal-wal").touch()
+    theirs, real = tmp_path / name, Path.lstat
+
+    def lstat(self):
+        found = list(real(self))
+        found[stat.ST_UID] += self == theirs
+        return os.stat_result(found)
+
+    monkeypatch.setattr(Path, "lstat", lstat)
+    server = Remembering()
+    with pytest.raises(JournalError, match=f"{name}: belongs to another user"):
+        await run(path, people(1), server)
+    assert not server.calls
 
 
 async def test_two_runs_cannot_share_a_journal(tmp_path):
@@ -219,14 +306,38 @@ async def test_two_runs_cannot_share_a_journal(tmp_path):
     lifecycle = Lifecycle()
     first = stream(people(4000), Remembering(), FileJournal(path), lifecycle=lifecycle)
     await anext(first)
-    for journal in (FileJournal(path), FileJournal(path, fsync=False)):
-        with pytest.raises(JournalError, match="in use"):
-            await collect(people(1), Remembering(), journal)
+    with pytest.raises(JournalError, match="in use"):
+        await collect(people(1), Remembering(), FileJournal(path))
     await first.aclose()
     await lifecycle.drain()
     journal = FileJournal(path)
     assert len(await collect(people(40), Remembering(), journal)) == 40
     assert len(await collect(people(41), Remembering(), journal)) == 41
+
+
+HOLDS_IT = """
+import asyncio, sys
+from mettl_async import FileJournal
+async def hold():
+    await FileJournal(sys.argv[1]).open("s")
+    print("open", flush=True)
+    await asyncio.sleep(60)
+asyncio.run(hold())
+"""
+
+
+async def test_a_killed_process_does_not_keep_its_journal(tmp_path):
+    path = tmp_path / "journal"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HOLDS_IT, path, stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )  # fmt: skip
+    assert await process.stdout.readline() == b"open\n"
+    with pytest.raises(JournalError, match="is in use by another run"):
+        await run(path, people(1))
+    process.kill()
+    await process.communicate()
+    assert len((await run(path, people(1)))[0]) == 1
 
 
 async def test_one_journal_object_is_not_used_by_two_runs_at_once(tmp_path):
@@ -300,28 +411,60 @@ async def test_a_journal_that_fails_ends_the_run_and_hides_nobody(tmp_path):
     assert not set(second.sent) & {one.candidate.email for one in told}
 
 
-async def test_a_disk_that_is_full_for_a_moment_leaves_whole_lines(tmp_path, monkeypatch):
-    path, real = tmp_path / "journal", os.write
-    left = 3000
+async def test_a_disk_that_is_full_for_a_moment_loses_nothing(tmp_path):
+    path = tmp_path / "journal"
 
-    def write(handle, content):
-        nonlocal left
-        if left <= 0:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        count = real(handle, content[:left])
-        left -= count
-        return count
+    class Small(FileJournal):
+        async def open(self, schedule):
+            await super().open(schedule)
+            self._database.execute("PRAGMA max_page_count = 20")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(files.os, "write", write)
-        with pytest.raises(JournalError):
-            await run(path, people(500))
-    content = path.read_bytes()
-    assert content.endswith(b"\n")
-    assert 1000 < len(content) <= 3000
-    outcomes, server = await run(path, people(500))
+    with pytest.raises(JournalError, match=f"{path}: cannot be read or written: .* is full"):
+        await run(path, people(2000), journal=Small(path))
+    recorded = count_of(path)
+    assert 20 <= recorded < 2000
+    outcomes, server = await run(path, people(2000))
     check_all_registered(outcomes, [one.candidate for one in sorted(outcomes, key=by_index)])
-    assert sum(server.sent.values()) == 500 - content.count(b"\n") + 1
+    assert sum(server.sent.values()) == 2000 - recorded
+
+
+async def test_batches_that_wait_for_the_disk_go_there_together(tmp_path):
+    journal, statements = FileJournal(tmp_path / "journal"), []
+    await journal.open(KEY)
+    journal._database.set_trace_callback(statements.append)
+    every = [registered(number) for number in range(200)]
+    await asyncio.gather(*(journal.record(every[n : n + 20]) for n in range(0, 200, 20)))
+    assert 1 <= statements.count("COMMIT") <= 2
+    assert await journal.read([one.email for one in every]) == {one.email: one for one in every}
+    [mode], [synchronous] = (
+        journal._database.execute(f"PRAGMA {name}").fetchone()
+        for name in ("journal_mode", "synchronous")
+    )
+    assert (mode, synchronous) == ("wal", 2)  # FULL: a commit waits for the disk
+    await journal.close()
+
+
+async def test_a_record_that_is_not_final_never_replaces_one_that_is(tmp_path):
+    journal = FileJournal(tmp_path / "journal")
+    await journal.open(KEY)
+    failed = JournalRecord(email="c0@x.org", status="failed", code="E500", final=False)
+    unknown = JournalRecord(email="c0@x.org", status="unknown", reason="l\0st \ud800", final=False)
+    await journal.record([failed])
+    assert await journal.read(["c0@x.org"]) == {"c0@x.org": failed}
+    await journal.record([unknown])
+    assert await journal.read(["c0@x.org"]) == {"c0@x.org": evolve(unknown, reason="lst ?")}
+    await journal.record([registered(0)])
+    await journal.record([failed])
+    again = evolve(registered(0), url="https://x/again")
+    await journal.record([again, unknown])
+    await journal.close()
+    await journal.open(KEY)
+    assert await journal.find(["c0@x.org", "c1@x.org"]) == {"c0@x.org": again}
+    await journal.clear()
+    assert await journal.find(["c0@x.org"]) == {}
+    await journal.close()
+    with pytest.raises(JournalError, match="not open"):
+        await journal.record([failed])
 
 
 def by_index(one):

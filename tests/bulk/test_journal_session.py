@@ -9,6 +9,7 @@ from scripted_server import person
 
 from mettl_async import JournalError, Registered, Rejected
 from mettl_async.bulk.journal_session import JournalSession
+from mettl_async.bulk.outcomes import DUPLICATE_EMAIL
 from mettl_async.models import RegistrationStatus
 
 ERRORS = [
@@ -20,6 +21,7 @@ DONE = Registered(
     index=0, candidate=person(0), attempts=1, url="https://x", status=RegistrationStatus.TO_BE_TAKEN
 )
 OPEN = Rejected(index=1, candidate=person(1), attempts=1, reason="photo", code="E028")
+NOT_SENT = Rejected(index=2, candidate=person(2), attempts=0, reason="twice", code=DUPLICATE_EMAIL)
 
 
 class Failing:
@@ -77,8 +79,8 @@ async def test_what_a_journal_says_itself_is_left_as_it_is(method):
 )
 async def test_what_could_not_be_recorded_is_in_the_failure_and_not_told(error, words):
     session = JournalSession(Failing("record", error), "digest")
-    assert await session.record([DONE, OPEN]) == [OPEN]
-    assert session.failure.unrecorded == (DONE,)
+    assert await session.record([DONE, NOT_SENT, OPEN]) == [NOT_SENT]
+    assert session.failure.unrecorded == (DONE, OPEN)
     assert f"cannot be written: {words}" in str(session.failure)
     assert "secret" not in str(session.failure)
     assert session.failure.__cause__ is error

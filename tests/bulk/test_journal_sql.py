@@ -1,17 +1,21 @@
 """A journal in a database: found again by any process, of one schedule and one email only."""
 
 import asyncio
+import contextlib
+import sqlite3
 import threading
 import uuid
 
 import pytest
 from journalled import KEY, Remembering, collect, link, people, person
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from mettl_async import Candidate, ConfigurationError, JournalError, Registered
-from mettl_async.bulk.journal_record import JournalRecord, schedule_digest
+from mettl_async import Candidate, ConfigurationError, FileJournal, JournalError, Registered
+from mettl_async.bulk.journal_record import JournalRecord
+from mettl_async.bulk.journal_table import schedule_digest
 from mettl_async.bulk.sql_journal import SqlJournal
 
 
@@ -76,25 +80,47 @@ async def test_one_object_serves_one_run_at_a_time(new):
         await journal.find(["a@x.org"])
 
 
-async def test_records_come_back_as_they_were_and_the_last_one_counts(new):
+def record(email, url="", *, final=True, **more):
+    return JournalRecord(email=email, status="any", url=url, final=final, **more)
+
+
+async def test_records_come_back_as_they_were_and_the_last_final_one_counts(new):
     journal = new()
     await journal.open(KEY)
-    done = JournalRecord(email="a@x.org", status="Completed", reason="आशा has\0 completed 'it'")
+    done = record("a@x.org", code="Completed", reason="आशा has\0 completed 'it' \ud800")
     await journal.record([done])
-    await journal.record(
-        [done, JournalRecord(email="b@x.org", status="InProgress", url="https://x/1")]
-    )
-    await journal.record([JournalRecord(email="b@x.org", status="InProgress", url="https://x/2")])
+    await journal.record([done, record("b@x.org", "https://x/1")])
+    await journal.record([record("b@x.org", "https://x/2"), record("c@x.org", final=False)])
+    await journal.record([record("b@x.org", code="E500", final=False)])
     await journal.record([])
-    found = await journal.find(["b@x.org", "a@x.org", "c@x.org"])
-    assert {
-        email: (one.email, one.status, one.url, one.reason) for email, one in found.items()
-    } == {
-        "a@x.org": ("a@x.org", "Completed", None, "आशा has completed 'it'"),
-        "b@x.org": ("b@x.org", "InProgress", "https://x/2", ""),
+    assert await journal.find(["b@x.org", "a@x.org", "c@x.org", "d@x.org"]) == {
+        "a@x.org": record("a@x.org", code="Completed", reason="आशा has completed 'it' ?"),
+        "b@x.org": record("b@x.org", "https://x/2"),
     }
     assert await journal.find([]) == {}
     await journal.close()
+
+
+async def test_batches_that_wait_for_the_database_are_committed_together(new, engine):
+    journal, commits = new(), []
+    event.listen(engine.sync_engine, "commit", commits.append)
+    await journal.open(KEY)
+    every = [record(f"c{number}@x.org") for number in range(200)]
+    await asyncio.gather(*(journal.record(every[n : n + 20]) for n in range(0, 200, 20)))
+    assert 1 <= len(commits) <= 2
+    assert len(await journal.find([one.email for one in every])) == 200
+    await journal.close()
+
+
+def test_its_table_is_that_of_a_file_journal(engine, tmp_path):
+    asyncio.run(collect(people(1), Remembering(), FileJournal(tmp_path / "journal")))
+    with contextlib.closing(sqlite3.connect(tmp_path / "journal")) as database:
+        columns = database.execute("PRAGMA table_info(mettl_journal)").fetchall()
+    table = SqlJournal(engine).table
+    assert table.name == "mettl_journal"
+    assert [(name, bool(key)) for _, name, _, _, _, key in columns] == [
+        (one.name, one.primary_key) for one in table.columns
+    ]
 
 
 async def test_no_address_is_stored_and_no_parameter_shown(new, engine):
@@ -107,9 +133,7 @@ async def test_no_address_is_stored_and_no_parameter_shown(new, engine):
     async with engine.begin() as connection:
         await connection.run_sync(journal.table.drop)
     with pytest.raises(Exception, match="journal") as caught:
-        await journal.record(
-            [JournalRecord(email="b@x.org", status="ToBeTaken", url="https://x/secret")]
-        )
+        await journal.record([record("b@x.org", "https://x/secret")])
     assert "secret" not in str(caught.value)
     await journal.close()
 

@@ -159,7 +159,10 @@ def test_with_a_journal_too_what_the_input_raises_comes_after_what_was_read(coun
 def test_what_is_recorded_comes_in_batches_too():
     async def find(emails):
         return {
-            one: JournalRecord(email=one, status="ToBeTaken", url="https://x") for one in emails
+            one: JournalRecord(
+                email=one, status="registered", url="https://x", code="ToBeTaken", final=True
+            )
+            for one in emails
         }
 
     batches = run(read_batches(map(person, range(5)), size=2, room=None, find=find))

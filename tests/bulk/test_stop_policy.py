@@ -11,13 +11,11 @@ from mettl_async import (
     MettlDecodeError,
     NotFoundError,
     PermissionDeniedError,
-    Registered,
     Rejected,
     Unknown,
 )
 from mettl_async.bulk.batch import Entry
 from mettl_async.bulk.dispatcher import not_mentioned_error, unexpected
-from mettl_async.bulk.journal_record import JournalRecord, from_record
 from mettl_async.bulk.stop_policy import (
     REFUSED_ALIKE,
     StopPolicy,
@@ -129,18 +127,3 @@ async def test_a_refusal_has_the_servers_words_and_code_or_the_best_there_is(fac
     assert isinstance(rejected, Rejected)
     assert (rejected.index, rejected.candidate) == (0, PEOPLE[0])
     assert (rejected.code, rejected.reason, rejected.attempts) == (code, reason, 1)
-
-
-@pytest.mark.parametrize(
-    ("url", "kind", "status"),
-    [("https://x/1", Registered, "InProgress"), (None, Rejected, "InValid")],
-)
-def test_what_was_recorded_is_told_of_the_candidate_of_this_run(url, kind, status):
-    settled = JournalRecord(email="c0@secret.example", status=status, url=url, reason="why")
-    outcome = from_record(settled, 4, PEOPLE[0])
-    assert isinstance(outcome, kind)
-    assert (outcome.index, outcome.candidate, outcome.attempts) == (4, PEOPLE[0], 0)
-    if kind is Registered:
-        assert (outcome.url, outcome.status) == (url, status)
-    else:
-        assert (outcome.code, outcome.reason) == (status, "why")

@@ -1,0 +1,283 @@
+"""A journal in a file: a SQLite database, by the standard library."""
+
+# ruff: noqa: S608 - only names from journal_table.py get into statements
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import threading
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from anyio import to_thread
+
+from mettl_async.bulk.files import PRIVATE, settle_name
+from mettl_async.bulk.group_commit import GroupCommit
+from mettl_async.bulk.journal_table import (
+    COLUMNS,
+    KEY,
+    TABLE,
+    VALUES,
+    email_digest,
+    from_row,
+    to_row,
+)
+from mettl_async.bulk.outcomes import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from mettl_async.bulk.journal_record import JournalRecord
+
+_APPLICATION_ID: Final = 0x4D544C4A  # "MTLJ"
+_VERSION: Final = 1
+_NEW: Final = (0, 0, 0)
+
+# So many pages (16 MB) are recovered in some 20 ms after a kill; more often costs time while recording.
+_CHECKPOINT_PAGES: Final = 4_000
+_CACHE_KIB: Final = 16_384
+
+_TYPES: Final = {str: "TEXT", bool: "INTEGER"}
+_CREATE: Final = (
+    f"CREATE TABLE {TABLE} ("
+    + ", ".join(f"{name} {_TYPES[kind]} NOT NULL" for name, kind in COLUMNS.items())
+    + f", PRIMARY KEY ({KEY}))"
+)
+_UPSERT: Final = (
+    f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES ({', '.join(f':{one}' for one in COLUMNS)})"
+    f" ON CONFLICT ({KEY}) DO UPDATE SET {', '.join(f'{one} = excluded.{one}' for one in VALUES)}"
+    f" WHERE excluded.final OR NOT {TABLE}.final"
+)
+_SELECT: Final = f"SELECT {KEY}, {', '.join(VALUES)} FROM {TABLE} WHERE {KEY} IN "
+
+_T = TypeVar("_T")
+
+
+class FileJournal:
+    """A journal in a file of one schedule; give the same path again to go on.
+
+    A run may end in any way at any moment, by SIGKILL, a full disk or a power cut: every outcome that
+    it yielded is in the file, because it is committed (fsync) before. Batches that wait for the disk are
+    committed together, in a thread, so a run is slower only where the disk is slower than Mettl.
+
+    The file is a SQLite database, with a second one beside it while it is in use (``-wal``). It holds
+    digests of emails, links, with which candidates can take the test, and the server's words. Only
+    its owner can read it (mode 0600), and nothing deletes it but you. A link is given as it was
+    recorded: one that was made with a time limit may have expired.
+
+    Two runs cannot use a file at once. Do not open it otherwise in a process that uses it: on POSIX
+    systems that takes the lock away.
+
+    Args:
+        path: Of the file, which is made if it is not there; its directory is not.
+
+    Raises:
+        JournalError: At the start of the run: the file holds final outcomes of another schedule, is no
+            journal, is in use, belongs to another user, or cannot be opened.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
+        self._schedule = ""
+        self._database: sqlite3.Connection | None = None
+        # Of the threads: a cancelled task may leave one behind.
+        self._one_at_a_time = threading.Lock()
+        self._had_final = False
+
+    def __repr__(self) -> str:
+        return f"FileJournal({str(self._path)!r})"
+
+    async def open(self, schedule: str) -> None:
+        """See `Journal`; takes as long for many records as for few."""
+        if self._database is not None:
+            raise JournalError(f"{self._path}: is in use by another run")
+        self._commits = GroupCommit(self._commit)
+        self._schedule = schedule
+        self._database = await to_thread.run_sync(self._connect)
+
+    async def find(self, emails: Sequence[str]) -> Mapping[str, JournalRecord]:
+        """See `Journal`."""
+        # A run that begins does not wait for its own commits.
+        found = await self.read(emails) if self._had_final else {}
+        return {email: record for email, record in found.items() if record.final}
+
+    async def read(self, emails: Sequence[str]) -> dict[str, JournalRecord]:
+        """Return what is recorded by now of these folded emails, final or not."""
+        emails_by_digest = {email_digest(self._schedule, email): email for email in emails}
+        statement = f"{_SELECT}({', '.join('?' * len(emails_by_digest))})"
+
+        def select(database: sqlite3.Connection) -> dict[str, JournalRecord]:
+            rows = database.execute(statement, list(emails_by_digest))
+            return {
+                (email := emails_by_digest[row[KEY]]): from_row(email, row)
+                for row in rows.fetchall()
+            }
+
+        return await self._in_thread(select)
+
+    async def record(self, records: Sequence[JournalRecord]) -> None:
+        """See `Journal`."""
+        if self._database is None:
+            raise self._not_open()
+        await self._commits.add(records)
+
+    async def clear(self) -> None:
+        """Delete all records."""
+        await self._in_thread(lambda database: database.execute(f"DELETE FROM {TABLE}"))
+        self._had_final = False
+
+    async def close(self) -> None:
+        """See `Journal`."""
+        await self._in_thread(sqlite3.Connection.close)
+        self._database = None
+
+    async def _commit(self, records: list[JournalRecord]) -> None:
+        def write(database: sqlite3.Connection) -> None:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                database.executemany(_UPSERT, [to_row(self._schedule, one) for one in records])
+                database.execute("COMMIT")
+            except BaseException:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+                raise
+
+        await self._in_thread(write)
+
+    async def _in_thread(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        database = self._database
+        if database is None:
+            raise self._not_open()
+
+        def alone() -> _T:
+            with self._one_at_a_time, _told(self._path):
+                return work(database)
+
+        return await to_thread.run_sync(alone)
+
+    def _not_open(self) -> JournalError:
+        return JournalError(f"{self._path}: is not open; pass the journal to a bulk run")
+
+    def _connect(self) -> sqlite3.Connection:
+        with _told(self._path):
+            _claim(self._path)
+            database = sqlite3.connect(
+                self._path, timeout=0.1, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._begin(database)
+            except BaseException:
+                database.close()
+                raise
+        return database
+
+    def _begin(self, database: sqlite3.Connection) -> None:
+        database.row_factory = sqlite3.Row
+        # Held until it is closed, and by the system's own locks, so that a killed run holds nothing.
+        database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        database.execute("BEGIN EXCLUSIVE")
+        database.execute("COMMIT")
+        _check_kind(self._path, kind := _kind(database))
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        if kind == _NEW:
+            database.execute("BEGIN")
+            database.execute(_CREATE)
+            database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            database.execute(f"PRAGMA user_version = {_VERSION}")
+            database.execute("COMMIT")
+        self._had_final = self._take_over(database)
+
+    def _take_over(self, database: sqlite3.Connection) -> bool:
+        """Check whose records these are; return whether some may be final."""
+        # All are of one schedule, so the first one tells.
+        first = database.execute(f"SELECT schedule FROM {TABLE} LIMIT 1").fetchone()
+        if first is None:
+            return False
+        if first["schedule"] == self._schedule:
+            return True
+        final = f"SELECT 1 FROM {TABLE} WHERE final LIMIT 1"
+        if database.execute(final).fetchone() is not None:
+            raise JournalError(
+                f"{self._path}: is the journal of another schedule; use one for each"
+            )
+        # Failures only, such as of a mistyped access key.
+        database.execute(f"DELETE FROM {TABLE}")
+        return False
+
+
+def _claim(path: Path) -> None:
+    """Make the file, for its owner only, or check the one that is there.
+
+    Raises:
+        JournalError: It is not a file, or another user's.
+        OSError: It cannot be made.
+    """
+    try:
+        # Follows no link, so that nobody can have it made at another place.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE))
+    except FileExistsError:
+        pass
+    else:
+        settle_name(path)
+        return
+    # Looked at by its name only: to close a file takes the locks of this process away.
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise JournalError(f"{path}: is not a file, so it cannot be a journal")
+    _check_owner(path, path.stat())
+    _check_owner(path, path.lstat())
+    log = path.with_name(f"{path.name}-wal")
+    with suppress(FileNotFoundError):
+        _check_owner(log, log.lstat())
+    path.chmod(PRIVATE)
+
+
+def _check_owner(path: Path, found: os.stat_result) -> None:
+    if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
+        raise JournalError(f"{path}: belongs to another user")
+
+
+def _kind(database: sqlite3.Connection) -> tuple[int, int, int]:
+    names = ("application_id", "user_version", "schema_version")
+    application, version, schema = (
+        int(database.execute(f"PRAGMA {name}").fetchone()[0]) for name in names
+    )
+    return application, version, schema
+
+
+def _check_kind(path: Path, kind: tuple[int, int, int]) -> None:
+    application, version, _ = kind
+    if kind == _NEW:
+        return
+    if application != _APPLICATION_ID:
+        raise JournalError(f"{path}: is not a journal of a bulk run")
+    if version != _VERSION:
+        raise JournalError(f"{path}: is a journal of another version of mettl-async")
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn what SQLite or the system raises into words about the file."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise JournalError(f"{path}: {_words(error)}") from error
+    except OSError as error:
+        raise JournalError(
+            f"{path}: cannot be opened: {error.strerror or type(error).__name__}"
+        ) from error
+
+
+def _words(error: sqlite3.Error) -> str:
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the rest says which kind
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return "is in use by another run"
+        case sqlite3.SQLITE_NOTADB:
+            return "is not a journal of a bulk run"
+    # SQLite's words name no values.
+    return f"cannot be read or written: {error}"

@@ -1,0 +1,66 @@
+"""The table of a journal, which `FileJournal` and `SqlJournal` share: its columns, and its rows; pure."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+from mettl_async.bulk.journal_record import JournalRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TABLE: Final = "mettl_journal"
+KEY: Final = "email_digest"
+"""The primary key. It alone, for an index of long keys makes recording twice as slow."""
+VALUES: Final[Mapping[str, type[str | bool]]] = {
+    "status": str,
+    "url": str,
+    "code": str,
+    "reason": str,
+    "final": bool,
+}
+"""What is recorded of a candidate. A row that is ``final`` is never replaced by one that is not."""
+COLUMNS: Final[Mapping[str, type[str | bool]]] = {KEY: str, "schedule": str, **VALUES}
+"""Names and types of all columns; none may be NULL."""
+DIGEST_LENGTH: Final = 32
+"""Hex digits of a digest: 128 bits, so that no two candidates ever share one."""
+
+
+def schedule_digest(access_key: str) -> str:
+    """Hash an access key, so that a journal knows its schedule without telling the key."""
+    return _digest(f"mettl-async journal {access_key}")
+
+
+def email_digest(schedule: str, email: str) -> str:
+    """Hash a folded email, together with the digest of the schedule."""
+    return _digest(f"{schedule} {email}")
+
+
+def to_row(schedule: str, record: JournalRecord) -> dict[str, str | bool]:
+    """Make the row of a record."""
+    return {
+        KEY: email_digest(schedule, record.email),
+        "schedule": schedule,
+        "status": record.status,
+        "url": _storable(record.url),
+        "code": _storable(record.code),
+        "reason": _storable(record.reason),
+        "final": record.final,
+    }
+
+
+def from_row(email: str, row: Any) -> JournalRecord:
+    """Make the record of a row, which any database gives by names of columns, for this folded email."""
+    values: dict[str, Any] = {name: kind(row[name]) for name, kind in VALUES.items()}
+    return JournalRecord(email=email, **values)
+
+
+def _digest(text: str) -> str:
+    found = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return found[:DIGEST_LENGTH]
+
+
+def _storable(text: str) -> str:
+    # PostgreSQL stores no NUL, and neither database half of a surrogate pair.
+    return text.encode("utf-8", "replace").decode().replace("\0", "")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from mettl_async.bulk.seen import SeenEmails
-from mettl_async.cli.mapping import EMAIL
+from mettl_async.cli.columns import EMAIL
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.rows import BadRow, Row
 from mettl_async.models._fold_email import fold_email

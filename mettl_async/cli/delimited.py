@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING
 
+from mettl_async.cli.columns import Layout, columns_of
 from mettl_async.cli.detect import DELIMITERS, without_separator_line
-from mettl_async.cli.headers import columns_of
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.rows import BadRow, Layout, Row, row_of
+from mettl_async.cli.rows import BadRow, Row, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

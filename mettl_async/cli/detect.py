@@ -13,9 +13,9 @@ from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from mettl_async.cli.mapping import bare
+from mettl_async.cli.columns import UNDECODED, bare
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.rows import CSV_SUFFIXES, JSON_SUFFIXES, UNDECODED
+from mettl_async.cli.rows import CSV_SUFFIXES, JSON_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

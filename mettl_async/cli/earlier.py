@@ -16,7 +16,7 @@ from attrs import frozen
 from mettl_async.bulk.files import BINARY, PRIVATE, own, settle_name
 from mettl_async.bulk.journal_record import FINAL_CODES
 from mettl_async.bulk.offsets import Offsets
-from mettl_async.cli.mapping import EMAIL
+from mettl_async.cli.columns import EMAIL
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.records import ForeignFileError, Records
 from mettl_async.cli.rows import is_json_lines

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, field, frozen
 
-from mettl_async.cli.plain import number, utc_text
+from mettl_async.cli.printing import number, utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from mettl_async.cli.tables import Cell
+    from mettl_async.cli.printing import Cell
     from mettl_async.models import Analysis, CandidateResult, SectionMarks
 
 FIRST: Final = "email"

@@ -6,25 +6,17 @@ import json
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from mettl_async.cli.mapping import (
+from mettl_async.cli.columns import (
     COMPENSATORY_TIME,
     EMAIL,
     FIRST_NAME,
-    both,
-    check_dropped,
-    check_sources,
+    UNDECODED,
+    Layout,
+    check_options,
+    mapped_twice,
 )
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.rows import (
-    UNDECODED,
-    BadRow,
-    CellError,
-    Layout,
-    Row,
-    not_decoded,
-    number_text,
-    row_of,
-)
+from mettl_async.cli.rows import BadRow, CellError, Row, number_text, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,7 +36,7 @@ def json_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Row | BadRow]:
         if not text.strip():
             continue
         if UNDECODED.search(text):
-            yield BadRow(line, not_decoded(layout.encoding))
+            yield BadRow(line, layout.not_decoded)
             continue
         try:
             found = _as_object(json.loads(text, object_pairs_hook=_object))
@@ -60,8 +52,7 @@ def json_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Row | BadRow]:
             if any(map(str.strip, cells.values())):
                 yield row_of(layout, line, cells)
     if first is not None:
-        check_sources(layout.name, layout.mapping, [*seen, *first])
-        check_dropped(layout.name, layout.drop, [*seen, *first])
+        check_options(layout, layout.name, [*seen, *first])
 
 
 def _numbered(layout: Layout, lines: Iterable[str]) -> Iterator[tuple[int, str]]:
@@ -97,7 +88,7 @@ def _renamed(found: dict[str, Any], layout: Layout) -> dict[str, Any]:
             continue
         target = layout.mapping.get(name, name)
         if target in result:
-            raise CellError(both(target))
+            raise CellError(mapped_twice(target))
         result[target] = content
     return result
 

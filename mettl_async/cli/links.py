@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mettl_async.bulk.files import BINARY, PRIVATE, append, own
 from mettl_async.bulk.outcomes import Failed, Outcome, Registered, Rejected, Unknown
-from mettl_async.cli.mapping import EMAIL
+from mettl_async.cli.columns import EMAIL
 from mettl_async.cli.outfile import check_place, csv_line
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.records import COLUMNS

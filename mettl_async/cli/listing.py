@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mettl_async.cli.plain import plain, utc_text
+from mettl_async.cli.printing import plain, utc_text
 from mettl_async.cli.problems import MISSING, tell
 from mettl_async.cli.progress import busy
-from mettl_async.cli.tables import print_json, print_table
+from mettl_async.cli.printing import print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

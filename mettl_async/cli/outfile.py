@@ -16,7 +16,7 @@ from mettl_async.errors import MettlError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mettl_async.cli.tables import Cell
+    from mettl_async.cli.printing import Cell
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _OTHERS: Final = 0o077

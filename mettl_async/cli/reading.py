@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 import io
 import sys
+import tempfile
 from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Final, cast
+from typing import IO, TYPE_CHECKING, Final, cast
 
-import typer
-from attrs import define, field, frozen
+from attrs import Converter, define, field, frozen
+from attrs.converters import optional
 
 from mettl_async.cli.delimited import csv_rows
 from mettl_async.cli.detect import (
@@ -25,12 +26,18 @@ from mettl_async.cli.detect import (
     marked_encoding,
 )
 from mettl_async.cli.json_lines import json_rows
-from mettl_async.cli.mapping import EMAIL, FIRST_NAME, RECOGNISED, parse_drop, parse_mapping
+from mettl_async.cli.columns import (
+    EMAIL,
+    FIRST_NAME,
+    RECOGNISED,
+    Layout,
+    parse_drop,
+    parse_mapping,
+)
 from mettl_async.cli.problems import CommandError, os_reason
-from mettl_async.cli.rows import BadRow, Layout, Row
-from mettl_async.cli.spool import Spool
+from mettl_async.cli.rows import BadRow, Row
 from mettl_async.cli.spreadsheets import sheet_rows
-from mettl_async.cli.tables import shown
+from mettl_async.cli.printing import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -40,70 +47,44 @@ STDIN: Final = Path("-")
 _CHUNK: Final = 1 << 16
 _MOST_NAMED: Final = 100  # JSON Lines may have others in every line
 
-FormatOption = Annotated[
-    Format | None, typer.Option("--format", help="Of the input; told from its name or content.")
-]
-EncodingOption = Annotated[
-    str | None,
-    typer.Option(help="Of the input, such as cp1250; told from its content.", metavar="NAME"),
-]
-DelimiterOption = Annotated[
-    str | None,
-    typer.Option(help="Of CSV: a character, or tab; told from the header.", metavar="CHARACTER"),
-]
-SheetOption = Annotated[
-    str | None, typer.Option(help="Of XLSX; the first one.", metavar="NAME", show_default=False)
-]
-MapOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map", help='Such as "E-mail=Email Address"; repeat as needed.', metavar="YOURS=OURS"
-    ),
-]
-DropOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--drop", help="Leave out a column of the file; repeat as needed.", metavar="NAME"
-    ),
-]
+def _known_encoding(name: str) -> str:
+    try:
+        io.TextIOWrapper(io.BytesIO(), name).close()  # lookup() knows encodings of bytes too
+        proper = codecs.lookup(name).name
+    except (LookupError, ValueError):
+        raise CommandError(f"--encoding {name!r}: there is no such encoding of text") from None
+    return UTF_8 if proper == "utf-8" else proper
+
+
+def _one_character(text: str) -> str:
+    named = {called: character for character, called in DELIMITERS.items()}
+    character = {**named, "\\t": "\t"}.get(text, text)
+    if len(character) != 1 or character in '"\r\n\0':
+        names = ", ".join(named)
+        raise CommandError(f"--delimiter {text!r}: is not one character, nor one of {names}")
+    return character
+
+
+def _dropped(names: Iterable[str], options: ReadOptions) -> frozenset[str]:
+    return parse_drop(names, options.mapping)
 
 
 @frozen(kw_only=True)
 class ReadOptions:
-    """What a user says about the input; what is None is told from the input itself."""
+    """What a user says about the input; what is None is detected.
+
+    Raises:
+        CommandError: A value cannot work.
+    """
 
     format: Format | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
+    encoding: str | None = field(default=None, converter=optional(_known_encoding))
+    delimiter: str | None = field(default=None, converter=optional(_one_character))
     sheet: str | None = None
-    mapping: Mapping[str, str] = field(factory=dict)
-    drop: frozenset[str] = frozenset()
-
-    @classmethod
-    def parse(
-        cls,
-        *,
-        format: Format | None,  # noqa: A002 - as the option is called
-        encoding: str | None,
-        delimiter: str | None,
-        sheet: str | None,
-        mapping: Sequence[str],
-        drop: Sequence[str] = (),
-    ) -> Self:
-        """Check and take over what was typed.
-
-        Raises:
-            CommandError: It cannot work.
-        """
-        mapped = parse_mapping(mapping)
-        return cls(
-            format=format,
-            encoding=None if encoding is None else _known_encoding(encoding),
-            delimiter=None if delimiter is None else _one_character(delimiter),
-            sheet=sheet,
-            mapping=mapped,
-            drop=parse_drop(drop, mapped),
-        )
+    mapping: Mapping[str, str] = field(default=(), converter=parse_mapping)
+    drop: frozenset[str] = field(
+        default=(), converter=Converter(_dropped, takes_self=True)
+    )
 
 
 @frozen(kw_only=True)
@@ -111,6 +92,34 @@ class _Form:
     format: Format
     encoding: str = UTF_8
     delimiter: str = ","
+
+
+class Spool:
+    """A copy of a stream that can be read only once, in a temporary file without a name.
+
+    The file has mode 0600 and its name is removed as soon as it is made (on Windows when it is closed),
+    so that nothing is left behind however the process ends.
+    """
+
+    def __init__(self, stream: io.BufferedIOBase) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        try:
+            # Not read(), which collects several pieces and hears no Ctrl-C between them.
+            while chunk := stream.read1(_CHUNK):
+                self._file.write(chunk)
+            self._file.flush()
+        except BaseException:  # Ctrl-C too
+            self._file.close()
+            raise
+
+    def open(self) -> io.BufferedReader:
+        """Read from the beginning; only the latest reading may go on."""
+        self._file.seek(0)
+        return io.BufferedReader(io.FileIO(self._file.fileno(), closefd=False))
+
+    def close(self) -> None:
+        """Remove the copy."""
+        self._file.close()
 
 
 @define(eq=False)
@@ -281,21 +290,3 @@ def _text(raw: IO[bytes], encoding: str, newline: str) -> Iterator[IO[str]]:
     # So that what is no text reaches the row that it is in; not all encodings can do that everywhere.
     with io.TextIOWrapper(raw, encoding, errors="surrogateescape", newline=newline) as text:
         yield text
-
-
-def _known_encoding(name: str) -> str:
-    try:
-        io.TextIOWrapper(io.BytesIO(), name).close()  # lookup() knows encodings of bytes too
-        proper = codecs.lookup(name).name
-    except (LookupError, ValueError):
-        raise CommandError(f"--encoding {name!r}: there is no such encoding of text") from None
-    return UTF_8 if proper == "utf-8" else proper
-
-
-def _one_character(text: str) -> str:
-    named = {called: character for character, called in DELIMITERS.items()}
-    character = {**named, "\\t": "\t"}.get(text, text)
-    if len(character) != 1 or character in '"\r\n\0':
-        names = ", ".join(named)
-        raise CommandError(f"--delimiter {text!r}: is not one character, nor one of {names}")
-    return character

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from attrs import define, field, frozen
 
-from mettl_async.cli.mapping import EMAIL
+from mettl_async.cli.columns import EMAIL
 from mettl_async.cli.outfile import csv_line, unguarded
 
 if TYPE_CHECKING:

@@ -6,23 +6,28 @@ Messages name lines and columns, never a cell's content.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
-from mettl_async.cli.mapping import COMPENSATORY_TIME, CONTEXT_DATA, EMAIL, FIRST_NAME
+from mettl_async.cli.columns import (
+    COMPENSATORY_TIME,
+    CONTEXT_DATA,
+    EMAIL,
+    FIRST_NAME,
+    UNDECODED,
+    Layout,
+)
 from mettl_async.cli.problems import CommandError
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import Candidate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 CSV_SUFFIXES: Final = (".csv",)
 JSON_SUFFIXES: Final = (".jsonl", ".ndjson", ".json-lines")
-# What errors="surrogateescape" makes of bytes that are not of the encoding.
-UNDECODED: Final = re.compile("[\udc80-\udcff]")
 
 _COLUMNS: Final = {
     "candidate.email": EMAIL,
@@ -50,28 +55,6 @@ class BadRow:
     problem: str
 
 
-def _ignore(_: Iterable[str]) -> None:
-    """Nobody wants to know."""
-
-
-@frozen(kw_only=True)
-class Layout:
-    """What every format's reader must know.
-
-    Attributes:
-        name: Of the file, in messages.
-        mapping: Columns' other names.
-        drop: Columns to leave out, by their names in the file.
-        note_columns: Is told the names of columns that are read, after mapping.
-    """
-
-    name: str
-    mapping: Mapping[str, str] = field(factory=dict)
-    drop: frozenset[str] = frozenset()
-    encoding: str = "UTF-8"
-    note_columns: Callable[[Iterable[str]], None] = field(default=_ignore, repr=False)
-
-
 class CellError(Exception):
     """Column and problem of one cell."""
 
@@ -97,13 +80,6 @@ def number_text(number: float) -> str:
     return str(int(number))
 
 
-def not_decoded(encoding: str) -> str:
-    """Say that bytes are not text, and what to do."""
-    if encoding == "UTF-8":
-        return "is not UTF-8; save the file as UTF-8 (in Excel: CSV UTF-8), or pass --encoding"
-    return f"is not {encoding}; pass another --encoding"
-
-
 def row_of(layout: Layout, line: int, cells: Mapping[str, str]) -> Row | BadRow:
     """Make a candidate of the cells.
 
@@ -114,7 +90,7 @@ def row_of(layout: Layout, line: int, cells: Mapping[str, str]) -> Row | BadRow:
     except CellError as error:
         return BadRow(line, str(error))
     except InvalidInputError as error:
-        return BadRow(line, _explain(error, cells, layout.encoding))
+        return BadRow(line, _explain(error, cells, layout))
 
 
 def _candidate(cells: Mapping[str, str]) -> Candidate:
@@ -134,10 +110,10 @@ def _candidate(cells: Mapping[str, str]) -> Candidate:
     )
 
 
-def _explain(error: InvalidInputError, cells: Mapping[str, str], encoding: str) -> str:
+def _explain(error: InvalidInputError, cells: Mapping[str, str], layout: Layout) -> str:
     for name, cell in cells.items():
         if UNDECODED.search(cell):
-            return f"{name}: {not_decoded(encoding)}"
+            return f"{name}: {layout.not_decoded}"
         if "\0" in cell:
             return f"{name}: holds a NUL character; remove it"
         if _HALF.search(cell):

@@ -11,10 +11,9 @@ from itertools import islice, zip_longest
 from typing import IO, TYPE_CHECKING, Any, Final
 from zipfile import BadZipFile, ZipFile
 
-from mettl_async.cli.headers import columns_of
-from mettl_async.cli.mapping import did_you_mean
+from mettl_async.cli.columns import Layout, columns_of, did_you_mean
 from mettl_async.cli.problems import CommandError, MissingColumnError
-from mettl_async.cli.rows import BadRow, CellError, Layout, Row, number_text, row_of
+from mettl_async.cli.rows import BadRow, CellError, Row, number_text, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

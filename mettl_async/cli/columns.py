@@ -1,0 +1,207 @@
+"""The columns of an input: checked, and mapped to the names that registration knows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Final
+
+from attrs import field, frozen
+
+from mettl_async.cli.problems import CommandError, MissingColumnError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EMAIL: Final = "Email Address"
+FIRST_NAME: Final = "First Name"
+CONTEXT_DATA: Final = "context_data"
+COMPENSATORY_TIME: Final = "compensatory_time"
+RECOGNISED: Final = (EMAIL, FIRST_NAME, CONTEXT_DATA, COMPENSATORY_TIME)
+# What errors="surrogateescape" makes of bytes that are not of the encoding.
+UNDECODED: Final = re.compile("[\udc80-\udcff]")
+
+_HOW: Final = '--map "E-mail=Email Address"'
+_ADDRESS: Final = re.compile(r"\s*[^@\s]+@[^@\s]+\.[^@\s]+\s*")
+_ALIKE: Final = {
+    EMAIL: ("email", "mail", "emailid", "candidateemail"),
+    FIRST_NAME: ("first", "givenname", "forename", "name"),
+}
+
+
+def _ignore(_: Iterable[str]) -> None:
+    """Do nothing."""
+
+
+@frozen(kw_only=True)
+class Layout:
+    """What every format's reader must know.
+
+    Attributes:
+        name: Name of the file, for messages.
+        mapping: New names of columns, by their names in the file.
+        drop: Columns to leave out, by their names in the file.
+        encoding: Encoding of the file, for messages.
+        note_columns: Called with the names of the columns that are read, after mapping.
+    """
+
+    name: str
+    mapping: Mapping[str, str] = field(factory=dict)
+    drop: frozenset[str] = frozenset()
+    encoding: str = "UTF-8"
+    note_columns: Callable[[Iterable[str]], None] = field(default=_ignore, repr=False)
+
+    @property
+    def not_decoded(self) -> str:
+        """The problem of bytes that are not text, and what to do."""
+        if self.encoding == "UTF-8":
+            return "is not UTF-8; save the file as UTF-8 (in Excel: CSV UTF-8), or pass --encoding"
+        return f"is not {self.encoding}; pass another --encoding"
+
+
+def bare(name: str) -> str:
+    """Take from a name what people write in many ways: case, spaces, dashes, underscores."""
+    return re.sub(r"[\s_-]", "", name).casefold()
+
+
+def parse_mapping(options: Iterable[str]) -> dict[str, str]:
+    """Read ``COLUMN OF THE FILE=COLUMN``; the last ``=`` separates.
+
+    Raises:
+        CommandError: An option has another form, a column is mapped twice, or two are mapped to one.
+    """
+    mapping: dict[str, str] = {}
+    for option in options:
+        source, target = (part.strip() for part in option.rpartition("=")[::2])
+        if not source or not target:
+            raise CommandError(f"--map {option!r}: write it as {_HOW}")
+        if source in mapping:
+            raise CommandError(f"--map: column {source!r} is mapped twice")
+        if target in mapping.values():
+            raise CommandError(f"--map: two columns are mapped to {target!r}")
+        for known in RECOGNISED:
+            if target != known and bare(target) == bare(known):
+                raise CommandError(f"--map {option!r}: did you mean {known!r}?")
+        mapping[source] = target
+    return mapping
+
+
+def parse_drop(names: Iterable[str], mapping: Mapping[str, str]) -> frozenset[str]:
+    """Check the columns to leave out, by their names in the file.
+
+    Raises:
+        CommandError: A column is mapped, or no candidate can be registered without it.
+    """
+    dropped = frozenset(name.strip() for name in names)
+    for name in sorted(dropped):
+        if not name:
+            raise CommandError("--drop: give the name of a column")
+        if name in mapping:
+            raise CommandError(f"--drop {name!r}: the column is mapped, too; pass one of the two")
+        if name in (EMAIL, FIRST_NAME) and name not in mapping.values():
+            raise CommandError(f"--drop {name!r}: nobody can be registered without it")
+    return dropped
+
+
+def columns_of(layout: Layout, line: int, header: Sequence[str]) -> list[str | None]:
+    """Name the columns of a table after mapping; None for those to leave out.
+
+    Raises:
+        CommandError: The header cannot be used; names columns, but no content where there is no header.
+    """
+    where = f"{layout.name}:{line}"
+    _check_names(layout, where, header)
+    stripped = [name.strip() for name in header]
+    check_options(layout, where, stripped)
+    for source in layout.mapping:
+        if stripped.count(source) > 1:
+            raise CommandError(f"{where}: --map: two columns are named {source!r}; remove one")
+    columns = [
+        None if key in layout.drop else layout.mapping.get(key, name)
+        for key, name in zip(stripped, header, strict=True)
+    ]
+    names = [name for name in columns if name is not None]
+    for target in layout.mapping.values():
+        if names.count(target) > 1:
+            raise CommandError(f"{where}: {mapped_twice(target)}")
+    for name in names:
+        _check_near_miss(where, name)
+    for name in (EMAIL, FIRST_NAME):
+        if name not in names:
+            raise MissingColumnError(f"{where}: {_missing(name, names)}")
+    layout.note_columns(names)
+    return columns
+
+
+def check_options(layout: Layout, where: str, there: Iterable[str]) -> None:
+    """Refuse a mapped or dropped column that is not there.
+
+    Raises:
+        MissingColumnError: Names it, and the column that is perhaps meant.
+    """
+    names = list(there)
+    for source, target in layout.mapping.items():
+        if source not in names and target in names:
+            raise MissingColumnError(
+                f"{where}: --map: there is no column {source!r}, but there is {target!r}; the order "
+                f'is YOURS=OURS: --map "{target}={source}"'
+            )
+    for option, wanted in (("--map", layout.mapping), ("--drop", sorted(layout.drop))):
+        for name in wanted:
+            if name not in names:
+                raise MissingColumnError(
+                    f"{where}: {option}: there is no column {name!r}{did_you_mean(name, names)}"
+                )
+
+
+def mapped_twice(target: str) -> str:
+    """Say that two columns would become one."""
+    return f"--map: a column is mapped to {target!r}, which is there already; remove one of the two"
+
+
+def did_you_mean(name: str, among: Iterable[str]) -> str:
+    """Suggest a similar name: ``; did you mean 'E-mail'?``, or nothing."""
+    by_bare = {bare(one): one for one in among}
+    close = get_close_matches(bare(name), by_bare, n=1)
+    return f"; did you mean {by_bare[close[0]]!r}?" if close else ""
+
+
+def _check_names(layout: Layout, where: str, header: Sequence[str]) -> None:
+    for place, name in enumerate(header, 1):
+        # A candidate's data in the place of a header: refused before any of it is quoted.
+        if _ADDRESS.fullmatch(name):
+            raise CommandError(
+                f"{where}: column {place} holds an address; the first line must name the columns"
+            )
+    for place, name in enumerate(header, 1):
+        if UNDECODED.search(name):
+            raise CommandError(f"{where}: the header {layout.not_decoded}")
+        if "\0" in name:
+            raise CommandError(
+                f"{where}: the name of column {place} holds a NUL; this is not a CSV file"
+            )
+        if not name.strip():
+            raise CommandError(f"{where}: column {place} has no name; name it, or remove it")
+        if name in header[: place - 1]:
+            raise CommandError(f"{where}: two columns are named {name!r}; remove one")
+
+
+def _check_near_miss(where: str, name: str) -> None:
+    """Refuse a misspelt name of ours, which would silently become a registration field."""
+    for known in (CONTEXT_DATA, COMPENSATORY_TIME):
+        if name.strip() != known and bare(name) == bare(known):
+            raise CommandError(f"{where}: column {name!r}: rename it to {known!r}")
+    if name != name.strip() and name.strip() in RECOGNISED:
+        raise CommandError(f"{where}: column {name!r}: remove the spaces around its name")
+
+
+def _missing(target: str, header: Sequence[str]) -> str:
+    by_bare = {bare(one): one for one in header if one not in RECOGNISED}
+    close = get_close_matches(bare(target), by_bare, n=1)
+    found = next((one for one in (bare(target), *_ALIKE[target], *close) if one in by_bare), None)
+    said = f"there is no column {target!r}"
+    if found is None:
+        return f'{said}; the first line must name the columns, or pass --map "NAME={target}"'
+    meant = by_bare[found].strip()
+    return f'{said}; did you mean {meant!r}? rename it, or pass --map "{meant}={target}"'

@@ -1,9 +1,11 @@
-"""The commands of ``mettl``: wiring only, what they do is in the modules beside this one."""
+"""The commands of ``mettl``: wiring only, what they do is in the modules beside this one.
+
+Those are imported when their command runs: ``mettl --help`` needs none of them.
+"""
 
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -12,29 +14,88 @@ import typer
 
 from mettl_async._version import __version__
 from mettl_async.bulk.batch import MAX_BATCH
-from mettl_async.cli import listing, reporting, webhooks
-from mettl_async.cli import register as registering
-from mettl_async.cli import results as reading
-from mettl_async.cli import sandbox as sandboxing
-from mettl_async.cli import sign as signing
-from mettl_async.cli.problems import CommandError, told
-from mettl_async.cli.reading import (
-    DelimiterOption,
-    DropOption,
-    EncodingOption,
-    FormatOption,
-    MapOption,
-    ReadOptions,
-    SheetOption,
-    opened,
-)
-from mettl_async.cli.target import MOST_PORT, BaseUrlOption, RegionOption, Target, VersionOption
+from mettl_async.cli import webhooks
+from mettl_async.cli.options import command
+from mettl_async.cli.problems import CommandError
+from mettl_async.cli.reading import ReadOptions, opened
+from mettl_async.cli.target import MOST_PORT, Target
 from mettl_async.config import ApiVersion, Credentials
 from mettl_async.models import AssessmentSort, RegistrationOptions, ResultDetail, SortOrder
 
 _MOST_CONCURRENCY: Final = 1000
 _NOTHING_WRITTEN: Final = "nothing was written"
 
+_Target = Annotated[
+    Target,
+    {
+        "region": typer.Option(help="Of the account; METTL_REGION, or else india."),
+        "base_url": typer.Option(help="Instead of a region; also METTL_BASE_URL.", metavar="URL"),
+        "version": typer.Option(help="Of the API."),
+    },
+]
+_ReadOptions = Annotated[
+    ReadOptions,
+    {
+        "mapping": Annotated[
+            list[str],
+            typer.Option(
+                "--map",
+                help='Such as "E-mail=Email Address"; repeat as needed.',
+                metavar="YOURS=OURS",
+                show_default=False,
+            ),
+        ],
+        "drop": Annotated[
+            list[str],
+            typer.Option(
+                help="Leave out a column of the file; repeat as needed.",
+                metavar="NAME",
+                show_default=False,
+            ),
+        ],
+        "format": typer.Option(help="Of the input; told from its name or content."),
+        "encoding": typer.Option(
+            help="Of the input, such as cp1250; told from its content.", metavar="NAME"
+        ),
+        "delimiter": typer.Option(
+            help="Of CSV: a character, or tab; told from the header.", metavar="CHARACTER"
+        ),
+        "sheet": typer.Option(help="Of XLSX; the first one.", metavar="NAME", show_default=False),
+    },
+]
+_RegistrationOptions = Annotated[
+    RegistrationOptions,
+    {
+        "allow_missing_mandatory_registration_fields": typer.Option(
+            "--allow-missing-mandatory-registration-fields",
+            help="Candidates fill in what is missing, but for email and first name.",
+        ),
+        "time_limit_in_sec": typer.Option(
+            help="Links expire after so many seconds.", min=1, metavar="N"
+        ),
+        "show_custom_instructions": typer.Option(
+            "--show-custom-instructions", help="Show them to candidates before the test."
+        ),
+    },
+]
+_ResultDetail = Annotated[
+    ResultDetail,
+    {
+        "recommendation": typer.Option(
+            "--recommendation", help="With recommendations of the reports."
+        ),
+        "response_style": typer.Option(
+            "--response-style", help="With response styles of the reports."
+        ),
+        "essay_answers": typer.Option("--essay-answers", help="With answers to essay questions."),
+        "question_responses": typer.Option(
+            "--question-responses", help="With all answers, question by question."
+        ),
+        "evaluation": typer.Option(
+            "--evaluation", help="With evaluators' marks, question by question."
+        ),
+    },
+]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
 _Limit = Annotated[
     int | None, typer.Option(help="So many at most; all.", min=1, metavar="N", show_default=False)
@@ -82,7 +143,7 @@ def mettl(
     """Mercer | Mettl from the command line."""
 
 
-@app.command()
+@command(app)
 def register(
     file: Annotated[
         Path | None,
@@ -109,12 +170,7 @@ def register(
             help="Go on with the file of --out: who has an answer in it is not sent again.",
         ),
     ] = False,
-    mapping: MapOption = None,
-    drop: DropOption = None,
-    input_format: FormatOption = None,
-    encoding: EncodingOption = None,
-    delimiter: DelimiterOption = None,
-    sheet: SheetOption = None,
+    read: _ReadOptions,
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Try it out: a made-up Mettl, no keys needed.")
     ] = False,
@@ -128,46 +184,24 @@ def register(
     batch_size: Annotated[
         int, typer.Option(help="Candidates in one call.", min=1, max=MAX_BATCH)
     ] = MAX_BATCH,
-    region: RegionOption = None,
-    base_url: BaseUrlOption = None,
-    version: VersionOption = ApiVersion.V2,
+    target: _Target,
     post_parameters: Annotated[
         PostParameters,
         typer.Option(help="Where candidates' data travels; form keeps it out of access logs."),
     ] = PostParameters.DOCUMENTED,
-    allow_missing_mandatory_registration_fields: Annotated[
-        bool,
-        typer.Option(
-            "--allow-missing-mandatory-registration-fields",
-            help="Candidates fill in what is missing, but for email and first name.",
-        ),
-    ] = False,
-    time_limit_in_sec: Annotated[
-        int | None, typer.Option(help="Links expire after so many seconds.", min=1, metavar="N")
-    ] = None,
-    show_custom_instructions: Annotated[
-        bool,
-        typer.Option("--show-custom-instructions", help="Show them to candidates before the test."),
-    ] = False,
-) -> None:
+    options: _RegistrationOptions,
+) -> int:
     """Register the people of a file in a schedule, and get a file of their links.
 
     Keys come from METTL_PUBLIC_KEY and METTL_PRIVATE_KEY. All rows are checked before anything is
     sent. Exit code: 0 all registered, 1 some have no link, 2 nothing could be done or not to the end
     (wrong key or schedule, server gone), 130 interrupted.
     """
-    with told(), ExitStack() as keep:
-        if out is None and not sandbox:
-            raise CommandError("--out is missing: where to write the links, such as links.csv")
-        options = ReadOptions.parse(
-            format=input_format,
-            encoding=encoding,
-            delimiter=delimiter,
-            sheet=sheet,
-            mapping=mapping or (),
-            drop=drop or (),
-        )
-        source = keep.enter_context(opened(file, options))
+    from mettl_async.cli import register as registering
+
+    if out is None and not sandbox:
+        raise CommandError("--out is missing: where to write the links, such as links.csv")
+    with opened(file, read) as source:
         job = registering.Job(
             file=file,
             source=source,
@@ -179,52 +213,43 @@ def register(
             resume=resume,
             concurrency=concurrency,
             batch_size=batch_size,
-            region=region,
-            base_url=base_url,
-            version=version,
+            region=target.region,
+            base_url=target.base_url,
+            version=target.version,
             post_parameters=post_parameters.value,
-            options=RegistrationOptions(
-                allow_missing_mandatory_registration_fields=allow_missing_mandatory_registration_fields,
-                time_limit_in_sec=time_limit_in_sec,
-                show_custom_instructions=show_custom_instructions,
-            ),
+            options=options,
         )
-        raise typer.Exit(registering.register(job))
+        return registering.register(job)
 
 
-@app.command()
+@command(app, interrupted=_NOTHING_WRITTEN)
 def account(
     *,
     as_json: _Json = False,
-    region: RegionOption = None,
-    base_url: BaseUrlOption = None,
-    version: VersionOption = ApiVersion.V2,
-) -> None:
+    target: _Target,
+) -> int:
     """Show the account that the keys belong to."""
-    with told(_NOTHING_WRITTEN):
-        target = Target(region=region, base_url=base_url, version=version)
-        raise typer.Exit(listing.account(target, as_json=as_json))
+    from mettl_async.cli import listing
+
+    return listing.account(target, as_json=as_json)
 
 
-@app.command()
+@command(app, interrupted=_NOTHING_WRITTEN)
 def assessments(
     *,
     limit: _Limit = None,
     sort: Annotated[AssessmentSort, typer.Option(help="By what.")] = AssessmentSort.CREATED_AT,
     order: Annotated[SortOrder, typer.Option(help="Upwards or downwards.")] = SortOrder.DESC,
     as_json: _Json = False,
-    region: RegionOption = None,
-    base_url: BaseUrlOption = None,
-    version: VersionOption = ApiVersion.V2,
-) -> None:
+    target: _Target,
+) -> int:
     """List the account's assessments."""
-    with told(_NOTHING_WRITTEN):
-        target = Target(region=region, base_url=base_url, version=version)
-        code = listing.assessments(target, sort=sort, order=order, limit=limit, as_json=as_json)
-        raise typer.Exit(code)
+    from mettl_async.cli import listing
+
+    return listing.assessments(target, sort=sort, order=order, limit=limit, as_json=as_json)
 
 
-@app.command()
+@command(app, interrupted=_NOTHING_WRITTEN)
 def schedules(
     *,
     assessment: Annotated[
@@ -232,18 +257,15 @@ def schedules(
     ] = None,
     limit: _Limit = None,
     as_json: _Json = False,
-    region: RegionOption = None,
-    base_url: BaseUrlOption = None,
-    version: VersionOption = ApiVersion.V2,
-) -> None:
+    target: _Target,
+) -> int:
     """List the schedules of the account, or of one assessment, with their access keys."""
-    with told(_NOTHING_WRITTEN):
-        target = Target(region=region, base_url=base_url, version=version)
-        code = listing.schedules(target, assessment=assessment, limit=limit, as_json=as_json)
-        raise typer.Exit(code)
+    from mettl_async.cli import listing
+
+    return listing.schedules(target, assessment=assessment, limit=limit, as_json=as_json)
 
 
-@app.command()
+@command(app, interrupted=_NOTHING_WRITTEN)
 def results(
     key: _Key,
     *,
@@ -252,53 +274,26 @@ def results(
         typer.Option(help="Write there: .csv, a row for each candidate, or .jsonl, all data."),
     ] = None,
     overwrite: _Overwrite = False,
-    recommendation: Annotated[
-        bool, typer.Option("--recommendation", help="With recommendations of the reports.")
-    ] = False,
-    response_style: Annotated[
-        bool, typer.Option("--response-style", help="With response styles of the reports.")
-    ] = False,
-    essay_answers: Annotated[
-        bool, typer.Option("--essay-answers", help="With answers to essay questions.")
-    ] = False,
-    question_responses: Annotated[
-        bool, typer.Option("--question-responses", help="With all answers, question by question.")
-    ] = False,
-    evaluation: Annotated[
-        bool, typer.Option("--evaluation", help="With evaluators' marks, question by question.")
-    ] = False,
+    detail: _ResultDetail,
     limit: _Limit = None,
     as_json: _Json = False,
-    region: RegionOption = None,
-    base_url: BaseUrlOption = None,
-    version: VersionOption = ApiVersion.V2,
-) -> None:
+    target: _Target,
+) -> int:
     """Read how the candidates of a schedule did.
 
     Without --out: a table on a terminal, CSV elsewhere. Answers and evaluations are in .jsonl and
     --json only. Marks of a psychometric assessment mean nothing: ignore them. Exit code: 0
     all read, 1 some rows are missing, 2 nothing could be done, 130 interrupted.
     """
-    with told(_NOTHING_WRITTEN):
-        target = Target(region=region, base_url=base_url, version=version)
-        job = reading.Job(
-            access_key=key,
-            out=out,
-            overwrite=overwrite,
-            detail=ResultDetail(
-                recommendation=recommendation,
-                response_style=response_style,
-                essay_answers=essay_answers,
-                question_responses=question_responses,
-                evaluation=evaluation,
-            ),
-            limit=limit,
-            as_json=as_json,
-        )
-        raise typer.Exit(reading.results(target, job))
+    from mettl_async.cli import results as reading
+
+    job = reading.Job(
+        access_key=key, out=out, overwrite=overwrite, detail=detail, limit=limit, as_json=as_json
+    )
+    return reading.results(target, job)
 
 
-@app.command()
+@command(app, interrupted=_NOTHING_WRITTEN)
 def report(
     key: _Key,
     email: Annotated[str, typer.Argument(help="Of the candidate.", metavar="EMAIL")],
@@ -308,22 +303,18 @@ def report(
     timeout: Annotated[
         float, typer.Option(help="Seconds to wait until it is there.", min=1, metavar="N")
     ] = 300.0,
-    region: RegionOption = None,
-    base_url: BaseUrlOption = None,
-    version: VersionOption = ApiVersion.V2,
-) -> None:
+    target: _Target,
+) -> int:
     """Save the PDF report of a candidate who has finished.
 
     Exit code: 0 saved, 1 there is none (yet), 2 nothing could be done, 130 interrupted.
     """
-    with told(_NOTHING_WRITTEN):
-        target = Target(region=region, base_url=base_url, version=version)
-        raise typer.Exit(
-            reporting.report(target, key, email, out, overwrite=overwrite, timeout=timeout)
-        )
+    from mettl_async.cli import reporting
+
+    return reporting.report(target, key, email, out, overwrite=overwrite, timeout=timeout)
 
 
-@app.command()
+@command(app)
 def sign(
     method: Annotated[str, typer.Argument(help="GET or POST.")],
     url: Annotated[str, typer.Argument(help="As on the wire; its query is split off and decoded.")],
@@ -338,26 +329,23 @@ def sign(
     ts: Annotated[
         int | None, typer.Option(help="Time of signing in Unix seconds; now.", min=0, metavar="N")
     ] = None,
-) -> None:
+) -> int:
     """Print the string to sign and the signature of a request: compare them on E401.
 
     Keys come from METTL_PUBLIC_KEY and METTL_PRIVATE_KEY; ak and ts are added where they are missing.
     An asgn in the URL is compared with the signature.
     """
-    with told():
-        signed = signing.sign(
-            method,
-            url,
-            parameters or (),
-            version=version,
-            ts=ts,
-            now=time.time(),
-            keys=Credentials.from_env(),
-        )
-        typer.echo(signing.render(signed))
+    from mettl_async.cli import sign as signing
+
+    keys = Credentials.from_env()
+    signed = signing.sign(
+        method, url, parameters or (), version=version, ts=ts, now=time.time(), keys=keys
+    )
+    typer.echo(signing.render(signed))
+    return 0
 
 
-@app.command()
+@command(app)
 def sandbox(
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -370,7 +358,9 @@ def sandbox(
             metavar="FILE",
         ),
     ] = None,
-) -> None:
+) -> int:
     """Run a made-up Mettl on this machine until Ctrl-C, for development without keys."""
-    with told():
-        sandboxing.serve(host, port, db)
+    from mettl_async.cli import sandbox as sandboxing
+
+    sandboxing.serve(host, port, db)
+    return 0

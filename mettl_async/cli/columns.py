@@ -66,7 +66,7 @@ def bare(name: str) -> str:
 
 
 def parse_mapping(options: Iterable[str]) -> dict[str, str]:
-    """Read ``COLUMN OF THE FILE=COLUMN``; the last ``=`` separates.
+    """Read ``COLUMN OF THE FILE=COLUMN`` of each option; the last ``=`` separates.
 
     Raises:
         CommandError: An option has another form, a column is mapped twice, or two are mapped to one.
@@ -87,13 +87,12 @@ def parse_mapping(options: Iterable[str]) -> dict[str, str]:
     return mapping
 
 
-def parse_drop(names: Iterable[str], mapping: Mapping[str, str]) -> frozenset[str]:
+def check_drop(dropped: Iterable[str], mapping: Mapping[str, str]) -> None:
     """Check the columns to leave out, by their names in the file.
 
     Raises:
         CommandError: A column is mapped, or no candidate can be registered without it.
     """
-    dropped = frozenset(name.strip() for name in names)
     for name in sorted(dropped):
         if not name:
             raise CommandError("--drop: give the name of a column")
@@ -101,7 +100,6 @@ def parse_drop(names: Iterable[str], mapping: Mapping[str, str]) -> frozenset[st
             raise CommandError(f"--drop {name!r}: the column is mapped, too; pass one of the two")
         if name in (EMAIL, FIRST_NAME) and name not in mapping.values():
             raise CommandError(f"--drop {name!r}: nobody can be registered without it")
-    return dropped
 
 
 def columns_of(layout: Layout, line: int, header: Sequence[str]) -> list[str | None]:

@@ -10,31 +10,32 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, field, frozen
 
-from mettl_async.cli.printing import number, utc_text
+from mettl_async.cli.printing import cell_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     from mettl_async.cli.printing import Cell
     from mettl_async.models import Analysis, CandidateResult, SectionMarks
 
 FIRST: Final = "email"
-FIXED: Final = (
-    "status",
-    "overall_status",
-    "detailed_status",
-    "start_time",
-    "end_time",
-    "completion_mode",
-    "total_marks",
-    "max_marks",
-    "percentile",
-    "credibility",
-    "performance_category",
-    "pdf_report",
-    "html_report",
-)
+# Columns that are always there, and where their cells are in a result.
+_FIXED: Final = {
+    "status": "test_status.status",
+    "overall_status": "test_status.overall_status",
+    "detailed_status": "test_status.detailed_status",
+    "start_time": "test_status.start_time",
+    "end_time": "test_status.end_time",
+    "completion_mode": "test_status.completion_mode",
+    "total_marks": "test_status.result.total_marks",
+    "max_marks": "test_status.result.max_marks",
+    "percentile": "test_status.result.percentile",
+    "credibility": "test_status.result.candidate_credibility_index",
+    "performance_category": "test_status.result.performance_category",
+    "pdf_report": "test_status.pdf_report",
+    "html_report": "test_status.html_report",
+}
+FIXED: Final = tuple(_FIXED)
 
 Cells = dict[str, "Cell"]
 
@@ -55,29 +56,8 @@ def flatten(result: CandidateResult) -> FlatResult:
     """Make a row of a result; what is absent is None."""
     status = result.test_status
     marks = status.result if status else None
-    fixed: Cells = dict.fromkeys((FIRST, *FIXED))
-    fixed[FIRST] = result.email
-    if status is not None:
-        fixed |= {
-            "status": _text(status.status),
-            "overall_status": _text(status.overall_status),
-            "detailed_status": _text(status.detailed_status),
-            "start_time": _time(status.start_time),
-            "end_time": _time(status.end_time),
-            "completion_mode": _text(status.completion_mode),
-            "pdf_report": status.pdf_report,
-            "html_report": status.html_report,
-        }
-    if marks is not None:
-        fixed |= {
-            "total_marks": _number(marks.total_marks),
-            "max_marks": _number(marks.max_marks),
-            "percentile": _number(marks.percentile),
-            "credibility": _text(marks.candidate_credibility_index),
-            "performance_category": marks.performance_category,
-        }
     return FlatResult(
-        fixed,
+        {name: cell_at(result, path) for name, path in {FIRST: "email", **_FIXED}.items()},
         dict(result.registration),
         {
             **(_in_words(status.analysis) if status and status.analysis else {}),
@@ -99,20 +79,8 @@ def _sections(sections: tuple[SectionMarks, ...]) -> Iterator[tuple[str, Cell]]:
     for place, section in enumerate(sections, 1):
         name = _free(section.section_name or f"section {place}", seen)
         seen.add(name)
-        yield f"{name} marks", _number(section.total_marks)
-        yield f"{name} max", _number(section.max_marks)
-
-
-def _text(word: str | None) -> str | None:
-    return None if word is None else str(word)
-
-
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else utc_text(moment)
-
-
-def _number(value: float | None) -> Cell:
-    return None if value is None else number(value)
+        yield f"{name} marks", cell_at(section, "total_marks")
+        yield f"{name} max", cell_at(section, "max_marks")
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -11,9 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, cast
 
-from attrs import Converter, define, field, frozen
+from attrs import define, field, frozen
 from attrs.converters import optional
 
+from mettl_async.cli.columns import (
+    EMAIL,
+    FIRST_NAME,
+    RECOGNISED,
+    Layout,
+    check_drop,
+    parse_mapping,
+)
 from mettl_async.cli.delimited import csv_rows
 from mettl_async.cli.detect import (
     DELIMITERS,
@@ -26,26 +34,20 @@ from mettl_async.cli.detect import (
     marked_encoding,
 )
 from mettl_async.cli.json_lines import json_rows
-from mettl_async.cli.columns import (
-    EMAIL,
-    FIRST_NAME,
-    RECOGNISED,
-    Layout,
-    parse_drop,
-    parse_mapping,
-)
-from mettl_async.cli.problems import CommandError, os_reason
-from mettl_async.cli.rows import BadRow, Row
-from mettl_async.cli.spreadsheets import sheet_rows
 from mettl_async.cli.printing import shown
+from mettl_async.cli.problems import CommandError, os_reason
+from mettl_async.cli.spreadsheets import sheet_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from typing import Self
+
+    from mettl_async.cli.rows import BadRow, Row
 
 STDIN: Final = Path("-")
 _CHUNK: Final = 1 << 16
 _MOST_NAMED: Final = 100  # JSON Lines may have others in every line
+
 
 def _known_encoding(name: str) -> str:
     try:
@@ -65,8 +67,8 @@ def _one_character(text: str) -> str:
     return character
 
 
-def _dropped(names: Iterable[str], options: ReadOptions) -> frozenset[str]:
-    return parse_drop(names, options.mapping)
+def _stripped(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(name.strip() for name in names)
 
 
 @frozen(kw_only=True)
@@ -82,9 +84,10 @@ class ReadOptions:
     delimiter: str | None = field(default=None, converter=optional(_one_character))
     sheet: str | None = None
     mapping: Mapping[str, str] = field(default=(), converter=parse_mapping)
-    drop: frozenset[str] = field(
-        default=(), converter=Converter(_dropped, takes_self=True)
-    )
+    drop: frozenset[str] = field(default=(), converter=_stripped)
+
+    def __attrs_post_init__(self) -> None:
+        check_drop(self.drop, self.mapping)
 
 
 @frozen(kw_only=True)

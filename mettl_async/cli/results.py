@@ -20,11 +20,10 @@ from mettl_async.api.placeholders import check_access_key
 from mettl_async.cli.flat import FIRST, Columns, FlatResult, flatten
 from mettl_async.cli.listing import page_size, tell_unread, unread
 from mettl_async.cli.outfile import check_whole, csv_line, whole_file
-from mettl_async.cli.printing import plain
+from mettl_async.cli.printing import at_terminal, plain, print_table, print_text
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.progress import busy
 from mettl_async.cli.rows import is_json_lines
-from mettl_async.cli.printing import at_terminal, print_table, print_text
 from mettl_async.models import ResultDetail
 
 if TYPE_CHECKING:

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-import typer
 from attrs import frozen
 
-from mettl_async.client import MettlClient
 from mettl_async.config import ApiVersion, ClientOptions, Region
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from mettl_async.client import MettlClient
+
 T = TypeVar("T")
 
-RegionOption = Annotated[
-    Region | None, typer.Option(help="Of the account; METTL_REGION, or else india.")
-]
-BaseUrlOption = Annotated[
-    str | None, typer.Option(help="Instead of a region; also METTL_BASE_URL.", metavar="URL")
-]
 MOST_PORT: Final = 65_535
-VersionOption = Annotated[ApiVersion, typer.Option(help="Of the API.")]
 
 
 @frozen(kw_only=True)
@@ -40,6 +33,8 @@ class Target:
         Raises:
             ConfigurationError: A key is missing, or a value cannot work.
         """
+        from mettl_async.client import MettlClient
+
         return MettlClient(
             region=self.region,
             base_url=self.base_url,

@@ -36,12 +36,6 @@ def made(name, *people):
     return path
 
 
-def options(*, mapping=(), drop=()):
-    return ReadOptions.parse(
-        format=None, encoding=None, delimiter=None, sheet=None, mapping=mapping, drop=drop
-    )
-
-
 NAMES = pytest.mark.parametrize("name", ["p.csv", "p.xlsx", "p.jsonl"])
 
 
@@ -86,7 +80,7 @@ def test_a_dropped_column_is_not_sent_and_not_named(mettl, sandbox, name):
 def test_a_dropped_column_that_is_not_there_is_told_with_the_one_that_is_meant(name):
     path = made(name, PERSON)
     with pytest.raises(CommandError, match="no column 'Nachnme'; did you mean 'Nachname'"):
-        check_file(Source(path, options(drop=["Nachnme"])))
+        check_file(Source(path, ReadOptions(drop=["Nachnme"])))
 
 
 @pytest.mark.parametrize(
@@ -100,13 +94,13 @@ def test_a_dropped_column_that_is_not_there_is_told_with_the_one_that_is_meant(n
 )
 def test_what_is_needed_cannot_be_dropped(drop, mapping, words):
     with pytest.raises(CommandError, match=words):
-        options(drop=[drop], mapping=mapping)
+        ReadOptions(drop=[drop], mapping=mapping)
 
 
 @NAMES
 def test_a_dropped_column_makes_room_for_a_mapped_one(name):
     path = made(name, {"Mail": "m@x.org", **PERSON})
-    chosen = options(drop=["Email Address"], mapping=["Mail=Email Address"])
+    chosen = ReadOptions(drop=["Email Address"], mapping=["Mail=Email Address"])
     [row] = Source(path, chosen).rows()
     assert row.candidate.email == "m@x.org"
 
@@ -114,13 +108,13 @@ def test_a_dropped_column_makes_room_for_a_mapped_one(name):
 @NAMES
 def test_a_row_with_nothing_but_dropped_cells_is_skipped(name):
     path = made(name, PERSON, dict.fromkeys(PERSON, "") | {"Telefon": "total"})
-    assert len(list(Source(path, options(drop=["Telefon"])).rows())) == 1
+    assert len(list(Source(path, ReadOptions(drop=["Telefon"])).rows())) == 1
 
 
 def test_a_dropped_column_of_a_sheet_may_hold_errors():
     path = made("p.xlsx", PERSON | {"Telefon": "#N/A"})
     assert isinstance(next(Source(path).rows()), BadRow)
-    [row] = Source(path, options(drop=["Telefon"])).rows()
+    [row] = Source(path, ReadOptions(drop=["Telefon"])).rows()
     assert row.candidate.fields == {"Nachname": "N"}
 
 
@@ -157,7 +151,7 @@ def test_plain_values_of_json_lines_are_sent_as_text(text, sent):
 def test_a_mapping_the_wrong_way_round_is_told_with_the_right_one(name):
     path = made(name, {"E-Mail-Adresse": "a@x.org", "First Name": "A"})
     with pytest.raises(CommandError, match="the order is YOURS=OURS") as caught:
-        check_file(Source(path, options(mapping=["Email Address=E-Mail-Adresse"])))
+        check_file(Source(path, ReadOptions(mapping=["Email Address=E-Mail-Adresse"])))
     assert '--map "E-Mail-Adresse=Email Address"' in str(caught.value)
 
 

@@ -168,29 +168,23 @@ def test_a_delimiter_that_is_named_wins():
     [("tab", "\t"), ("\\t", "\t"), ("semicolon", ";"), ("pipe", "|"), ("comma", ","), ("^", "^")],
 )
 def test_delimiters_have_names(given, kept):
-    assert parsed(delimiter=given).delimiter == kept
-
-
-def parsed(*, encoding=None, delimiter=None):
-    return ReadOptions.parse(
-        format=None, encoding=encoding, delimiter=delimiter, sheet=None, mapping=()
-    )
+    assert ReadOptions(delimiter=given).delimiter == kept
 
 
 @pytest.mark.parametrize("wrong", ["", ";;", '"', "\n", "semi"])
 def test_other_delimiters_are_refused(wrong):
     with pytest.raises(CommandError, match="one character"):
-        parsed(delimiter=wrong)
+        ReadOptions(delimiter=wrong)
 
 
 @pytest.mark.parametrize("wrong", ["latin-99", "hex", "rot13", "a\0b", ""])
 def test_encodings_of_nothing_are_refused(wrong):
     with pytest.raises(CommandError, match="no such encoding"):
-        parsed(encoding=wrong)
+        ReadOptions(encoding=wrong)
 
 
 def test_a_named_utf_8_tolerates_a_bom():
-    options = parsed(encoding="UTF8")
+    options = ReadOptions(encoding="UTF8")
     path = Path("p.csv")
     path.write_bytes(b"\xef\xbb\xbfEmail Address,First Name\na@x.org,A\n")
     assert check_file(Source(path, options)).good_total == 1
@@ -214,7 +208,7 @@ def test_broken_utf_16_is_told_without_its_text():
 def test_bytes_that_are_not_of_the_named_encoding_are_told_by_row(encoding):
     path = Path("p.csv")
     path.write_bytes(b"Email Address,First Name\na@x.org,A\nb@x.org,\xa0\xff\n")
-    [_, row] = Source(path, parsed(encoding=encoding)).rows()
+    [_, row] = Source(path, ReadOptions(encoding=encoding)).rows()
     assert row == BadRow(3, f"First Name: is not {encoding}; pass another --encoding")
 
 

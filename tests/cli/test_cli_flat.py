@@ -7,8 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 from mettl_async.cli.flat import FIXED, Columns, flatten
 from mettl_async.cli.outfile import csv_line
-from mettl_async.cli.plain import plain, utc_text
-from mettl_async.cli.tables import shown
+from mettl_async.cli.printing import plain, shown, utc_text
 from mettl_async.codec import from_wire
 from mettl_async.models import CandidateResult, TestState, TestStatus
 

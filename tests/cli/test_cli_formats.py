@@ -20,9 +20,8 @@ from openpyxl import Workbook
 
 from mettl_async.cli.check import check_file, report
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.reading import ReadOptions, Source
+from mettl_async.cli.reading import ReadOptions, Source, Spool
 from mettl_async.cli.rows import BadRow
-from mettl_async.cli.spool import Spool
 from mettl_async.sandbox import Sandbox
 
 HEADER = ("Email Address", "First Name", "Note")
@@ -225,10 +224,9 @@ def test_a_long_file_is_never_held(spooled):
     content = b"".join(b"p%d@x.org;Ada %d;%b\n" % (n, n, b"x" * 50) for n in range(30_000))
     path = Path("p.csv")
     path.write_bytes(b"Email Address;First Name;Note\n" + content)
-    with path.open("rb") as file, Spool(file) as spool:
-        source = Source(path)
+    with path.open("rb") as file, Source(path) as source:
         if spooled:
-            source._spool = spool
+            source._spool = Spool(file)
         rows, peak = traced(source)
     assert rows == 30_000
     assert peak < 500_000 < len(content)
@@ -268,19 +266,17 @@ def test_a_spool_is_private_nameless_and_read_twice(monkeypatch, tmp_path):
     home.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(home))
     content = bytes(range(256)) * 1000
-    with Spool(io.BytesIO(content)) as spool:
-        assert stat.S_IMODE(os.fstat(spool.fileno()).st_mode) == 0o600
-        assert list(home.iterdir()) == []
-        with spool.open() as first, spool.open() as second:
-            assert first.read(1000) == content[:1000]
-            assert second.read() == content
-            assert first.read() == content[1000:]
-            first.seek(-5, os.SEEK_END)
-            assert first.read(3) == content[-5:-2]
-            first.seek(-3, os.SEEK_CUR)
-            assert first.read() == content[-5:]
+    spool = Spool(io.BytesIO(content))
+    for _ in range(2):
+        with spool.open() as reading:
+            assert stat.S_IMODE(os.fstat(reading.fileno()).st_mode) == 0o600
+            assert reading.read(1000) == content[:1000]
+            reading.seek(-5, os.SEEK_END)
+            assert reading.read() == content[-5:]
+    assert list(home.iterdir()) == []
+    spool.close()
     with pytest.raises(ValueError, match="closed"):
-        spool.fileno()
+        spool.open()
 
 
 def test_ctrl_c_while_stdin_is_read_closes_the_spool(monkeypatch, tmp_path):

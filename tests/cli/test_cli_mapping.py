@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mettl_async.cli.check import check_file
-from mettl_async.cli.mapping import did_you_mean, parse_mapping
+from mettl_async.cli.columns import did_you_mean, parse_mapping
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading import ReadOptions, Source
 from mettl_async.cli.rows import BadRow
@@ -16,7 +16,7 @@ from mettl_async.cli.rows import BadRow
 def source(content, *mapping, name="p.csv"):
     path = Path(name)
     path.write_text(content, encoding="utf-8")
-    return Source(path, ReadOptions(mapping=parse_mapping(mapping)))
+    return Source(path, ReadOptions(mapping=mapping))
 
 
 def test_mapped_columns_arrive_under_their_new_names():

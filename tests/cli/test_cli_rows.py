@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mettl_async.cli.check import SHOWN, check_file, report
+from mettl_async.cli.columns import Layout
 from mettl_async.cli.delimited import csv_rows
 from mettl_async.cli.json_lines import json_rows
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading import Source
-from mettl_async.cli.rows import BadRow, Layout, Row
+from mettl_async.cli.rows import BadRow, Row
 from mettl_async.models import Candidate
 
 DATA = Path(__file__).parent.parent / "data"

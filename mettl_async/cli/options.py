@@ -1,0 +1,75 @@
+"""Commands whose options are the fields of values: what several commands take is declared once."""
+
+from __future__ import annotations
+
+import inspect
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
+
+import attrs
+import typer
+
+from mettl_async.cli.problems import told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Function = Callable[..., int]
+
+
+def command(
+    app: typer.Typer, *, interrupted: str = "nothing was sent"
+) -> Callable[[Function], Function]:
+    """Add a function to an app as a command; its result is the exit code.
+
+    A parameter of type ``Annotated[Value, {field: typer.Option(...)}]`` becomes one option for each field
+    of the attrs class ``Value``, with the field's name, type and default. Where the option's type is
+    another one, the dict has it as ``Annotated[type, typer.Option(...)]``.
+
+    Args:
+        app: The app.
+        interrupted: What Ctrl-C means for the user.
+    """
+
+    def add(function: Function) -> Function:
+        hints = get_type_hints(function, include_extras=True)
+        values: dict[str, type[Any]] = {}
+        parameters: list[inspect.Parameter] = []
+        for one in inspect.signature(function).parameters.values():
+            hint = hints[one.name]
+            if get_origin(hint) is Annotated and isinstance(hint.__metadata__[0], dict):
+                value, options = get_args(hint)
+                values[one.name] = value
+                parameters += _parameters(value, options)
+            else:
+                parameters.append(one.replace(annotation=hint))
+
+        @wraps(function)
+        def run(**given: Any) -> None:
+            with told(interrupted):
+                for name, value in values.items():
+                    fields = [one.name for one in attrs.fields(value)]
+                    given[name] = value(**{field: given.pop(field) for field in fields})
+                raise typer.Exit(function(**given))
+
+        # What typer reads; the function that is wrapped has other parameters.
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in parameters}
+        del run.__wrapped__
+        app.command()(run)
+        return function
+
+    return add
+
+
+def _parameters(value: type[Any], options: dict[str, Any]) -> Iterator[inspect.Parameter]:
+    types = get_type_hints(value)
+    for one in attrs.fields(value):
+        option = options[one.name]
+        typed = get_origin(option) is Annotated
+        yield inspect.Parameter(
+            one.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=one.default,
+            annotation=option if typed else Annotated[types[one.name], option],
+        )

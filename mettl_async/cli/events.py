@@ -10,8 +10,7 @@ import attrs
 from rich.console import Console
 from rich.text import Text
 
-from mettl_async.cli.printing import number, plain, utc_text
-from mettl_async.cli.printing import shown
+from mettl_async.cli.printing import number, plain, shown, utc_text
 from mettl_async.models import EVENTS, Event, TestGraded, UnknownEvent
 
 if TYPE_CHECKING:

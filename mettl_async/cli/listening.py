@@ -14,8 +14,8 @@ from attrs import define, field
 
 from mettl_async.cli.events import COLUMNS, cells, document, print_aligned, tabbed
 from mettl_async.cli.interrupt import on_interrupt
-from mettl_async.cli.problems import CommandError, os_reason, tell
 from mettl_async.cli.printing import at_terminal, print_text
+from mettl_async.cli.problems import CommandError, os_reason, tell
 from mettl_async.models import EVENTS, BasicAuth, Event, TestEvent, UnknownEvent
 from mettl_async.webhooks import WebhookReceiver
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from mettl_async.cli.problems import MISSING, CommandError, tell
 from mettl_async.cli.printing import print_text
+from mettl_async.cli.problems import MISSING, CommandError, tell
 from mettl_async.webhooks import ContextSigner, sample_event
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from mettl_async.bulk.batch import Batch, Entry, first_batch
 from mettl_async.bulk.outcomes import Rejected
-from mettl_async.bulk.progress import log_stop
+from mettl_async.bulk.progress import OPERATION, log_stop
 from mettl_async.bulk.splitting import Splitting
 from mettl_async.bulk.stop_policy import StopPolicy, is_call_wide, is_too_long, stops_the_run
 from mettl_async.core.tasks import is_cancelled
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 MAX_LOST: Final = 2_000
 """Candidates that wait for the end of the run; if there are more, the oldest are sent at once."""
-
-_OPERATION: Final = "candidates.register"
 
 
 @frozen
@@ -177,7 +175,11 @@ class Dispatcher:
                 raise
             # A middleware's, or a bug: siblings still finish.
             self.fail(exc)
-            answer = unexpected(exc)
+            # Only its type: the exception itself is raised at the end of the run, unwrapped.
+            answer = CallError(
+                f"{type(exc).__name__} was raised while sending",
+                CallFacts(operation=OPERATION, sent=True, may_have_been_handled=True),
+            )
         finally:
             self._tracker.in_flight -= 1
         self._tracker.record_call(
@@ -201,7 +203,9 @@ class Dispatcher:
             else:
                 outcomes.append(entry.registered(registration))
         if not_mentioned:
-            outcomes += self._unanswered(not_mentioned, not_mentioned_error())
+            facts = CallFacts(operation=OPERATION, sent=True, safe_to_repeat=True)
+            error = MettlDecodeError("the server's answer does not mention this candidate", facts)
+            outcomes += self._unanswered(not_mentioned, error)
         return outcomes
 
     def _after_failure(
@@ -315,20 +319,3 @@ def _by_email(registrations: Iterable[Registration]) -> dict[str, Registration]:
         if key not in found or not found[key].url:
             found[key] = one
     return found
-
-
-def unexpected(exc: BaseException) -> MettlError:
-    """Make the error of candidates whose call ended with something that is no `MettlError`."""
-    # Only its type: the exception itself is raised at the end of the run, unwrapped.
-    return CallError(
-        f"{type(exc).__name__} was raised while sending",
-        CallFacts(operation=_OPERATION, sent=True, may_have_been_handled=True),
-    )
-
-
-def not_mentioned_error() -> MettlError:
-    """Make the error of candidates that an answer leaves out."""
-    return MettlDecodeError(
-        "the server's answer does not mention this candidate",
-        CallFacts(operation=_OPERATION, sent=True, safe_to_repeat=True),
-    )

@@ -1,4 +1,4 @@
-"""How far a run is: counted as it goes, told now and then, logged at its end."""
+"""The progress of a run: counted as it goes, reported now and then, logged at its end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from attrs import asdict, define, field, frozen
+from attrs import asdict, frozen
 
 from mettl_async.bulk.outcomes import Failed, Registered, Rejected, Unknown
 from mettl_async.core.redaction import run_fields
@@ -19,19 +19,20 @@ if TYPE_CHECKING:
     from mettl_async.bulk.outcomes import Outcome
 
 EVERY: Final = 0.1
-"""Seconds between two tellings at least."""
+"""Seconds between two calls of ``on_progress`` at least."""
 
-NOW: Final = 5.0
-"""Seconds over which the present rate is taken."""
+RATE_WINDOW: Final = 5.0
+"""Seconds over which the rate is taken."""
 
-_OPERATION: Final = "candidates.register"
+OPERATION: Final = "candidates.register"
+"""The calls of a run, in logs and errors."""
 
 logger = logging.getLogger("mettl_async")
 
 
 @frozen(kw_only=True)
 class Progress:
-    """How far a bulk run is.
+    """The progress of a bulk run.
 
     Attributes:
         read: Candidates that were read from the input and have an outcome or wait for the second pass.
@@ -59,34 +60,24 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
-@define(eq=False)
 class ProgressTracker:
-    """Counts a run.
+    """Count what a run has done, and call the user's ``on_progress``.
 
     Attributes:
-        now: A monotonic clock.
-        tell: Called with a `Progress`, at most every `EVERY` seconds and once at the end.
         in_flight: Calls under way.
-        failure: What ``tell`` raised; then it is not called again.
+        failure: What ``on_progress`` raised; then it is not called again.
     """
 
-    now: Callable[[], float] = field(repr=False)
-    tell: OnProgress | None = None
-    in_flight: int = field(default=0, init=False)
-    failure: Exception | None = field(default=None, init=False)
-    _waiting: int = field(default=0, init=False)
-    _calls: int = field(default=0, init=False)
-    _requests: int = field(default=0, init=False)
-    _kinds: dict[type, int] = field(init=False)
-    _started: float = field(init=False)
-    _told_at: float = field(init=False)
-    _marks: deque[tuple[float, int]] = field(factory=deque, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._kinds = dict.fromkeys((Registered, Rejected, Failed, Unknown), 0)
-        self._started = self.now()
-        self._told_at = self._started
-        self._marks.append((self._started, 0))
+    def __init__(
+        self, monotonic: Callable[[], float], on_progress: OnProgress | None = None
+    ) -> None:
+        self._now, self._on_progress = monotonic, on_progress
+        self.in_flight = 0
+        self.failure: Exception | None = None
+        self._waiting = self._calls = self._requests = 0
+        self._kinds: dict[type, int] = dict.fromkeys((Registered, Rejected, Failed, Unknown), 0)
+        self._started = self._reported_at = monotonic()
+        self._marks = deque([(self._started, 0)])  # times, and requests until then
 
     def record_call(self, requests: int) -> None:
         """Count a call that has ended, and the requests it took."""
@@ -94,32 +85,44 @@ class ProgressTracker:
         self._requests += requests
 
     def count(self, outcomes: Iterable[Outcome], *, waiting: int) -> None:
-        """These candidates are settled, and so many wait for the second pass; tells of it."""
-        kinds = self._kinds
+        """Count settled candidates, with those that wait for the second pass, and report."""
         for one in outcomes:
-            kinds[type(one)] += 1
+            self._kinds[type(one)] += 1
         self._waiting = waiting
         self.report()
 
     def report(self, *, final: bool = False) -> None:
-        """Tell how far it is, unless that was done just now; whatever that raises is kept."""
-        if self.tell is None or self.failure is not None:
+        """Call ``on_progress``, unless that was done just now; what it raises is kept."""
+        if self._on_progress is None or self.failure is not None:
             return
-        now = self.now()
-        if not final and now - self._told_at < EVERY:
+        now = self._now()
+        if not final and now - self._reported_at < EVERY:
             return
-        self._told_at = now
-        while len(self._marks) > 1 and self._marks[0][0] < now - NOW:
+        self._reported_at = now
+        while len(self._marks) > 1 and self._marks[0][0] < now - RATE_WINDOW:
             self._marks.popleft()
-        progress = self.progress(now, self._marks[0])
+        progress = self._progress(now, self._marks[0])
         self._marks.append((now, self._requests))
         try:
-            self.tell(progress)
+            self._on_progress(progress)
         except Exception as exc:  # noqa: BLE001 - raised when the run is over, which goes on
             self.failure = exc
 
-    def progress(self, now: float, since: tuple[float, int]) -> Progress:
-        """The figures, with the rate since a time and a count of requests."""
+    def log_end(self) -> None:
+        """Log one record about the whole run."""
+        if not logger.isEnabledFor(logging.INFO):
+            return
+        end = self._progress(self._now(), (self._started, 0))
+        logger.info(
+            "candidates.register: run of %d candidates ended after %.1f s: %d registered, %d rejected,"
+            " %d failed, %d unknown; %d calls, %.1f requests/s",
+            end.read, end.seconds, end.registered, end.rejected, end.failed, end.unknown, end.calls,
+            end.rate,
+            extra=run_fields(OPERATION, **asdict(end)),
+        )  # fmt: skip
+
+    def _progress(self, now: float, since: tuple[float, int]) -> Progress:
+        """Make the figures, with the rate since a time and a count of requests."""
         began, before = since
         kinds = self._kinds
         return Progress(
@@ -134,27 +137,14 @@ class ProgressTracker:
             seconds=now - self._started,
         )
 
-    def log_end(self) -> None:
-        """One record about the whole run."""
-        if not logger.isEnabledFor(logging.INFO):
-            return
-        end = self.progress(self.now(), (self._started, 0))
-        logger.info(
-            "candidates.register: run of %d candidates ended after %.1f s: %d registered, %d rejected,"
-            " %d failed, %d unknown; %d calls, %.1f requests/s",
-            end.read, end.seconds, end.registered, end.rejected, end.failed, end.unknown, end.calls,
-            end.rate,
-            extra=run_fields(_OPERATION, **asdict(end)),
-        )  # fmt: skip
-
 
 def log_stop(error: BaseException) -> None:
-    """Say that a run was stopped, and by what: its type and Mettl's code, never its words."""
+    """Log that a run was stopped, and by what: its type and Mettl's code, never its words."""
     # Anybody's exception may come here, and what it calls a code may be a candidate's data.
     call = error if isinstance(error, CallError) else None
     code, status = (call.code, call.status_code) if call is not None else (None, None)
     logger.warning(
         "candidates.register: the run was stopped by %s (code %s, HTTP %s)",
         type(error).__name__, code, status,
-        extra=run_fields(_OPERATION, failure=type(error).__name__, code=code, status=status),
+        extra=run_fields(OPERATION, failure=type(error).__name__, code=code, status=status),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Which emails a run has met, in some 17 bytes each however long the run."""
+"""The emails that a run has met, in some 17 bytes each however long the run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from array import array
 
 from mettl_async.models._fold_email import fold_email
 
-_FEW = 10_000
 _SHARDS = 64
 _FIRST_SLOTS = 16
 _FULL = 0.75
@@ -18,26 +17,19 @@ class SeenEmails:
 
     A Python set of a million emails takes 100 MB, and a run may be endless. Two different emails
     share a hash with a probability of 3 in 100 million among a million candidates. Hashes lie in
-    shards that grow one by one, so growing never needs much memory at once; but for the first
-    10,000, which a Python set finds several times as fast.
+    shards that grow one by one, so growing never needs much memory at once.
     """
 
     def __init__(self) -> None:
-        self._few: set[int] = set()
         self._shards = [array("Q", bytes(8 * _FIRST_SLOTS)) for _ in range(_SHARDS)]
         self._sizes = [0] * _SHARDS
 
     def __len__(self) -> int:
-        return len(self._few) + sum(self._sizes)
+        return sum(self._sizes)
 
     def add(self, email: str) -> bool:
-        """Remember an email; false if it was there already."""
+        """Add an email; return False if it was there already."""
         mark = (hash(fold_email(email)) & _MASK) or 1  # 0 means an empty slot
-        if mark in self._few:
-            return False
-        if len(self._few) < _FEW:
-            self._few.add(mark)
-            return True
         shard = mark % _SHARDS
         if not _put(self._shards[shard], mark):
             return False

@@ -30,7 +30,7 @@ from mettl_async import (
     RunInterruptedError,
     Unknown,
 )
-from mettl_async.bulk.progress import EVERY, NOW, ProgressTracker, log_stop
+from mettl_async.bulk.progress import EVERY, RATE_WINDOW, ProgressTracker, log_stop
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.core.redaction import LOGGED_FIELDS
 from mettl_async.errors import CallFacts
@@ -352,9 +352,9 @@ def test_the_rate_begins_with_the_last_mark_before_the_window():
     now, told = [100.0], []
     tracker = ProgressTracker(lambda: now[0], told.append)
     for requests in (10, 30, 50):
-        now[0] += NOW
+        now[0] += RATE_WINDOW
         tracker.record_call(requests)
         tracker.report()
-    assert [one.rate for one in told] == [10 / NOW, 30 / NOW, 50 / NOW]
+    assert [one.rate for one in told] == [10 / RATE_WINDOW, 30 / RATE_WINDOW, 50 / RATE_WINDOW]
     tracker.report(final=True)
-    assert told[-1].rate == 50 / NOW, "the mark of this very moment is not divided by"
+    assert told[-1].rate == 50 / RATE_WINDOW, "the mark of this very moment is not divided by"

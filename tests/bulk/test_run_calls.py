@@ -96,6 +96,8 @@ async def test_who_is_not_mentioned_is_unknown_for_that_reason():
     (unknown,) = [one for one in outcomes if isinstance(one, Unknown)]
     assert isinstance(unknown.error, MettlDecodeError)
     assert "does not mention this candidate" in str(unknown.error)
+    assert unknown.error.operation == "candidates.register"
+    assert unknown.error.sent and unknown.error.safe_to_repeat
 
 
 async def test_whose_call_a_bug_ended_is_unknown_with_the_type_of_what_was_raised():
@@ -107,6 +109,8 @@ async def test_whose_call_a_bug_ended_is_unknown_with_the_type_of_what_was_raise
         await collect(people(2), Server(behave), found)
     assert all(isinstance(one, Unknown) for one in found)
     assert {one.error.problem for one in found} == {"ZeroDivisionError was raised while sending"}
+    assert all(one.error.operation == "candidates.register" for one in found)
+    assert all(one.error.sent and one.error.may_have_been_handled for one in found)
 
 
 class NoRoom:

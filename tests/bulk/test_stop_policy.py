@@ -8,14 +8,12 @@ from mettl_async import (
     BadRequestError,
     ConnectError,
     Failed,
-    MettlDecodeError,
     NotFoundError,
     PermissionDeniedError,
     Rejected,
     Unknown,
 )
 from mettl_async.bulk.batch import Entry
-from mettl_async.bulk.dispatcher import not_mentioned_error, unexpected
 from mettl_async.bulk.stop_policy import (
     REFUSED_ALIKE,
     StopPolicy,
@@ -82,23 +80,6 @@ def test_what_is_no_answer_is_nobodys_fault():
 @pytest.mark.parametrize(("status", "too_long"), [(413, True), (414, True), (400, False)])
 def test_too_long_is_about_how_many_they_are(status, too_long):
     assert is_too_long(answered(status)) is too_long
-
-
-def test_after_an_unexpected_exception_they_may_be_registered():
-    error = unexpected(ValueError("c1@secret.example"))
-    assert error.problem == "ValueError was raised while sending"
-    assert (error.operation, error.sent, error.may_have_been_handled) == (
-        "candidates.register", True, True,
-    )  # fmt: skip
-
-
-def test_who_is_not_mentioned_may_be_asked_for_again():
-    error = not_mentioned_error()
-    assert isinstance(error, MettlDecodeError)
-    assert error.problem == "the server's answer does not mention this candidate"
-    assert (error.operation, error.sent, error.safe_to_repeat) == (
-        "candidates.register", True, True,
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("handled", "kind"), [(False, Failed), (True, Unknown)])

@@ -26,9 +26,8 @@ from mettl_async import (
     RunInterruptedError,
     Unknown,
 )
-from mettl_async.api.export import FailedExport
+from mettl_async.api.export import FailedExport, export_results
 from mettl_async.bulk.dispatcher import BatchResponse
-from mettl_async.bulk.fan_in import fan_in
 from mettl_async.bulk.registration_run import RegistrationRun
 from mettl_async.bulk.run import Run
 from mettl_async.bulk.run_options import RunOptions
@@ -425,9 +424,24 @@ async def test_an_export_says_when_something_was_cancelled_from_inside(where):
 
     found = []
     with pytest.raises(ConfigurationError, match="cancelled from inside"):
-        async for one in fan_in(keys(), read, lifecycle, concurrency=2):
-            found.append(one)
+        async for one in export_results(keys(), read, lifecycle, concurrency=2):
+            found.append(one.result)
     assert found == ["a"]
+    await lifecycle.drain()
+
+
+@on_trio
+async def test_what_an_export_cannot_read_is_raised_when_the_rest_has_been_read():
+    async def read(key):
+        if key == "b":
+            raise ZeroDivisionError
+        yield key
+
+    lifecycle, found = Lifecycle(), []
+    with pytest.raises(ZeroDivisionError):
+        async for one in export_results(list("abcda"), read, lifecycle, concurrency=1):
+            found.append(one.result)
+    assert found == ["a", "c", "d"]
     await lifecycle.drain()
 
 
@@ -443,9 +457,10 @@ async def test_leaving_an_export_cancels_its_reads():
             cancelled.append(key)
             raise
 
-    async with contextlib.aclosing(fan_in("abc", read, lifecycle, concurrency=2)):
+    async with contextlib.aclosing(export_results("abc", read, lifecycle, concurrency=2)):
         pass
-    async with contextlib.aclosing(fan_in(["a", "b"], read, lifecycle, concurrency=2)) as items:
+    exported = export_results(["a", "b"], read, lifecycle, concurrency=2)
+    async with contextlib.aclosing(exported) as items:
         await anext(items)
         await trio.testing.wait_all_tasks_blocked()
     await lifecycle.drain()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -17,13 +15,18 @@ from mettl_async.cli.interrupt import on_interrupt
 from mettl_async.cli.printing import at_terminal, print_text
 from mettl_async.cli.problems import CommandError, os_reason, tell
 from mettl_async.models import EVENTS, BasicAuth, Event, TestEvent, UnknownEvent
-from mettl_async.webhooks import WebhookReceiver
+from mettl_async.webhooks import Claim, MemorySeenEvents, Refused, WebhookReceiver
+from mettl_async.webhooks.asgi import send_response
+from mettl_async.webhooks.responses import OK, HttpResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
     from mettl_async.webhooks.asgi import Message, Receive, Scope, Send
+
+_ANOTHER_PATH: Final = HttpResponse(404, "another path")
+_LOGGER: Final = logging.getLogger("mettl_async.webhooks")
 
 
 @define(eq=False)
@@ -48,19 +51,26 @@ class Tally:
         return "; ".join(parts)
 
 
-@define(eq=False)
-class _Request:
-    """The request that is being served.
+class _StderrLog(logging.Handler):
+    """Prints the lines that the receiver logs, which are free of personal data."""
 
-    ``printed`` stays false when its event was accepted because it came before; ``reason`` is what the
-    receiver logged last.
-    """
-
-    printed: bool = False
-    reason: str = ""
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one line."""
+        tell(f"mettl: {record.getMessage()}")
 
 
-_REQUEST: Final[ContextVar[_Request]] = ContextVar("mettl_request")
+class _CountingStore(MemorySeenEvents):
+    """Counts the events that come again."""
+
+    def __init__(self, tally: Tally) -> None:
+        super().__init__()
+        self._tally = tally
+
+    async def claim(self, key: str) -> Claim | Refused:
+        """Claim an event; see `SeenEvents`."""
+        claim = await super().claim(key)
+        self._tally.repeated += claim is Refused.DONE
+        return claim
 
 
 class Listener:
@@ -82,7 +92,7 @@ class Listener:
         self._aligned = at_terminal()
         self._trouble: Exception | None = None
         self.tally = Tally()
-        self._receiver = WebhookReceiver(auth=auth)
+        self._receiver = WebhookReceiver(auth=auth, seen=_CountingStore(self.tally))
         self._receiver.on(TestEvent)(self._print)
         self._receiver.on(UnknownEvent)(self._print)
 
@@ -116,8 +126,10 @@ class Listener:
         def stop() -> None:
             loop.call_soon_threadsafe(self._stop.set)
 
+        log = _StderrLog(logging.WARNING)
+        _LOGGER.addHandler(log)
         try:
-            with on_interrupt(stop), _reasons():
+            with on_interrupt(stop):
                 tell(greeting(base_url + self._path, self._auth))
                 if self._aligned and not self._as_json:
                     print_aligned(COLUMNS, "bold")
@@ -125,29 +137,24 @@ class Listener:
                     print_text(tabbed(COLUMNS))
                 await self._stop.wait()
         finally:
+            _LOGGER.removeHandler(log)
             await serving.__aexit__(None, None, None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, and print a line about it if it was refused."""
-        status, request = 0, _Request()
-        _REQUEST.set(request)
+        """Serve one request, and count it if it is refused."""
+        if scope["path"] == self._path:
+            await self._receiver(scope, receive, self._counting(send))
+        else:
+            tell(f"mettl: {_ANOTHER_PATH}")
+            await send_response(scope, self._counting(send), _ANOTHER_PATH)
 
-        async def watched(message: Message) -> None:
-            nonlocal status
-            status = message.get("status", status)
+    def _counting(self, send: Send) -> Send:
+        async def counted(message: Message) -> None:
+            if (status := message.get("status", OK.status_code)) != OK.status_code:
+                self.tally.refused[status] += 1
             await send(message)
 
-        if scope["path"] == self._path:
-            await self._receiver(scope, receive, watched)
-        else:
-            request.reason = "another path"
-            await watched({"type": "http.response.start", "status": 404, "headers": []})
-            await watched({"type": "http.response.body", "body": b""})
-        if 200 <= status < 300:  # noqa: PLR2004 - HTTP's success
-            self.tally.repeated += not request.printed
-        elif status:
-            self.tally.refused[status] += 1
-            tell(f"mettl: refused with {status}: {request.reason.removeprefix(f'{status}: ')}")
+        return counted
 
     async def _print(self, event: Event) -> None:
         at = datetime.now(UTC)
@@ -164,25 +171,6 @@ class Listener:
             self._stop.set()
             raise
         self.tally.events[type(event).__name__] += 1
-        _REQUEST.get().printed = True
-
-
-class _Reasons(logging.Handler):
-    """Keeps what the receiver logs, which is free of personal data, instead of printing it."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the last line."""
-        _REQUEST.get().reason = record.getMessage()
-
-
-@contextmanager
-def _reasons() -> Iterator[None]:
-    logger, handler = logging.getLogger("mettl_async.webhooks"), _Reasons(logging.WARNING)
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
 
 
 def greeting(url: str, auth: BasicAuth | None) -> str:

@@ -11,11 +11,12 @@ are silent, the code says ``[seen]`` or ``[assumed]``.
 """
 
 try:
+    import jinja2
     import starlette
     import uvicorn
 except ImportError as error:
     raise ImportError(
-        'the sandbox needs starlette and uvicorn: pip install "mettl-async[sandbox]"'
+        'the sandbox needs jinja2, starlette and uvicorn: pip install "mettl-async[sandbox]"'
     ) from error
 
 from mettl_async.sandbox.candidates import Candidates, PersonView, SandboxPerson
@@ -37,7 +38,7 @@ from mettl_async.sandbox.state import (
 )
 from mettl_async.sandbox.stats import Call, Stats
 
-del starlette, uvicorn
+del jinja2, starlette, uvicorn
 
 __all__ = [
     "Account",

@@ -6,7 +6,8 @@ A property that the vendor's pages don't have is kept and not looked at: clients
 from __future__ import annotations
 
 import re
-from datetime import date
+from calendar import timegm
+from email.utils import formatdate, parsedate
 from functools import cache
 from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING, Any, Final
@@ -32,34 +33,17 @@ from mettl_async.sandbox.shapes import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS: Final = [
-    "Jan",
-    "Feb",
-    "Mar",
-    "Apr",
-    "May",
-    "Jun",
-    "Jul",
-    "Aug",
-    "Sep",
-    "Oct",
-    "Nov",
-    "Dec",
-]
-_DATE: Final = re.compile(r"([A-Z][a-z]{2}), ([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4})", re.ASCII)
+_DATE: Final = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4}", re.ASCII)
 _ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", re.ASCII)
 
 
 def _is_date(value: Any) -> bool:
-    match = _DATE.fullmatch(value) if isinstance(value, str) else None
-    if match is None or match[3] not in _MONTHS:
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
         return False
-    try:
-        day = date(int(match[4]), _MONTHS.index(match[3]) + 1, int(match[2]))
-    except ValueError:
-        return False
-    return _DAYS[day.weekday()] == match[1]  # [assumed]: a wrong weekday is refused
+    midnight = f"{value} 00:00:00 GMT"
+    parsed = parsedate(midnight)
+    # [assumed]: a wrong weekday is refused
+    return parsed is not None and formatdate(timegm(parsed), usegmt=True) == midnight
 
 
 @cache

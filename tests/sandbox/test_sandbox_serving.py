@@ -43,9 +43,10 @@ def test_only_transports_name_httpx():
     assert sorted(naming) == ["delivery_http.py", "in_process.py", "sandbox.py", "simulation.py"]
 
 
-def test_without_starlette_the_error_says_what_to_install():
+@pytest.mark.parametrize("missing", ["jinja2", "starlette", "uvicorn"])
+def test_without_the_extra_the_error_says_what_to_install(missing):
     script = (
-        "import sys; sys.modules['starlette'] = None\n"
+        f"import sys; sys.modules[{missing!r}] = None\n"
         "try:\n    import mettl_async.sandbox\n"
         "except ImportError as error:\n    print(error)\n"
     )

@@ -254,7 +254,14 @@ class Dispatcher:
         mended: list[Entry] = []
         by_index = {entry.index: entry for entry in batch}
         for outcome, error in rejected:
-            candidate = await self._mend(fallback, outcome)
+            candidate: Candidate | None = None
+            try:
+                if self._is_going_on:
+                    candidate = await ask_fallback(fallback, outcome)
+            except (Exception, anyio.get_cancelled_exc_class()) as exc:
+                if is_cancelled(exc):
+                    raise
+                self.fail(exc)  # the caller's own; raised when all calls have ended
             if candidate is None:
                 outcomes.append(outcome)
                 if error is not None and self._stop_policy.record_rejection(error):
@@ -269,17 +276,6 @@ class Dispatcher:
             del mended[: len(group)]
             outcomes += await self._register(group)
         return outcomes
-
-    async def _mend(self, fallback: CandidateFallback, rejected: Rejected) -> Candidate | None:
-        if not self._is_going_on:
-            return None
-        try:
-            return await ask_fallback(fallback, rejected)
-        except (Exception, anyio.get_cancelled_exc_class()) as exc:
-            if is_cancelled(exc):
-                raise
-            self.fail(exc)  # the caller's own; raised after the drain
-        return None
 
 
 async def ask_fallback(fallback: CandidateFallback, rejected: Rejected) -> Candidate | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from attrs import field, frozen
+from attrs import frozen
 
 from mettl_async.bulk.batch import MAX_BATCH
 from mettl_async.bulk.journal import Journal
@@ -15,48 +15,15 @@ from mettl_async.bulk.progress import OnProgress
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import Candidate
 
-if TYPE_CHECKING:
-    from attrs import Attribute
-
 CandidateFallback = Callable[[Candidate, Rejected], Candidate | Awaitable[Candidate | None] | None]
 """Gives the candidate to send instead of a rejected one, or None to leave it rejected."""
 
 DEFAULT_CONCURRENCY: Final = 8
 
 
-def _check_batch_size(_: object, __: Attribute[int], value: object) -> None:
-    if not _is_whole(value, MAX_BATCH):
-        raise InvalidInputError(
-            "batch_size",
-            f"must be a whole number from 1 to {MAX_BATCH}",
-            f"Mettl takes {MAX_BATCH} candidates in one call at most",
-        )
-
-
-def _check_journal(_: object, __: Attribute[Any], value: object) -> None:
-    if value is None or (isinstance(value, Journal) and not isinstance(value, type)):
-        return
-    what = f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
-    raise InvalidInputError(
-        "journal",
-        f"is {what}",
-        'pass FileJournal("registrations.journal"), or what has the methods of Journal',
-    )
-
-
-def _check_hook(_: object, attribute: Attribute[Any], value: object) -> None:
-    if value is not None and not callable(value):
-        raise InvalidInputError(attribute.name, f"is a {type(value).__name__}", "pass a function")
-
-
-def _check_is_sync(_: object, attribute: Attribute[Any], value: object) -> None:
-    if inspect.iscoroutinefunction(value):
-        raise InvalidInputError(attribute.name, "is async", "pass a plain function, which is quick")
-
-
 @frozen(kw_only=True)
 class RunOptions:
-    """How a bulk run goes about its work.
+    """The options of a bulk run, but for those that go to the server.
 
     Attributes:
         concurrency: Calls in flight at once; see `checked_concurrency`.
@@ -70,10 +37,38 @@ class RunOptions:
     """
 
     concurrency: int
-    batch_size: int = field(default=MAX_BATCH, validator=_check_batch_size)
-    journal: Journal | None = field(default=None, validator=_check_journal)
-    candidate_fallback: CandidateFallback | None = field(default=None, validator=_check_hook)
-    on_progress: OnProgress | None = field(default=None, validator=[_check_hook, _check_is_sync])
+    batch_size: int = MAX_BATCH
+    journal: Journal | None = None
+    candidate_fallback: CandidateFallback | None = None
+    on_progress: OnProgress | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if not _is_whole(self.batch_size, MAX_BATCH):
+            raise InvalidInputError(
+                "batch_size",
+                f"must be a whole number from 1 to {MAX_BATCH}",
+                f"Mettl takes {MAX_BATCH} candidates in one call at most",
+            )
+        _check_journal(self.journal)
+        for name in ("candidate_fallback", "on_progress"):
+            hook = getattr(self, name)
+            if hook is not None and not callable(hook):
+                raise InvalidInputError(name, f"is a {type(hook).__name__}", "pass a function")
+        if inspect.iscoroutinefunction(self.on_progress):
+            raise InvalidInputError(
+                "on_progress", "is async", "pass a plain function, which is quick"
+            )
+
+
+def _check_journal(value: object) -> None:
+    if value is None or (isinstance(value, Journal) and not isinstance(value, type)):
+        return
+    what = f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+    raise InvalidInputError(
+        "journal",
+        f"is {what}",
+        'pass FileJournal("registrations.journal"), or what has the methods of Journal',
+    )
 
 
 def checked_concurrency(

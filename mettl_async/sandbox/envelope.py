@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from starlette.responses import Response
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -54,6 +56,16 @@ def bad_request(problem: str) -> RefusalError:
     """Make the E400 that names the property and its problem."""
     # That a bad property gives E400, and that its message names it, is [assumed].
     return RefusalError("E400", f"{MESSAGES['E400']}: {problem}")
+
+
+def responded(payload: dict[str, Any], status: int = 200) -> Response:
+    """Make the response of a payload; its type is without a charset: [seen], by inference."""
+    return Response(dumps(payload), status, media_type="application/json")
+
+
+def failed(code: str, status: int, message: str | None = None) -> Response:
+    """Make the response of a refused request."""
+    return responded(failure(code, message), status)
 
 
 def failure(code: str, message: str | None = None) -> dict[str, Any]:

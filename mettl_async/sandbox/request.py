@@ -146,7 +146,7 @@ class Endpoint:
     """One method of one path; ``name`` is for `Stats`."""
 
     method: str
-    path: str
+    pattern: re.Pattern[str]
     name: str
     handle: Handler
     versions: tuple[str, ...]
@@ -167,7 +167,8 @@ def endpoint(
     """Declare a handler: it returns what the envelope has beside ``"status": "SUCCESS"``."""
 
     def declare(handle: Handler) -> Handler:
-        ENDPOINTS.append(Endpoint(method, path, name, handle, versions, takes_files))
+        pattern = re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path))
+        ENDPOINTS.append(Endpoint(method, pattern, name, handle, versions, takes_files))
         return handle
 
     return declare

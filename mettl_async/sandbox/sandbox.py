@@ -16,7 +16,7 @@ from mettl_async.sandbox.in_process import InProcessTransport
 from mettl_async.sandbox.injection import FaultLayer
 from mettl_async.sandbox.pages.app import PagesApp
 from mettl_async.sandbox.pages.rendering import render
-from mettl_async.sandbox.routes import make_api
+from mettl_async.sandbox.routes import Router
 from mettl_async.sandbox.server import listening
 from mettl_async.sandbox.simulation import Simulation
 from mettl_async.sandbox.snapshot import SnapshotError, SnapshotFile
@@ -96,7 +96,7 @@ class Sandbox(Simulation):
     ) -> None:
         super().__init__(clock=clock, faults=faults, seed=seed, webhook_transport=webhook_transport)
         api = FaultLayer(
-            make_api(self, real_statuses=error_http_status, render=render),
+            Router(self, real_statuses=error_http_status, render=render),
             self,
             random=Random(f"faults {seed}"),  # noqa: S311 - repeatable on purpose
             real_statuses=error_http_status,

@@ -100,7 +100,7 @@ class SandboxPerson:
         """End the test, which is ``Completed`` and has no link from then on.
 
         A test that was not started counts as begun a while ago, unless ``Blocked``. The result and the
-        reports are there at once, unless `Sandbox.grade_delay` and `Sandbox.report_delay` say otherwise;
+        reports are there at once, unless `Pace` says otherwise;
         marks follow from the assessment and the email. A test that was ``Blocked`` is never graded
         [assumed].
 

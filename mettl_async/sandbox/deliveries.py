@@ -1,32 +1,41 @@
-"""What was sent to webhooks, is waiting, or was given up: the records and their rules.
+"""Webhooks that were sent, are waiting, or were given up; and their sending over HTTP.
 
-No network here and no clock; `delivery_http` sends. Whether Mettl repeats a webhook, keeps an order or
-waits for an answer is not known: all rules here are [assumed].
+Whether Mettl repeats a webhook, keeps an order or waits for an answer is not known: all rules here are
+[assumed]. httpx's transports are used without its client: no redirects, no cookies, no proxies of the
+environment, and no log of URLs, which may hold a token.
 """
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import logging
 from collections import deque
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, overload
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, overload
 
+import httpx
 from attrs import define, field, frozen
 from attrs.validators import ge, gt, le
 
 from mettl_async.sandbox.state import fold_email
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Callable, Iterable
     from random import Random
-
-    from mettl_async.sandbox.events import Notification
 
 PENDING: Final = "pending"
 HELD: Final = "held"
 DELIVERED: Final = "delivered"
 GIVEN_UP: Final = "given up"
+# How often new events and waits are looked at.
+TICK_SECONDS: Final = 0.05
 _LONGEST_DELAY: Final = 3600.0
+_AT_ONCE: Final = 32
+_UNWANTED: Final = frozenset("\r\n\x00")
+
+_log = logging.getLogger("mettl_async.sandbox")
 
 
 @define(kw_only=True, eq=False)
@@ -110,6 +119,14 @@ class Delivery:
 class Deliveries(Sequence[Delivery]):
     """All deliveries of a sandbox, oldest first; ``deliveries[0]`` has number 1.
 
+    One event loop at a time.
+
+    Args:
+        random: Draws the duplicates.
+        now: The sandbox's clock.
+        settle: Makes happen what is due.
+        transport: What to send through, never closed here; None for sockets of our own.
+
     Attributes:
         rules: The `DeliveryRules` in force.
     """
@@ -119,15 +136,18 @@ class Deliveries(Sequence[Delivery]):
         *,
         random: Random,
         now: Callable[[], float],
-        drain: Callable[[float, bool], Awaitable[None]],
+        settle: Callable[[], None],
+        transport: httpx.AsyncBaseTransport | None,
     ) -> None:
         self.rules = DeliveryRules()
         self._random = random
         self._now = now
-        self._drain = drain
+        self._settle = settle
+        self._transport = transport
         self._all: list[Delivery] = []
         # Those to be sent, by access key and folded email: order is kept among them.
         self._queues: dict[tuple[str, str], deque[Delivery]] = {}
+        self._busy: set[int] = set()
 
     def __repr__(self) -> str:
         waiting = sum(len(queue) for queue in self._queues.values())
@@ -145,29 +165,30 @@ class Deliveries(Sequence[Delivery]):
     def __getitem__(self, index: int | slice) -> Delivery | list[Delivery]:
         return self._all[index]
 
-    def add(self, notification: Notification, access_key: str, email: str, *, at: float) -> None:
-        """Queue an event, and its duplicates behind it."""
+    def add(self, *, at: float, **event: Any) -> None:
+        """Queue an event that happened ``at`` this time, and its duplicates behind it.
+
+        Args:
+            at: Seconds of the sandbox's clock.
+            event: The attributes of a `Delivery` that say what goes where.
+        """
         whole = int(self.rules.duplicates)
         more = whole + (self._random.random() < self.rules.duplicates - whole)
         first = len(self._all) + 1
-        for number in range(first, first + 1 + more):
-            delivery = Delivery(
+        reorder = self.rules.reorder
+        self.restore(
+            Delivery(
+                **event,
                 number=number,
-                event_type=notification.event_type,
-                url=notification.url,
-                access_key=access_key,
-                email=email,
-                body=notification.body,
-                basic_auth=notification.basic_auth,
-                state=HELD if self.rules.reorder else PENDING,
-                due_at=at + (self.rules.hold if self.rules.reorder else 0.0),
+                state=HELD if reorder else PENDING,
+                due_at=at + (self.rules.hold if reorder else 0.0),
                 duplicate_of=None if number == first else first,
             )
-            self._all.append(delivery)
-            self._queue(delivery)
+            for number in range(first, first + 1 + more)
+        )
 
     def restore(self, deliveries: Iterable[Delivery]) -> None:
-        """Fill an empty list with saved deliveries; what was to be sent still is."""
+        """Add deliveries; those that are open are to be sent."""
         for delivery in deliveries:
             self._all.append(delivery)
             self._queue(delivery)
@@ -213,18 +234,6 @@ class Deliveries(Sequence[Delivery]):
             delivery.state, delivery.due_at = PENDING, attempt.at + min(_LONGEST_DELAY, delay)
         self._queue(delivery)
 
-    def ready(self, now: float, *, skip_waits: bool, busy: AbstractSet[int]) -> list[Delivery]:
-        """List what may be sent now: one for each candidate, and none beside one that is ``busy``.
-
-        With ``skip_waits`` also what waits for its next try or is held.
-        """
-        return [
-            queue[0]
-            for queue in self._queues.values()
-            if (skip_waits or queue[0].due_at <= now)
-            and busy.isdisjoint(one.number for one in queue)
-        ]
-
     @property
     def quiet(self) -> bool:
         """Whether nothing is to be sent, now or later."""
@@ -246,4 +255,85 @@ class Deliveries(Sequence[Delivery]):
         Raises:
             TimeoutError: It took longer.
         """
-        await self._drain(timeout, skip_waits)
+        async with asyncio.timeout(timeout):
+            await self._send_all(skip_waits=skip_waits, until_done=True)
+
+    @asynccontextmanager
+    async def sending(self) -> AsyncIterator[None]:
+        """Send in the background while the block runs; what is in flight at the end stays to be sent."""
+        task = asyncio.create_task(self._send_all(skip_waits=False, until_done=False))
+        try:
+            yield
+        finally:
+            task.cancel()
+            (outcome,) = await asyncio.gather(task, return_exceptions=True)
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    async def _send_all(self, *, skip_waits: bool, until_done: bool) -> None:
+        transport = self._transport
+        sent = asyncio.Event()
+        async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+            while True:
+                sent.clear()
+                self._settle()
+                for delivery in self._ready(skip_waits=skip_waits):
+                    if transport is None:  # only now: its TLS context is slow to make
+                        transport = httpx.AsyncHTTPTransport(trust_env=False)
+                        await stack.enter_async_context(transport)
+                    self._busy.add(delivery.number)
+                    group.create_task(self._try(delivery, transport, sent))
+                if until_done and not self._busy and (not skip_waits or self.quiet):
+                    return
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(TICK_SECONDS):
+                        await sent.wait()
+
+    def _ready(self, *, skip_waits: bool) -> list[Delivery]:
+        """List what may be sent now: one for each candidate, and none beside one that is being sent."""
+        ready = [
+            queue[0]
+            for queue in self._queues.values()
+            if (skip_waits or queue[0].due_at <= self._now())
+            and self._busy.isdisjoint(one.number for one in queue)
+        ]
+        return ready[: max(0, _AT_ONCE - len(self._busy))]
+
+    async def _try(
+        self, delivery: Delivery, transport: httpx.AsyncBaseTransport, sent: asyncio.Event
+    ) -> None:
+        status = problem = None
+        try:
+            async with asyncio.timeout(self.rules.timeout):
+                request = httpx.Request(
+                    "POST",
+                    delivery.url,
+                    headers=_headers(delivery.basic_auth),
+                    content=delivery.body,
+                )
+                response = await transport.handle_async_request(request)
+                status = response.status_code  # the rest of the answer is not looked at
+                await response.aclose()
+        except Exception as error:  # noqa: BLE001 - any error of the receiver is its failure
+            problem = type(error).__name__  # the message may hold the URL
+        finally:
+            self._busy.discard(delivery.number)
+            sent.set()
+        _log.info("webhook %d (%s): %s", delivery.number, delivery.event_type, status or problem)
+        self.attempted(delivery, Attempt(at=self._now(), status=status, problem=problem))
+
+
+def _headers(basic_auth: str | None) -> list[tuple[bytes, bytes]]:
+    """Make the headers of a delivery; the last two only if the value is base64 of ``user:password`` [doc]."""
+    made = [(b"content-type", b"application/json")]
+    if basic_auth is None:
+        return made
+    made.append((b"authorization", b"Basic " + basic_auth.encode()))
+    try:
+        text = base64.b64decode(basic_auth, validate=True).decode()
+    except ValueError:
+        return made
+    user, colon, password = text.partition(":")
+    if colon and _UNWANTED.isdisjoint(text):
+        made += [(b"php-auth-user", user.encode()), (b"php-auth-pw", password.encode())]
+    return made

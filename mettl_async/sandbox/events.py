@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import field, frozen
-
 from mettl_async.sandbox.clock import gmt, ist
 from mettl_async.sandbox.envelope import dumps
-from mettl_async.sandbox.status import Extras, describe_status
+from mettl_async.sandbox.status import describe_status
 
 if TYPE_CHECKING:
     from mettl_async.sandbox.life import Pace
@@ -28,25 +26,15 @@ URL_PROPERTIES: Final = {
 }
 AUTH_PROPERTY: Final = "testNotificationBasicAuthHeader"
 # [doc]: the recommendation and the response style are in the event without being asked for.
-_EXTRAS: Final = Extras(recommendation=True, styles=True)
+_OPTIONS: Final = frozenset({"ir", "rs"})
 
 
-@frozen(kw_only=True)
-class Notification:
-    """One event with where it goes; ``basic_auth`` is base64 of ``user:password``, or None."""
-
-    event_type: str
-    url: str = field(repr=False)
-    basic_auth: str | None = field(repr=False)
-    body: bytes = field(repr=False)
-
-
-def notification(
+def event_of(
     event_type: str, schedule: Schedule, candidate: SandboxCandidate, *, at: float, pace: Pace
-) -> Notification | None:
-    """Make the notification of something that happened ``at`` this time; None if nobody listens.
+) -> dict[str, Any] | None:
+    """Make the event of something that happened ``at`` this time, for `Deliveries.add`.
 
-    URL and credentials are those that the schedule has now [assumed].
+    None if nobody listens. URL and credentials are those that the schedule has now [assumed].
     """
     url = schedule.settings.get(URL_PROPERTIES[event_type])
     if not isinstance(url, str) or not url:
@@ -69,12 +57,14 @@ def notification(
     if graded:
         payload |= _result(schedule, candidate, at=at, pace=pace)
     auth = schedule.settings.get(AUTH_PROPERTY)
-    return Notification(
-        event_type=event_type,
-        url=url,
-        basic_auth=auth if isinstance(auth, str) and auth else None,
-        body=dumps(payload),
-    )
+    return {
+        "event_type": event_type,
+        "url": url,
+        "access_key": schedule.access_key,
+        "email": candidate.email,
+        "basic_auth": auth if isinstance(auth, str) and auth else None,
+        "body": dumps(payload),
+    }
 
 
 def _result(
@@ -82,7 +72,7 @@ def _result(
 ) -> dict[str, Any]:
     """Make what only the graded event has."""
     status = describe_status(
-        schedule, candidate, _EXTRAS, pace=pace, now=at, base_url=candidate.base_url
+        schedule, candidate, _OPTIONS, pace=pace, now=at, base_url=candidate.base_url
     )
     # They stand at the top here and not in testStatus [doc].
     times = {name: status.pop(name) for name in ("start_time_GMT", "end_time_GMT")}

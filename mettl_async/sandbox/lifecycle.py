@@ -178,11 +178,9 @@ class Lifecycle:
 
     def _notify(self, event_type: str, candidate: SandboxCandidate, at: float) -> None:
         schedule = self._state.schedules[candidate.access_key]
-        notification = events.notification(
-            event_type, schedule, candidate, at=at, pace=self._pace()
-        )
-        if notification is not None:
-            self._deliveries.add(notification, schedule.access_key, candidate.email, at=at)
+        event = events.event_of(event_type, schedule, candidate, at=at, pace=self._pace())
+        if event is not None:
+            self._deliveries.add(at=at, **event)
 
     def _assessment(self, candidate: SandboxCandidate) -> Assessment:
         return self._state.schedules[candidate.access_key].assessment

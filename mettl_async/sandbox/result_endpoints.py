@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mettl_async.sandbox.envelope import RefusalError, bad_request
 from mettl_async.sandbox.request import ApiRequest, Payload, endpoint
 from mettl_async.sandbox.state import SandboxCandidate, Schedule, fold_email
-from mettl_async.sandbox.status import Extras, describe_status
+from mettl_async.sandbox.status import describe_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,26 +82,19 @@ def delete_result(request: ApiRequest) -> Payload:
 
 
 def _describer(request: ApiRequest) -> Describe:
-    """Read the flags of a request and make what describes a candidate accordingly."""
-    recommendation = False
-    if "ir" in request.parameters:
-        ir = request.json("ir")
-        if not isinstance(ir, dict) or not isinstance(ir.get("recommendation", False), bool):
-            raise bad_request('ir must be an object such as {"recommendation":true}')
-        recommendation = ir.get("recommendation", False)
-    extras = Extras(
-        recommendation=recommendation,
-        styles=request.flag("rs"),
-        essays=request.flag("qr"),
-        every=request.flag("cr"),
-        evaluators=request.flag("em"),
-    )
+    """Read the options of a request and return the function that describes a candidate."""
+    options = {name for name in ("rs", "qr", "cr", "em") if request.flag(name)}
+    ir = request.json("ir") if "ir" in request.parameters else {}
+    if not isinstance(ir, dict) or not isinstance(ir.get("recommendation", False), bool):
+        raise bad_request('ir must be an object such as {"recommendation":true}')
+    if ir.get("recommendation"):
+        options.add("ir")
 
     def describe(schedule: Schedule, candidate: SandboxCandidate) -> Payload:
         status = describe_status(
             schedule,
             candidate,
-            extras,
+            options,
             pace=request.simulation.pace,
             now=request.now,
             base_url=request.base_url,

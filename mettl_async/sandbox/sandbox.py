@@ -79,7 +79,7 @@ class Sandbox(Simulation):
         faults: The `Faults` in force; may be replaced while the sandbox runs.
         stats: The `Stats` so far.
         state: Everything kept; `schedules` and ``candidates`` are the usual ways to look.
-        pace: The `Pace` of grading, of which `grade_delay` and `report_delay` are the usual part.
+        pace: The `Pace` of grading, such as its ``grade_delay``.
         timestamp_ahead: Seconds that ``ts`` may be ahead of the sandbox's clock.
         app: The ASGI app, pages and faults included.
     """
@@ -158,7 +158,7 @@ class Sandbox(Simulation):
         Raises:
             OSError: The address can't be bound.
         """
-        async with listening(self.app, host, port) as base_url, self.deliverer.running():
+        async with listening(self.app, host, port) as base_url, self.deliveries.sending():
             saving = None if self._file is None else asyncio.create_task(self._save_repeatedly())
             try:
                 yield Server(

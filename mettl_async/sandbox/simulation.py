@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, urlsplit
 from mettl_async.sandbox.candidates import Candidates, SandboxPerson
 from mettl_async.sandbox.clock import SandboxClock
 from mettl_async.sandbox.deliveries import Deliveries, DeliveryRules
-from mettl_async.sandbox.delivery_http import Deliverer
 from mettl_async.sandbox.faults import Faults
 from mettl_async.sandbox.life import Pace
 from mettl_async.sandbox.lifecycle import Lifecycle
@@ -62,13 +61,11 @@ class Simulation:
         self.deliveries = Deliveries(
             random=Random(f"deliveries {seed}"),  # noqa: S311 - repeatable on purpose
             now=now,
-            drain=lambda *how: self.deliverer.drain(*how),  # noqa: PLW0108 - made below
+            settle=self.settle,
+            transport=webhook_transport,
         )
         self.lifecycle = Lifecycle(self.state, self.deliveries, pace=lambda: self.pace, now=now)
         self.candidates = Candidates(self.state, self.lifecycle, now=now)
-        self.deliverer = Deliverer(
-            self.deliveries, transport=webhook_transport, now=now, settle=self.settle
-        )
 
     def furnish(self) -> None:
         """Add one account, two assessments and a ready schedule."""
@@ -90,49 +87,19 @@ class Simulation:
         return f"{name}({len(self.schedules)} schedules, {self.stats.requests} requests)"
 
     @property
-    def _account(self) -> Account:
+    def account(self) -> Account:
+        """The first account."""
         return next(iter(self.state.accounts.values()))
 
     @property
     def credentials(self) -> SandboxCredentials:
         """Keys of the first account."""
-        return self._account.credentials
+        return self.account.credentials
 
     @property
     def access_key(self) -> str:
         """Access key of the ready schedule."""
         return next(iter(self.schedules))
-
-    @property
-    def registration_limit(self) -> int | None:
-        """Most candidates that the first account may register in all; None for no limit.
-
-        A registration beyond it is answered with E607. Other accounts have
-        ``Account.registration_limit``.
-        """
-        return self._account.registration_limit
-
-    @registration_limit.setter
-    def registration_limit(self, limit: int | None) -> None:
-        self._account.registration_limit = limit
-
-    @property
-    def grade_delay(self) -> float:
-        """Seconds of the sandbox's clock from finishing until the result is there."""
-        return self.pace.grade_delay
-
-    @grade_delay.setter
-    def grade_delay(self, seconds: float) -> None:
-        self.pace.grade_delay = seconds
-
-    @property
-    def report_delay(self) -> float:
-        """Seconds of the sandbox's clock from finishing until the reports are there."""
-        return self.pace.report_delay
-
-    @report_delay.setter
-    def report_delay(self, seconds: float) -> None:
-        self.pace.report_delay = seconds
 
     @property
     def delivery_rules(self) -> DeliveryRules:
@@ -194,7 +161,7 @@ class Simulation:
             sections=tuple(sections),
             created_at=self.clock.now(),
         )
-        return self.state.add_assessment(account or self._account, assessment)
+        return self.state.add_assessment(account or self.account, assessment)
 
     def add_schedule(
         self,

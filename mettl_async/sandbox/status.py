@@ -5,9 +5,8 @@ Shapes are those of the vendor's page "Get Result of Candidate in Schedule".
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
-
-from attrs import frozen
 
 from mettl_async.sandbox import grading, reports
 from mettl_async.sandbox.clock import gmt, ist
@@ -20,40 +19,26 @@ if TYPE_CHECKING:
 Payload = dict[str, Any]
 
 
-@frozen(kw_only=True)
-class Extras:
-    """The optional parts of a result: parameters of the endpoints.
-
-    Attributes:
-        recommendation: Fills ``analysis.recommendation``.
-        styles: Fills ``analysis.responseStyles``.
-        essays: Question-wise responses to essays.
-        every: Question-wise responses to all questions.
-        evaluators: What evaluators said of them.
-    """
-
-    recommendation: bool = False
-    styles: bool = False
-    essays: bool = False
-    every: bool = False
-    evaluators: bool = False
+# The parameters that fill optional parts of a result: ``ir`` and ``rs`` of its analysis, ``qr`` the
+# responses to essays, ``cr`` those to all questions, ``em`` what evaluators said of them.
+Options = AbstractSet[str]
 
 
-def _result(schedule: Schedule, candidate: SandboxCandidate, extras: Extras) -> Payload:
+def _result(schedule: Schedule, candidate: SandboxCandidate, options: Options) -> Payload:
     marks = grading.result_of(schedule, candidate)
     recommended = {"type": "Performance Category", "value": marks["performanceCategory"]}
     analysis = {
         # The form of an item: [doc] on the page "Create Schedule", in a graded event.
         "responseStyles": (
-            [{"title": "Genuine", "description": "Answers vary enough."}] if extras.styles else []
+            [{"title": "Genuine", "description": "Answers vary enough."}] if "rs" in options else []
         ),
-        "recommendation": [recommended] if extras.recommendation else [],
+        "recommendation": [recommended] if "ir" in options else [],
     }
     result = {**marks, "analysis": analysis}
     # [assumed]: em alone asks for nothing
-    if extras.essays or extras.every:
+    if options & {"qr", "cr"}:
         responses = grading.question_wise(
-            schedule.assessment, candidate, all_types=extras.every, evaluators=extras.evaluators
+            schedule.assessment, candidate, all_types="cr" in options, evaluators="em" in options
         )
         result["sectionMarks"] = [
             {**section, "questionWiseResponse": of_section}
@@ -65,7 +50,7 @@ def _result(schedule: Schedule, candidate: SandboxCandidate, extras: Extras) -> 
 def describe_status(
     schedule: Schedule,
     candidate: SandboxCandidate,
-    extras: Extras,
+    options: Options,
     *,
     pace: Pace,
     now: float,
@@ -90,7 +75,7 @@ def describe_status(
             "end_time_GMT": None if end is None else gmt(end, "UTC"),
             "endTime": None if end is None else ist(end),
             "completionMode": how.completion,
-            "result": _result(schedule, candidate, extras) if graded else None,
+            "result": _result(schedule, candidate, options) if graded else None,
             **reports.links(candidate, pace=pace, now=now, base_url=base_url),
         }
     if candidate.status == "InProgress" and candidate.session_at is not None:

@@ -249,7 +249,7 @@ async def test_the_report_is_saved_for_its_owner_only(call, server):
 
 @pytest.mark.parametrize("links_first", [True, False])
 async def test_a_report_that_is_not_there_in_time_is_missing(call, server, links_first):
-    server.sandbox.report_delay = 600
+    server.sandbox.pace.report_delay = 600
     server.sandbox.pace.links_first = links_first
     more = ("--out", "asha.pdf", "--timeout", 1)
     done = await call("report", server.access_key, "asha@example.org", *more)
@@ -260,7 +260,7 @@ async def test_a_report_that_is_not_there_in_time_is_missing(call, server, links
 
 
 async def test_a_report_that_comes_while_one_waits_is_saved(call, server):
-    server.sandbox.report_delay = 600
+    server.sandbox.pace.report_delay = 600
     more = ("--out", "asha.pdf", "--timeout", 60)
     asked = asyncio.create_task(call("report", server.access_key, "asha@example.org", *more))
     before = server.sandbox.stats.requests

@@ -81,7 +81,7 @@ def test_those_who_get_no_link_are_told_apart_and_the_exit_code_is_1(mettl, sand
 
 
 def test_a_refusal_of_the_account_stops_the_run_and_is_told_once(mettl, sandbox, read):
-    sandbox.registration_limit = 100
+    sandbox.account.registration_limit = 100
     done = mettl("register", "--sandbox", "--generate", 1000, "--concurrency", 2)
     assert done.exit_code == 2
     [stop] = [line for line in done.stdout.splitlines() if line.startswith("stopped by")]

@@ -241,11 +241,11 @@ async def test_the_clock_stays_in_this_century(admin, sandbox):
 
 async def test_the_pace_of_grading_is_changed(admin, sandbox):
     page = await press(admin, "/admin/clock", "pace", grade_delay="60", report_delay="90.5")
-    assert (sandbox.grade_delay, sandbox.report_delay) == (60, 90.5)
+    assert (sandbox.pace.grade_delay, sandbox.pace.report_delay) == (60, 90.5)
     assert page.all("input", name="grade_delay")[0]["value"] == "60"
     page = await press(admin, "/admin/clock", "pace", grade_delay="1", report_delay="")
     assert page.said() == ["note bad"]
-    assert sandbox.grade_delay == 60
+    assert sandbox.pace.grade_delay == 60
 
 
 async def test_long_lists_come_in_parts(admin, wire, sandbox):

@@ -23,7 +23,7 @@ def test_the_clock_goes_forward_only():
 
 async def test_what_is_due_happens_in_order_and_with_its_own_time(make_caller):
     sandbox = Sandbox(clock=lambda: START)
-    sandbox.grade_delay = 1200.0
+    sandbox.pace.grade_delay = 1200.0
     urls = ("testFinishNotificationUrl", "testGradedNotificationUrl")
     key = sandbox.add_schedule("Hooked", settings=dict.fromkeys(urls, HOOK)).access_key
     async with httpx.AsyncClient(transport=sandbox.transport()) as client:

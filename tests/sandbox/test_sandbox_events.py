@@ -137,7 +137,7 @@ async def test_results_and_the_graded_event_agree(sandbox, caller, key, person, 
 
 
 async def test_events_come_in_the_order_of_what_happens(sandbox, person):
-    sandbox.grade_delay = 60
+    sandbox.pace.grade_delay = 60
     person.start()
     person.disconnect()
     person.reconnect()
@@ -158,7 +158,7 @@ async def test_events_come_in_the_order_of_what_happens(sandbox, person):
 
 
 async def test_a_test_resumed_before_it_was_graded_is_graded_at_its_end_only(sandbox, person):
-    sandbox.grade_delay = 60
+    sandbox.pace.grade_delay = 60
     person.finish("TestExpired")
     person.resume()
     sandbox.clock.advance(60)
@@ -169,7 +169,7 @@ async def test_a_test_resumed_before_it_was_graded_is_graded_at_its_end_only(san
 
 
 async def test_one_who_is_deleted_before_being_graded_is_not_graded(sandbox, caller, key, person):
-    sandbox.grade_delay = 60
+    sandbox.pace.grade_delay = 60
     person.finish()
     await caller.delete(f"/v2/schedules/{key}/candidates/{EMAIL}")
     sandbox.clock.advance(60)

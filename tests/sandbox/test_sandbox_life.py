@@ -108,7 +108,7 @@ async def test_a_stranger_is_not_found_and_not_named(sandbox, key):
 
 
 async def test_grading_takes_as_long_as_it_is_told(caller, sandbox, key):
-    sandbox.grade_delay = 30.0
+    sandbox.pace.grade_delay = 30.0
     sandbox.candidates[key, EMAIL].finish()
     found = await status(caller, key)
     assert (found["status"], found["result"], found["pdfReport"]) == ("Completed", None, None)

@@ -151,7 +151,7 @@ async def test_half_a_surrogate_pair_is_shown_as_a_question_mark(browser, person
 
 async def test_the_report_is_shown_if_the_assessment_says_so(browser, sandbox, person):
     person.schedule.assessment.show_report_on_exit = True
-    sandbox.report_delay = 60
+    sandbox.pace.report_delay = 60
     person.start()
     page = read(await press(browser, person.link, "finish"))
     assert "report" not in page.text

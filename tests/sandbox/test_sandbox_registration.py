@@ -125,13 +125,13 @@ async def test_a_bad_image_is_e028_for_the_whole_call(caller, sandbox, code, ash
 
 
 async def test_the_limit_of_registrations_is_e607_and_repeats_are_free(caller, sandbox, code, asha):
-    sandbox.registration_limit = 3
+    sandbox.account.registration_limit = 3
     key = sandbox.access_key
     assert code(await caller.register(key, people(3))) == "SUCCESS"
     assert code(await caller.register(key, [asha, *people(1)])) == "E607"
     assert len(sandbox.candidates) == 3
     assert code(await caller.register(key, people(3))) == "SUCCESS"
-    sandbox.registration_limit = None
+    sandbox.account.registration_limit = None
     assert code(await caller.register(key, [asha])) == "SUCCESS"
 
 

@@ -69,7 +69,7 @@ async def test_a_link_of_nobody_is_404(either, query):
 
 
 async def test_links_come_after_the_delay(either, sandbox, finished):
-    sandbox.report_delay = 60.0
+    sandbox.pace.report_delay = 60.0
     pdf, html, result = await links(either, finished)
     assert (pdf, html) == (None, None)
     assert result is not None
@@ -81,7 +81,7 @@ async def test_links_come_after_the_delay(either, sandbox, finished):
 
 @pytest.mark.parametrize("status", [404, 202])
 async def test_links_may_come_before_what_they_link_to(either, sandbox, finished, status):
-    sandbox.report_delay = 60.0
+    sandbox.pace.report_delay = 60.0
     sandbox.pace.links_first = True
     sandbox.pace.pending_status = status
     pdf, html, _ = await links(either, finished)

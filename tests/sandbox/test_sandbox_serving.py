@@ -40,7 +40,7 @@ def test_the_sandbox_imports_nothing_of_the_client():
 
 def test_only_transports_name_httpx():
     naming = [file.name for file in PACKAGE.rglob("*.py") if "import httpx" in file.read_text()]
-    assert sorted(naming) == ["delivery_http.py", "in_process.py", "sandbox.py", "simulation.py"]
+    assert sorted(naming) == ["deliveries.py", "in_process.py", "sandbox.py", "simulation.py"]
 
 
 @pytest.mark.parametrize("missing", ["jinja2", "starlette", "uvicorn"])

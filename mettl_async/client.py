@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from mettl_async.config import CredentialsProvider, KeyPair, Region
-    from mettl_async.core.injected import AsyncHttpClient
     from mettl_async.core.multipart import FilePart
     from mettl_async.core.transports import TransportName
+    from mettl_async.core.transports.injected import AsyncHttpClient
 
 
 R = TypeVar("R")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mettl_async.core.lifecycle import Lifecycle
     from mettl_async.core.multipart import FilePart
     from mettl_async.core.pipeline import ApiResponse
-    from mettl_async.core.transport import Transport
+    from mettl_async.core.transports.contract import Transport
 
 R = TypeVar("R")
 T = TypeVar("T")

@@ -80,10 +80,10 @@ def _checked_path(path: object) -> Path:
 async def _fetch_into(caller: Caller, url: str, part: Path) -> NotReady | None:
     insecure = caller.options.allow_insecure_http
     async with fetch(caller.transport, url, allow_insecure_http=insecure) as download:
-        if download.status in _FINAL:
-            return NotReady(f"the report is refused with HTTP {download.status}", final=True)
-        if download.status != _OK:
-            return NotReady(f"the report is not there: HTTP {download.status}")
+        if download.status_code in _FINAL:
+            return NotReady(f"the report is refused with HTTP {download.status_code}", final=True)
+        if download.status_code != _OK:
+            return NotReady(f"the report is not there: HTTP {download.status_code}")
         async with await anyio.open_file(part, "wb") as file:
             head = tail = b""
             async for chunk in download.chunks:

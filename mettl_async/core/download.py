@@ -6,12 +6,9 @@ never into a log or an error.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
-
-from attrs import frozen
 
 from mettl_async.config import is_loopback
 from mettl_async.errors import CallFacts, ConnectError, InvalidInputError, MettlDecodeError
@@ -19,19 +16,10 @@ from mettl_async.errors import CallFacts, ConnectError, InvalidInputError, Mettl
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from mettl_async.core.transport import Transport
+    from mettl_async.core.transports.contract import Download, Transport
 
 MOST_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
-
-
-@frozen
-class Download:
-    """An answer whose body is read as it comes."""
-
-    status: int
-    headers: Mapping[str, str]
-    chunks: AsyncIterator[bytes]
 
 
 def check_link(field: str, url: object, *, allow_insecure_http: bool = False) -> str:
@@ -66,7 +54,7 @@ async def fetch(
     """
     for _ in range(MOST_REDIRECTS + 1):
         async with transport.stream(url) as download:
-            if download.status not in _REDIRECTS:
+            if download.status_code not in _REDIRECTS:
                 yield download
                 return
             location = download.headers.get("location", "")

@@ -35,7 +35,7 @@ from mettl_async.core.retry import (
     http_date,
     may_have_been_handled,
 )
-from mettl_async.core.transport import Transport
+from mettl_async.core.transports.contract import Transport
 from mettl_async.errors import (
     CallError,
     CallFacts,

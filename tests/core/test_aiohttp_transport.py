@@ -1,7 +1,6 @@
 """What only the transport on aiohttp has: its choice, its limits, other event loops."""
 
 import asyncio
-import importlib
 import socket
 import sys
 import threading
@@ -11,9 +10,9 @@ import httpx
 import pytest
 
 from mettl_async import Candidate, ClientOptions, ConfigurationError, Credentials, MettlClient
-from mettl_async.core.aiohttp_transport import AiohttpTransport
 from mettl_async.core.request import SignedRequest
-from mettl_async.core.transport import LaneTransport
+from mettl_async.core.transports.aiohttp_lanes import AiohttpTransport
+from mettl_async.core.transports.httpx_lanes import LaneTransport
 from mettl_async.sandbox import Sandbox
 
 KEYS = Credentials(public_key="a", private_key="b")
@@ -47,9 +46,7 @@ async def test_an_injected_client_and_a_transport_are_one_too_many():
 
 
 def test_without_the_extra_it_is_named(monkeypatch):
-    core = importlib.import_module("mettl_async.core")
-    monkeypatch.delattr(core, "aiohttp_transport")
-    monkeypatch.setitem(sys.modules, "mettl_async.core.aiohttp_transport", None)
+    monkeypatch.setitem(sys.modules, "mettl_async.core.transports.aiohttp_lanes", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'mettl-async\[aiohttp\]'"):
         MettlClient(KEYS, transport="aiohttp")
 

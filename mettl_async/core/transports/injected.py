@@ -6,10 +6,11 @@ import inspect
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mettl_async.core.download import Download
-from mettl_async.core.failures import make_response, translate, translated, translated_chunks
 from mettl_async.core.redaction import guard_http_loggers, hidden_urls
-from mettl_async.core.transport import user_agent
+from mettl_async.core.transports.common import joined, make_response, user_agent
+from mettl_async.core.transports.contract import Download
+from mettl_async.core.transports.httpx_lanes import LIBRARY
+from mettl_async.core.transports.translation import translate, translated, translated_chunks
 from mettl_async.errors import CallError, CallFacts, ConfigurationError, ConnectError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class InjectedTransport:
         guard_http_loggers()
         self._client = client
         self._headers = {
-            "User-Agent": user_agent(options.user_agent),
+            "User-Agent": user_agent(options.user_agent, LIBRARY),
             "Accept": "application/json",
         }
 
@@ -108,12 +109,10 @@ class InjectedTransport:
         with hidden_urls():
             raw = await translated(self._open(url), known=False)
         try:
-            found = {name.lower(): value for name, value in raw.headers.multi_items()}
-            yield Download(
-                raw.status_code, found, translated_chunks(raw.aiter_bytes(), known=False)
-            )
+            chunks = translated_chunks(raw.aiter_bytes(), known=False)
+            yield Download(raw.status_code, joined(raw.headers.multi_items()), chunks)
         finally:
             await raw.aclose()
 
     async def aclose(self) -> None:
-        """Nothing: the client belongs to the caller."""
+        """Do nothing: the client belongs to the caller."""

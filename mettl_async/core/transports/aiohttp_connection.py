@@ -15,7 +15,7 @@ from aiohttp.http import HttpProcessingError, RawResponseMessage, StreamWriter
 from attrs import define, field
 
 from mettl_async.core.redaction import scrub
-from mettl_async.core.transport import KEEPALIVE_SECONDS
+from mettl_async.core.transports.common import KEEPALIVE_SECONDS
 from mettl_async.errors import (
     CallError,
     CallFacts,
@@ -91,7 +91,9 @@ class Lane:
                     # It may have answered before it hung up.
                     break
             if scope.cancelled_caught:
-                raise TransportTimeoutError("sending took too long", CallFacts(sent=True))
+                raise TransportTimeoutError(
+                    f"sending timed out after {options.write_timeout:g} s", CallFacts(sent=True)
+                )
             transport.write(body[taken : taken + _CHUNK])
             taken += _CHUNK
         protocol.start_timeout()
@@ -123,7 +125,7 @@ def _look_at(transport: asyncio.Transport | None) -> Callable[[], bool]:
     return lambda: bool(poll.poll(0))
 
 
-async def chunks(payload: aiohttp.StreamReader) -> AsyncGenerator[bytes]:
+async def chunks(payload: aiohttp.StreamReader, options: ClientOptions) -> AsyncGenerator[bytes]:
     """The pieces of a body, as they come.
 
     Raises:
@@ -135,7 +137,7 @@ async def chunks(payload: aiohttp.StreamReader) -> AsyncGenerator[bytes]:
         try:
             chunk = await payload.readany()
         except FAILURES as exc:
-            failure = meaning(exc, connected=True)
+            failure = meaning(exc, options, connected=True)
         if chunk:
             yield chunk
         elif failure is None:
@@ -143,14 +145,18 @@ async def chunks(payload: aiohttp.StreamReader) -> AsyncGenerator[bytes]:
     raise failure
 
 
-def meaning(exc: Exception, *, connected: bool) -> CallError:
-    """Our error: nothing is sent before a connection is there, and anything may be after."""
+def meaning(exc: Exception, options: ClientOptions, *, connected: bool) -> CallError:
+    """Translate an exception: nothing is sent before a connection is there, and anything may be after."""
     if connected:
         if isinstance(exc, TimeoutError):
-            return TransportTimeoutError("no byte of the answer for too long", CallFacts(sent=True))
+            return TransportTimeoutError(
+                f"read timed out after {options.read_timeout:g} s", CallFacts(sent=True)
+            )
         return ConnectionLostError("the connection broke", CallFacts(sent=True))
     if isinstance(exc, TimeoutError):
-        return TransportTimeoutError("connecting took too long", CallFacts(sent=False))
+        return TransportTimeoutError(
+            f"connecting timed out after {options.connect_timeout:g} s", CallFacts(sent=False)
+        )
     if isinstance(exc, (aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError)):
         return ConnectError("the proxy refused the connection", CallFacts(sent=False))
     # These say which (refused, DNS, TLS) in words that hold no request data.

@@ -1,4 +1,4 @@
-"""What an HTTP library's exceptions mean, and its answers as ours; by names, so without importing it.
+"""From an HTTP library's exceptions to our errors; by names, so without importing it.
 
 Whether the server may have seen a request (``.sent``) is said only from exceptions whose meaning we
 know: those of our own connections. An injected client's transport may hide anything behind a
@@ -7,10 +7,10 @@ connect error, so with it every failure counts as maybe sent.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from mettl_async.core.redaction import scrub
-from mettl_async.core.request import Response
 from mettl_async.errors import (
     CallError,
     CallFacts,
@@ -21,17 +21,17 @@ from mettl_async.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Mapping
 
 T = TypeVar("T")
 
 # The most specific first: names, so that httpx, httpx2 and what is below them are translated alike.
 _FAMILIES: tuple[tuple[str, type[CallError], str, bool], ...] = (
     ("PoolTimeout", TransportTimeoutError, "no free connection in the pool", False),
-    ("ConnectTimeout", TransportTimeoutError, "connecting took too long", False),
-    ("WriteTimeout", TransportTimeoutError, "sending took too long", True),
-    ("ReadTimeout", TransportTimeoutError, "no byte of the answer for too long", True),
-    ("TimeoutException", TransportTimeoutError, "too slow", True),
+    ("ConnectTimeout", TransportTimeoutError, "connecting timed out", False),
+    ("WriteTimeout", TransportTimeoutError, "sending timed out", True),
+    ("ReadTimeout", TransportTimeoutError, "read timed out", True),
+    ("TimeoutException", TransportTimeoutError, "timed out", True),
     ("ConnectError", ConnectError, "the connection could not be made", False),
     ("ProxyError", ConnectError, "the proxy refused the connection", False),
     ("UnsupportedProtocol", ConnectError, "the URL's scheme is not supported", False),
@@ -47,6 +47,7 @@ _FAMILIES: tuple[tuple[str, type[CallError], str, bool], ...] = (
 )
 
 
+_NO_TIMEOUTS: Mapping[str, float] = MappingProxyType({})
 _LIBRARIES = {"httpx", "httpx2", "httpcore", "httpcore2"}
 
 
@@ -54,48 +55,49 @@ def _library(cls: type) -> str:
     return cls.__module__.partition(".")[0]
 
 
-def translate(exc: Exception, *, known: bool) -> CallError | None:
-    """Our error for an exception of httpx's, httpx2's or httpcore's, or None for anything else.
+def translate(
+    exc: Exception, *, known: bool, timeouts: Mapping[str, float] = _NO_TIMEOUTS
+) -> CallError | None:
+    """Translate an exception of httpx, httpx2 or httpcore; give None for anything else.
 
     Args:
         exc: What was raised.
         known: Whether the connections are our own, so that "not connected" is certain.
+        timeouts: Seconds by phase (``connect``, ``read``, ``write``), where we have set them.
     """
     names = {cls.__name__ for cls in type(exc).__mro__ if _library(cls) in _LIBRARIES}
     for name, kind, problem, sent in _FAMILIES:
         if name in names:
             # Connect errors say which (refused, DNS, TLS) in words that hold no request data.
             detail = f": {scrub(str(exc))}" if name == "ConnectError" and known and str(exc) else ""
+            seconds = timeouts.get(name.removesuffix("Timeout").lower())
+            if seconds is not None and kind is TransportTimeoutError:
+                detail = f" after {seconds:g} s"
             return kind(problem + detail, CallFacts(sent=sent or not known))
     return None
 
 
-async def translated(answer: Awaitable[T], *, known: bool) -> T:
-    """Wait for something of an HTTP library's; its exceptions come as ours, without a trace of them."""
+async def translated(
+    answer: Awaitable[T], *, known: bool, timeouts: Mapping[str, float] = _NO_TIMEOUTS
+) -> T:
+    """Await something of an HTTP library, and raise its exceptions as ours, without a trace of them."""
     failure: CallError | None = None
     try:
         return await answer
     except Exception as exc:
-        failure = translate(exc, known=known)
+        failure = translate(exc, known=known, timeouts=timeouts)
         if failure is None:
             raise
     raise failure
 
 
-async def translated_chunks(source: AsyncIterable[bytes], *, known: bool) -> AsyncGenerator[bytes]:
-    """The pieces of a body, as they come."""
+async def translated_chunks(
+    source: AsyncIterable[bytes], *, known: bool, timeouts: Mapping[str, float] = _NO_TIMEOUTS
+) -> AsyncGenerator[bytes]:
+    """Yield the pieces of a body as they come, and raise as `translated`."""
     chunks = aiter(source)
     while True:
         try:
-            yield await translated(anext(chunks), known=known)
+            yield await translated(anext(chunks), known=known, timeouts=timeouts)
         except StopAsyncIteration:
             return
-
-
-def make_response(status: int, pairs: Iterable[tuple[str, str]], content: bytes) -> Response:
-    """Our response; names of headers in lower case, repeated ones joined."""
-    headers: dict[str, str] = {}
-    for name, value in pairs:
-        key = name.lower()
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
-    return Response(status_code=status, headers=headers, content=content)

@@ -1,6 +1,6 @@
 """Requests on aiohttp's connections and through its parser, in our own bytes.
 
-With `aiohttp_lane` the only module that names aiohttp.
+With `aiohttp_connection` the only module that names aiohttp.
 
 What a client session of aiohttp adds for each request (URL parsing and quoting, cookies, redirects, a
 second sending behind our back when a kept connection breaks) is not wanted here, and costs more than
@@ -25,18 +25,20 @@ from attrs import field, frozen
 from multidict import CIMultiDict
 from yarl import URL
 
-from mettl_async.core.aiohttp_lane import FAILURES, Lane, chunks, meaning
-from mettl_async.core.download import Download
-from mettl_async.core.transport import (
+from mettl_async.core.transports.aiohttp_connection import FAILURES, Lane, chunks, meaning
+from mettl_async.core.transports.common import (
     CLOSE_SECONDS,
     KEEPALIVE_SECONDS,
+    api_headers,
     decoded,
-    new_tls_context,
+    joined,
+    link_headers,
     proxy_of,
     target_of,
-    unpacked,
     user_agent,
 )
+from mettl_async.core.transports.contract import Download
+from mettl_async.core.transports.httpx_lanes import new_tls_context, unpacked
 from mettl_async.errors import (
     CallError,
     CallFacts,
@@ -46,7 +48,7 @@ from mettl_async.errors import (
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Iterable, Mapping
 
     from mettl_async.config import ClientOptions
     from mettl_async.core.request import Response, SignedRequest
@@ -84,11 +86,8 @@ class AiohttpTransport:
         self._free: list[Lane] = []
         self._in_use = 0
         self._closed = False
-        self._head = (
-            f"Host: {parts.netloc}\r\n"
-            f"User-Agent: {user_agent(options.user_agent, _LIBRARY)}\r\n"
-            "Accept: application/json\r\nAccept-Encoding: gzip, deflate\r\n"
-        ).encode("ascii")
+        self._agent = user_agent(options.user_agent, _LIBRARY)
+        self._head = _lines(api_headers(parts.netloc, self._agent))
 
     async def send(self, request: SignedRequest) -> Response:
         """See `Transport`."""
@@ -108,7 +107,7 @@ class AiohttpTransport:
         except CallError:
             raise  # some of ours are OSErrors too
         except FAILURES as exc:
-            failure = meaning(exc, connected=lane is not None)
+            failure = meaning(exc, self._options, connected=lane is not None)
         finally:
             self._in_use -= 1
             if lane is not None:
@@ -133,15 +132,11 @@ class AiohttpTransport:
             route = None
         if route is None:
             raise ConnectError("the link cannot be fetched", CallFacts(sent=False))
-        head = (
-            b"GET %b%b HTTP/1.1\r\nHost: %b\r\nAccept-Encoding: identity\r\nUser-Agent: %b\r\n%b\r\n"
-            % (
-                route.prefix,
-                target_of(url, parts.netloc).encode("ascii"),
-                parts.netloc.encode("ascii"),
-                user_agent(self._options.user_agent, _LIBRARY).encode("ascii"),
-                route.head,
-            )
+        head = b"GET %b%b HTTP/1.1\r\n%b%b\r\n" % (
+            route.prefix,
+            target_of(url, parts.netloc).encode("ascii"),
+            _lines(link_headers(parts.netloc, self._agent)),
+            route.head,
         )
         lane: Lane | None = None
         failure: CallError | None = None
@@ -154,11 +149,12 @@ class AiohttpTransport:
             except CallError:
                 raise
             except FAILURES as exc:
-                failure = meaning(exc, connected=lane is not None)
+                failure = meaning(exc, self._options, connected=lane is not None)
             if failure is not None:
                 raise failure
-            found = {name.lower(): value for name, value in decoded(message.raw_headers)}
-            yield Download(message.code, found, chunks(payload))
+            yield Download(
+                message.code, joined(decoded(message.raw_headers)), chunks(payload, self._options)
+            )
         finally:
             self._in_use -= 1
             if lane is not None:
@@ -264,6 +260,10 @@ class AiohttpTransport:
         # As httpcore does: a context that offers HTTP/2 too would be answered in it.
         self._context.set_alpn_protocols(["http/1.1"])
         return self._context
+
+
+def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"".join(b"%b: %b\r\n" % pair for pair in headers)
 
 
 def _further_headers(headers: Mapping[str, str]) -> bytes:

@@ -1,17 +1,17 @@
-"""Which transport a client gets."""
+"""What carries the requests: our own connections by httpx or aiohttp, or an injected client."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from mettl_async.core.injected import InjectedTransport
-from mettl_async.core.transport import LaneTransport
+from mettl_async.core.transports.httpx_lanes import LaneTransport
+from mettl_async.core.transports.injected import InjectedTransport
 from mettl_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from mettl_async.config import ClientOptions
-    from mettl_async.core.injected import AsyncHttpClient
-    from mettl_async.core.transport import Transport
+    from mettl_async.core.transports.contract import Transport
+    from mettl_async.core.transports.injected import AsyncHttpClient
 
 TransportName = Literal["httpx", "aiohttp"]
 
@@ -22,7 +22,7 @@ def make_transport(
     base_url: str,
     options: ClientOptions,
 ) -> Transport:
-    """Make it; nothing is opened yet.
+    """Make the transport of a client; nothing is opened yet.
 
     Raises:
         ConfigurationError: Not a transport, not installed, or an injected client beside it.
@@ -39,11 +39,13 @@ def make_transport(
         return LaneTransport(base_url, options)
     try:
         # A quarter of a second to import, so only when it is asked for.
-        from mettl_async.core import aiohttp_transport  # noqa: PLC0415 - see above
+        from mettl_async.core.transports.aiohttp_lanes import (  # noqa: PLC0415 - see above
+            AiohttpTransport,
+        )
     except ImportError:
         pass
     else:
-        return aiohttp_transport.AiohttpTransport(base_url, options)
+        return AiohttpTransport(base_url, options)
     raise ConfigurationError(
         "transport: 'aiohttp' is not installed; run `pip install 'mettl-async[aiohttp]'`"
     )

@@ -2,82 +2,46 @@
 
 from __future__ import annotations
 
-import platform
 import ssl
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined] # typeshed lacks the second
 
 import anyio
 import httpcore
 import httpx
 
-from mettl_async._version import __version__
-from mettl_async.core.download import Download
-from mettl_async.core.failures import make_response, translate, translated, translated_chunks
 from mettl_async.core.redaction import guard_http_loggers
-from mettl_async.errors import (
-    CallError,
-    ConfigurationError,
+from mettl_async.core.transports.common import (
+    CLOSE_SECONDS,
+    KEEPALIVE_SECONDS,
+    api_headers,
+    decoded,
+    joined,
+    link_headers,
+    make_response,
+    proxy_of,
+    target_of,
+    user_agent,
 )
+from mettl_async.core.transports.contract import Download
+from mettl_async.core.transports.translation import translate, translated, translated_chunks
+from mettl_async.errors import CallError, ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncGenerator
 
     from mettl_async.config import ClientOptions
     from mettl_async.core.request import Response, SignedRequest
 
-
 Lane = httpcore.AsyncHTTPConnection | httpcore.AsyncConnectionPool
 
-KEEPALIVE_SECONDS = 5.0
-"""How long an idle connection is kept, as httpx does: most servers keep it longer."""
-
-CLOSE_SECONDS = 1.0
-
-
-class Transport(Protocol):
-    """Sends one signed request; never retries, never follows a redirect."""
-
-    async def send(self, request: SignedRequest) -> Response:
-        """Send exactly these bytes.
-
-        Raises:
-            ConnectError: No connection; ``.sent`` is false where that is certain.
-            TransportTimeoutError: Too slow.
-            ConnectionLostError: It broke on the way.
-            MettlDecodeError: The body could not be decompressed.
-        """
-        ...
-
-    def stream(self, url: str) -> AbstractAsyncContextManager[Download]:
-        """GET an address as it is, unsigned and unlogged; redirects are answers.
-
-        Raises:
-            CallError: Like `send`.
-        """
-        ...
-
-    async def aclose(self) -> None:
-        """Give back what was opened by the transport itself."""
-        ...
-
-
-def user_agent(suffix: str, library: str = f"httpx/{httpx.__version__}") -> str:
-    """The User-Agent header: this library, the one below, Python, then the application's own suffix."""
-    own = f"mettl-async/{__version__} {library} Python/{platform.python_version()}"
-    return f"{own} {suffix}".strip()
-
-
-def decoded(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
-    """The headers, as text."""
-    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+LIBRARY = f"httpx/{httpx.__version__}"
+"""The library below, as the User-Agent header names it."""
 
 
 def unpacked(status: int, pairs: list[tuple[str, str]], content: bytes) -> Response:
-    """A response as it came, decompressed.
+    """Make a response, decompressed.
 
     Raises:
         MettlDecodeError: It could not be.
@@ -94,13 +58,6 @@ def unpacked(status: int, pairs: list[tuple[str, str]], content: bytes) -> Respo
     raise failure or AssertionError
 
 
-def proxy_of(url: str, options: ClientOptions) -> str | None:
-    """The proxy for an address: the client's own, or one of the environment."""
-    if options.proxy or not options.trust_env:
-        return options.proxy
-    return _environment_proxy(url)
-
-
 def new_tls_context(*, trust_env: bool) -> ssl.SSLContext:
     """Load the certificates that are trusted: 60 ms, so do it once.
 
@@ -114,15 +71,6 @@ def new_tls_context(*, trust_env: bool) -> ssl.SSLContext:
     raise ConfigurationError(
         f"certificates: cannot be loaded ({problem}); look at SSL_CERT_FILE and SSL_CERT_DIR"
     )
-
-
-def _environment_proxy(base_url: str) -> str | None:
-    parts = urlsplit(base_url)
-    if proxy_bypass_environment(parts.netloc):
-        return None
-    proxies = getproxies_environment()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 class LaneTransport:
@@ -151,12 +99,8 @@ class LaneTransport:
             "write": options.write_timeout,
             "pool": options.connect_timeout,
         }
-        self._headers = [
-            (b"Host", parts.netloc.encode("ascii")),
-            (b"User-Agent", user_agent(options.user_agent).encode("ascii")),
-            (b"Accept", b"application/json"),
-            (b"Accept-Encoding", b"gzip, deflate"),
-        ]
+        self._agent = user_agent(options.user_agent, LIBRARY)
+        self._headers = api_headers(parts.netloc, self._agent)
 
     def _url(self, target: bytes) -> httpcore.URL:
         return httpcore.URL(scheme=self._scheme, host=self._host, port=self._port, target=target)
@@ -212,7 +156,7 @@ class LaneTransport:
             healthy = True
             return unpacked(raw.status, decoded(raw.headers), content)
         except Exception as exc:
-            failure = translate(exc, known=True)
+            failure = translate(exc, known=True, timeouts=self._timeout)
             if failure is None:
                 raise
         finally:
@@ -235,13 +179,11 @@ class LaneTransport:
             port=parts.port,
             target=target_of(url, parts.netloc),
         )
-        headers = [
-            ("Host", parts.netloc),
-            ("Accept-Encoding", "identity"),
-            ("User-Agent", user_agent(self._options.user_agent)),
-        ]
         built = httpcore.Request(
-            "GET", address, headers=headers, extensions={"timeout": self._timeout}
+            "GET",
+            address,
+            headers=link_headers(parts.netloc, self._agent),
+            extensions={"timeout": self._timeout},
         )
         proxy = proxy_of(url, self._options)
         tls = proxy is not None or parts.scheme == "https"
@@ -253,9 +195,11 @@ class LaneTransport:
             else _proxied_lane(proxy, context)
         )
         try:
-            raw = await translated(lane.handle_async_request(built), known=True)
-            found = {name.lower(): value for name, value in decoded(raw.headers)}
-            yield Download(raw.status, found, translated_chunks(raw.aiter_stream(), known=True))
+            raw = await translated(
+                lane.handle_async_request(built), known=True, timeouts=self._timeout
+            )
+            chunks = translated_chunks(raw.aiter_stream(), known=True, timeouts=self._timeout)
+            yield Download(raw.status, joined(decoded(raw.headers)), chunks)
         finally:
             await _close(lane)
 
@@ -274,12 +218,6 @@ class LaneTransport:
             await _close(lane)
 
 
-def target_of(url: str, netloc: str) -> str:
-    """Path and query of an address, exactly as they stand there."""
-    target = url.partition("#")[0].partition(netloc)[2]
-    return target if target.startswith("/") else f"/{target}"
-
-
 async def _close(lane: Lane) -> None:
     with anyio.move_on_after(CLOSE_SECONDS, shield=True):
         await lane.aclose()
@@ -292,15 +230,9 @@ def _proxied_lane(url: str, context: ssl.SSLContext) -> Lane:
         address = httpcore.URL(
             scheme=proxy.url.raw_scheme, host=proxy.url.raw_host, port=proxy.url.port, target=b"/"
         )
-        if proxy.url.scheme in {"socks5", "socks5h"}:
-            return httpcore.AsyncSOCKSProxy(
-                proxy_url=address,
-                proxy_auth=proxy.raw_auth,
-                ssl_context=context,
-                max_connections=1,
-                keepalive_expiry=KEEPALIVE_SECONDS,
-            )
-        return httpcore.AsyncHTTPProxy(
+        socks = proxy.url.scheme in {"socks5", "socks5h"}
+        pool = httpcore.AsyncSOCKSProxy if socks else httpcore.AsyncHTTPProxy
+        return pool(
             proxy_url=address,
             proxy_auth=proxy.raw_auth,
             ssl_context=context,

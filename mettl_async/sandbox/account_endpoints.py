@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from mettl_async.sandbox.assessment_endpoints import describe_fields
 from mettl_async.sandbox.envelope import RefusalError, bad_request
@@ -20,18 +20,12 @@ _COLOUR: Final = matching("a colour such as 1A2B3C", "[0-9A-Fa-f]{6}")
 _MOST_NUMBERS: Final = 2  # [doc]
 
 
-def _all_strings(wl: Any, where: str) -> None:
-    for name, value in wl.items():
-        TEXT(value, f"{where}.{name}")
-
-
 # The property of the custom test URL is not known by name; it is let through like any other.
 _WHITE_LABEL: Final = shape(
     dict.fromkeys(
         ("headerBackgroundColor", "headerFontColor", "buttonColor", "buttonFontColor"), _COLOUR
     ),
-    (),
-    _all_strings,
+    others=TEXT,
 )
 _NUMBERS: Final = each(TEXT)
 

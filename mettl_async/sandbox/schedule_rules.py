@@ -98,14 +98,8 @@ _ENABLED: Final = {"enabled": BOOL}
 _OPTIONS: Final = shape({"candidateScreenCapture": BOOL, "candidateAuthorization": BOOL})
 
 
-def _person(person: Mapping[str, Any], where: str) -> None:
-    for name, value in person.items():
-        if name != "compensatory_time":
-            TEXT(value, f"{where}.{name}")
-
-
 _PERSON: Final = shape(
-    {"email": EMAIL, "name": WORDS, "compensatory_time": COUNT}, ("email", "name"), _person
+    {"email": EMAIL, "name": WORDS, "compensatory_time": COUNT}, ("email", "name"), others=TEXT
 )
 
 _COMMON: Final[dict[str, Check]] = {

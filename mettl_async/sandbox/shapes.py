@@ -54,8 +54,10 @@ def shape(
     properties: Mapping[str, Check],
     required: tuple[str, ...] = (),
     further: Callable[[Mapping[str, Any], str], None] | None = None,
+    *,
+    others: Check | None = None,
 ) -> Check:
-    """Make the check of an object: known properties are checked, unknown ones let through."""
+    """Make the check of an object; ``others`` is for unknown properties, let through by default."""
 
     def check(value: Any, where: str) -> None:
         if not isinstance(value, dict):
@@ -64,8 +66,9 @@ def shape(
             if name not in value:
                 raise bad_request(f"{where}.{name} is required")
         for name, item in value.items():
-            if name in properties:
-                properties[name](item, f"{where}.{name}")
+            check_item = properties.get(name, others)
+            if check_item is not None:
+                check_item(item, f"{where}.{name}")
         if further is not None:
             further(value, where)
 

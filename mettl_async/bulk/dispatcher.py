@@ -190,7 +190,7 @@ class Dispatcher:
         return answer
 
     def _after_success(self, group: Batch, answer: BatchResponse) -> Sequence[Outcome]:
-        """Give each candidate the answer with its own email, whatever the order of the answer."""
+        """Give each candidate the item with its own email; the order of the items does not matter."""
         self._stop_policy.record_success()
         outcomes: list[Outcome] = []
         not_mentioned: list[Entry] = []
@@ -268,7 +268,7 @@ class Dispatcher:
                     self.stop(error)
             else:
                 entry = by_index[outcome.index]
-                # The refusal was certain, whatever was lost before it.
+                # The refusal was certain, even if an answer was lost before it.
                 entry.candidate, entry.may_be_registered = candidate, False
                 mended.append(entry)
         while mended:

@@ -43,7 +43,7 @@ class Registered(_Outcome):
     """The server gave a link.
 
     Attributes:
-        url: The candidate's own one-time link: whoever has it can take the test.
+        url: The candidate's own one-time link: everyone who has it can take the test.
         status: ``ToBeTaken``, or ``InProgress`` for one who may resume.
     """
 

@@ -40,7 +40,7 @@ class Progress:
         registered: With a link.
         rejected: Refused by the server, or repeated in the input.
         failed: Not registered for another reason.
-        unknown: Whose answer was lost. It may fall: at the end of the run they are sent once more.
+        unknown: Candidates whose answer was lost. It may fall: they are sent once more at the end of the run.
         in_flight: Calls under way, those that wait to be tried again among them.
         rate: Requests per second, over the last seconds.
         seconds: Since the start of the run.

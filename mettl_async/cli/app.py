@@ -28,9 +28,12 @@ _NOTHING_WRITTEN: Final = "nothing was written"
 _Target = Annotated[
     Target,
     {
-        "region": typer.Option(help="Of the account; METTL_REGION, or else india."),
-        "base_url": typer.Option(help="Instead of a region; also METTL_BASE_URL.", metavar="URL"),
-        "version": typer.Option(help="Of the API."),
+        "region": typer.Option(help="Region of the account; by default METTL_REGION, else india."),
+        "base_url": typer.Option(
+            help="Address of the API, instead of a region; by default METTL_BASE_URL.",
+            metavar="URL",
+        ),
+        "version": typer.Option(help="Version of the API."),
     },
 ]
 _ReadOptions = Annotated[
@@ -40,7 +43,7 @@ _ReadOptions = Annotated[
             list[str],
             typer.Option(
                 "--map",
-                help='Such as "E-mail=Email Address"; repeat as needed.',
+                help='Rename a column, as in "E-mail=Email Address"; can be repeated.',
                 metavar="YOURS=OURS",
                 show_default=False,
             ),
@@ -48,19 +51,21 @@ _ReadOptions = Annotated[
         "drop": Annotated[
             list[str],
             typer.Option(
-                help="Leave out a column of the file; repeat as needed.",
+                help="Leave out a column of the file; can be repeated.",
                 metavar="NAME",
                 show_default=False,
             ),
         ],
-        "format": typer.Option(help="Of the input; told from its name or content."),
+        "format": typer.Option(help="Format of the input; detected by default."),
         "encoding": typer.Option(
-            help="Of the input, such as cp1250; told from its content.", metavar="NAME"
+            help="Encoding of the input, such as cp1250; detected by default.", metavar="NAME"
         ),
         "delimiter": typer.Option(
-            help="Of CSV: a character, or tab; told from the header.", metavar="CHARACTER"
+            help="Delimiter of CSV, a character or tab; detected by default.", metavar="CHARACTER"
         ),
-        "sheet": typer.Option(help="Of XLSX; the first one.", metavar="NAME", show_default=False),
+        "sheet": typer.Option(
+            help="Sheet of XLSX; by default the first one.", metavar="NAME", show_default=False
+        ),
     },
 ]
 _RegistrationOptions = Annotated[
@@ -68,13 +73,14 @@ _RegistrationOptions = Annotated[
     {
         "allow_missing_mandatory_registration_fields": typer.Option(
             "--allow-missing-mandatory-registration-fields",
-            help="Candidates fill in what is missing, but for email and first name.",
+            help="Let candidates fill in missing fields, except email and first name.",
         ),
         "time_limit_in_sec": typer.Option(
-            help="Links expire after so many seconds.", min=1, metavar="N"
+            help="Seconds after which links expire.", min=1, metavar="N"
         ),
         "show_custom_instructions": typer.Option(
-            "--show-custom-instructions", help="Show them to candidates before the test."
+            "--show-custom-instructions",
+            help="Show the assessment's own instructions before the test.",
         ),
     },
 ]
@@ -82,23 +88,28 @@ _ResultDetail = Annotated[
     ResultDetail,
     {
         "recommendation": typer.Option(
-            "--recommendation", help="With recommendations of the reports."
+            "--recommendation", help="Include recommendations of the reports."
         ),
         "response_style": typer.Option(
-            "--response-style", help="With response styles of the reports."
+            "--response-style", help="Include response styles of the reports."
         ),
-        "essay_answers": typer.Option("--essay-answers", help="With answers to essay questions."),
+        "essay_answers": typer.Option(
+            "--essay-answers", help="Include answers to essay questions."
+        ),
         "question_responses": typer.Option(
-            "--question-responses", help="With all answers, question by question."
+            "--question-responses", help="Include all answers, question by question."
         ),
         "evaluation": typer.Option(
-            "--evaluation", help="With evaluators' marks, question by question."
+            "--evaluation", help="Include evaluators' marks, question by question."
         ),
     },
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
 _Limit = Annotated[
-    int | None, typer.Option(help="So many at most; all.", min=1, metavar="N", show_default=False)
+    int | None,
+    typer.Option(
+        help="Number of rows at most; by default all.", min=1, metavar="N", show_default=False
+    ),
 ]
 _Key = Annotated[str, typer.Argument(help="Access key of the schedule.", metavar="KEY")]
 _Overwrite = Annotated[
@@ -119,7 +130,7 @@ app.add_typer(webhooks.app, name="webhooks")
 
 
 class PostParameters(StrEnum):
-    """Where the parameters of a POST travel; see ``ClientOptions``."""
+    """Place of a POST's parameters; see ``ClientOptions``."""
 
     DOCUMENTED = "documented"
     FORM = "form"
@@ -167,16 +178,17 @@ def register(
         bool,
         typer.Option(
             "--resume",
-            help="Go on with the file of --out: who has an answer in it is not sent again.",
+            help="Go on with the file of --out: candidates with an answer in it are not sent again.",
         ),
     ] = False,
     read: _ReadOptions,
     sandbox: Annotated[
-        bool, typer.Option("--sandbox", help="Try it out: a made-up Mettl, no keys needed.")
+        bool,
+        typer.Option("--sandbox", help="Use a local sandbox instead of Mettl; no keys needed."),
     ] = False,
     generate: Annotated[
         int | None,
-        typer.Option(help="With --sandbox: make up so many people.", min=1, metavar="N"),
+        typer.Option(help="Number of candidates to make up, with --sandbox.", min=1, metavar="N"),
     ] = None,
     concurrency: Annotated[
         int, typer.Option(help="Calls at the same time.", min=1, max=_MOST_CONCURRENCY)
@@ -187,7 +199,7 @@ def register(
     target: _Target,
     post_parameters: Annotated[
         PostParameters,
-        typer.Option(help="Where candidates' data travels; form keeps it out of access logs."),
+        typer.Option(help="Place of candidates' data; form keeps it out of access logs."),
     ] = PostParameters.DOCUMENTED,
     options: _RegistrationOptions,
 ) -> int:
@@ -238,8 +250,8 @@ def account(
 def assessments(
     *,
     limit: _Limit = None,
-    sort: Annotated[AssessmentSort, typer.Option(help="By what.")] = AssessmentSort.CREATED_AT,
-    order: Annotated[SortOrder, typer.Option(help="Upwards or downwards.")] = SortOrder.DESC,
+    sort: Annotated[AssessmentSort, typer.Option(help="Sort key.")] = AssessmentSort.CREATED_AT,
+    order: Annotated[SortOrder, typer.Option(help="Sort order.")] = SortOrder.DESC,
     as_json: _Json = False,
     target: _Target,
 ) -> int:
@@ -253,7 +265,8 @@ def assessments(
 def schedules(
     *,
     assessment: Annotated[
-        int | None, typer.Option(help="Only those of this assessment.", min=1, metavar="ID")
+        int | None,
+        typer.Option(help="Show only schedules of this assessment.", min=1, metavar="ID"),
     ] = None,
     limit: _Limit = None,
     as_json: _Json = False,
@@ -271,7 +284,7 @@ def results(
     *,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write there: .csv, a row for each candidate, or .jsonl, all data."),
+        typer.Option(help="File to write: .csv, a row for each candidate, or .jsonl, all data."),
     ] = None,
     overwrite: _Overwrite = False,
     detail: _ResultDetail,
@@ -296,12 +309,12 @@ def results(
 @command(app, interrupted=_NOTHING_WRITTEN)
 def report(
     key: _Key,
-    email: Annotated[str, typer.Argument(help="Of the candidate.", metavar="EMAIL")],
+    email: Annotated[str, typer.Argument(help="Email of the candidate.", metavar="EMAIL")],
     *,
-    out: Annotated[Path, typer.Option(help="Write the PDF there, such as asha.pdf.")],
+    out: Annotated[Path, typer.Option(help="File to write the PDF to, such as asha.pdf.")],
     overwrite: _Overwrite = False,
     timeout: Annotated[
-        float, typer.Option(help="Seconds to wait until it is there.", min=1, metavar="N")
+        float, typer.Option(help="Seconds to wait for the report.", min=1, metavar="N")
     ] = 300.0,
     target: _Target,
 ) -> int:
@@ -317,17 +330,20 @@ def report(
 @command(app)
 def sign(
     method: Annotated[str, typer.Argument(help="GET or POST.")],
-    url: Annotated[str, typer.Argument(help="As on the wire; its query is split off and decoded.")],
+    url: Annotated[str, typer.Argument(help="URL as sent; its query is split off and decoded.")],
     *,
     parameters: Annotated[
         list[str] | None,
-        typer.Option("-p", "--parameter", help="Decoded; repeat as needed.", metavar="NAME=VALUE"),
+        typer.Option(
+            "-p", "--parameter", help="A decoded parameter; can be repeated.", metavar="NAME=VALUE"
+        ),
     ] = None,
     version: Annotated[
-        ApiVersion | None, typer.Option(help="Of the API, if the path does not say it.")
+        ApiVersion | None, typer.Option(help="Version of the API; by default taken from the path.")
     ] = None,
     ts: Annotated[
-        int | None, typer.Option(help="Time of signing in Unix seconds; now.", min=0, metavar="N")
+        int | None,
+        typer.Option(help="Time of signing in Unix seconds; by default now.", min=0, metavar="N"),
     ] = None,
 ) -> int:
     """Print the string to sign and the signature of a request: compare them on E401.

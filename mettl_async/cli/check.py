@@ -20,7 +20,7 @@ SHOWN: Final = 20
 
 @frozen
 class Checked:
-    """What a file holds: ``bad`` are the first `SHOWN` of ``bad_total`` bad rows."""
+    """The result of the check: ``bad`` holds the first `SHOWN` of ``bad_total`` bad rows."""
 
     good_total: int
     bad_total: int
@@ -28,7 +28,7 @@ class Checked:
 
 
 def check_file(source: Source) -> Checked:
-    """Read a whole file once, keeping about 12 bytes a row, and say which rows cannot be sent.
+    """Read a whole file once, keeping about 12 bytes a row, and find the rows that cannot be sent.
 
     Raises:
         CommandError: The file cannot be read, its header cannot be used, or it holds nobody.
@@ -55,7 +55,7 @@ def check_file(source: Source) -> Checked:
 
 
 def report(source: Source, checked: Checked) -> str:
-    """The bad rows as ``candidates.csv:17: Email Address: ...``, and how many there are."""
+    """Describe the bad rows as ``candidates.csv:17: Email Address: ...``, and count them."""
     lines = [f"{source.name}:{one.line}: {one.problem}" for one in checked.bad]
     if checked.bad_total > len(checked.bad):
         lines.append(f"... and {checked.bad_total - len(checked.bad):,} more")
@@ -73,7 +73,7 @@ def _worded(one: BadRow, unit: str, repeated: dict[int, str], first: dict[str, i
 
 
 def _first_lines(source: Source, emails: set[str]) -> dict[str, int]:
-    """Look for the first rows with these emails; a second reading is cheaper than keeping them all."""
+    """Find the first rows with these emails; to read again is cheaper than to keep them all."""
     found: dict[str, int] = {}
     if not emails:
         return found

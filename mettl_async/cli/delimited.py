@@ -1,4 +1,4 @@
-"""Rows of CSV and its relatives: a header, then a person in each record."""
+"""Rows of CSV with any delimiter: a header, then one candidate in each record."""
 
 from __future__ import annotations
 

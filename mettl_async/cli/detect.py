@@ -1,6 +1,6 @@
-"""What a file is, told from its first bytes: format, encoding, delimiter. Pure functions.
+"""Detect the format, the encoding and the delimiter of a file from its first bytes. Pure functions.
 
-What cannot be told safely is not guessed: names in the wrong alphabet would go out to real people.
+What is not certain is not guessed: names in the wrong alphabet would go out to real people.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _SEPARATOR_LINE: Final = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)
 
 
 class Format(StrEnum):
-    """Of the rows."""
+    """The format of an input."""
 
     CSV = "csv"
     JSONL = "jsonl"
@@ -62,7 +62,7 @@ class Format(StrEnum):
 
 
 def format_of(name: str, ending: str, head: bytes, asked: Format | None) -> Format:
-    """Tell the format of a file: what was asked for, else by the ending of its name, else by its content.
+    """Detect the format: what was asked for, else by the ending of the name, else by the content.
 
     A workbook is known by its first bytes whatever it is called.
 
@@ -90,7 +90,7 @@ def _by_content(head: bytes) -> Format:
 
 
 def marked_encoding(head: bytes) -> str | None:
-    """The encoding that a BOM, or zeros between the first letters, tell."""
+    """Detect an encoding by a BOM, or by zeros between the first letters."""
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding
@@ -98,9 +98,9 @@ def marked_encoding(head: bytes) -> str | None:
 
 
 def encoding_of(chunks: Iterable[bytes]) -> str:
-    """UTF-8, or else Windows-1252 where all of the file can be that and none of it is UTF-8.
+    """Detect UTF-8, or else Windows-1252 where the whole file can be that and none of it is UTF-8.
 
-    What is neither is called UTF-8 too, so that the rows that are not can be named.
+    A file that is neither is called UTF-8, so that its undecodable rows can be named.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     broken = multibyte = False
@@ -117,7 +117,7 @@ def encoding_of(chunks: Iterable[bytes]) -> str:
 
 
 def delimiter_of(sample: str, wanted: Collection[str]) -> str:
-    """The delimiter by which the header has most of the wanted columns, then most columns at all.
+    """Choose the delimiter that finds most of the wanted columns in the header, then most columns.
 
     Quoted names may hold any of them. Excel's line ``sep=;`` decides alone.
     """
@@ -145,6 +145,6 @@ def _header(sample: str, delimiter: str) -> list[str]:
 
 
 def without_separator_line(lines: Iterable[str]) -> Iterator[str]:
-    """The same lines, with Excel's ``sep=;`` at the top made blank."""
+    """Replace Excel's ``sep=;`` in the first line by a blank line."""
     for number, line in enumerate(lines):
         yield "\n" if not number and _SEPARATOR_LINE.fullmatch(line) else line

@@ -1,7 +1,7 @@
-"""Results as rows: one for each candidate, registration fields and sections as columns.
+"""Results as rows: one for each candidate, with registration fields and sections as columns.
 
-Which columns there are is known only when all candidates were seen, so rows are made first and put
-under columns later.
+The columns are known only when all candidates were seen, so rows are made first and put under
+columns later.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ Cells = dict[str, "Cell"]
 
 @frozen
 class FlatResult:
-    """One candidate's row, in three parts by the names that the server gave.
+    """One candidate's row in three parts, each by the names that the server gave.
 
-    ``sections`` begins with what the report says in words, where that was asked for.
+    ``sections`` begins with the report's recommendations and response styles, where asked for.
     """
 
     fixed: Cells = field(repr=False)
@@ -84,7 +84,7 @@ def _sections(sections: tuple[SectionMarks, ...]) -> Iterator[tuple[str, Cell]]:
 
 
 def _free(name: str, taken: set[str]) -> str:
-    """Give a name that is not taken yet: a field may well be called ``status``."""
+    """Make a name unique: a registration field may be called ``status``."""
     free, count = name, 1
     while free in taken:
         count += 1
@@ -100,7 +100,7 @@ class Columns:
     _sections: dict[str, str] = field(factory=dict)
 
     def note(self, row: FlatResult) -> None:
-        """Add the columns that this row has and none before it had."""
+        """Add the columns that appear first in this row."""
         for known, cells in (
             (self._registration, row.registration),
             (self._sections, row.sections),
@@ -110,11 +110,11 @@ class Columns:
                     known[name] = _free(name, set(self.header()))
 
     def header(self) -> list[str]:
-        """The names of the columns, no two of them the same."""
+        """List the names of the columns; all are different."""
         return [FIRST, *self._registration.values(), *FIXED, *self._sections.values()]
 
     def line(self, row: FlatResult) -> list[Cell]:
-        """The cells of a row under the columns."""
+        """List the cells of a row in the order of the columns."""
         return [
             row.fixed[FIRST],
             *(row.registration.get(name) for name in self._registration),

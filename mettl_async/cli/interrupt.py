@@ -1,4 +1,4 @@
-"""Ctrl-C: the first one asks for an orderly end, the second one gets any."""
+"""Ctrl-C: the first one ends a run in order, the second one exits at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of JSON Lines: a person in each line."""
+"""Rows of JSON Lines: one candidate in each line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``mettl account``, ``mettl assessments`` and ``mettl schedules``: what there is."""
+"""``mettl account``, ``mettl assessments`` and ``mettl schedules``: lists of what an account has."""
 
 from __future__ import annotations
 
@@ -73,17 +73,17 @@ def schedules(target: Target, *, assessment: int | None, limit: int | None, as_j
 
 
 def page_size(limit: int | None, most: int = MOST_PER_PAGE) -> int:
-    """Take a page as large as may be, but no larger than what is wanted."""
+    """Choose the largest page size that is not larger than the limit."""
     return most if limit is None else min(most, limit)
 
 
 def unread(pager: AsyncPager[Any], count: int, limit: int | None) -> int:
-    """Count the server's rows that did not come out: not readable, or moved away meanwhile."""
+    """Count the server's rows that were not read: not decodable, or moved while the list was read."""
     return max(0, pager.total - count) if limit is None and pager.total is not None else 0
 
 
 def tell_unread(lost: int) -> int:
-    """Say what is missing, if anything is; gives the exit code."""
+    """Report missing rows on stderr, if there are any; gives the exit code."""
     if not lost:
         return 0
     rows = "1 row is" if lost == 1 else f"{lost:,} rows are"

@@ -1,4 +1,4 @@
-"""Passwords for commands: from an environment variable or typed in, never on the command line."""
+"""Passwords for commands: from an environment variable or typed, never on the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands print: a table on a terminal, lines with tabs or JSON for programs."""
+"""Output of commands: a table on a terminal, tab-separated lines or JSON for programs."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _MINUTE = timedelta(minutes=1)
 
 
 def at_terminal() -> bool:
-    """Whether stdout goes to a person."""
+    """Tell whether stdout is a terminal."""
     return sys.stdout.isatty()
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-    """Print aligned columns on a terminal, and elsewhere a header and a line with tabs for each row.
+    """Print aligned columns on a terminal, and elsewhere tab-separated lines with a header.
 
-    Characters that a terminal would obey are replaced: names and addresses are anybody's choice.
+    Control characters are replaced: candidates choose their names and addresses.
     """
     if not at_terminal():
         for row in (columns, *rows):
@@ -58,7 +58,7 @@ def print_json(value: object) -> None:
 
 
 def print_text(text: str) -> None:
-    """Write to stdout as UTF-8, whatever the locale, so that a file has what the account has.
+    """Write to stdout as UTF-8 in any locale, so that a file has what the account has.
 
     Raises:
         CommandError: The disk behind stdout is full, or the like.
@@ -74,7 +74,7 @@ def print_text(text: str) -> None:
 
 
 def _forget_stdout() -> None:
-    """Send what is still buffered nowhere, or Python would complain again when it ends."""
+    """Discard what is still buffered, or Python would fail again when it ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, sys.stdout.fileno())
@@ -91,9 +91,9 @@ def shown(cell: Cell) -> str:
 
 
 def plain(value: object) -> Any:
-    """Make a model what JSON can hold.
+    """Convert a model to plain JSON data.
 
-    Moments become ``2026-01-31T09:30:00Z``, extra times minutes, tuples lists; words stay as the server
+    Times become ``2026-01-31T09:30:00Z``, durations minutes, tuples lists; words stay as the server
     wrote them, and what is absent is null.
     """
     match value:

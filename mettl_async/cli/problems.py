@@ -1,4 +1,4 @@
-"""What a user must be told: one line on stderr, never a traceback."""
+"""Errors of a command: one line on stderr for the user, never a traceback."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MissingColumnError(CommandError):
 
 @contextmanager
 def told(interrupted: str = "nothing was sent") -> Iterator[None]:
-    """Turn what a user can mend into one line on stderr and exit code 2, or 1 for what is not there yet."""
+    """Turn a user's errors into one line on stderr and exit code 2, or 1 for what is not ready yet."""
     try:
         yield
     except NotReadyError as error:
@@ -45,5 +45,5 @@ def tell(text: str) -> None:
 
 
 def os_reason(error: OSError) -> str:
-    """The operating system's words alone, without the path that it repeats."""
+    """Take the operating system's message, without the path that it repeats."""
     return error.strerror or type(error).__name__

@@ -1,4 +1,4 @@
-"""What a run shows while it goes on: a bar on a terminal, plain lines elsewhere, all on stderr."""
+"""Progress of a run on stderr: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import define, field
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from mettl_async.bulk.outcomes import Failed, Outcome, Registered, Rejected, Unknown
@@ -36,12 +35,13 @@ _MINUTE, _HOUR, _SLOW = 60, 3600, 10
 
 @define(eq=False)
 class Tally:
-    """What became of the candidates so far; ``codes`` counts why, for each but the registered.
+    """Counts of the outcomes so far.
 
     Attributes:
-        already: How many of them had their answer before this run.
-        uninvited: How many of those may not take the test.
-        trouble: What stopped the run, or else the first failure.
+        codes: Reasons by kind of outcome, for all but registered candidates.
+        already: Candidates whose answer was there before this run.
+        uninvited: Those of them who may not take the test.
+        trouble: The error that stopped the run, or else the first failure.
         stopped: Whether every further call would have failed the same way.
     """
 
@@ -75,7 +75,7 @@ class Tally:
         return self.clock() - self.started
 
     def count_already(self, status: str, code: str) -> None:
-        """Add one whose answer was there before."""
+        """Count a candidate whose answer was there before."""
         self.already += 1
         if status == "registered":
             self.registered += 1
@@ -86,18 +86,18 @@ class Tally:
 
     @property
     def cut_short(self) -> bool:
-        """Whether it was stopped, or nobody has got any answer of the server."""
+        """Whether the run was stopped, or the server answered for no candidate."""
         now = self.registered + self.rejected - self.already
         return self.stopped or (isinstance(self.trouble, CallError) and not now)
 
     @property
     def rate(self) -> float | None:
-        """Candidates a second in this run; None before there are any."""
+        """Candidates per second in this run; None before the first."""
         now = self.done - self.already
         return now / self.seconds if now and self.seconds > 0 else None
 
     def count(self, outcome: Outcome) -> None:
-        """Add one outcome."""
+        """Count one outcome."""
         match outcome:
             case Registered():
                 self.registered += 1
@@ -123,7 +123,7 @@ class Tally:
 
 
 class RetryWatch(logging.Handler):
-    """Reads from the library's log which calls wait to be tried again: ids, seconds, kinds of error."""
+    """Counts calls that wait for a retry, from the library's log: request ids, seconds, error classes."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(logging.INFO)
@@ -140,7 +140,7 @@ class RetryWatch(logging.Handler):
 
     @property
     def waiting(self) -> str:
-        """How many calls are waiting now, and after what kind of failure; empty for none."""
+        """The number of calls that wait now, and the latest error class; empty for none."""
         now = self._clock()
         self._until = {call: until for call, until in self._until.items() if until > now}
         if not self._until:
@@ -165,7 +165,7 @@ def watching_retries() -> Iterator[RetryWatch]:
 
 
 def status(tally: Tally) -> str:
-    """The figures in one line, such as ``1,240/5,000, 412/s, 0:09 left, 3 rejected``."""
+    """Format the figures in one line, such as ``1,240/5,000, 412/s, 0:09 left, 3 rejected``."""
     parts = [f"{tally.done:,}/{tally.total:,}"]
     if (rate := tally.rate) is not None:
         parts.append(rate_text(rate))
@@ -179,13 +179,13 @@ def status(tally: Tally) -> str:
 
 
 def remarks(tally: Tally, waiting: str) -> list[str]:
-    """What a user may wonder about now."""
+    """List remarks on an interrupt and on calls that wait."""
     asked = "interrupted: calls in flight are finishing; Ctrl-C again exits at once"
     return [*([asked] if tally.interrupted else []), *([waiting] if waiting else [])]
 
 
 def rate_text(rate: float) -> str:
-    """Candidates a second."""
+    """Format a rate of candidates per second."""
     return f"{rate:.1f}/s" if rate < _SLOW else f"{rate:,.0f}/s"
 
 
@@ -197,18 +197,18 @@ def _duration(seconds: float) -> str:
 
 
 class Display(Protocol):
-    """Where progress goes; `show` is called often, and decides itself what is worth showing."""
+    """A view of the progress; `show` is called often, and decides what is worth showing."""
 
     def show(self, waiting: str) -> None:
-        """Bring it up to date."""
+        """Update the view."""
 
     def end(self) -> None:
-        """Show the last state, and leave the screen in order."""
+        """Show the last state, and restore the terminal."""
 
 
 @define(eq=False)
 class Lines:
-    """For logs and pipes: a line when something has changed, at most one in `PLAIN_EVERY` seconds."""
+    """Progress for logs and pipes: a line when something has changed, at most one in `PLAIN_EVERY` s."""
 
     tally: Tally
     write: Callable[[str], None] = tell
@@ -220,7 +220,7 @@ class Lines:
         self._next = self.tally.started + PLAIN_EVERY
 
     def show(self, waiting: str) -> None:
-        """Write a line, if it is time; an interrupt is acknowledged at once."""
+        """Write a line if one is due; an interrupt is acknowledged at once."""
         urgent = self.tally.interrupted and not self._said
         if not urgent and self.tally.clock() < self._next:
             return
@@ -237,31 +237,28 @@ class Lines:
 
 
 class Bar:
-    """For people at a terminal."""
+    """Progress bar for a terminal."""
 
     def __init__(self, tally: Tally, console: Console) -> None:
         self._tally = tally
-        self._live = Live(console=console, auto_refresh=False)
-        self._live.start()
+        self._bar = Progress(
+            BarColumn(_BAR_WIDTH, complete_style="green", finished_style="green"),
+            TextColumn("{task.description}", markup=False, table_column=Column()),
+            console=console,
+            auto_refresh=False,
+        )
+        self._task = self._bar.add_task("", total=tally.total)
+        self._bar.start()
 
     def show(self, waiting: str) -> None:
-        """Draw it."""
-        bar = ProgressBar(
-            total=self._tally.total,
-            completed=self._tally.done,
-            width=_BAR_WIDTH,
-            complete_style="green",
-            finished_style="green",
-        )
-        line = Table.grid(padding=(0, 1))
-        line.add_row(bar, Text(status(self._tally), no_wrap=True, overflow="ellipsis"))
-        below = [Text(one, style="yellow") for one in remarks(self._tally, waiting)]
-        self._live.update(Group(line, *below), refresh=True)
+        """Draw the bar."""
+        text = "\n".join([status(self._tally), *remarks(self._tally, waiting)])
+        self._bar.update(self._task, completed=self._tally.done, description=text, refresh=True)
 
     def end(self) -> None:
-        """Draw the last state, and give the cursor back."""
+        """Draw the last state, and show the cursor again."""
         self.show("")
-        self._live.stop()
+        self._bar.stop()
 
 
 def at_terminal() -> bool:
@@ -270,13 +267,13 @@ def at_terminal() -> bool:
 
 
 def make_display(tally: Tally) -> Display:
-    """A bar or lines, whichever stderr can show."""
+    """Make a bar, or lines where stderr cannot show one."""
     return Bar(tally, Console(stderr=True)) if at_terminal() else Lines(tally)
 
 
 @contextmanager
 def busy(what: str) -> Iterator[None]:
-    """Show on a terminal that something without a known end is going on."""
+    """Show a spinner on a terminal while the block runs."""
     if not at_terminal():
         yield
         return

@@ -1,4 +1,4 @@
-"""A file or stdin as rows, as often as they are needed, whatever its format."""
+"""A file or stdin as rows, in any format, as often as they are needed."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _stripped(names: Iterable[str]) -> frozenset[str]:
 
 @frozen(kw_only=True)
 class ReadOptions:
-    """What a user says about the input; what is None is detected.
+    """A user's options for the input; what is None is detected.
 
     Raises:
         CommandError: A value cannot work.
@@ -127,9 +127,9 @@ class Spool:
 
 @define(eq=False)
 class Source:
-    """Where rows come from: a file, or stdin (``-``) and pipes, which are kept in a temporary file.
+    """A source of rows: a file, or stdin (``-``) or a pipe, which is kept in a temporary file.
 
-    Nothing is opened before the first row is asked for. `close` removes the temporary file.
+    Nothing is opened before the first row is read. `close` removes the temporary file.
     """
 
     path: Path
@@ -141,17 +141,17 @@ class Source:
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """Name for messages."""
         return "stdin" if self.path == STDIN else str(self.path)
 
     @property
     def unit(self) -> str:
-        """What is counted: lines, or rows of a sheet."""
+        """Unit of positions: lines, or rows of a sheet."""
         return "row" if self._form is not None and self._form.format == Format.XLSX else "line"
 
     @property
     def note(self) -> str | None:
-        """What a user should know, once rows were read."""
+        """A remark on the encoding for the user, once rows were read; None for none."""
         if self._form is None or self.options.encoding or self._form.encoding != WESTERN:
             return None
         return (
@@ -198,7 +198,7 @@ class Source:
             raise CommandError(f"{self.name}: {os_reason(error)}") from None
 
     def close(self) -> None:
-        """Remove what was kept."""
+        """Remove the temporary file."""
         if self._spool is not None:
             self._spool.close()
 
@@ -272,7 +272,7 @@ class Source:
 
 @contextmanager
 def opened(path: Path | None, options: ReadOptions) -> Iterator[Source | None]:
-    """A source that is closed at the end, or none for no path.
+    """Open a source and close it at the end; give None for no path.
 
     Raises:
         CommandError: There are options for an input, but no input.

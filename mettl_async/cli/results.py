@@ -1,8 +1,8 @@
-"""``mettl results``: how the candidates of a schedule did, for people, spreadsheets and programs.
+"""``mettl results``: the results of a schedule, for people, spreadsheets and programs.
 
-Everything is first read into an unnamed temporary file, one line a candidate, because the columns are
-known only at the end, and because half an answer shall not come out as a whole one. So memory does not
-grow with the results, but for what a table on a terminal needs.
+Everything is first read into an unnamed temporary file, one line a candidate: the columns are known
+only at the end, and an incomplete output must not look complete. So memory does not grow with the
+results, except for a table on a terminal.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PER_PAGE = 50  # with all answers in it a larger page gets heavy [seen]
 
 @frozen(kw_only=True)
 class Job:
-    """What was asked for: the results of a schedule, to a file or to stdout."""
+    """What to read and where to write it; to stdout without ``out``."""
 
     access_key: str
     out: Path | None
@@ -51,12 +51,12 @@ class Job:
 
     @property
     def nested(self) -> bool:
-        """Whether the data is wanted as it is, and not as rows."""
+        """Whether the output is nested data instead of rows."""
         return self.as_json or (self.out is not None and is_json_lines(self.out))
 
 
 def results(target: Target, job: Job) -> int:
-    """Do the whole job; gives the exit code.
+    """Read and write the results; gives the exit code.
 
     Raises:
         CommandError: It cannot be done.
@@ -109,14 +109,14 @@ def _rounded(cell: Cell) -> Cell:
 
 
 class _Spool:
-    """Results on their way through a temporary file that has no name."""
+    """Results in a temporary file that has no name."""
 
     def __init__(self, job: Job, file: IO[str]) -> None:
         self._job, self._file = job, file
         self._columns = Columns()
 
     async def fill(self, client: MettlClient) -> tuple[int, int]:
-        """Read all results; gives how many, and how many are missing."""
+        """Read all results; gives the number read and the number missing."""
         job, count = self._job, 0
         pager = client.results.list(
             job.access_key, detail=job.detail, page_size=page_size(job.limit, _PER_PAGE)
@@ -139,7 +139,7 @@ class _Spool:
             raise _spool_problem(error) from None
 
     def lines(self) -> Iterator[str]:
-        """The lines as they were written."""
+        """Read the lines as they were written."""
         try:
             self._file.seek(0)
         except OSError as error:  # what was buffered is written only now
@@ -147,12 +147,12 @@ class _Spool:
         yield from self._file
 
     def rows(self) -> Iterator[FlatResult]:
-        """The rows, unless the data is nested."""
+        """Read the rows; not for nested data."""
         for line in self.lines():
             yield FlatResult(*json.loads(line))
 
     def csv(self) -> Iterator[str]:
-        """The lines of a CSV file, its header first."""
+        """Make the lines of a CSV file, the header first."""
         yield csv_line(self._columns.header())
         for row in self.rows():
             yield csv_line(self._columns.line(row))

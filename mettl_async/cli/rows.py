@@ -1,4 +1,4 @@
-"""From the cells of a row to a candidate; every format's reader ends here.
+"""Rows: candidates made of cells, for every format.
 
 Messages name lines and columns, never a cell's content.
 """
@@ -41,7 +41,7 @@ _MINUTES: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 @frozen
 class Row:
-    """A person; ``line`` is where the row begins, counted from 1."""
+    """A candidate; ``line`` is where the row begins, counted from 1."""
 
     line: int
     candidate: Candidate = field(repr=False)
@@ -49,14 +49,14 @@ class Row:
 
 @frozen
 class BadRow:
-    """A row that cannot be sent, and why."""
+    """A row that cannot be sent, and the reason."""
 
     line: int
     problem: str
 
 
 class CellError(Exception):
-    """Column and problem of one cell."""
+    """A problem of one cell, with its column."""
 
 
 def is_json_lines(path: Path) -> bool:
@@ -74,7 +74,7 @@ def is_json_lines(path: Path) -> bool:
 
 
 def number_text(number: float) -> str:
-    """Write a finite number; whole ones without ``.0``."""
+    """Format a finite number; whole ones without ``.0``."""
     if number != int(number):
         return format(number, ".15g")  # more digits than a spreadsheet has are noise
     return str(int(number))

@@ -1,4 +1,4 @@
-"""``mettl sign``: what is signed and what comes out, the tool one wants on E401."""
+"""``mettl sign``: the string to sign and the signature of a request, to find the cause of E401."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _METHOD: Final = re.compile(r"[A-Za-z]+")
 
 @frozen(kw_only=True)
 class Signed:
-    """A signature and how it came about; ``given`` is the ``asgn`` that the URL brought along."""
+    """A signature, the text that was signed, and how it compares with the URL's ``asgn``."""
 
     version: ApiVersion
     text: str = field(repr=False)
@@ -41,7 +41,7 @@ def sign(
     now: float,
     keys: Credentials,
 ) -> Signed:
-    """Sign one request like the client does.
+    """Sign one request as the client does.
 
     Args:
         method: HTTP method.
@@ -77,7 +77,7 @@ def sign(
 
 
 def render(signed: Signed) -> str:
-    """For people: one line each; what cannot be seen or told apart is escaped."""
+    """Format for people: one line each, with invisible characters escaped."""
     digest = "HMAC-SHA1" if signed.version is ApiVersion.V1 else "HMAC-SHA256"
     lines = [
         f"version          {signed.version}, {digest}",

@@ -80,7 +80,7 @@ def _which(layout: Layout, file: IO[bytes], sheet: str | None) -> str:
 def _numbered(
     layout: Layout, file: IO[bytes], sheet: str | None
 ) -> Iterator[tuple[int, Sequence[Any], Sequence[Any]]]:
-    """Rows with their numbers, and the same rows as formulas where the workbook has any."""
+    """Yield the rows with their numbers, and with formulas where the workbook has any."""
     with _told(layout):
         formulas = _has_formulas(file)
     with _worksheet(layout, file, sheet, values=True) as values:
@@ -131,7 +131,7 @@ def _chosen(layout: Layout, book: Any, sheet: str | None) -> Any:
 
 @contextmanager
 def _told(layout: Layout) -> Iterator[None]:
-    """Neither openpyxl's warnings nor its errors, which may quote cells."""
+    """Replace openpyxl's warnings and errors, which may quote cells."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -3,14 +3,20 @@
 import json
 import pickle
 from datetime import UTC, datetime
+from functools import partial
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mettl_async import codec, models
+from mettl_async.api.endpoints import LIST_ASSESSMENTS
 from mettl_async.codec import json_text
+from mettl_async.core.pipeline import ApiResponse
 from mettl_async.errors import MettlDecodeError
+from mettl_async.models._server_value import ServerValue
+from mettl_async.models._wire import places_of
 
 EMAIL = "name@email.com"
 JSON = st.recursive(
@@ -73,7 +79,6 @@ ANSWERS = [
     (models.AccountInfo, ACCOUNT),
     (models.Pbt, {"pbtId": 7, "pbtName": "n", "x": {"y": 1}}),
     (models.CreatedAssessment, {"assessmentId": 7}),
-    (models.Paging, {"next": f"https://x/?asgn={EMAIL}", "previous": None, "totalRecords": 7}),
 ]
 NEEDED = {
     models.CandidateResult: {("email",)},
@@ -151,29 +156,80 @@ def test_an_assessment_is_typed_to_the_leaf():
 def test_what_has_no_attribute_is_kept_where_the_form_is_not_known():
     account = codec.from_wire(models.AccountInfo, ACCOUNT, where="$")
     assert (account.first_name, account.account_type) == ("A", "T")
-    assert account.raw == {"logo": {"u": (EMAIL,)}}
-    assert codec.from_wire(models.Pbt, {"id": "7", "name": "n", "z": 1}, where="$") == models.Pbt(
-        pbt_id=7, pbt_name="n", raw=codec.from_wire(models.AccountInfo, {"z": 1}, where="$").raw
-    )
+    assert account.extra == {"logo": {"u": (EMAIL,)}}
+    pbt = codec.from_wire(models.Pbt, {"id": "7", "name": "n", "z": 1}, where="$")
+    assert (pbt.pbt_id, pbt.pbt_name, pbt.extra) == (7, "n", {"z": 1})
+    assert pbt == models.Pbt(pbt_id=7, pbt_name="n")
     with pytest.raises(MettlDecodeError, match=r"^\$\.pbtId: expected int, got str"):
         codec.from_wire(models.Pbt, {"pbtId": "x", "id": []}, where="$")
     deep = json.loads("[" * 500 + "]" * 500)
     hash(codec.from_wire(models.AccountInfo, {"deep": deep}, where="$"))
 
 
+def server_values(cls=ServerValue):
+    subclasses = [one for one in cls.__subclasses__() if one.__name__ != "Twin"]
+    return {*subclasses}.union(*map(server_values, subclasses))
+
+
+NEEDED_BY_ANY = {
+    "invitation_key": "key",
+    "email": "a@x.org",
+    "accessKey": "key",
+    "name": "n",
+    "id": 7,
+}
+NEEDED_BY_ANY |= {"pbtId": 7, "added": True, "assessmentId": 7}
+
+
+@pytest.mark.parametrize("cls", sorted(server_values(), key=lambda cls: cls.__name__))
+def test_what_no_attribute_reads_is_in_extra_and_nothing_else_is(cls):
+    fields = [one for one in attrs.fields(cls) if one.name != "extra"]
+    known = {place[0] for one in fields for place in places_of(cls, one)} | {*cls.also_read}
+    wire = {name: NEEDED_BY_ANY.get(name) for name in known if name}
+    bare = codec.from_wire(cls, wire, where="$")
+    assert bare.extra == {}
+    more = codec.from_wire(cls, wire | {"x": [1], "y": {}, "z": None}, where="$")
+    assert more.extra == {"x": (1,), "y": {}, "z": None}
+    few = {name: item for name, item in wire.items() if item is not None}
+    assert codec.from_wire(cls, few | {"x": 1}, where="$").extra == {"x": 1}
+    if not hasattr(more, "raw"):
+        assert more == bare
+
+
+def test_an_object_that_is_read_in_part_is_in_extra_as_a_whole():
+    read = partial(codec.from_wire, models.CandidateResponse, where="$")
+    assert read({"mcqTypeResponse": {"responseIndex": 1}}).extra == {}
+    assert read({"mcqTypeResponse": None}).extra == {}
+    more = read({"mcqTypeResponse": {"responseIndex": 1, "confidence": 2}})
+    assert (more.response_index, more.extra) == (
+        1,
+        {"mcqTypeResponse": {"responseIndex": 1, "confidence": 2}},
+    )
+
+
+def test_what_another_class_reads_is_no_extra():
+    inside = codec.from_wire(models.CandidateResult, RESULT, where="$")
+    assert inside.extra == inside.test_status.extra == {}
+    assert inside.test_status.analysis is not None
+    assert set(inside.test_status.result.extra) == {"timeTaken"}
+    beside = {"email": EMAIL, "start_time_GMT": "Fri, 16 Aug 2024 13:14:13 UTC", "testStatus": {}}
+    assert codec.from_wire(models.CandidateResult, beside, where="$").extra == {}
+
+
 @pytest.mark.parametrize(
     ("wire", "expected"),
     [
-        ({}, (None, None, None)),
-        ({"next": None, "previous": "https://x", "totalRecords": 7.0}, (False, True, 7)),
-        ({"next": "https://x", "totalRecords": "7"}, (True, None, 7)),
-        ({"next": "", "totalRecords": -1}, (False, None, None)),
-        ({"next": {}, "previous": 7, "totalRecords": [7]}, (None, None, None)),
+        ({}, (None, None)),
+        ({"next": None, "previous": "https://x", "totalRecords": 7.0}, (False, 7)),
+        ({"next": "https://x", "totalRecords": "7"}, (True, 7)),
+        ({"next": "", "totalRecords": -1}, (False, None)),
+        ({"next": {}, "previous": 7, "totalRecords": [7]}, (None, None)),
     ],
 )
 def test_paging_keeps_no_address(wire, expected):
-    paging = codec.from_wire(models.Paging, wire, where="$")
-    assert (paging.has_next, paging.has_previous, paging.total_records) == expected
+    payload = {"assessments": [], "paging": wire}
+    page = LIST_ASSESSMENTS.returns.read(ApiResponse(payload, None))
+    assert (page.has_next, page.total) == expected
 
 
 def test_unknown_words_do_not_pile_up():

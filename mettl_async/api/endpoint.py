@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from enum import Enum
 from string import Formatter
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from attrs import Factory, field, frozen
 
 from mettl_async.api.pager import Page
 from mettl_async.api.placeholders import CHECKS
-from mettl_async.codec import dumps, from_wire, list_from_wire, to_params, to_wire
+from mettl_async.codec import dumps, from_wire, list_from_wire, read_int, to_params, to_wire
 from mettl_async.config import ApiVersion
 from mettl_async.core.multipart import FilePart
 from mettl_async.core.request import Placement
 from mettl_async.errors import MettlDecodeError
-from mettl_async.models import ImageFile, Paging, _check
+from mettl_async.models import ImageFile, _check
 
 if TYPE_CHECKING:
     from mettl_async.core.pipeline import ApiResponse
@@ -96,16 +96,16 @@ class Pages(Items[T]):
         """Read the first page; whoever asks for another knows its offset."""
         items, received = self.read_list(answer)
         paging = answer.payload.get("paging")
-        known = (
-            from_wire(Paging, paging, where="$.paging") if isinstance(paging, dict) else Paging()
-        )
-        return Page(
-            items=tuple(items),
-            offset=0,
-            received=received,
-            total=known.total_records,
-            has_next=known.has_next,
-        )
+        total, has_next = _read_paging(paging) if isinstance(paging, dict) else (None, None)
+        return Page(items=tuple(items), offset=0, received=received, total=total, has_next=has_next)
+
+
+def _read_paging(paging: dict[str, Any]) -> tuple[int | None, bool | None]:
+    # The server's addresses of other pages are signed, so they are credentials: that there is one is
+    # all that is kept.
+    total, address = read_int(paging.get("totalRecords")), paging.get("next", 0)
+    has_next = bool(address) if address is None or isinstance(address, str) else None
+    return (total if total is not None and total >= 0 else None), has_next
 
 
 @frozen

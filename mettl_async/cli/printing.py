@@ -94,7 +94,7 @@ def plain(value: object) -> Any:
     """Convert a model to plain JSON data.
 
     Times become ``2026-01-31T09:30:00Z``, durations minutes, tuples lists; words stay as the server
-    wrote them, and what is absent is null.
+    wrote them, and what is absent is null, but for an empty ``extra``, which is left out.
     """
     match value:
         case Enum():
@@ -109,7 +109,8 @@ def plain(value: object) -> Any:
             return {str(name): plain(item) for name, item in value.items()}
     kind: type[Any] = type(value)
     if attrs.has(kind):
-        return {one.name: plain(getattr(value, one.name)) for one in attrs.fields(kind)}
+        pairs = ((one.name, getattr(value, one.name)) for one in attrs.fields(kind))
+        return {name: plain(item) for name, item in pairs if item or name != "extra"}
     return value
 
 

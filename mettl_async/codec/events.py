@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from mettl_async.codec.converter import converter
 from mettl_async.codec.json_text import dumps, loads
 from mettl_async.codec.mismatch import MismatchError, Problem, expected
-from mettl_async.codec.naming import WHOLE
 from mettl_async.codec.reading import model_hook, with_times_inside
+from mettl_async.models._wire import WHOLE
 from mettl_async.models.event import EVENTS, UnknownEvent
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from mettl_async.codec.scalars import (
     to_texts,
 )
 from mettl_async.errors import MettlDecodeError
-from mettl_async.models import CandidateResult, Paging
+from mettl_async.models import CandidateResult
 from mettl_async.models._frozen_map import FrozenMap
 from mettl_async.models._open_enum import OpenStrEnum
 
@@ -151,36 +151,8 @@ def _is_time(value: Any) -> bool:
     return True
 
 
-def _to_paging(data: Any, _: Any) -> Paging:
-    if not isinstance(data, dict):
-        raise expected("object", data)
-    try:
-        total = to_int(data.get("totalRecords"), int)
-    except MismatchError:
-        total = -1
-    # The addresses are signed, so they are credentials: that there is one is all that is kept.
-    return Paging(
-        has_next=_has_address(data, "next"),
-        has_previous=_has_address(data, "previous"),
-        total_records=total if total >= 0 else None,
-    )
-
-
-def _has_address(data: dict[str, Any], name: str) -> bool | None:
-    address = data.get(name, 0)
-    return bool(address) if address is None or isinstance(address, str) else None
-
-
-def _is_tuple(cls: Any) -> bool:
-    return get_origin(cls) is tuple
-
-
-def _is_map(cls: Any) -> bool:
-    return get_origin(cls) is FrozenMap
-
-
-def _is_candidate(cls: Any) -> bool:
-    return cls is CandidateResult
+def _origin_is(origin: type) -> Callable[[Any], bool]:
+    return lambda cls: get_origin(cls) is origin
 
 
 # cattrs' own would make "None" of null and 1 of true.
@@ -192,8 +164,7 @@ converter.register_structure_hook(datetime, to_datetime)
 converter.register_structure_hook(timedelta, to_minutes)
 converter.register_structure_hook(OpenStrEnum, to_enum)
 converter.register_structure_hook(Any, to_frozen)
-converter.register_structure_hook_factory(_is_tuple, _tuple_hook)
-converter.register_structure_hook_factory(_is_map, _map_hook)
+converter.register_structure_hook_factory(_origin_is(tuple), _tuple_hook)
+converter.register_structure_hook_factory(_origin_is(FrozenMap), _map_hook)
 converter.register_structure_hook_factory(attrs.has, model_hook)
-converter.register_structure_hook_factory(_is_candidate, _candidate_hook)
-converter.register_structure_hook_func(lambda cls: cls is Paging, _to_paging)
+converter.register_structure_hook_factory(lambda cls: cls is CandidateResult, _candidate_hook)

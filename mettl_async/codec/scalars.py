@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mettl_async.codec.json_text import dumps
-from mettl_async.codec.mismatch import expected
+from mettl_async.codec.mismatch import MismatchError, expected
 from mettl_async.models import _wire_time
 from mettl_async.models._frozen_map import FrozenMap
 
@@ -38,6 +38,14 @@ def to_int(value: Any, _: Any) -> int:
     if isinstance(value, str) and _WHOLE.fullmatch(value):
         return int(value.partition(".")[0])
     raise expected("int", value)
+
+
+def read_int(value: Any) -> int | None:
+    """Read an integer; None when it is none."""
+    try:
+        return to_int(value, int)
+    except MismatchError:
+        return None
 
 
 def to_float(value: Any, _: Any) -> float:

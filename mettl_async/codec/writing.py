@@ -12,15 +12,15 @@ import attrs
 from mettl_async import models
 from mettl_async.codec.converter import converter
 from mettl_async.codec.json_text import dumps
-from mettl_async.codec.naming import wire_name
 from mettl_async.models import _wire_time
 from mettl_async.models._frozen_map import FrozenMap
 from mettl_async.models._open_enum import OpenStrEnum
-from mettl_async.models._wire import places_of
+from mettl_async.models._wire import MERGED, places_of
 from mettl_async.models.event import EVENTS
+from mettl_async.models.webhooks import AUTH_PROPERTY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
 _MINUTE_SECONDS = 60
 _MINUTE = timedelta(minutes=1)
@@ -72,23 +72,31 @@ def _optional(email: str, context: str | None, extra_time: timedelta | None) -> 
     return optional
 
 
-def _without_none(pairs: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: to_wire(value) for name, value in pairs.items() if value is not None}
+def _model_hook(cls: Any) -> Callable[[Any], dict[str, Any]]:
+    """Give the function that writes the models of a class.
 
+    What is None is left out, and so is what is false or empty by default and was not set. Properties in
+    ``extra`` stand beside the others.
+    """
+    rows = [(a.name, a.default, places_of(cls, a)) for a in attrs.fields(cls) if a.name != "extra"]
+    extensible = any(a.name == "extra" for a in attrs.fields(cls))
 
-def _from_model(value: Any) -> dict[str, Any]:
-    return _without_none(
-        {
-            wire_name(a.name, type(value).__name__): getattr(value, a.name)
-            for a in attrs.fields(type(value))
-        }
-    )
+    def unstructure(value: Any) -> dict[str, Any]:
+        wire: dict[str, Any] = {}
+        for name, default, places in rows:
+            content = getattr(value, name)
+            if content is None or not places or (not content and content == default):
+                continue
+            if places[0] == MERGED:
+                wire |= to_wire(content)
+                continue
+            target = wire
+            for part in places[0][:-1]:
+                target = target.setdefault(part, {})
+            target[places[0][-1]] = to_wire(content)
+        return wire | _from_map(value.extra) if extensible else wire
 
-
-def _from_extensible(value: Any) -> dict[str, Any]:
-    wire = _from_model(value)
-    extra = wire.pop("extra")
-    return wire | extra  # type: ignore[no-any-return]
+    return unstructure
 
 
 def _from_map(value: FrozenMap[Any]) -> dict[str, Any]:
@@ -102,129 +110,36 @@ def _from_invited(value: models.InvitedCandidate) -> dict[str, Any]:
     return wire
 
 
-def _from_white_label(value: models.WhiteLabel) -> dict[str, Any]:
-    wire = _from_extensible(value)
-    del wire["supportNumbers"]  # a parameter of their own
-    return wire
-
-
-def _from_access(value: models.Access) -> dict[str, Any]:
-    return _without_none(
-        {
-            "type": value.type,
-            "sendEmail": value.send_email or None,
-            "isCandidateCrfPrefilled": value.is_candidate_crf_prefilled or None,
-            "candidates": value.candidates or None,
-        }
-    )
-
-
-def _from_access_edit(value: models.AccessEdit) -> dict[str, Any]:
-    changes = _without_none({"add": value.add or None, "remove": value.remove or None})
-    return _without_none(
-        {
-            "type": value.type,
-            "sendEmail": value.send_email or None,
-            "isCandidateCrfPrefilled": value.is_candidate_crf_prefilled,
-            "candidates": changes or None,
-        }
-    )
-
-
 def _from_window(value: models.ScheduleWindow) -> dict[str, Any]:
     key, offset = getattr(value.time_zone, "key", None), value.starts_at.utcoffset()
-    return _without_none(
-        {
-            "fixedAccessOption": value.fixed_access_option,
-            "startsOnDate": _wire_time.date_text(value.starts_at),
-            "startsOnTime": _wire_time.time_text(value.starts_at),
-            "endsOnDate": _wire_time.date_text(value.ends_at),
-            "endsOnTime": _wire_time.time_text(value.ends_at),
-            # One of the two is enough [doc]; a named zone has no one offset.
-            "timeZone": _wire_time.offset_text(offset)
-            if key is None and offset is not None
-            else None,
-            "locationTimeZone": key,
-        }
-    )
-
-
-def _from_visual(value: models.VisualProctoring) -> dict[str, Any]:
-    options = _without_none(
-        {
-            "candidateScreenCapture": value.candidate_screen_capture,
-            "candidateAuthorization": value.candidate_authorization,
-        }
-    )
-    return _without_none({"mode": value.mode, "options": options or None})
-
-
-def _from_ip(value: models.IpAccessRestriction) -> dict[str, Any]:
-    return _without_none(
-        {
-            "enabled": value.enabled,
-            "type": value.type,
-            "ip": None if value.ip is None else str(value.ip),
-            "ranges": [{"start": str(r.start), "end": str(r.end)} for r in value.ranges] or None,
-        }
-    )
+    wire = {
+        "fixedAccessOption": value.fixed_access_option.value,
+        "startsOnDate": _wire_time.date_text(value.starts_at),
+        "startsOnTime": _wire_time.time_text(value.starts_at),
+        "endsOnDate": _wire_time.date_text(value.ends_at),
+        "endsOnTime": _wire_time.time_text(value.ends_at),
+    }
+    # One of the two is enough [doc]; a named zone has no one offset.
+    if key is not None:
+        wire["locationTimeZone"] = key
+    elif offset is not None:
+        wire["timeZone"] = _wire_time.offset_text(offset)
+    return wire
 
 
 def _from_webhooks(value: models.Webhooks) -> dict[str, Any]:
     pairs: dict[str, Any] = {EVENTS[event].url_property: url for event, url in value.urls.items()}
     if value.basic_auth is not None:
-        pairs["testNotificationBasicAuthHeader"] = _from_basic_auth(value.basic_auth)
+        pair = f"{value.basic_auth.username}:{value.basic_auth.password}"
+        pairs[AUTH_PROPERTY] = b64encode(pair.encode()).decode()
     return pairs
-
-
-def _from_basic_auth(value: models.BasicAuth) -> str:
-    return b64encode(f"{value.username}:{value.password}".encode()).decode()
-
-
-def _from_schedule(value: models.NewSchedule | models.ScheduleEdit) -> dict[str, Any]:
-    secure = None if value.secure_browser is None else {"enabled": value.secure_browser}
-    return {
-        **_without_none(
-            {
-                "name": value.name,
-                "sourceApp": value.source_app,
-                "access": value.access,
-                "scheduleType": value.schedule_type,
-                "scheduleWindow": value.schedule_window,
-                "webProctoring": value.web_proctoring,
-                "visualProctoring": value.visual_proctoring,
-                "secureBrowser": secure,
-                "protected": value.protected,
-            }
-        ),
-        **(to_wire(value.webhooks) or {}),
-        **_without_none(
-            {
-                "testGradeNotification": value.test_grade_notification,
-                "ipAccessRestriction": value.ip_access_restriction,
-            }
-        ),
-        **_from_map(value.extra),
-    }
 
 
 _WRITERS: dict[Any, Callable[[Any], Any]] = {
     models.Candidate: lambda one: candidate_details((one,))[0],
     models.InvitedCandidate: _from_invited,
-    models.Access: _from_access,
-    models.AccessEdit: _from_access_edit,
     models.ScheduleWindow: _from_window,
-    models.VisualProctoring: _from_visual,
-    models.IpAccessRestriction: _from_ip,
     models.Webhooks: _from_webhooks,
-    models.BasicAuth: _from_basic_auth,
-    models.NewSchedule: _from_schedule,
-    models.ScheduleEdit: _from_schedule,
-    models.NewAssessment: _from_extensible,
-    models.NewSection: _from_extensible,
-    models.NewSkill: _from_extensible,
-    models.ScheduleFilter: _from_extensible,
-    models.WhiteLabel: _from_white_label,
 }
 converter.register_unstructure_hook(OpenStrEnum, lambda word: word.value)
 converter.register_unstructure_hook(datetime, datetime.isoformat)
@@ -232,6 +147,6 @@ converter.register_unstructure_hook(timedelta, lambda extra: extra / _MINUTE)
 converter.register_unstructure_hook(IPv4Address, str)
 converter.register_unstructure_hook(tuple, lambda items: [to_wire(item) for item in items])
 converter.register_unstructure_hook(FrozenMap, _from_map)
-converter.register_unstructure_hook_factory(attrs.has, lambda _: _from_model)
+converter.register_unstructure_hook_factory(attrs.has, _model_hook)
 for _cls, _hook in _WRITERS.items():
     converter.register_unstructure_hook(_cls, _hook)

@@ -28,7 +28,6 @@ from mettl_async.models.level import Level
 from mettl_async.models.link import NoLink, NoLinkReason, ReadyLink, ensured
 from mettl_async.models.new_assessment import NewAssessment, NewSection, NewSkill
 from mettl_async.models.new_schedule import NewSchedule
-from mettl_async.models.paging import Paging
 from mettl_async.models.pbt import Pbt
 from mettl_async.models.pbt_addition import PbtAddition
 from mettl_async.models.proctoring import (
@@ -130,7 +129,6 @@ __all__ = [
     "NoLink",
     "NoLinkReason",
     "OverallStatus",
-    "Paging",
     "Pbt",
     "PbtAddition",
     "Protection",

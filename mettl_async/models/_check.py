@@ -5,11 +5,14 @@ Each raises `InvalidInputError` naming the field, the value's shape and the fix.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sized
 from datetime import timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
+
+from attrs import fields as fields_of
 
 from mettl_async.errors import InvalidInputError
 from mettl_async.models._fold_email import fold_email
@@ -17,6 +20,8 @@ from mettl_async.models._frozen_map import FrozenMap
 
 if TYPE_CHECKING:
     from enum import Enum
+
+    from attrs import AttrsInstance
 
 T = TypeVar("T")
 
@@ -138,11 +143,25 @@ def count(path: str, value: object, *, least: int = 0, most: int = _INT64 - 1) -
         raise InvalidInputError(path, problem, "give a number within the bounds")
 
 
-def seconds(path: str, value: object) -> None:
+def number(path: str, value: object) -> None:
+    """Check a finite number."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise InvalidInputError(path, f"expected float, got {shape(value)}", "give a number")
+    if not isinstance(value, int) and not math.isfinite(value):
+        raise InvalidInputError(path, "is not a finite number", "give a number")
+
+
+def seconds(path: str, value: float) -> None:
     """Check a number of seconds above 0."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not 0 < value < float("inf"):  # type: ignore[operator]
-        raise InvalidInputError(path, "is not a number above 0", "pass seconds")
+    number(path, value)
+    if value <= 0:
+        raise InvalidInputError(path, "is not above 0", "give seconds")
+
+
+def something(path: str, value: AttrsInstance) -> None:
+    """Check that not all attributes have their defaults."""
+    if all(getattr(value, one.name) == one.default for one in fields_of(type(value))):
+        raise InvalidInputError(path, "has nothing set", "set at least one attribute")
 
 
 def url(path: str, value: object) -> None:
@@ -175,6 +194,15 @@ def sequence(path: str, value: Iterable[T]) -> tuple[T, ...]:
             path, f"expected a list, got {shape(value)}", "put the items in a list"
         )
     return tuple(value)
+
+
+def emails(path: str, value: Iterable[str]) -> tuple[str, ...]:
+    """Make a tuple of addresses that differ by more than case."""
+    addresses = sequence(path, value)
+    for index, address in enumerate(addresses):
+        email(f"{path}[{index}]", address)
+    distinct(path, addresses)
+    return addresses
 
 
 def distinct(path: str, emails: Iterable[str], suffix: str = "") -> None:

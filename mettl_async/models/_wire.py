@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from attrs import fields
+
 if TYPE_CHECKING:
     from attrs import Attribute
 
 Place: TypeAlias = tuple[str, ...]  # names from the object inwards
+
+WHOLE: Final = ""
+"""Name of the place of a whole event as it came."""
+
+MERGED: Final[Place] = ("*",)
+"""Place of a value whose own properties stand in its owner's object."""
 
 _KEY: Final = "wire"
 
@@ -20,9 +28,19 @@ def wire(*places: str) -> dict[str, tuple[Place, ...]]:
 
     Args:
         places: Names; one within another object is written ``"result.analysis"``. The first is what
-            is written, and the first that can be read counts. None at all: it never travels.
+            is written, and the first that can be read counts. After ``"*"``: those of the value's own
+            properties, which then stand in its owner's object. None at all: it never travels.
     """
     return {_KEY: tuple(tuple(place.split(".")) for place in places)}
+
+
+def names_of(cls: type) -> set[str]:
+    """List the wire names that the attributes of a class have in its object."""
+    names = set()
+    for attribute in fields(cls):
+        places = places_of(cls, attribute)
+        names |= {place[0] for place in (places[1:] if places[:1] == (MERGED,) else places[:1])}
+    return names
 
 
 def places_of(cls: type, attribute: Attribute[Any]) -> tuple[Place, ...]:

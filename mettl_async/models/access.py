@@ -10,6 +10,7 @@ from mettl_async.errors import InvalidInputError
 from mettl_async.models import _check
 from mettl_async.models._fold_email import fold_email
 from mettl_async.models._open_enum import OpenStrEnum
+from mettl_async.models._wire import wire
 from mettl_async.models.candidate import InvitedCandidate
 
 if TYPE_CHECKING:
@@ -32,11 +33,7 @@ def _added(value: Iterable[InvitedCandidate]) -> tuple[InvitedCandidate, ...]:
 
 
 def _removed(value: Iterable[str]) -> tuple[str, ...]:
-    emails = _check.sequence("access.remove", value)
-    for index, address in enumerate(emails):
-        _check.email(f"access.remove[{index}]", address)
-    _check.distinct("access.remove", emails)
-    return emails
+    return _check.emails("access.remove", value)
 
 
 def _invited(path: str, value: Iterable[InvitedCandidate]) -> tuple[InvitedCandidate, ...]:
@@ -69,11 +66,11 @@ class Access:
     """
 
     type: AccessType
+    send_email: bool = False
+    is_candidate_crf_prefilled: bool = False
     candidates: tuple[InvitedCandidate, ...] = field(
         default=(), converter=_candidates, repr=_check.size
     )
-    send_email: bool = False
-    is_candidate_crf_prefilled: bool = False
 
     def __attrs_post_init__(self) -> None:
         _check.member("access.type", self.type, AccessType, optional=False)
@@ -132,10 +129,14 @@ class AccessEdit:
     """
 
     type: AccessType
-    add: tuple[InvitedCandidate, ...] = field(default=(), converter=_added, repr=_check.size)
-    remove: tuple[str, ...] = field(default=(), converter=_removed, repr=_check.size)
     send_email: bool = False
     is_candidate_crf_prefilled: bool | None = None
+    add: tuple[InvitedCandidate, ...] = field(
+        default=(), converter=_added, repr=_check.size, metadata=wire("candidates.add")
+    )
+    remove: tuple[str, ...] = field(
+        default=(), converter=_removed, repr=_check.size, metadata=wire("candidates.remove")
+    )
 
     def __attrs_post_init__(self) -> None:
         _check.member("access.type", self.type, AccessType, optional=False)

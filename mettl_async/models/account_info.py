@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from attrs import field, frozen
 
-from mettl_async.models._frozen_map import EMPTY, FrozenMap
+from mettl_async.models._server_value import ServerValue
 
 
 @frozen(kw_only=True)
-class AccountInfo:
+class AccountInfo(ServerValue):
     """The account that the keys belong to; the repr shows no personal data.
 
     Attributes:
@@ -18,14 +16,14 @@ class AccountInfo:
         first_name: Their first name.
         last_name: Their last name.
         account_type: In the server's words.
-        raw: The rest as it came, frozen: the page tells of name, logo, white label, compliance and
-            registration fields, but not what they are called.
 
-    Source: api.md, API 1.
+    The page mentions name, logo, white label, compliance and registration fields, but not what they are
+    called: they are in ``extra``.
+
+    Vendor page: "Get Account Info".
     """
 
     email: str | None = field(default=None, repr=False)
     first_name: str | None = field(default=None, repr=False)
     last_name: str | None = field(default=None, repr=False)
     account_type: str | None = None
-    raw: FrozenMap[Any] = field(default=EMPTY)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
+
+from mettl_async.models._server_value import ServerValue
+from mettl_async.models._wire import wire
 
 
 @frozen(kw_only=True)
-class ResponseStyle:
+class ResponseStyle(ServerValue):
     """How a candidate answers, such as ``Genuine``."""
 
     title: str | None = None
@@ -14,7 +17,7 @@ class ResponseStyle:
 
 
 @frozen(kw_only=True)
-class Recommendation:
+class Recommendation(ServerValue):
     """What a report recommends; ``type`` is such as ``Recommendation`` or ``Performance Category``."""
 
     type: str | None = None
@@ -22,11 +25,11 @@ class Recommendation:
 
 
 @frozen(kw_only=True)
-class Analysis:
+class Analysis(ServerValue):
     """What a report says in words; empty unless asked for and the report has it.
 
     Source: api.md, API 17 (its parameters ``ir`` and ``rs``) and section 7.
     """
 
     response_styles: tuple[ResponseStyle, ...] = ()
-    recommendations: tuple[Recommendation, ...] = ()
+    recommendations: tuple[Recommendation, ...] = field(default=(), metadata=wire("recommendation"))

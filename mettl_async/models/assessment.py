@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 from attrs import field, frozen
 
 from mettl_async.models import _check
 from mettl_async.models._open_enum import OpenStrEnum
+from mettl_async.models._server_value import ServerValue
+from mettl_async.models._wire import wire
 from mettl_async.models.level import Level
 from mettl_async.models.question_response import QuestionType
 
@@ -40,7 +43,7 @@ class RegistrationFieldType(OpenStrEnum):
 
 
 @frozen(kw_only=True)
-class AssessmentSkill:
+class AssessmentSkill(ServerValue):
     """A skill that a section tests; ``duration`` is in minutes."""
 
     name: str | None = None
@@ -55,7 +58,7 @@ class AssessmentSkill:
 
 
 @frozen(kw_only=True)
-class AssessmentSection:
+class AssessmentSection(ServerValue):
     """A section of an assessment; ``duration`` is in minutes, 0 when it has none of its own."""
 
     name: str | None = None
@@ -70,7 +73,7 @@ class AssessmentSection:
 
 
 @frozen(kw_only=True)
-class RegistrationField:
+class RegistrationField(ServerValue):
     """A field that candidates fill in, by the exact name that registration wants.
 
     Attributes:
@@ -89,7 +92,7 @@ class RegistrationField:
 
 
 @frozen(kw_only=True)
-class AssessmentPerformanceCategory:
+class AssessmentPerformanceCategory(ServerValue):
     """Names of the performance categories, and the version of their definition."""
 
     version: int | None = None
@@ -97,7 +100,7 @@ class AssessmentPerformanceCategory:
 
 
 @frozen(kw_only=True)
-class Assessment:
+class Assessment(ServerValue):
     """An assessment as the server tells it.
 
     Only ``id`` is certain; whatever is absent, or not of the expected form, is None. ``sections`` and
@@ -115,7 +118,9 @@ class Assessment:
     default_instructions: str | None = field(default=None, repr=False)
     allow_copy_paste: bool | None = None
     # It may hold a token of the caller's.
-    exit_redirection_url: str | None = field(default=None, repr=False)
+    exit_redirection_url: str | None = field(
+        default=None, repr=False, metadata=wire("exitRedirectionURL")
+    )
     custom_assessment_name: str | None = None
     show_report_to_candidate_on_exit: bool | None = None
     on_screen_calculator: bool | None = None
@@ -124,17 +129,20 @@ class Assessment:
     max_marks: float | None = None
     marking_scheme: MarkingScheme | None = None
     assessment_type: AssessmentType | None = None
-    enable_qr_upload: bool | None = None
+    enable_qr_upload: bool | None = field(default=None, metadata=wire("enableQRUpload"))
     sections: tuple[AssessmentSection, ...] = field(default=(), repr=_check.size)
     registration_fields: tuple[RegistrationField, ...] = field(default=(), repr=_check.size)
     assessment_performance_category: AssessmentPerformanceCategory | None = None
 
 
 @frozen(kw_only=True)
-class CreatedAssessment:
+class CreatedAssessment(ServerValue):
     """An assessment that was just created. [seen] its only attribute; the page shows no answer.
 
     Source: api.md, API 8.
     """
 
-    assessment_id: int
+    also_read: ClassVar[tuple[str, ...]] = ("status",)
+
+    # [assumed] the second: no answer is documented.
+    assessment_id: int = field(metadata=wire("assessmentId", "assessment.id"))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from attrs import asdict, field, frozen
+from attrs import field, frozen
 
-from mettl_async.errors import InvalidInputError
 from mettl_async.models import _check
+from mettl_async.models._wire import wire
 
 
 @frozen(kw_only=True)
@@ -26,20 +26,19 @@ class AssessmentSettings:
     Raises:
         InvalidInputError: A rule is broken, or there is nothing to change.
 
-    Source: api.md, API 9.
+    Vendor page: "Edit Assessment Settings".
     """
 
     instructions: str | None = None
     allow_copy_paste: bool | None = None
-    exit_redirection_url: str | None = field(default=None, repr=False)
+    exit_redirection_url: str | None = field(
+        default=None, repr=False, metadata=wire("exitRedirectionURL")
+    )
     show_report_to_candidate: bool | None = None
     on_screen_calculator: bool | None = None
 
     def __attrs_post_init__(self) -> None:
-        if all(value is None for value in asdict(self).values()):
-            raise InvalidInputError(
-                "assessment_settings", "changes nothing", "set at least one attribute"
-            )
+        _check.something("assessment_settings", self)
         if self.instructions is not None:
             _check.text("instructions", self.instructions, blank=True)
         if self.exit_redirection_url is not None and self.exit_redirection_url != "":

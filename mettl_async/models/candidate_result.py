@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 from attrs import field, frozen
 
 from mettl_async.models._frozen_map import EMPTY, FrozenMap
+from mettl_async.models._server_value import ServerValue
+from mettl_async.models._wire import wire
 from mettl_async.models.test_status import TestStatus
 
 
 @frozen(kw_only=True)
-class CandidateResult:
+class CandidateResult(ServerValue):
     """How a candidate did in the test of one schedule; the repr shows no personal data.
 
     Attributes:
@@ -24,18 +26,24 @@ class CandidateResult:
     Source: api.md, APIs 16 and 17.
     """
 
+    # [seen] these stand beside testStatus in one answer, within it in another.
+    also_read: ClassVar[tuple[str, ...]] = ("start_time_GMT", "end_time_GMT")
+
     email: str = field(repr=False)
     registration: FrozenMap[str] = field(default=EMPTY)
     test_status: TestStatus | None = None
-    context_data: str | None = field(default=None, repr=False)
+    # [assumed] the second.
+    context_data: str | None = field(
+        default=None, repr=False, metadata=wire("context_data", "contextData")
+    )
 
 
 @frozen(kw_only=True)
-class TestInstance:
+class TestInstance(ServerValue):
     """One test of a candidate, of all those in the account.
 
     No sample of this answer is known: the attributes are [assumed] by the other answers,
-    and ``raw`` has all the rest as it came, frozen.
+    and ``extra`` has all the rest.
 
     Source: api.md, API 18.
     """
@@ -44,4 +52,3 @@ class TestInstance:
 
     access_key: str | None = None
     test_status: TestStatus | None = None
-    raw: FrozenMap[Any] = field(default=EMPTY)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from mettl_async.models._server_value import ServerValue
 from mettl_async.models.schedule import ScheduleStatus
 
 
 @frozen(kw_only=True)
-class CreatedSchedule:
+class CreatedSchedule(ServerValue):
     """A schedule that was just created.
 
     Only ``access_key`` is certain. ``access_url`` is the link to share.

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 from attrs import field, frozen
 
 from mettl_async.models._event_samples import SampleValues, finished_sample, graded_sample
 from mettl_async.models._frozen_map import EMPTY, FrozenMap
+from mettl_async.models._server_value import ServerValue
+from mettl_async.models._wire import WHOLE, wire
 from mettl_async.models.completion_mode import FinishMode
 from mettl_async.models.test_status import TestStatus
 
@@ -46,7 +48,7 @@ class SignedContext:
 
 
 @frozen(kw_only=True)
-class TestEvent:
+class TestEvent(ServerValue):
     """What all events have in common; the repr shows no personal data.
 
     Whatever is absent, null or not of the expected form is None, except the email and the access key:
@@ -72,18 +74,23 @@ class TestEvent:
 
     __test__ = False  # its name makes pytest think it holds tests
 
-    access_key: str
+    snake_case_on_wire: ClassVar[bool] = True
+    also_read: ClassVar[tuple[str, ...]] = ("EVENT_TYPE",)
+
+    access_key: str = field(metadata=wire("invitation_key"))
     email: str = field(repr=False)
-    assessment_id: int | None = None
+    # [doc] camel case in graded events only.
+    assessment_id: int | None = field(default=None, metadata=wire("assessment_id", "assessmentId"))
     candidate_instance_id: int | None = None
     context_data: str | None = field(default=None, repr=False)
-    context: SignedContext | None = field(default=None, repr=False)
-    timestamp: datetime | None = None
+    # Said by the receiver, so that no sender can say it.
+    context: SignedContext | None = field(default=None, repr=False, metadata=wire())
+    timestamp: datetime | None = field(default=None, metadata=wire("timestamp_GMT"))
     source_app: str | None = None
     name: str | None = field(default=None, repr=False)
     notification_url: str | None = field(default=None, repr=False)
-    reconciled: bool = False
-    raw: FrozenMap[Any] = field(default=EMPTY, repr=False)
+    reconciled: bool = field(default=False, metadata=wire())
+    raw: FrozenMap[Any] = field(default=EMPTY, repr=False, metadata=wire(WHOLE))
 
 
 @frozen(kw_only=True)
@@ -108,7 +115,7 @@ class TestResumeEnabled(TestEvent):
 
 
 @frozen(kw_only=True)
-class SectionalScore:
+class SectionalScore(ServerValue):
     """One item of ``sectional_scores``, which is a JSON text within the JSON."""
 
     section_name: str | None = None
@@ -142,8 +149,8 @@ class TestGraded(TestEvent):
     """
 
     finish_mode: FinishMode | None = None
-    start_time: datetime | None = None
-    end_time: datetime | None = None
+    start_time: datetime | None = field(default=None, metadata=wire("start_time_GMT", "start_time"))
+    end_time: datetime | None = field(default=None, metadata=wire("end_time_GMT", "end_time"))
     marks_scored: float | None = None
     max_marks: float | None = None
     total_attempt_time: float | None = None
@@ -153,13 +160,15 @@ class TestGraded(TestEvent):
     schedule_title: str | None = None
     sectional_scores: tuple[SectionalScore, ...] = ()
     grading_type: str | None = None
-    registration_details: FrozenMap[str] = field(default=EMPTY, repr=False)
-    proctoring_details: Any = field(default=None, repr=False)
-    test_status: TestStatus | None = None
+    registration_details: FrozenMap[str] = field(
+        default=EMPTY, repr=False, metadata=wire("registrationDetails")
+    )
+    proctoring_details: Any = field(default=None, repr=False, metadata=wire("proctoringDetails"))
+    test_status: TestStatus | None = field(default=None, metadata=wire("testStatus"))
 
 
 @frozen(kw_only=True)
-class UnknownEvent:
+class UnknownEvent(ServerValue):
     """A JSON object with an ``EVENT_TYPE`` this version does not know, or with none.
 
     Also a known type without an email or an access key: nothing is lost, nothing is made up.
@@ -176,15 +185,18 @@ class UnknownEvent:
         raw: Everything as it came, frozen.
     """
 
-    event_type: str | None = None
-    access_key: str | None = None
+    snake_case_on_wire: ClassVar[bool] = True
+
+    event_type: str | None = field(default=None, metadata=wire("EVENT_TYPE"))
+    access_key: str | None = field(default=None, metadata=wire("invitation_key"))
     email: str | None = field(default=None, repr=False)
     candidate_instance_id: int | None = None
     context_data: str | None = field(default=None, repr=False)
-    context: SignedContext | None = field(default=None, repr=False)
-    timestamp: datetime | None = None
-    problem: str | None = None
-    raw: FrozenMap[Any] = field(default=EMPTY, repr=False)
+    # Said by the receiver, so that no sender can say it.
+    context: SignedContext | None = field(default=None, repr=False, metadata=wire())
+    timestamp: datetime | None = field(default=None, metadata=wire("timestamp_GMT"))
+    problem: str | None = field(default=None, metadata=wire())
+    raw: FrozenMap[Any] = field(default=EMPTY, repr=False, metadata=wire(WHOLE))
 
 
 Event: TypeAlias = TestEvent | UnknownEvent

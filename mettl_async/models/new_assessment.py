@@ -2,65 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
 from mettl_async.errors import InvalidInputError
-from mettl_async.models import _check, _extra
-from mettl_async.models._frozen_map import EMPTY, FrozenMap
+from mettl_async.models import _check
+from mettl_async.models._extensible import Extensible
+from mettl_async.models._wire import wire
 from mettl_async.models.level import Level
 from mettl_async.models.question_response import QuestionType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-_SKILL_NAMES = frozenset(
-    {
-        "name",
-        "level",
-        "questionCount",
-        "questionPooling",
-        "questionType",
-        "correctGrade",
-        "incorrectGrade",
-    }
-)
-_SECTION_NAMES = frozenset(
-    {
-        "name",
-        "skills",
-        "duration",
-        "instructions",
-        "allQuestionsMandatory",
-        "randomizeQuestions",
-    }
-)
-_ASSESSMENT_NAMES = frozenset(
-    {
-        "name",
-        "sections",
-        "duration",
-        "instructions",
-        "allowCopyPaste",
-        "exitRedirectionURL",
-        "showReportToCandidateOnExit",
-        "onScreenCalculator",
-    }
-)
-
-
-def _skill_extra(value: Mapping[str, Any]) -> FrozenMap[Any]:
-    return _extra.frozen("skill.extra", value, _SKILL_NAMES)
-
-
-def _section_extra(value: Mapping[str, Any]) -> FrozenMap[Any]:
-    return _extra.frozen("section.extra", value, _SECTION_NAMES)
-
-
-def _assessment_extra(value: Mapping[str, Any]) -> FrozenMap[Any]:
-    return _extra.frozen("extra", value, _ASSESSMENT_NAMES)
+    from collections.abc import Iterable
 
 
 def _skills(value: Iterable[NewSkill]) -> tuple[NewSkill, ...]:
@@ -81,23 +35,13 @@ def _items(path: str, value: Iterable[Any], kind: type) -> tuple[Any, ...]:
     return items
 
 
-def _positive(path: str, value: object) -> None:
-    _check.count(path, value)
-    if value == 0:
-        raise InvalidInputError(path, "is 0", "give 1 or more")
-
-
 def _grade(path: str, value: object) -> None:
-    if value is None:
-        return
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise InvalidInputError(path, f"expected float, got {_check.shape(value)}", "give a number")
-    if not math.isfinite(value):
-        raise InvalidInputError(path, "is not a finite number", "give a number")
+    if value is not None:
+        _check.number(path, value)
 
 
 @frozen(kw_only=True)
-class NewSkill:
+class NewSkill(Extensible):
     """Questions of one skill, picked from the account's question bank.
 
     Checked when built. What is None is not sent. [seen] the whole form, in a client's method that is no
@@ -116,7 +60,7 @@ class NewSkill:
     Raises:
         InvalidInputError: A rule is broken; `field` names the place.
 
-    Source: api.md, API 8.
+    Vendor page: "Create Assessment".
     """
 
     name: str
@@ -126,12 +70,12 @@ class NewSkill:
     question_type: QuestionType | None = None
     correct_grade: float | None = None
     incorrect_grade: float | None = None
-    extra: FrozenMap[Any] = field(default=EMPTY, converter=_skill_extra)
 
     def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
         _check.text("skill.name", self.name)
         _check.member("skill.level", self.level, Level, optional=False)
-        _positive("skill.question_count", self.question_count)
+        _check.count("skill.question_count", self.question_count, least=1)
         _check.flag("skill.question_pooling", self.question_pooling)
         _check.member("skill.question_type", self.question_type, QuestionType)
         _grade("skill.correct_grade", self.correct_grade)
@@ -139,7 +83,7 @@ class NewSkill:
 
 
 @frozen(kw_only=True)
-class NewSection:
+class NewSection(Extensible):
     """A section of a new assessment.
 
     Checked when built. What is None is not sent. [seen] the whole form; see `NewSkill`.
@@ -156,7 +100,7 @@ class NewSection:
     Raises:
         InvalidInputError: A rule is broken; `field` names the place.
 
-    Source: api.md, API 8.
+    Vendor page: "Create Assessment".
     """
 
     name: str
@@ -165,12 +109,12 @@ class NewSection:
     instructions: str | None = None
     all_questions_mandatory: bool | None = None
     randomize_questions: bool | None = None
-    extra: FrozenMap[Any] = field(default=EMPTY, converter=_section_extra)
 
     def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
         _check.text("section.name", self.name)
         if self.duration is not None:
-            _positive("section.duration", self.duration)
+            _check.count("section.duration", self.duration, least=1)
         if self.instructions is not None:
             _check.text("section.instructions", self.instructions, blank=True)
         _check.flag("section.all_questions_mandatory", self.all_questions_mandatory)
@@ -178,7 +122,7 @@ class NewSection:
 
 
 @frozen(kw_only=True)
-class NewAssessment:
+class NewAssessment(Extensible):
     """An assessment to be created of questions that are already in the account.
 
     Checked when built, down to the last property. What is None is not sent.
@@ -198,7 +142,7 @@ class NewAssessment:
     Raises:
         InvalidInputError: A rule is broken; `field` names the place.
 
-    Source: api.md, API 8.
+    Vendor page: "Create Assessment".
     """
 
     name: str
@@ -206,12 +150,14 @@ class NewAssessment:
     duration: int | None = None
     instructions: str | None = None
     allow_copy_paste: bool | None = None
-    exit_redirection_url: str | None = field(default=None, repr=False)
+    exit_redirection_url: str | None = field(
+        default=None, repr=False, metadata=wire("exitRedirectionURL")
+    )
     show_report_to_candidate_on_exit: bool | None = None
     on_screen_calculator: bool | None = None
-    extra: FrozenMap[Any] = field(default=EMPTY, converter=_assessment_extra)
 
     def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
         _check.text("name", self.name)
         seen: dict[str, int] = {}
         for index, section in enumerate(self.sections):
@@ -220,7 +166,7 @@ class NewAssessment:
                     f"sections[{index}].name", f"repeats the name of item {first}", "rename one"
                 )
         if self.duration is not None:
-            _positive("duration", self.duration)
+            _check.count("duration", self.duration, least=1)
         elif any(section.duration is None for section in self.sections):
             raise InvalidInputError(
                 "duration", "is missing", "give minutes, here or in every section"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
+from mettl_async.models._server_value import ServerValue
+
 
 def _none_for_zero(value: int | None) -> int | None:
     return value or None
 
 
 @frozen(kw_only=True)
-class PbtAddition:
+class PbtAddition(ServerValue):
     """What became of one pre-built test (PBT) that was to be added to the account.
 
     Attributes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import _check
 from mettl_async.models._open_enum import OpenStrEnum
+from mettl_async.models._wire import wire
 
 
 class VisualProctoringMode(OpenStrEnum):
@@ -67,8 +68,12 @@ class VisualProctoring:
     """
 
     mode: VisualProctoringMode
-    candidate_screen_capture: bool | None = None
-    candidate_authorization: bool | None = None
+    candidate_screen_capture: bool | None = field(
+        default=None, metadata=wire("options.candidateScreenCapture")
+    )
+    candidate_authorization: bool | None = field(
+        default=None, metadata=wire("options.candidateAuthorization")
+    )
 
     def __attrs_post_init__(self) -> None:
         _check.member("visual_proctoring.mode", self.mode, VisualProctoringMode, optional=False)

@@ -7,8 +7,9 @@ from typing import Any
 from attrs import field, frozen
 
 from mettl_async.models import _check
-from mettl_async.models._frozen_map import EMPTY, FrozenMap
 from mettl_async.models._open_enum import OpenStrEnum
+from mettl_async.models._server_value import ServerValue
+from mettl_async.models._wire import wire
 
 
 class QuestionType(OpenStrEnum):
@@ -30,7 +31,7 @@ class QuestionType(OpenStrEnum):
 
 
 @frozen(kw_only=True)
-class CandidateResponse:
+class CandidateResponse(ServerValue):
     """The answer itself; which attribute is set follows from the question's type.
 
     All is [seen]. The repr shows nothing of it.
@@ -40,18 +41,33 @@ class CandidateResponse:
         responses: The choices, of one with several answers, as they came: their form is not documented.
         text: Of a long or short answer.
         uploaded_files: Files that came with it, as they came: their form is not documented.
-        raw: Answers of other types (diagrams and what may be added), frozen.
+        extra: Answers of other types (diagrams and what may be added), frozen.
     """
 
-    response_index: int | None = field(default=None, repr=False)
-    responses: tuple[Any, ...] = field(default=(), repr=_check.size)
-    text: str | None = field(default=None, repr=False)
-    uploaded_files: tuple[Any, ...] = field(default=(), repr=_check.size)
-    raw: FrozenMap[Any] = field(default=EMPTY)
+    response_index: int | None = field(
+        default=None, repr=False, metadata=wire("mcqTypeResponse.responseIndex")
+    )
+    responses: tuple[Any, ...] = field(
+        default=(), repr=_check.size, metadata=wire("mcaTypeResponse.responses")
+    )
+    text: str | None = field(
+        default=None,
+        repr=False,
+        metadata=wire(
+            "longAnswerTypeResponse.candidateResponse", "shortAnswerTypeResponse.candidateResponse"
+        ),
+    )
+    uploaded_files: tuple[Any, ...] = field(
+        default=(),
+        repr=_check.size,
+        metadata=wire(
+            "longAnswerTypeResponse.uploadedFiles", "shortAnswerTypeResponse.uploadedFiles"
+        ),
+    )
 
 
 @frozen(kw_only=True)
-class EvaluatorData:
+class EvaluatorData(ServerValue):
     """What a human evaluator gave; the repr shows no personal data. All is [seen].
 
     The form of ``evaluation_time`` is not documented, so it stays text.
@@ -66,7 +82,7 @@ class EvaluatorData:
 
 
 @frozen(kw_only=True)
-class QuestionResponse:
+class QuestionResponse(ServerValue):
     """A question and what the candidate made of it. All is [seen].
 
     Attributes:
@@ -88,7 +104,7 @@ class QuestionResponse:
     question_id: int | None = None
     api_question_type: QuestionType | None = None
     version: int | None = None
-    response: CandidateResponse | None = None
+    response: CandidateResponse | None = field(default=None, metadata=wire("questionResponse"))
     min_marks: float | None = None
     max_marks: float | None = None
     marks_scored: float | None = None

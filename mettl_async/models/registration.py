@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from mettl_async.models._open_enum import OpenStrEnum
+from mettl_async.models._server_value import ServerValue
 
 
 class RegistrationStatus(OpenStrEnum):
@@ -20,7 +21,7 @@ _NOT_SAID = RegistrationStatus("")
 
 
 @frozen(kw_only=True)
-class Registration:
+class Registration(ServerValue):
     """How the registration of one candidate went; the repr shows no personal data.
 
     Success of the call is no proof of a usable link: look at ``url`` (api.md, API 15).

@@ -8,6 +8,8 @@ from attrs import field, frozen
 
 from mettl_async.models import _check
 from mettl_async.models._open_enum import OpenStrEnum
+from mettl_async.models._server_value import ServerValue
+from mettl_async.models._wire import wire
 from mettl_async.models.access import AccessType
 from mettl_async.models.ip_access_restriction import IpRestrictionType
 from mettl_async.models.proctoring import Protection, VisualProctoringMode
@@ -27,7 +29,7 @@ class AllowTestResume(OpenStrEnum):
 
 
 @frozen(kw_only=True)
-class WebProctoringInfo:
+class WebProctoringInfo(ServerValue):
     """Browsing tolerance."""
 
     enabled: bool | None = None
@@ -36,7 +38,7 @@ class WebProctoringInfo:
 
 
 @frozen(kw_only=True)
-class VisualProctoringOptions:
+class VisualProctoringOptions(ServerValue):
     """Options of visual proctoring."""
 
     candidate_screen_capture: bool | None = None
@@ -46,7 +48,7 @@ class VisualProctoringOptions:
 
 
 @frozen(kw_only=True)
-class VisualProctoringInfo:
+class VisualProctoringInfo(ServerValue):
     """Visual proctoring."""
 
     mode: VisualProctoringMode | None = None
@@ -54,14 +56,14 @@ class VisualProctoringInfo:
 
 
 @frozen(kw_only=True)
-class SecureBrowserInfo:
+class SecureBrowserInfo(ServerValue):
     """Whether Mettl's own browser is needed."""
 
     enabled: bool | None = None
 
 
 @frozen(kw_only=True)
-class ScheduleCandidate:
+class ScheduleCandidate(ServerValue):
     """A candidate who was added to a schedule; the repr shows no personal data.
 
     The form of ``submission_date`` is not documented, so it stays text.
@@ -73,7 +75,7 @@ class ScheduleCandidate:
 
 
 @frozen(kw_only=True)
-class AccessInfo:
+class AccessInfo(ServerValue):
     """Who may take the test."""
 
     type: AccessType | None = None
@@ -84,7 +86,7 @@ class AccessInfo:
 
 
 @frozen(kw_only=True)
-class IpRangeInfo:
+class IpRangeInfo(ServerValue):
     """A range of addresses."""
 
     start: str | None = None
@@ -92,7 +94,7 @@ class IpRangeInfo:
 
 
 @frozen(kw_only=True)
-class IpAccessRestrictionInfo:
+class IpAccessRestrictionInfo(ServerValue):
     """From where the test may be taken."""
 
     enabled: bool | None = None
@@ -102,7 +104,7 @@ class IpAccessRestrictionInfo:
 
 
 @frozen(kw_only=True)
-class TestGradeNotificationInfo:
+class TestGradeNotificationInfo(ServerValue):
     """Who gets result mails; the repr shows no address."""
 
     __test__ = False  # its name makes pytest think it holds tests
@@ -112,7 +114,7 @@ class TestGradeNotificationInfo:
 
 
 @frozen(kw_only=True)
-class AssessmentDetails:
+class AssessmentDetails(ServerValue):
     """The assessment that a schedule belongs to; ``duration`` is in minutes."""
 
     id: int | None = None
@@ -123,7 +125,7 @@ class AssessmentDetails:
 
 
 @frozen(kw_only=True)
-class Schedule:
+class Schedule(ServerValue):
     """A schedule as the server tells it.
 
     Only ``access_key`` is certain; whatever is absent, or not of the expected form, is None.
@@ -154,5 +156,7 @@ class Schedule:
     test_start_notification_url: str | None = field(default=None, repr=False)
     test_finish_notification_url: str | None = field(default=None, repr=False)
     test_graded_notification_url: str | None = field(default=None, repr=False)
-    test_resume_enabled_for_expired_test_url: str | None = field(default=None, repr=False)
+    test_resume_enabled_for_expired_test_url: str | None = field(
+        default=None, repr=False, metadata=wire("testResumeEnabledForExpiredTestURL")
+    )
     assessment_details: AssessmentDetails | None = None

@@ -10,6 +10,7 @@ from attrs import field, frozen
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import _check, _wire_time
 from mettl_async.models._open_enum import OpenStrEnum
+from mettl_async.models._server_value import ServerValue
 
 # The offsets in use on earth, which is what "UTC offset defined in tz database" can mean.
 _WEST, _EAST = timedelta(hours=-12), timedelta(hours=14)
@@ -131,7 +132,7 @@ def _check_zone(zone: tzinfo | None) -> None:
 
 
 @frozen(kw_only=True)
-class ScheduleWindowInfo:
+class ScheduleWindowInfo(ServerValue):
     """A schedule's window as the server tells it.
 
     The texts are as they came; `starts_at` and `ends_at` are aware datetimes, or None where a part

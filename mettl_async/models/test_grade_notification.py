@@ -14,12 +14,7 @@ if TYPE_CHECKING:
 
 
 def _recipients(value: Iterable[str]) -> tuple[str, ...]:
-    path = "test_grade_notification.recipients"
-    emails = _check.sequence(path, value)
-    for index, address in enumerate(emails):
-        _check.email(f"{path}[{index}]", address)
-    _check.distinct(path, emails)
-    return emails
+    return _check.emails("test_grade_notification.recipients", value)
 
 
 @frozen(kw_only=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import field, frozen
 
 from mettl_async.models import _check
 from mettl_async.models._open_enum import OpenStrEnum
+from mettl_async.models._server_value import ServerValue
+from mettl_async.models._wire import wire
 from mettl_async.models.level import Level
 from mettl_async.models.question_response import QuestionResponse
 
@@ -23,7 +27,7 @@ class CredibilityIndex(OpenStrEnum):
 
 
 @frozen(kw_only=True)
-class DifficultyMarks:
+class DifficultyMarks(ServerValue):
     """Marks of the questions of one difficulty; ``time_taken`` is in seconds."""
 
     level: Level | None = None
@@ -36,7 +40,7 @@ class DifficultyMarks:
 
 
 @frozen(kw_only=True)
-class SkillMarks:
+class SkillMarks(ServerValue):
     """Marks of one skill within a section; ``time_taken`` is in seconds."""
 
     skill_name: str | None = None
@@ -50,7 +54,7 @@ class SkillMarks:
 
 
 @frozen(kw_only=True)
-class SectionMarks:
+class SectionMarks(ServerValue):
     """Marks of one section.
 
     ``time_taken`` is in seconds; [seen] 0 although the section's skills have some.
@@ -66,11 +70,13 @@ class SectionMarks:
     total_un_answered: int | None = None
     skill_marks: tuple[SkillMarks, ...] = ()
     difficulty_marks: tuple[DifficultyMarks, ...] = ()
-    question_responses: tuple[QuestionResponse, ...] = field(default=(), repr=_check.size)
+    question_responses: tuple[QuestionResponse, ...] = field(
+        default=(), repr=_check.size, metadata=wire("questionWiseResponse")
+    )
 
 
 @frozen(kw_only=True)
-class TestResult:
+class TestResult(ServerValue):
     """Marks of one test, by section, skill and difficulty.
 
     Of a psychometric assessment none of the scores means anything, and all must be ignored, says the
@@ -95,6 +101,7 @@ class TestResult:
     """
 
     __test__ = False  # its name makes pytest think it holds tests
+    also_read: ClassVar[tuple[str, ...]] = ("analysis",)  # by `TestStatus.analysis`
 
     total_marks: float | None = None
     max_marks: float | None = None

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from attrs import field, frozen
 
 from mettl_async.models._open_enum import OpenStrEnum
+from mettl_async.models._server_value import ServerValue
+from mettl_async.models._wire import wire
 from mettl_async.models.analysis import Analysis
 from mettl_async.models.completion_mode import CompletionMode
 from mettl_async.models.test_result import TestResult
@@ -110,7 +112,7 @@ _SHUT_OUT = {TestState.ACCESS_REVOKED, TestState.INVALID}
 
 
 @frozen(kw_only=True)
-class TestStatus:
+class TestStatus(ServerValue):
     """How far a candidate's test is, and its result when there is one.
 
     Nothing is certain but the class: whatever is absent, or not of the expected form, is None. Times
@@ -142,13 +144,15 @@ class TestStatus:
     status: TestState | None = None
     overall_status: OverallStatus | None = None
     detailed_status: DetailedStatus | None = None
-    start_time: datetime | None = None
-    end_time: datetime | None = None
+    # The zone names of the others are ambiguous.
+    start_time: datetime | None = field(default=None, metadata=wire("start_time_GMT", "startTime"))
+    end_time: datetime | None = field(default=None, metadata=wire("end_time_GMT", "endTime"))
     last_response_time: str | None = None
     completion_mode: CompletionMode | None = None
     compensatory_time: timedelta | None = None
     result: TestResult | None = None
-    analysis: Analysis | None = None
+    # [seen] inside the result; [doc] beside it.
+    analysis: Analysis | None = field(default=None, metadata=wire("result.analysis", "analysis"))
     pdf_report: str | None = field(default=None, repr=False)
     html_report: str | None = field(default=None, repr=False)
 

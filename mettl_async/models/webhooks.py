@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Final, Self
 
 from attrs import field, frozen
 
@@ -11,6 +11,9 @@ from mettl_async.errors import InvalidInputError
 from mettl_async.models import _check
 from mettl_async.models._frozen_map import EMPTY, FrozenMap
 from mettl_async.models.event import EVENTS, TestEvent
+
+AUTH_PROPERTY: Final = "testNotificationBasicAuthHeader"
+"""Property of the schedule that holds the credentials."""
 
 
 @frozen(kw_only=True)
@@ -79,8 +82,7 @@ class Webhooks:
         return cls(urls=dict.fromkeys(EVENTS, url), basic_auth=basic_auth)
 
     def __attrs_post_init__(self) -> None:
-        if not self.urls and self.basic_auth is None:
-            raise InvalidInputError("webhooks", "has nothing set", "give a URL, or leave it out")
+        _check.something("webhooks", self)
         _check.instance("webhooks.basic_auth", self.basic_auth, BasicAuth)
         for event, url in self.urls.items():
             if event not in EVENTS:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
 from mettl_async.errors import InvalidInputError
-from mettl_async.models import _check, _extra
-from mettl_async.models._frozen_map import EMPTY, FrozenMap
+from mettl_async.models import _check
+from mettl_async.models._extensible import Extensible
+from mettl_async.models._wire import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 _COLORS = (
     "header_background_color",
@@ -20,7 +21,6 @@ _COLORS = (
     "button_color",
     "button_font_color",
 )
-_TYPED_NAMES = ("headerBackgroundColor", "headerFontColor", "buttonColor", "buttonFontColor")
 _HEX = re.compile(r"[0-9A-Fa-f]{6}", re.ASCII)
 _NUMBERS_AT_MOST = 2
 
@@ -41,12 +41,8 @@ def _numbers(value: Iterable[str]) -> tuple[str, ...]:
     return numbers
 
 
-def _further(value: Mapping[str, Any]) -> FrozenMap[Any]:
-    return _extra.frozen("white_label.extra", value, _TYPED_NAMES)
-
-
 @frozen(kw_only=True)
-class WhiteLabel:
+class WhiteLabel(Extensible):
     """How the account's pages look; only for accounts that the vendor has authorised.
 
     Checked when built; afterwards the colours have no ``#``. What is None is not sent. Written by the
@@ -64,22 +60,20 @@ class WhiteLabel:
     Raises:
         InvalidInputError: A rule is broken, or nothing is set.
 
-    Source: api.md, API 3.
+    Vendor page: "Update White Label".
     """
 
     header_background_color: str | None = field(default=None, converter=_color)
     header_font_color: str | None = field(default=None, converter=_color)
     button_color: str | None = field(default=None, converter=_color)
     button_font_color: str | None = field(default=None, converter=_color)
-    support_numbers: tuple[str, ...] = field(default=(), converter=_numbers)
-    extra: FrozenMap[Any] = field(default=EMPTY, converter=_further)
+    # A parameter of their own.
+    support_numbers: tuple[str, ...] = field(default=(), converter=_numbers, metadata=wire())
 
     def __attrs_post_init__(self) -> None:
         colors = {name: getattr(self, name) for name in _COLORS}
-        if not (self.support_numbers or self.extra) and all(
-            color is None for color in colors.values()
-        ):
-            raise InvalidInputError("white_label", "changes nothing", "set at least one attribute")
+        super().__attrs_post_init__()
+        _check.something("white_label", self)
         for name, color in colors.items():
             if color is not None and not (isinstance(color, str) and _HEX.fullmatch(color)):
                 raise InvalidInputError(

@@ -94,7 +94,7 @@ async def test_account_shows_whose_keys_these_are(call):
     whole = json.loads((await call("account", "--json")).stdout)
     assert row == {name: whole[name] for name in row}
     assert "@" in row["email"]
-    assert "raw" in whole
+    assert "extra" in whole
 
 
 async def test_assessments_come_sorted_and_no_more_than_asked_for(call, server):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mettl_async import codec, models
 from mettl_async.errors import MettlDecodeError
+from mettl_async.models._wire import places_of
 
 TEXT = st.text()  # hypothesis leaves surrogates out here, and puts everything else in
 JSON = st.recursive(
@@ -88,7 +89,7 @@ def test_the_whole_schedule_is_typed_to_the_leaf():
             there = next(
                 getattr(value, a.name)
                 for a in attrs.fields(type(value))
-                if codec.wire_name(a.name) == name
+                if places_of(type(value), a)[0][0] == name
             )
             if isinstance(item, dict):
                 known(item, there)

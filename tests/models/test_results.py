@@ -162,9 +162,9 @@ def test_answers_to_questions_have_one_form():
     assert (long.response.text, short.response.text) == (SECRET, SECRET)
     assert long.response.uploaded_files == ({"a": SECRET},)
     assert long.evaluator_data[0].marks_awarded == 0.5
-    assert diagram.response.raw == {"diagramTypeResponse": {"shapes": (SECRET,)}}
+    assert diagram.response.extra == {"diagramTypeResponse": {"shapes": (SECRET,)}}
     assert not diagram.api_question_type.is_known
-    assert mcq.response.raw == {}
+    assert mcq.response.extra == {}
 
 
 def test_analysis_is_found_within_the_result_and_beside_it():

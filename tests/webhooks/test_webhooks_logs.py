@@ -33,28 +33,11 @@ def shown(key):
 KEY = shown(event_identity(EVENT))
 
 
-class Failing(MemorySeenEvents):
-    """A store of which one operation fails."""
-
-    def __init__(self, operation):
-        super().__init__()
-        self.operation = operation
-
-    async def claim(self, key):
-        self.fails("claim")
-        return await super().claim(key)
-
-    async def complete(self, claim):
-        self.fails("complete")
-        return await super().complete(claim)
+class NotReleasing(MemorySeenEvents):
+    """A store that fails when an event is released."""
 
     async def release(self, claim):
-        self.fails("release")
-        return await super().release(claim)
-
-    def fails(self, operation):
-        if operation == self.operation:
-            raise OSError("the database is away")
+        raise OSError("the database is away")
 
 
 async def fine(event): ...
@@ -94,7 +77,7 @@ async def test_an_identity_that_cannot_be_told(caplog):
 
 
 async def test_a_store_that_fails_to_release(caplog):
-    await fails_with(receiver_with(failing, seen=Failing("release")), KeyError, "'mine'")
+    await fails_with(receiver_with(failing, seen=NotReleasing()), KeyError, "'mine'")
     handle, release = lines(caplog)
     assert handle.startswith("handle failed with KeyError")
     assert re.fullmatch(f"release failed with OSError{HERE}: TestGraded {KEY}", release)

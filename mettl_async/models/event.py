@@ -36,11 +36,11 @@ __all__ = [
 
 @frozen(kw_only=True)
 class SignedContext:
-    """What a verified ``context_data`` said: it was written by us, for this candidate and this schedule.
+    """The content of a verified ``context_data``: signed by us, for this candidate and this schedule.
 
     Attributes:
-        own_id: The caller's own id, as given when it was signed.
-        expires_at: When it stops being valid, aware; None if it never does.
+        own_id: Id in the caller's system, as given when it was signed.
+        expires_at: Time at which it expires, aware; None if it never does.
     """
 
     own_id: str = field(repr=False)
@@ -49,27 +49,27 @@ class SignedContext:
 
 @frozen(kw_only=True)
 class TestEvent(ServerValue):
-    """What all events have in common; the repr shows no personal data.
+    """An event about a candidate's test; base of all known events. The repr shows no personal data.
 
-    Whatever is absent, null or not of the expected form is None, except the email and the access key:
-    without them there is no telling whose test it is.
+    A property that is absent, null or not of the expected form is None, except the email and the access
+    key: an event without them is an `UnknownEvent`.
 
     Attributes:
-        access_key: Of the schedule; ``invitation_key`` on the wire.
-        email: Of the candidate.
-        assessment_id: ``assessment_id``, or ``assessmentId`` in graded events.
-        candidate_instance_id: Mettl's number of the attempt; None in events made by ``reconcile``, for
+        access_key: Key of the schedule; ``invitation_key`` on the wire.
+        email: Address of the candidate.
+        assessment_id: Number of the assessment.
+        candidate_instance_id: Mettl's number of the attempt; None in events made by ``reconcile``, as
             results have none.
         context_data: Text given at registration; None when there was none.
-        context: What ``context_data`` said, where the receiver verified it.
-        timestamp: ``timestamp_GMT``, aware.
-        source_app: As in the schedule.
-        name: Of the candidate, without spaces around it.
-        notification_url: [seen] Where it was sent to.
+        context: Content of ``context_data``, if the receiver verified it.
+        timestamp: Time of the event, aware.
+        source_app: Application that the schedule names.
+        name: Name of the candidate, without spaces around it.
+        notification_url: [seen] URL that it was sent to.
         reconciled: Whether it was made from a result instead of a delivery.
-        raw: Everything as it came, frozen: also what this version does not know.
+        raw: The whole event as it came, frozen.
 
-    Source: api.md section 7, observed.md section 9.
+    Source: vendor page "Create Schedule", its section on webhooks.
     """
 
     __test__ = False  # its name makes pytest think it holds tests
@@ -95,15 +95,15 @@ class TestEvent(ServerValue):
 
 @frozen(kw_only=True)
 class TestStarted(TestEvent):
-    """A candidate has begun; ``startAssessment`` on the wire."""
+    """A candidate has started a test."""
 
 
 @frozen(kw_only=True)
 class TestFinished(TestEvent):
-    """A test is over, however it ended; ``finishTest`` on the wire.
+    """A test has ended, in any way.
 
     Attributes:
-        finish_mode: How it ended.
+        finish_mode: The way in which it ended.
     """
 
     finish_mode: FinishMode | None = None
@@ -111,12 +111,12 @@ class TestFinished(TestEvent):
 
 @frozen(kw_only=True)
 class TestResumeEnabled(TestEvent):
-    """An administrator lets a candidate go on with an expired test; ``candidateTestResumed``."""
+    """An administrator has allowed a candidate to resume an expired test."""
 
 
 @frozen(kw_only=True)
 class SectionalScore(ServerValue):
-    """One item of ``sectional_scores``, which is a JSON text within the JSON."""
+    """The score of one section; on the wire they are a JSON text within the JSON."""
 
     section_name: str | None = None
     section_score: float | None = None
@@ -125,27 +125,27 @@ class SectionalScore(ServerValue):
 
 @frozen(kw_only=True)
 class TestGraded(TestEvent):
-    """A result is there; ``gradedAssessment`` on the wire.
+    """A test has been graded.
 
     It comes again when a test is resumed and ends a second time: the later one counts [assumed]. For a
     psychometric assessment all scores must be ignored, says the vendor's flow page.
 
     Attributes:
-        finish_mode: How the test ended.
-        start_time: Aware; the field in GMT when there is one.
-        end_time: The same.
-        marks_scored: What was got.
-        max_marks: The most there was to get.
+        finish_mode: The way in which the test ended.
+        start_time: Time at which the test started, aware.
+        end_time: Time at which the test ended, aware.
+        marks_scored: Marks of the candidate.
+        max_marks: Marks that can be reached.
         total_attempt_time: Seconds.
         percentile: 0 to 100.
         assessment_name: Title of the assessment.
         client_id: Mettl's number of the account.
         schedule_title: Name of the schedule.
-        sectional_scores: By section.
-        grading_type: Such as ``NormalGrading``.
-        registration_details: The registration fields by their names, as in `CandidateResult`.
+        sectional_scores: Score of each section.
+        grading_type: Word such as ``NormalGrading``.
+        registration_details: Registration fields by their names, as in `CandidateResult`.
         proctoring_details: [seen] None; frozen as it came.
-        test_status: The whole result, fuller than the API's own answers [seen].
+        test_status: The whole result, with more than the API's own answers have [seen].
     """
 
     finish_mode: FinishMode | None = None
@@ -169,20 +169,21 @@ class TestGraded(TestEvent):
 
 @frozen(kw_only=True)
 class UnknownEvent(ServerValue):
-    """A JSON object with an ``EVENT_TYPE`` this version does not know, or with none.
+    """A JSON object whose ``EVENT_TYPE`` this version does not know, or that has none.
 
-    Also a known type without an email or an access key: nothing is lost, nothing is made up.
+    An event of a known type without an email or an access key is one too. An attribute is None when its
+    property is absent.
 
     Attributes:
-        event_type: ``EVENT_TYPE``; None when there is none.
-        access_key: When there is one.
-        email: When there is one.
-        candidate_instance_id: When there is one.
-        context_data: When there is some.
-        context: What ``context_data`` said, where the receiver verified it.
-        timestamp: When there is one, aware.
-        problem: Why a known type could not be read, by paths and shapes; None otherwise.
-        raw: Everything as it came, frozen.
+        event_type: ``EVENT_TYPE``.
+        access_key: Key of the schedule.
+        email: Address of the candidate.
+        candidate_instance_id: Mettl's number of the attempt.
+        context_data: Text given at registration.
+        context: Content of ``context_data``, if the receiver verified it.
+        timestamp: Time of the event, aware.
+        problem: Reason why a known type could not be read, by paths and shapes; None otherwise.
+        raw: The whole event as it came, frozen.
     """
 
     snake_case_on_wire: ClassVar[bool] = True

@@ -9,8 +9,8 @@ from attrs import field, frozen
 from mettl_async.models import _check
 from mettl_async.models._open_enum import OpenStrEnum
 from mettl_async.models._server_value import ServerValue
-from mettl_async.models._wire import wire
 from mettl_async.models.access import AccessType
+from mettl_async.models.event import EVENTS, TestEvent
 from mettl_async.models.ip_access_restriction import IpRestrictionType
 from mettl_async.models.proctoring import Protection, VisualProctoringMode
 from mettl_async.models.schedule_window import ScheduleType, ScheduleWindowInfo
@@ -153,10 +153,10 @@ class Schedule(ServerValue):
     allow_test_resume: AllowTestResume | None = None
     ip_access_restriction: IpAccessRestrictionInfo | None = None
     test_grade_notification: TestGradeNotificationInfo | None = None
-    test_start_notification_url: str | None = field(default=None, repr=False)
-    test_finish_notification_url: str | None = field(default=None, repr=False)
-    test_graded_notification_url: str | None = field(default=None, repr=False)
-    test_resume_enabled_for_expired_test_url: str | None = field(
-        default=None, repr=False, metadata=wire("testResumeEnabledForExpiredTestURL")
-    )
     assessment_details: AssessmentDetails | None = None
+
+    @property
+    def webhook_urls(self) -> dict[type[TestEvent], str]:
+        """URLs of the webhooks by class of event, as in `Webhooks`; also in ``extra``."""
+        given = {cls: self.extra.get(kind.url_property) for cls, kind in EVENTS.items()}
+        return {cls: url for cls, url in given.items() if isinstance(url, str)}

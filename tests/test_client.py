@@ -153,7 +153,7 @@ async def test_a_wrong_clock_is_corrected_from_the_servers_date(server, hours):
     async with client_of(server) as mettl:
         for _ in range(3):
             await mettl.candidates.register(server.access_key, ONE)
-    assert server.sandbox.stats.bad_timestamps == 1
+    assert server.sandbox.stats.outcomes["E504"] == 1
 
 
 FAULTS = {

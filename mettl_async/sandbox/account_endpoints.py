@@ -10,12 +10,13 @@ from mettl_async.sandbox.request import ApiRequest, Payload, endpoint
 from mettl_async.sandbox.shapes import TEXT, each, matching, shape
 from mettl_async.sandbox.state import PBTS
 
-# kB is taken for 1024 bytes [assumed].
-MOST_LOGO: Final = 100 * 1024
-MOST_FAVICON: Final = 10 * 1024
-MOST_COVER: Final = 2000 * 1024  # from the product guide, not from the page
-PICTURES: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
-ICONS: Final = (b"\x89PNG\r\n\x1a\n", b"\x00\x00\x01\x00")
+_PICTURES: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
+# First bytes and most kB of each file; kB is taken for 1024 bytes [assumed].
+FILES: Final = {
+    "logo": (_PICTURES, 100),
+    "fav": ((b"\x89PNG\r\n\x1a\n", b"\x00\x00\x01\x00"), 10),
+    "cov": (_PICTURES, 2000),  # from the product guide, not from the page
+}
 _COLOUR: Final = matching("a colour such as 1A2B3C", "[0-9A-Fa-f]{6}")
 _MOST_NUMBERS: Final = 2  # [doc]
 
@@ -50,10 +51,10 @@ def get_account(request: ApiRequest) -> Payload:
 @endpoint("POST", "/account/upload-logo", "account.update_logo", takes_files=True)
 def update_logo(request: ApiRequest) -> Payload:
     """Take the picture in the part ``logo``."""
-    logo = _picture(request, "logo", PICTURES, MOST_LOGO)
-    if logo is None:
+    files = _pictures(request, "logo")
+    if not files:
         raise bad_request("logo is required, as a file in a multipart body")
-    request.account.logo = logo
+    request.account.files |= files
     return {}  # nothing else is known of the answer
 
 
@@ -71,28 +72,27 @@ def update_white_label(request: ApiRequest) -> Payload:
         _NUMBERS(numbers, "sn")
         if len(numbers) > _MOST_NUMBERS:
             raise bad_request(f"sn must have at most {_MOST_NUMBERS} numbers")
-    favicon = _picture(request, "fav", ICONS, MOST_FAVICON)
-    cover = _picture(request, "cov", PICTURES, MOST_COVER)
+    files = _pictures(request, "fav", "cov")
     account.white_label = wl
     # [assumed]: what is not sent stays
     account.support_numbers = tuple(numbers) or account.support_numbers
-    account.favicon = favicon or account.favicon
-    account.cover = cover or account.cover
+    account.files |= files
     return {}
 
 
-def _picture(request: ApiRequest, name: str, magic: tuple[bytes, ...], most: int) -> bytes | None:
-    """Take a file; that a wrong one is E400 is [assumed]."""
-    content = request.files.get(name)
-    if content is None:
+def _pictures(request: ApiRequest, *names: str) -> dict[str, bytes]:
+    """Take the files that were sent; that a wrong one is E400 is [assumed]."""
+    found = {name: request.files[name] for name in names if name in request.files}
+    for name in names:
         if name in request.parameters:
             raise bad_request(f"{name} must be a file in a multipart body")
-        return None
-    if not content.startswith(magic):
-        raise bad_request(f"{name} is not a picture of an accepted kind")
-    if len(content) > most:
-        raise bad_request(f"{name} must be at most {most // 1024} kB")
-    return content
+    for name, content in found.items():
+        magic, most = FILES[name]
+        if not content.startswith(magic):
+            raise bad_request(f"{name} is not a picture of an accepted kind")
+        if len(content) > most * 1024:
+            raise bad_request(f"{name} must be at most {most} kB")
+    return found
 
 
 @endpoint("GET", "/pbts", "pbts.list")

@@ -21,13 +21,10 @@ def candidate_link(base_url: str, ecc: str) -> str:
 
 @frozen(kw_only=True)
 class PersonView:
-    """What a candidate's page shows, as of now; the repr shows no personal data.
+    """What a candidate may do now, and how much time is left.
 
     Attributes:
         minutes: The time allowed, compensatory minutes included; 0 for no limit.
-        completion_mode: ``completionMode`` of the results, such as ``Expired`` or ``ResumeEnabled``;
-            None if there is none.
-        resumed: Whether starting goes on with an expired test.
         can_start: Whether the link starts the test now.
         can_finish: Whether the test runs and is connected, so that it can end or lose its connection.
         can_reconnect: Whether the connection is lost and the test can go on.
@@ -37,13 +34,7 @@ class PersonView:
         why_not: Why nothing can be done, for the candidate to read; empty if something can be.
     """
 
-    name: str = field(repr=False)
-    assessment_name: str
     minutes: int
-    instructions: str = field(repr=False)
-    status: str
-    completion_mode: str | None
-    resumed: bool
     can_start: bool
     can_finish: bool
     can_reconnect: bool
@@ -130,18 +121,12 @@ class SandboxPerson:
     def view(self) -> PersonView:
         """What may be done now, for a page."""
         self._lifecycle.settle()
-        candidate, assessment, now = self.candidate, self.schedule.assessment, self._now()
+        candidate, now = self.candidate, self._now()
         allowed = self._lifecycle.allowed_seconds(candidate)
         lost = candidate.disconnected_at if life.running(candidate) else None
         can_start = not life.why_not_start(candidate, now)
         return PersonView(
-            name=candidate.name.strip(),
-            assessment_name=assessment.name,
             minutes=int(allowed // 60),
-            instructions=assessment.instructions,
-            status=candidate.status,
-            completion_mode=life.ending(candidate, now).completion,
-            resumed=candidate.resumable,
             can_start=can_start,
             can_finish=life.connected(candidate),
             can_reconnect=lost is not None,
@@ -182,7 +167,7 @@ class Candidates(Collection[SandboxPerson]):
 
     def __iter__(self) -> Iterator[SandboxPerson]:
         self._lifecycle.settle()
-        return map(self._person, tuple(self._state.all_candidates()))
+        return map(self.person, tuple(self._state.all_candidates()))
 
     def __contains__(self, key: object) -> bool:
         """Tell whether a key is registered, or a `SandboxPerson` still is."""
@@ -204,7 +189,7 @@ class Candidates(Collection[SandboxPerson]):
             raise KeyError(
                 "registered in several schedules: ask with candidates[access_key, email]"
             )
-        return self._person(found[0])
+        return self.person(found[0])
 
     def of(self, access_key: str) -> tuple[SandboxPerson, ...]:
         """List the candidates of one schedule, in order of registration.
@@ -213,12 +198,7 @@ class Candidates(Collection[SandboxPerson]):
             KeyError: No such schedule.
         """
         self._lifecycle.settle()
-        return tuple(map(self._person, self._state.schedules[access_key].candidates.values()))
-
-    def owner(self, ecc: str) -> SandboxPerson | None:
-        """Find the candidate whose link has this ``ecc``; None for no link of ours."""
-        candidate = self._state.owners.get(ecc)
-        return None if candidate is None else self._person(candidate)
+        return tuple(map(self.person, self._state.schedules[access_key].candidates.values()))
 
     def _found(self, key: object) -> list[SandboxCandidate]:
         schedules: list[Schedule] = []
@@ -233,7 +213,8 @@ class Candidates(Collection[SandboxPerson]):
         person = fold_email(email)
         return [one.candidates[person] for one in schedules if person in one.candidates]
 
-    def _person(self, candidate: SandboxCandidate) -> SandboxPerson:
+    def person(self, candidate: SandboxCandidate) -> SandboxPerson:
+        """Make what a registered candidate can be played with."""
         return SandboxPerson(
             candidate=candidate,
             schedule=self._state.schedules[candidate.access_key],

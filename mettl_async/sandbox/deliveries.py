@@ -11,9 +11,8 @@ import asyncio
 import base64
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, overload
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 from attrs import define, field, frozen
@@ -22,7 +21,7 @@ from attrs.validators import ge, gt, le
 from mettl_async.sandbox.state import fold_email
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
     from random import Random
 
 PENDING: Final = "pending"
@@ -116,7 +115,7 @@ class Delivery:
         return self.state in (PENDING, HELD)
 
 
-class Deliveries(Sequence[Delivery]):
+class Deliveries(list[Delivery]):
     """All deliveries of a sandbox, oldest first; ``deliveries[0]`` has number 1.
 
     One event loop at a time.
@@ -139,31 +138,19 @@ class Deliveries(Sequence[Delivery]):
         settle: Callable[[], None],
         transport: httpx.AsyncBaseTransport | None,
     ) -> None:
+        super().__init__()
         self.rules = DeliveryRules()
         self._random = random
         self._now = now
         self._settle = settle
         self._transport = transport
-        self._all: list[Delivery] = []
         # Those to be sent, by access key and folded email: order is kept among them.
         self._queues: dict[tuple[str, str], deque[Delivery]] = {}
         self._busy: set[int] = set()
 
     def __repr__(self) -> str:
         waiting = sum(len(queue) for queue in self._queues.values())
-        return f"Deliveries({len(self._all)}, of which {waiting} are to be sent)"
-
-    def __len__(self) -> int:
-        return len(self._all)
-
-    @overload
-    def __getitem__(self, index: int) -> Delivery: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Delivery]: ...
-
-    def __getitem__(self, index: int | slice) -> Delivery | list[Delivery]:
-        return self._all[index]
+        return f"Deliveries({len(self)}, of which {waiting} are to be sent)"
 
     def add(self, *, at: float, **event: Any) -> None:
         """Queue an event that happened ``at`` this time, and its duplicates behind it.
@@ -174,7 +161,7 @@ class Deliveries(Sequence[Delivery]):
         """
         whole = int(self.rules.duplicates)
         more = whole + (self._random.random() < self.rules.duplicates - whole)
-        first = len(self._all) + 1
+        first = len(self) + 1
         reorder = self.rules.reorder
         self.restore(
             Delivery(
@@ -190,7 +177,7 @@ class Deliveries(Sequence[Delivery]):
     def restore(self, deliveries: Iterable[Delivery]) -> None:
         """Add deliveries; those that are open are to be sent."""
         for delivery in deliveries:
-            self._all.append(delivery)
+            self.append(delivery)
             self._queue(delivery)
 
     def _queue(self, delivery: Delivery) -> None:
@@ -214,9 +201,9 @@ class Deliveries(Sequence[Delivery]):
         Raises:
             KeyError: No delivery has this number.
         """
-        if not 1 <= number <= len(self._all):
+        if not 1 <= number <= len(self):
             raise KeyError(number)
-        delivery = self._all[number - 1]
+        delivery = self[number - 1]
         delivery.state, delivery.tries, delivery.due_at = PENDING, 0, self._now()
         self._queue(delivery)
         return delivery

@@ -65,13 +65,8 @@ def responded(payload: dict[str, Any], status: int = 200) -> Response:
 
 def failed(code: str, status: int, message: str | None = None) -> Response:
     """Make the response of a refused request."""
-    return responded(failure(code, message), status)
-
-
-def failure(code: str, message: str | None = None) -> dict[str, Any]:
-    """Make the envelope of a refused request."""
-    text = message or MESSAGES.get(code, "Some Error Occurred")
-    return {"status": "ERROR", "error": {"code": code, "message": text}}
+    error = {"code": code, "message": message or MESSAGES.get(code, "Some Error Occurred")}
+    return responded({"status": "ERROR", "error": error}, status)
 
 
 def status_of(code: str, *, real: bool) -> int:

@@ -83,13 +83,7 @@ def responses_of(
 
 
 def result_of(schedule: Schedule, candidate: SandboxCandidate) -> dict[str, Any]:
-    """Mark the test, once; without question-wise responses, and with an empty analysis."""
-    if candidate.result is None:
-        candidate.result = _mark(schedule, candidate)
-    return candidate.result
-
-
-def _mark(schedule: Schedule, candidate: SandboxCandidate) -> dict[str, Any]:
+    """Mark the test; without question-wise responses, and with an empty analysis."""
     assessment = schedule.assessment
     sections = responses_of(assessment, candidate)
     everything = [one for part in sections for one in part]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from email.utils import formatdate
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -19,8 +20,6 @@ from mettl_async.sandbox.envelope import failed, status_of
 from mettl_async.sandbox.stats import Call
 
 if TYPE_CHECKING:
-    from random import Random
-
     from starlette.types import Receive, Scope, Send
 
     from mettl_async.sandbox.faults import Fault
@@ -31,15 +30,6 @@ HANG_UP: Final = "mettl_async.sandbox.hang_up"
 MOST_BODY: Final = 8 * 1024 * 1024
 
 _HANDLED: Final = frozenset({"reset_after", "truncate", "empty"})
-_TITLES: Final = {
-    200: "Maintenance",
-    429: "Too Many Requests",
-    500: "Internal Server Error",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    504: "Gateway Timeout",
-}
-
 # Answers a request with its body, of which None was too large, and fills in the record.
 Handler = Callable[[Request, bytes | None, Call], Response]
 
@@ -47,7 +37,7 @@ _log = logging.getLogger("mettl_async.sandbox")
 
 
 def _page(status: int) -> Response:
-    title = _TITLES[status]
+    title = "Maintenance" if status == 200 else HTTPStatus(status).phrase  # noqa: PLR2004 - HTTP
     return HTMLResponse(
         f"<!DOCTYPE html><html><head><title>{title}</title></head>"
         f"<body><h1>{title}</h1></body></html>\n",
@@ -56,26 +46,23 @@ def _page(status: int) -> Response:
 
 
 class FaultLayer:
-    """The app around ``handle``; ``random`` draws the faults."""
+    """The app around ``handle``."""
 
-    def __init__(
-        self, handle: Handler, simulation: Simulation, *, random: Random, real_statuses: bool
-    ) -> None:
+    def __init__(self, handle: Handler, simulation: Simulation) -> None:
         self._handle = handle
         self._simulation = simulation
-        self._random = random
-        self._real_statuses = real_statuses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; a server that asks for the lifespan goes on without."""
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
         faults, stats = self._simulation.faults, self._simulation.stats
-        fault = faults.draw(self._random)
+        random = self._simulation.fault_random
+        fault = faults.draw(random)
         call = Call(method=scope["method"], fault=None if fault is None else fault.label)
         stats.began()
         try:
-            wait = faults.wait(self._random)
+            wait = faults.wait(random)
             if wait:
                 await anyio.sleep(wait)
             call.status = await self._serve(fault, call, scope, receive, send)
@@ -126,7 +113,7 @@ class FaultLayer:
             return failed("E000", 500)
         finally:
             if call.outcome:
-                self._simulation.stats.handled(call.outcome)
+                self._simulation.stats.outcomes[call.outcome] += 1
 
     def _date(self, response: Response) -> None:
         response.headers["date"] = formatdate(self._simulation.clock.now(), usegmt=True)
@@ -141,7 +128,7 @@ class FaultLayer:
         if variant == "E408":
             return failed(variant, 500)
         if kind == "code" or variant == "E509":
-            return failed(variant, status_of(variant, real=self._real_statuses))
+            return failed(variant, status_of(variant, real=self._simulation.error_http_status))
         status, _, form = variant.partition("-")
         response = _page(int(status))
         if status == "429":

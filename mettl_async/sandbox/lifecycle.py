@@ -161,7 +161,6 @@ class Lifecycle:
         candidate.finish_mode = mode
         candidate.finished_at = at
         candidate.resumable = False
-        candidate.result = None
         if first and candidate.started_at is not None:
             self._begun(candidate, candidate.started_at)
         self._number_attempt(candidate)  # also of one that never began [assumed]

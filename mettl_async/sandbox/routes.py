@@ -20,7 +20,6 @@ from mettl_async.sandbox import (  # noqa: F401 - imported so that they declare 
     schedule_endpoints,
 )
 from mettl_async.sandbox.envelope import RefusalError, bad_request, failed, responded, status_of
-from mettl_async.sandbox.multipart import FORM_DATA, Parts, read_parts
 from mettl_async.sandbox.reports import HTML_PATH, PDF_PATH, make_pdf, read_report
 from mettl_async.sandbox.request import ENDPOINTS, ApiRequest, Endpoint, Payload
 from mettl_async.sandbox.signature import check_signature, check_timestamp, read_parameters
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from mettl_async.sandbox.stats import Call
 
 _REPORTS: Final = {PDF_PATH: "reports.pdf", HTML_PATH: "reports.html"}
-_FORM: Final = "application/x-www-form-urlencoded"
 
 Render = Callable[..., bytes]  # a template's name and its values
 
@@ -42,13 +40,11 @@ class Router:
 
     Args:
         simulation: What the endpoints work on.
-        real_statuses: Whether refusals have 4xx and 5xx.
         render: Renders a template of a page.
     """
 
-    def __init__(self, simulation: Simulation, *, real_statuses: bool, render: Render) -> None:
+    def __init__(self, simulation: Simulation, render: Render) -> None:
         self._simulation = simulation
-        self._real_statuses = real_statuses
         self._render = render
 
     def __call__(self, request: Request, body: bytes | None, call: Call) -> Response:
@@ -60,7 +56,7 @@ class Router:
             payload = self._payload(request, raw_path, body, call)
         except RefusalError as refusal:
             call.outcome = refusal.code
-            status = status_of(refusal.code, real=self._real_statuses)
+            status = status_of(refusal.code, real=self._simulation.error_http_status)
             return failed(refusal.code, status, refusal.message)
         call.outcome = payload["status"]
         return responded(payload)
@@ -87,12 +83,17 @@ class Router:
     def _payload(self, request: Request, raw_path: str, body: bytes | None, call: Call) -> Payload:
         endpoint, version, path = _find(raw_path, request.method)
         call.operation, call.version = endpoint.name, version
-        form, parts = _split_body(body, request.headers.get("content-type", ""), endpoint)
-        query: bytes = request.scope["query_string"]
-        in_body = "form" if form else "multipart" if parts.fields else ""
-        call.sent_in = "both" if query and in_body else "query" if query else in_body
-        parameters = read_parameters(query, form, parts.fields)
-        call.parameters, call.files = tuple(sorted(parameters)), tuple(sorted(parts.files))
+        if body is None:
+            raise bad_request("the body is too large")
+        sent = read_parameters(
+            request.scope["query_string"],
+            body,
+            request.headers.get("content-type", ""),
+            takes_files=endpoint.takes_files,
+        )
+        parameters = sent.fields
+        call.sent_in, call.files = sent.sent_in, tuple(sorted(sent.files))
+        call.parameters = tuple(sorted(parameters))
         simulation = self._simulation
         now = simulation.clock.now()
         check_timestamp(parameters, now=now, ahead=simulation.timestamp_ahead)
@@ -116,7 +117,7 @@ class Router:
                 raw_path=raw_path,
                 path=path,
                 parameters=parameters,
-                files=parts.files,
+                files=sent.files,
                 now=now,
             )
         )
@@ -139,16 +140,3 @@ def _find(raw_path: str, method: str) -> tuple[Endpoint, str, dict[str, str]]:
                 return endpoint, version, path
             refusal = RefusalError("E405")
     raise refusal
-
-
-def _split_body(body: bytes | None, content_type: str, endpoint: Endpoint) -> tuple[bytes, Parts]:
-    """Return the urlencoded body and the parts; one of the two is empty."""
-    if body is None:
-        raise bad_request("the body is too large")
-    kind = content_type.partition(";")[0].strip().lower()
-    if not body or kind == _FORM:
-        return body, Parts()
-    if kind == FORM_DATA and endpoint.takes_files:
-        return b"", read_parts(content_type, body)
-    # No caller that works sends JSON [seen].
-    raise bad_request("the body must be application/x-www-form-urlencoded")

@@ -7,7 +7,6 @@ import logging
 import signal
 import time
 from contextlib import asynccontextmanager, suppress
-from random import Random
 from typing import TYPE_CHECKING, Final, Self
 
 from attrs import field, frozen
@@ -94,14 +93,14 @@ class Sandbox(Simulation):
         webhook_transport: httpx.AsyncBaseTransport | None = None,
         db: str | os.PathLike[str] | None = None,
     ) -> None:
-        super().__init__(clock=clock, faults=faults, seed=seed, webhook_transport=webhook_transport)
-        api = FaultLayer(
-            Router(self, real_statuses=error_http_status, render=render),
-            self,
-            random=Random(f"faults {seed}"),  # noqa: S311 - repeatable on purpose
-            real_statuses=error_http_status,
+        super().__init__(
+            clock=clock,
+            faults=faults,
+            seed=seed,
+            error_http_status=error_http_status,
+            webhook_transport=webhook_transport,
         )
-        self.app = PagesApp(self, api)
+        self.app = PagesApp(self, FaultLayer(Router(self, render), self))
         self._file = None if db is None else SnapshotFile(db)
         try:
             if self._file is None or not self._file.restore(self):

@@ -137,7 +137,7 @@ def _apply_access(
     schedule.send_email = access.get("sendEmail", schedule.send_email)
     schedule.prefilled = access.get("isCandidateCrfPrefilled", schedule.prefilled)
     for person in invited:
-        schedule.invite(Invited(email=person["email"], name=person["name"], fields=person))
+        schedule.invite(Invited(email=person["email"], name=person["name"]))
 
 
 def _access_url(request: ApiRequest, schedule: Schedule) -> str:

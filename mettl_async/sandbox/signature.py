@@ -9,9 +9,11 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import b64encode
-from types import MappingProxyType
+from email.parser import BytesParser
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
+
+from attrs import define, field
 
 from mettl_async.sandbox.envelope import RefusalError, bad_request
 
@@ -20,33 +22,88 @@ if TYPE_CHECKING:
 
 MAX_AGE: Final = 24 * 3600.0  # [doc]
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)  # fractions are [seen]
+_URLENCODED: Final = "application/x-www-form-urlencoded"
+_MULTIPART: Final = "multipart/form-data"
+
+
+@define
+class Parameters:
+    """What a request has: fields, which are signed, and files, which are not [doc].
+
+    Attributes:
+        fields: Decoded values by name.
+        files: Parts with a file name, by name.
+        sent_in: Where the fields were; see `Call.sent_in`.
+    """
+
+    fields: dict[str, str] = field(factory=dict, repr=False)
+    files: dict[str, bytes] = field(factory=dict, repr=False)
+    sent_in: str = ""
+
+    def add(self, name: bytes, value: bytes) -> None:
+        """Add a field.
+
+        Raises:
+            RefusalError: E400, for bytes that are not UTF-8, and for a name given twice: for that
+                the order of signing is not defined [assumed].
+        """
+        try:
+            key, text = name.decode(), value.decode()
+        except UnicodeDecodeError:
+            raise bad_request("a parameter is not UTF-8") from None
+        if key in self.fields or key in self.files:
+            raise bad_request("a parameter is given twice")
+        self.fields[key] = text
 
 
 def read_parameters(
-    query: bytes, form: bytes, parts: Mapping[str, str] = MappingProxyType({})
-) -> dict[str, str]:
-    """Decode the parameters of a raw query and a raw urlencoded body, and add those of ``parts``.
+    query: bytes, body: bytes = b"", content_type: str = _URLENCODED, *, takes_files: bool = False
+) -> Parameters:
+    """Read the parameters of a raw query and a raw body.
 
     Raises:
-        RefusalError: E400, for bytes that are not UTF-8 and for a parameter given twice.
+        RefusalError: E400, for what is not well-formed.
     """
-    found: dict[str, str] = {}
-    for pair in (*query.split(b"&"), *form.split(b"&")):
-        if not pair:
-            continue
-        raw_name, _, raw_value = pair.partition(b"=")
-        try:
-            name = unquote_to_bytes(raw_name.replace(b"+", b" ")).decode()
-            value = unquote_to_bytes(raw_value.replace(b"+", b" ")).decode()
-        except UnicodeDecodeError:
-            raise bad_request("a parameter is not UTF-8") from None
-        if name in found:
-            # [assumed]: the order of signing is not defined for it
-            raise bad_request("a parameter is given twice")
-        found[name] = value
-    if not found.keys().isdisjoint(parts):
-        raise bad_request("a parameter is given twice")
-    return {**found, **parts} if parts else found
+    kind = content_type.partition(";")[0].strip().lower()
+    found = Parameters(sent_in="query" if query else "")
+    _read_pairs(query, found)
+    in_query = len(found.fields)
+    in_body = ""
+    if kind == _URLENCODED and body:
+        _read_pairs(body, found)
+        in_body = "form"
+    elif kind == _MULTIPART and body and takes_files:
+        _read_parts(body, content_type, found)
+        in_body = "multipart" if len(found.fields) > in_query else ""
+    elif body:
+        # No caller that works sends JSON [seen].
+        raise bad_request(f"the body must be {_URLENCODED}")
+    if in_body:
+        found.sent_in = "both" if query else in_body
+    return found
+
+
+def _read_pairs(pairs: bytes, found: Parameters) -> None:
+    for pair in filter(None, pairs.split(b"&")):
+        name, _, value = pair.replace(b"+", b" ").partition(b"=")
+        found.add(unquote_to_bytes(name), unquote_to_bytes(value))
+
+
+def _read_parts(body: bytes, content_type: str, found: Parameters) -> None:
+    head = f"content-type: {content_type}\r\n\r\n".encode("latin-1")
+    message = BytesParser().parsebytes(head + body)
+    if message.defects or message.preamble or not message.is_multipart():
+        raise bad_request("the multipart body is not well-formed")
+    for part in list(message.walk())[1:]:
+        name = part.get_param("name", header="content-disposition")
+        content = part.get_payload(decode=True)
+        if part.defects or not isinstance(name, str) or not isinstance(content, bytes):
+            raise bad_request("a part of the multipart body has no name")
+        is_file = part.get_param("filename", header="content-disposition") is not None
+        found.add(name.encode(), b"" if is_file else content)
+        if is_file:
+            del found.fields[name]
+            found.files[name] = content
 
 
 def expected_signature(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from random import Random
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -37,6 +38,8 @@ READY_CREDENTIALS: Final = SandboxCredentials(
     public_key="5a4db0c5-0000-4000-8000-70b11c000001",
     private_key="5a4db0c5-0000-4000-8000-5ec2e7000001",
 )
+ACCESS_KEY_LENGTH: Final = 10
+_ALPHANUMERICS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 TIMESTAMP_AHEAD: Final = 24 * 3600.0  # [assumed]: nobody says how far ahead a clock may be
 
 
@@ -49,12 +52,15 @@ class Simulation:
         clock: Callable[[], float] = time.time,
         faults: Faults | None = None,
         seed: int = 0,
+        error_http_status: bool = False,
         webhook_transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.faults = faults or Faults()
         self.pace = Pace()
         self.stats = Stats()
         self.timestamp_ahead = TIMESTAMP_AHEAD
+        self.error_http_status = error_http_status
+        self.fault_random = Random(f"faults {seed}")  # noqa: S311 - repeatable on purpose
         self.state = State(Random(f"keys {seed}"))  # noqa: S311 - repeatable on purpose
         self.clock = SandboxClock(clock, skew=lambda: self.faults.clock_skew, settle=self.settle)
         now = self.clock.now
@@ -134,13 +140,16 @@ class Simulation:
         registration_limit: int | None = None,
     ) -> Account:
         """Add an account; its keys are made up unless given."""
-        return self.state.add_account(
-            Account(
-                credentials=credentials or self.state.make_credentials(),
-                client_id=self.state.next_number("client"),
-                registration_limit=registration_limit,
-            )
+        if credentials is None:
+            bits = self.state.random.getrandbits
+            public, private = (str(uuid.UUID(int=bits(128), version=4)) for _ in range(2))
+            credentials = SandboxCredentials(public_key=public, private_key=private)
+        account = self.state.accounts[credentials.public_key] = Account(
+            credentials=credentials,
+            client_id=self.state.next_number("client"),
+            registration_limit=registration_limit,
         )
+        return account
 
     def add_assessment(
         self,
@@ -189,7 +198,7 @@ class Simulation:
             raise ValueError(f"the assessment has a schedule named {name!r}")
         schedule = Schedule(
             id=self.state.next_number("schedule"),
-            access_key=self.state.make_access_key(),
+            access_key="".join(self.state.random.choices(_ALPHANUMERICS, k=ACCESS_KEY_LENGTH)),
             name=name,
             access_type=access_type,
             settings={"sourceApp": "sandbox", "scheduleType": "AlwaysOn", **(settings or {})},
@@ -206,4 +215,5 @@ class Simulation:
 
     def person_of(self, ecc: str) -> SandboxPerson | None:
         """Find the candidate whose link has this ``ecc``; None for no link of ours."""
-        return self.candidates.owner(ecc)
+        candidate = self.state.owners.get(ecc)
+        return None if candidate is None else self.candidates.person(candidate)

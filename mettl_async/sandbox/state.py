@@ -7,7 +7,6 @@ a reference back to the owner is therefore no argument of a class, and `State` s
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
 from collections.abc import Mapping
 from hashlib import blake2b
@@ -18,9 +17,6 @@ from attrs import define, field, frozen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from random import Random
-
-ACCESS_KEY_LENGTH: Final = 10
-_ALPHANUMERICS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 LEVELS: Final = ("EASY", "MEDIUM", "DIFFICULT")  # the last two are [seen] in a comment only
 QUESTION_TYPES: Final = (
@@ -144,11 +140,9 @@ class Account:
         registration_limit: Most candidates that it may register in all; None means no limit.
         registrations: Number of candidates registered so far.
         may_white_label: Whether it may change its white label; only some accounts may [doc].
-        logo: The picture that was uploaded last.
         white_label: The ``wl`` that was sent last.
         support_numbers: The ``sn`` that was sent last.
-        favicon: The file ``fav`` that was sent last.
-        cover: The file ``cov`` that was sent last.
+        files: The pictures ``logo``, ``fav`` and ``cov`` that were sent last.
     """
 
     credentials: SandboxCredentials
@@ -157,11 +151,9 @@ class Account:
     registrations: int = 0
     added_pbts: set[int] = field(factory=set)
     may_white_label: bool = True
-    logo: bytes | None = field(default=None, repr=False)
     white_label: Mapping[str, str] | None = None
     support_numbers: tuple[str, ...] = ()
-    favicon: bytes | None = field(default=None, repr=False)
-    cover: bytes | None = field(default=None, repr=False)
+    files: dict[str, bytes] = field(factory=dict, repr=False)
     assessments: dict[int, Assessment] = field(factory=dict, repr=False)
 
     def schedules(self) -> Iterator[Schedule]:
@@ -196,7 +188,6 @@ class Invited:
 
     email: str = field(repr=False)
     name: str = field(repr=False)
-    fields: Mapping[str, Any] = field(factory=dict, repr=False)
 
 
 @define(kw_only=True, eq=False)
@@ -225,7 +216,6 @@ class SandboxCandidate:
             start. A resumed test keeps it [assumed].
         graded_told: Whether the webhook of the result was queued.
         base_url: Scheme and host that the last registration was sent to, for links.
-        result: The marks, kept between requests; `grading` makes them.
     """
 
     access_key: str
@@ -247,7 +237,6 @@ class SandboxCandidate:
     instance_id: int | None = None
     graded_told: bool = False
     base_url: str = ""
-    result: dict[str, Any] | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
@@ -318,22 +307,6 @@ class State:
         self.numbers[what] += 1
         return self.numbers[what] - 1
 
-    def make_credentials(self) -> SandboxCredentials:
-        """Make up a pair of keys."""
-        public, private = (
-            str(uuid.UUID(int=self.random.getrandbits(128), version=4)) for _ in range(2)
-        )
-        return SandboxCredentials(public_key=public, private_key=private)
-
-    def make_access_key(self) -> str:
-        """Make up the key of a schedule."""
-        return "".join(self.random.choices(_ALPHANUMERICS, k=ACCESS_KEY_LENGTH))
-
-    def add_account(self, account: Account) -> Account:
-        """Add an account without assessments."""
-        self.accounts[account.credentials.public_key] = account
-        return account
-
     def add_assessment(self, account: Account, assessment: Assessment) -> Assessment:
         """Add an assessment to its account."""
         assessment.account = account
@@ -348,8 +321,7 @@ class State:
 
     def restore(self, accounts: Iterable[Account]) -> None:
         """Fill the tables from accounts with all that they own; numbers give the order."""
-        for account in accounts:
-            self.add_account(account)
+        self.accounts = {one.credentials.public_key: one for one in accounts}
         owned = [
             (home, one) for home in self.accounts.values() for one in home.assessments.values()
         ]

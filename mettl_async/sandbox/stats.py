@@ -49,9 +49,6 @@ class Stats:
         requests: All requests, also those that got a fault instead of an answer.
         statuses: How often each HTTP status was answered.
         outcomes: How often handling gave each outcome; see `Call.outcome`.
-        bad_signatures: Requests refused with E401.
-        bad_timestamps: Requests refused with E504.
-        unknown_keys: Requests refused with E403.
         faults: How often each kind of fault was injected.
         in_flight: Requests being handled now.
         max_in_flight: The most that ever were.
@@ -63,9 +60,6 @@ class Stats:
     requests: int = 0
     statuses: Counter[int] = field(factory=Counter)
     outcomes: Counter[str] = field(factory=Counter)
-    bad_signatures: int = 0
-    bad_timestamps: int = 0
-    unknown_keys: int = 0
     faults: Counter[str] = field(factory=Counter)
     in_flight: int = 0
     max_in_flight: int = 0
@@ -79,12 +73,10 @@ class Stats:
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
 
-    def handled(self, outcome: str) -> None:
-        """Count the outcome of handling a request."""
-        self.outcomes[outcome] += 1
-        self.bad_signatures += outcome == "E401"
-        self.unknown_keys += outcome == "E403"
-        self.bad_timestamps += outcome == "E504"
+    @property
+    def bad_signatures(self) -> int:
+        """Number of requests refused with E401."""
+        return self.outcomes["E401"]
 
     def ended(self, call: Call) -> None:
         """Keep the record of a finished request; status 0 is no answer at all."""

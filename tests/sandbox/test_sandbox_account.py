@@ -27,7 +27,7 @@ async def test_a_logo_is_a_file_that_is_not_signed(either, sandbox, code, conten
     files = {"logo": ("logo.png", content, "image/png")}
     assert code(await either.upload(LOGO, files, in_query=in_query)) == "SUCCESS"
     account = sandbox.state.accounts[sandbox.credentials.public_key]
-    assert account.logo == content
+    assert account.files["logo"] == content
     call = sandbox.stats.calls[-1]
     assert (call.operation, call.files) == ("account.update_logo", ("logo",))
     assert call.sent_in == ("query" if in_query else "multipart")
@@ -44,7 +44,7 @@ async def test_a_logo_of_a_wrong_kind_or_size_is_e400(caller, sandbox, code):
         (PNG.ljust(most + 1), "E400"),
     ):
         assert code(await caller.upload(LOGO, {"logo": ("x.png", content)})) == expected
-    assert len(sandbox.state.accounts[sandbox.credentials.public_key].logo) == most
+    assert len(sandbox.state.accounts[sandbox.credentials.public_key].files["logo"]) == most
 
 
 async def test_a_logo_that_is_no_file_is_e400(caller, code):
@@ -84,7 +84,7 @@ async def test_a_white_label_with_files_is_multipart(either, sandbox, code, in_q
     answer = await either.upload(WHITE, files, {"wl": '{"é":"ü"}'}, in_query=in_query)
     assert code(answer) == "SUCCESS"
     account = sandbox.state.accounts[sandbox.credentials.public_key]
-    assert (account.favicon, account.cover) == (b"\x00\x00\x01\x00ico", b"GIF89a")
+    assert (account.files["fav"], account.files["cov"]) == (b"\x00\x00\x01\x00ico", b"GIF89a")
     assert account.white_label == {"é": "ü"}
     assert sandbox.stats.calls[-1].files == ("cov", "fav")
 

@@ -16,7 +16,7 @@ def test_text_that_is_not_json_is_a_value_error(loads, text):
 
 
 def test_every_code_of_the_table_has_words_and_a_real_status():
-    assert envelope.failure("E401") == {
+    assert envelope.loads(envelope.failed("E401", 200).body.decode()) == {
         "status": "ERROR",
         "error": {"code": "E401", "message": "Authentication failed/Signature mismatch"},
     }

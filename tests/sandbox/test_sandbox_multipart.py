@@ -1,9 +1,13 @@
 import pytest
 
 from mettl_async.sandbox.envelope import RefusalError
-from mettl_async.sandbox.multipart import read_parts
+from mettl_async.sandbox.signature import read_parameters
 
 TYPE = 'multipart/form-data; boundary="x y"'
+
+
+def read_parts(content_type, body):
+    return read_parameters(b"", body, content_type, takes_files=True)
 
 
 def part(head, content):

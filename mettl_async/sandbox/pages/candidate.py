@@ -37,13 +37,20 @@ def show_test(visit: Visit) -> Response:
     if view.can_start:
         return page("start.html", person=person, view=view, link=link)
     if view.can_reconnect:
-        return page("disconnected.html", view=view, link=link)
+        return page("disconnected.html", person=person, view=view, link=link)
     if view.can_finish:
         target = web_origin(_exit_of(person))
-        return page("running.html", form_target=target, view=view, link=link, end=_end_of(person))
+        return page(
+            "running.html",
+            form_target=target,
+            person=person,
+            view=view,
+            link=link,
+            end=_end_of(person),
+        )
     if view.can_resume:
         return problem(410, "Test expired", view.why_not)
-    way = (_end_of(person), "How the test ended") if view.status == "Completed" else None
+    way = (_end_of(person), "How the test ended") if person.status == "Completed" else None
     return problem(410, "This link is closed", view.why_not, way)
 
 
@@ -69,7 +76,7 @@ def take_step(visit: Visit) -> Response:
 
 
 def _end(person: SandboxPerson, view: PersonView, action: str) -> Response:
-    if view.status == "Completed" and not view.can_resume:  # pressed twice, or the time ran out
+    if person.status == "Completed" and not view.can_resume:  # pressed twice, or the time ran out
         return see_other(_end_of(person))
     if not view.can_finish:
         raise ValueError("only a test that runs can end")
@@ -84,7 +91,7 @@ def show_end(visit: Visit) -> Response:
     if person is None:
         return _unknown()
     view = person.view
-    if view.status != "Completed" or view.can_resume:
+    if person.status != "Completed" or view.can_resume:
         return see_other(_link_of(person))
     report_url = None
     if person.schedule.assessment.show_report_on_exit:

@@ -19,10 +19,9 @@ except ImportError as error:
         'the sandbox needs jinja2, starlette and uvicorn: pip install "mettl-async[sandbox]"'
     ) from error
 
-from mettl_async.sandbox.candidates import Candidates, PersonView, SandboxPerson
-from mettl_async.sandbox.clock import SandboxClock
-from mettl_async.sandbox.deliveries import Attempt, Deliveries, Delivery, DeliveryRules
-from mettl_async.sandbox.faults import Fault, Faults
+from mettl_async.sandbox.candidates import SandboxPerson
+from mettl_async.sandbox.deliveries import Delivery, DeliveryRules
+from mettl_async.sandbox.faults import Faults
 from mettl_async.sandbox.life import Pace
 from mettl_async.sandbox.sandbox import Sandbox, Server, run
 from mettl_async.sandbox.snapshot import SnapshotError
@@ -33,8 +32,6 @@ from mettl_async.sandbox.state import (
     SandboxCandidate,
     SandboxCredentials,
     Schedule,
-    Section,
-    Skill,
 )
 from mettl_async.sandbox.stats import Call, Stats
 
@@ -43,26 +40,18 @@ del jinja2, starlette, uvicorn
 __all__ = [
     "Account",
     "Assessment",
-    "Attempt",
     "Call",
-    "Candidates",
-    "Deliveries",
     "Delivery",
     "DeliveryRules",
-    "Fault",
     "Faults",
     "Pace",
-    "PersonView",
     "RegistrationField",
     "Sandbox",
     "SandboxCandidate",
-    "SandboxClock",
     "SandboxCredentials",
     "SandboxPerson",
     "Schedule",
-    "Section",
     "Server",
-    "Skill",
     "SnapshotError",
     "Stats",
     "run",

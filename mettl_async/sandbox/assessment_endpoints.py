@@ -8,84 +8,62 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import fields
-
+from mettl_async.sandbox import shapes
 from mettl_async.sandbox.clock import gmt
 from mettl_async.sandbox.envelope import RefusalError, bad_request
 from mettl_async.sandbox.grading import CATEGORY_NAMES
 from mettl_async.sandbox.request import ApiRequest, Payload, endpoint
-from mettl_async.sandbox.shapes import (
-    BOOL,
-    COUNT,
-    NUMBER,
-    POSITIVE,
-    TEXT,
-    WORDS,
-    each,
-    must,
-    one_of,
-    shape,
-)
-from mettl_async.sandbox.state import (
-    DEFAULT_SECTIONS,
-    LEVELS,
-    QUESTION_TYPES,
-    RegistrationField,
-    Section,
-    Skill,
-    max_marks,
-)
+from mettl_async.sandbox.state import DEFAULT_SECTIONS, RegistrationField, max_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from mettl_async.sandbox.state import Assessment
 
+LEVELS: Final = ("EASY", "MEDIUM", "DIFFICULT")  # the last two are [seen] in a comment only
+QUESTION_TYPES: Final = (
+    "AllType", "MCQ", "CODE", "FITB", "LONG_ANSWER", "MCA", "SQL", "SHORT_ANSWER", "CS", "CP",
+    "FES", "TS", "FU",
+)  # fmt: skip
 NEVER_SKIPPED: Final = ("Email Address", "First Name")  # [doc]
 
-_SKILL: Final = shape(
-    {
-        "name": WORDS,  # must exist in the question bank; the sandbox's has every skill
-        "level": must(
-            " or ".join(LEVELS), lambda value: isinstance(value, str) and value.upper() in LEVELS
-        ),
-        "questionCount": POSITIVE,
-        "questionPooling": BOOL,
-        "questionType": one_of(*QUESTION_TYPES),
-        "correctGrade": NUMBER,
-        "incorrectGrade": NUMBER,
-    },
-    ("name", "level", "questionCount"),
-)
-_SECTION: Final = shape(
-    {
-        "name": WORDS,
-        "duration": COUNT,
-        "instructions": TEXT,
-        "allQuestionsMandatory": BOOL,
-        "randomizeQuestions": BOOL,
-        "skills": each(_SKILL),
-    },
-    ("name", "skills"),
-)
-_COMMON: Final = {
-    "instructions": TEXT,
-    "allowCopyPaste": BOOL,
-    "exitRedirectionURL": TEXT,
-    "onScreenCalculator": BOOL,
+_GRADES: Final = ("correctGrade", "incorrectGrade")
+_SKILL_PROPERTIES: Final = {
+    "name": shapes.WORDS,  # must exist in the question bank; the sandbox's has every skill
+    "level": shapes.must(
+        " or ".join(LEVELS), lambda value: isinstance(value, str) and value.upper() in LEVELS
+    ),
+    "questionCount": shapes.POSITIVE,
+    "questionPooling": shapes.BOOL,
+    "questionType": shapes.one_of(*QUESTION_TYPES),
+    **dict.fromkeys(_GRADES, shapes.NUMBER),
 }
-_CREATE: Final = shape(
+_SECTION_PROPERTIES: Final = {
+    "name": shapes.WORDS,
+    "duration": shapes.COUNT,
+    "instructions": shapes.TEXT,
+    "allQuestionsMandatory": shapes.BOOL,
+    "randomizeQuestions": shapes.BOOL,
+    "skills": shapes.each(shapes.shape(_SKILL_PROPERTIES, ("name", "level", "questionCount"))),
+}
+_COMMON: Final = {
+    "instructions": shapes.TEXT,
+    "allowCopyPaste": shapes.BOOL,
+    "exitRedirectionURL": shapes.TEXT,
+    "onScreenCalculator": shapes.BOOL,
+}
+_CREATE: Final = shapes.shape(
     {
         **_COMMON,
-        "name": WORDS,
-        "duration": POSITIVE,
-        "showReportToCandidateOnExit": BOOL,
-        "sections": each(_SECTION),
+        "name": shapes.WORDS,
+        "duration": shapes.POSITIVE,
+        "showReportToCandidateOnExit": shapes.BOOL,
+        "sections": shapes.each(shapes.shape(_SECTION_PROPERTIES, ("name", "skills"))),
     },
     ("name",),
 )
 # ``showReportToCandidateOnExit`` is not a name here [doc], so it changes nothing [assumed].
-_SETTINGS: Final = shape({**_COMMON, "showReportToCandidate": BOOL})
+_SETTINGS: Final = shapes.shape({**_COMMON, "showReportToCandidate": shapes.BOOL})
 
 
 @endpoint("GET", "/assessments", "assessments.list")
@@ -121,11 +99,13 @@ def create_assessment(request: ApiRequest) -> Payload:
     if any(one.name == sent["name"] for one in request.account.assessments.values()):
         # The code is [assumed] from the one of schedules, and so are the words.
         raise RefusalError("E000", "Please use unique title for Assessment")
-    made = [_read_section(part) for part in sections] or DEFAULT_SECTIONS
     assessment = request.simulation.add_assessment(
-        sent["name"], account=request.account, sections=made
+        sent["name"],
+        account=request.account,
+        sections=[_read_section(part) for part in sections] or DEFAULT_SECTIONS,
     )
-    assessment.duration = sent.get("duration") or sum(part.duration for part in made)
+    durations = [part["duration"] for part in assessment.sections]
+    assessment.duration = sent.get("duration") or sum(durations)
     _apply(assessment, sent, "showReportToCandidateOnExit")
     return {
         "assessmentId": assessment.id,  # [seen]
@@ -155,34 +135,16 @@ def _apply(assessment: Assessment, sent: Payload, show_report: str) -> None:
         setattr(assessment, attributes[name], sent[name])
 
 
-def _wire_names(kind: type[Any]) -> dict[str, str]:
-    """Map the attributes of a section or skill to their names on the wire."""
-    names = (one.name for one in fields(kind))
-    return {name: name[0] + name.title().replace("_", "")[1:] for name in names}
-
-
-def _read(kind: type[Any], sent: Mapping[str, Any], **values: Any) -> Any:
-    given = {name: sent[wire] for name, wire in _wire_names(kind).items() if wire in sent}
-    return kind(**given | values)
-
-
-def _read_section(sent: Mapping[str, Any]) -> Section:
-    skills = tuple(
-        _read(
-            Skill,
-            {"questionType": "AllType", "questionPooling": False, **skill},
-            level=skill["level"].upper(),
-            correct_grade=float(skill.get("correctGrade", 1)),
-            incorrect_grade=float(skill.get("incorrectGrade", 0)),
-        )
-        for skill in sent["skills"]
-    )
-    section: Section = _read(Section, sent, skills=skills)
-    return section
-
-
-def _describe(value: Section | Skill) -> Payload:
-    return {wire: getattr(value, name) for name, wire in _wire_names(type(value)).items()}
+def _read_section(sent: Mapping[str, Any]) -> Payload:
+    """Keep what is known; grades become numbers with a fraction, levels upper case."""
+    skills = []
+    for skill in sent["skills"]:
+        known = {name: value for name, value in skill.items() if name in _SKILL_PROPERTIES}
+        known["level"] = skill["level"].upper()
+        known |= {name: float(known[name]) for name in _GRADES if name in known}
+        skills.append(known)
+    known = {name: value for name, value in sent.items() if name in _SECTION_PROPERTIES}
+    return {**known, "skills": skills}
 
 
 def _describe_settings(assessment: Assessment) -> Payload:
@@ -223,16 +185,14 @@ def describe_assessment(assessment: Assessment) -> Payload:
     }
 
 
-def _describe_section(part: Section, order: int) -> Payload:
+def _describe_section(part: Mapping[str, Any], order: int) -> Payload:
+    more = {"source": "Mettl", "duration": part["duration"]}
     return {
-        **_describe(part),
-        "isTimed": part.duration > 0,
+        **part,
+        "isTimed": part["duration"] > 0,
         "order": order,
         "randomizeOptions": False,
-        "skills": [
-            {**_describe(skill), "source": "Mettl", "duration": part.duration}
-            for skill in part.skills
-        ],
+        "skills": [{**skill, **more} for skill in part["skills"]],
     }
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from starlette.responses import Response
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 MESSAGES: Final = {
     "E000": "Some Error Occurred",
@@ -75,22 +72,18 @@ def status_of(code: str, *, real: bool) -> int:
     return HTTP_STATUS.get(code, 400) if real else 200
 
 
-def _plain_dumps(value: Any) -> bytes:
+def dumps(value: Any) -> bytes:
+    """Write JSON in UTF-8."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _plain_loads(text: str) -> Any:
-    value = json.loads(text)
+def loads(text: str) -> Any:
+    """Read JSON.
+
+    Raises:
+        ValueError: It is no JSON, or has half of a surrogate pair, which can't be answered.
+    """
+    value = json.loads(text, parse_constant=int)  # refuses NaN and Infinity
     if "\\ud" in text.lower():
-        _plain_dumps(value)  # half of a surrogate pair can't be answered: refuse it here
+        dumps(value)
     return value
-
-
-dumps: Callable[[Any], bytes] = _plain_dumps
-loads: Callable[[str], Any] = _plain_loads
-try:
-    import orjson
-except ImportError:
-    pass
-else:
-    dumps, loads = orjson.dumps, orjson.loads

@@ -6,12 +6,13 @@ of Candidate in Schedule".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
-from mettl_async.sandbox.state import Skill, fold_email, max_marks
+from mettl_async.sandbox.state import fold_email, max_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,7 +30,7 @@ class QuestionResponse:
     """One question with its marks; ``seconds`` are whole."""
 
     question_id: int
-    skill: Skill
+    skill: Mapping[str, Any]
     attempted: bool
     correct: bool
     scored: float
@@ -53,20 +54,20 @@ def responses_of(
     """Answer the questions of each section."""
     random = _random(assessment, candidate.email, "answers")
     ability = random.uniform(0.25, 0.95)
-    total = sum(skill.question_count for part in assessment.sections for skill in part.skills)
+    total = sum(skill["questionCount"] for part in assessment.sections for skill in part["skills"])
     seconds = int(candidate.seconds / max(1, total))
     number = assessment.id * 1000
     sections = []
     for part in assessment.sections:
         responses = []
-        for skill in part.skills:
-            for _ in range(skill.question_count):
+        for skill in part["skills"]:
+            for _ in range(skill["questionCount"]):
                 number += 1
                 attempted = random.random() < 0.9  # noqa: PLR2004 - one in ten is left out
                 correct = attempted and random.random() < ability
                 scored = 0.0
                 if attempted:
-                    scored = skill.correct_grade if correct else skill.incorrect_grade
+                    scored = skill["correctGrade"] if correct else skill["incorrectGrade"]
                 responses.append(
                     QuestionResponse(
                         question_id=number,
@@ -100,7 +101,7 @@ def result_of(schedule: Schedule, candidate: SandboxCandidate) -> dict[str, Any]
         "totalCorrectAnswers": totals["totalCorrectAnswers"],
         "totalUnAnswered": totals["totalUnAnswered"],
         "sectionMarks": [
-            _section(part.name, responses)
+            _section(part["name"], responses)
             for part, responses in zip(assessment.sections, sections, strict=True)
         ],
         "performanceCategory": next(name for most, name in _CATEGORIES if share <= most),
@@ -114,7 +115,7 @@ def _counts(responses: Sequence[QuestionResponse]) -> dict[str, float]:
     # Counts are floats here and integers in difficultyMarks: [seen]
     return {
         "totalMarks": float(sum(one.scored for one in responses)),
-        "maxMarks": float(sum(one.skill.correct_grade for one in responses)),
+        "maxMarks": float(sum(one.skill["correctGrade"] for one in responses)),
         "timeTaken": float(sum(one.seconds for one in responses)),
         "totalQuestion": float(len(responses)),
         "totalCorrectAnswers": float(sum(one.correct for one in responses)),
@@ -133,10 +134,10 @@ def _section(name: str, responses: Sequence[QuestionResponse]) -> dict[str, Any]
                 **_counts(of_skill),
                 "difficultyMarks": [
                     _difficulty(level, of_level)
-                    for level, of_level in _grouped((one.skill.level, one) for one in of_skill)
+                    for level, of_level in _grouped((one.skill["level"], one) for one in of_skill)
                 ],
             }
-            for skill, of_skill in _grouped((one.skill.name, one) for one in responses)
+            for skill, of_skill in _grouped((one.skill["name"], one) for one in responses)
         ],
         "difficultyMarks": [],
         "questionWiseResponse": None,
@@ -178,26 +179,26 @@ def question_wise(
         [
             _response(one, evaluators=evaluators)
             for one in part
-            if all_types or one.skill.question_type in ESSAYS
+            if all_types or one.skill["questionType"] in ESSAYS
         ]
         for part in responses_of(assessment, candidate)
     ]
 
 
 def _response(one: QuestionResponse, *, evaluators: bool) -> dict[str, Any]:
-    kind = one.skill.question_type
+    kind = one.skill["questionType"]
     seen = evaluators and kind == "LONG_ANSWER" and one.attempted
     return {
         "questionId": one.question_id,
         "apiQuestionType": kind,
         "version": 1,
         "questionResponse": _given(kind, one) if one.attempted else None,
-        "minMarks": one.skill.incorrect_grade + 0.0,
-        "maxMarks": one.skill.correct_grade,
+        "minMarks": one.skill["incorrectGrade"] + 0.0,
+        "maxMarks": one.skill["correctGrade"],
         "marksScored": one.scored,
         "isAttempted": one.attempted,
         "timeSpent": one.seconds,
-        "skillName": one.skill.name,
+        "skillName": one.skill["name"],
         "evaluatorData": [_evaluation(one)] if seen else [] if evaluators else None,
     }
 

@@ -167,7 +167,6 @@ class Lifecycle:
         self._notify(events.FINISHED, candidate, at)
 
     def _begun(self, candidate: SandboxCandidate, at: float) -> None:
-        self._assessment(candidate).tests_taken += 1
         self._number_attempt(candidate)
         self._notify(events.STARTED, candidate, at)
 

@@ -74,7 +74,7 @@ class ApiRequest:
             raise bad_request(f"{name} is required")
         try:
             return loads(self.parameters[name])
-        except ValueError:
+        except (ValueError, RecursionError):
             raise bad_request(f"{name} is not JSON") from None
 
     def flag(self, name: str) -> bool:

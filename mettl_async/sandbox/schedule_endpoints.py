@@ -50,9 +50,7 @@ def list_schedules(request: ApiRequest) -> Payload:
     found = request.sort(
         sorted(request.account.schedules(), key=lambda schedule: schedule.id),
         createdAt=lambda schedule: schedule.created_at,
-        testTaken=lambda schedule: sum(
-            one.started_at is not None for one in schedule.candidates.values()
-        ),
+        testTaken=lambda schedule: schedule.tests_taken,
         name=lambda schedule: schedule.name.lower(),
     )
     shown, paging = request.paginate(found)

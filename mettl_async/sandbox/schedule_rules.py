@@ -13,22 +13,9 @@ from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+from mettl_async.sandbox import shapes
 from mettl_async.sandbox.envelope import bad_request
 from mettl_async.sandbox.events import AUTH_PROPERTY, URL_PROPERTIES
-from mettl_async.sandbox.shapes import (
-    BOOL,
-    COUNT,
-    EMAIL,
-    TEXT,
-    URL,
-    WORDS,
-    Check,
-    each,
-    matching,
-    must,
-    one_of,
-    shape,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,52 +77,64 @@ def _restriction(restriction: Mapping[str, Any], where: str) -> None:
         raise bad_request(f"{where}.{needed} is required with {kind}")
 
 
-_IP: Final = must("an IPv4 address", _is_ipv4)
-_TIME: Final = matching("a time such as 09:00:00", r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]")
-_DAY: Final = must("a date such as Wed, 20 Oct 2021", _is_date)
-_OFFSET: Final = matching("an offset such as UTC+05:30", r"UTC[+-](0[0-9]|1[0-4]):[0-5][0-9]")
-_ENABLED: Final = {"enabled": BOOL}
-_OPTIONS: Final = shape({"candidateScreenCapture": BOOL, "candidateAuthorization": BOOL})
-
-
-_PERSON: Final = shape(
-    {"email": EMAIL, "name": WORDS, "compensatory_time": COUNT}, ("email", "name"), others=TEXT
+_IP: Final = shapes.must("an IPv4 address", _is_ipv4)
+_TIME: Final = shapes.matching(
+    "a time such as 09:00:00", r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+)
+_DAY: Final = shapes.must("a date such as Wed, 20 Oct 2021", _is_date)
+_OFFSET: Final = shapes.matching(
+    "an offset such as UTC+05:30", r"UTC[+-](0[0-9]|1[0-4]):[0-5][0-9]"
+)
+_ENABLED: Final = {"enabled": shapes.BOOL}
+_OPTIONS: Final = shapes.shape(
+    {"candidateScreenCapture": shapes.BOOL, "candidateAuthorization": shapes.BOOL}
 )
 
-_COMMON: Final[dict[str, Check]] = {
-    "name": WORDS,
-    "sourceApp": WORDS,
-    "scheduleType": one_of("AlwaysOn", "Fixed"),
-    "scheduleWindow": shape(
+
+_PERSON: Final = shapes.shape(
+    {"email": shapes.EMAIL, "name": shapes.WORDS, "compensatory_time": shapes.COUNT},
+    ("email", "name"),
+    others=shapes.TEXT,
+)
+
+_COMMON: Final[dict[str, shapes.Check]] = {
+    "name": shapes.WORDS,
+    "sourceApp": shapes.WORDS,
+    "scheduleType": shapes.one_of("AlwaysOn", "Fixed"),
+    "scheduleWindow": shapes.shape(
         {
-            "fixedAccessOption": one_of("ExactTime", "SlotWise"),
+            "fixedAccessOption": shapes.one_of("ExactTime", "SlotWise"),
             "startsOnDate": _DAY,
             "endsOnDate": _DAY,
             "startsOnTime": _TIME,
             "endsOnTime": _TIME,
             "timeZone": _OFFSET,
-            "locationTimeZone": must("a time zone such as Asia/Kolkata", _is_zone),
+            "locationTimeZone": shapes.must("a time zone such as Asia/Kolkata", _is_zone),
         },
         ("startsOnDate", "startsOnTime", "endsOnDate", "endsOnTime"),
         _window_zone,
     ),
-    "webProctoring": shape({**_ENABLED, "count": COUNT, "showRemainingCounts": BOOL}),
-    "visualProctoring": shape(
+    "webProctoring": shapes.shape(
+        {**_ENABLED, "count": shapes.COUNT, "showRemainingCounts": shapes.BOOL}
+    ),
+    "visualProctoring": shapes.shape(
         {
-            "mode": one_of("PHOTO", "OFF", "VIDEO"),  # VIDEO is [seen] only
+            "mode": shapes.one_of("PHOTO", "OFF", "VIDEO"),  # VIDEO is [seen] only
             "options": _OPTIONS,
         }
     ),
-    "secureBrowser": shape(_ENABLED),
-    **dict.fromkeys(URL_PROPERTIES.values(), URL),
-    AUTH_PROPERTY: TEXT,
-    "testGradeNotification": shape({**_ENABLED, "recipients": each(EMAIL)}, (), _recipients),
-    "ipAccessRestriction": shape(
+    "secureBrowser": shapes.shape(_ENABLED),
+    **dict.fromkeys(URL_PROPERTIES.values(), shapes.URL),
+    AUTH_PROPERTY: shapes.TEXT,
+    "testGradeNotification": shapes.shape(
+        {**_ENABLED, "recipients": shapes.each(shapes.EMAIL)}, (), _recipients
+    ),
+    "ipAccessRestriction": shapes.shape(
         {
             **_ENABLED,
-            "type": one_of("SINGLE", "RANGE"),
+            "type": shapes.one_of("SINGLE", "RANGE"),
             "ip": _IP,
-            "ranges": each(shape({"start": _IP, "end": _IP}, ("start", "end"))),
+            "ranges": shapes.each(shapes.shape({"start": _IP, "end": _IP}, ("start", "end"))),
         },
         (),
         _restriction,
@@ -143,9 +142,9 @@ _COMMON: Final[dict[str, Check]] = {
 }
 
 _ACCESS: Final = {
-    "type": one_of("OpenForAll", "ByInvitation"),
-    "sendEmail": BOOL,
-    "isCandidateCrfPrefilled": BOOL,
+    "type": shapes.one_of("OpenForAll", "ByInvitation"),
+    "sendEmail": shapes.BOOL,
+    "isCandidateCrfPrefilled": shapes.BOOL,
 }
 
 
@@ -161,28 +160,35 @@ def check_window(sc: Mapping[str, Any], where: str) -> None:
         raise bad_request(f"{where}.scheduleWindow is required with Fixed")
 
 
-NEW_SCHEDULE: Final = shape(
+NEW_SCHEDULE: Final = shapes.shape(
     {
         **_COMMON,
-        "access": shape({**_ACCESS, "candidates": each(_PERSON)}, ("type",)),
-        "protected": one_of("OtpOnEmail"),
+        "access": shapes.shape({**_ACCESS, "candidates": shapes.each(_PERSON)}, ("type",)),
+        "protected": shapes.one_of("OtpOnEmail"),
     },
     ("name", "sourceApp", "access", "scheduleType"),
     _new_schedule,
 )
-EDIT: Final = shape(
+EDIT: Final = shapes.shape(
     {
         **_COMMON,
-        "access": shape(
-            {**_ACCESS, "candidates": shape({"add": each(_PERSON), "remove": each(EMAIL)})},
+        "access": shapes.shape(
+            {
+                **_ACCESS,
+                "candidates": shapes.shape(
+                    {"add": shapes.each(_PERSON), "remove": shapes.each(shapes.EMAIL)}
+                ),
+            },
             ("type",),
         ),
-        "protected": one_of("OtpOnEmail", "NotEnabled"),
+        "protected": shapes.one_of("OtpOnEmail", "NotEnabled"),
     }
 )
-FILTER: Final = shape(
+FILTER: Final = shapes.shape(
     {
-        "visualProctoring": shape({"mode": one_of("PHOTO", "OFF"), "options": _OPTIONS}),
-        "webProctoring": shape({**_ENABLED, "count": COUNT}, ("enabled",)),
+        "visualProctoring": shapes.shape(
+            {"mode": shapes.one_of("PHOTO", "OFF"), "options": _OPTIONS}
+        ),
+        "webProctoring": shapes.shape({**_ENABLED, "count": shapes.COUNT}, ("enabled",)),
     }
 )

@@ -23,8 +23,8 @@ from mettl_async.sandbox.state import (
     RegistrationField,
     SandboxCredentials,
     Schedule,
-    Section,
     State,
+    complete_section,
 )
 from mettl_async.sandbox.stats import Stats
 
@@ -157,17 +157,18 @@ class Simulation:
         registration_fields: Iterable[RegistrationField] = (),
         *,
         account: Account | None = None,
-        sections: Iterable[Section] = DEFAULT_SECTIONS,
+        sections: Iterable[Mapping[str, Any]] = DEFAULT_SECTIONS,
     ) -> Assessment:
         """Add an assessment, to the first account unless another is given.
 
-        ``Email Address`` and ``First Name`` are always mandatory and need not be listed.
+        ``Email Address`` and ``First Name`` are always mandatory and need not be listed. Sections are
+        as on the wire, not checked, and completed with defaults.
         """
         assessment = Assessment(
             id=self.state.next_number("assessment"),
             name=name,
             registration_fields=tuple(registration_fields),
-            sections=tuple(sections),
+            sections=[complete_section(section) for section in sections],
             created_at=self.clock.now(),
         )
         return self.state.add_assessment(account or self.account, assessment)

@@ -18,12 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from random import Random
 
-LEVELS: Final = ("EASY", "MEDIUM", "DIFFICULT")  # the last two are [seen] in a comment only
-QUESTION_TYPES: Final = (
-    "AllType", "MCQ", "CODE", "FITB", "LONG_ANSWER", "MCA", "SQL", "SHORT_ANSWER", "CS", "CP",
-    "FES", "TS", "FU",
-)  # fmt: skip
-
 # Names and numbers as the vendor's page "Add PBTs" has them.
 PBTS: Final = {
     1151: "Mettl Test for Critical Thinking",
@@ -59,74 +53,62 @@ class RegistrationField:
     values: tuple[str, ...] = field(default=(), kw_only=True)
 
 
-@frozen(kw_only=True)
-class Skill:
-    """Questions of one skill and level in a section.
-
-    Attributes:
-        name: Name of the skill.
-        level: One of `LEVELS`.
-        question_count: Number of questions.
-        question_type: One of `QUESTION_TYPES`.
-        correct_grade: Marks of a right answer.
-        incorrect_grade: Marks of a wrong answer, 0 or less.
-        question_pooling: Whether questions are drawn from a pool.
-    """
-
-    name: str
-    level: str = "EASY"
-    question_count: int = 1
-    question_type: str = "MCQ"
-    correct_grade: float = 1.0
-    incorrect_grade: float = -0.0
-    question_pooling: bool = True
+def complete_section(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in what a section, as on the wire, leaves out."""
+    skill = {
+        "level": "EASY",
+        "questionCount": 1,
+        "questionType": "AllType",
+        "correctGrade": 1.0,
+        "incorrectGrade": 0.0,
+        "questionPooling": False,
+    }
+    return {
+        "duration": 0,
+        "instructions": "",
+        "randomizeQuestions": False,
+        "allQuestionsMandatory": False,
+        **sent,
+        "skills": [{**skill, **one} for one in sent["skills"]],
+    }
 
 
-@frozen(kw_only=True)
-class Section:
-    """One section; ``duration`` in minutes, 0 if it isn't timed."""
-
-    name: str
-    skills: tuple[Skill, ...]
-    duration: int = 0
-    instructions: str = ""
-    randomize_questions: bool = False
-    all_questions_mandatory: bool = False
-
-
-def max_marks(sections: Iterable[Section]) -> float:
+def max_marks(sections: Iterable[Mapping[str, Any]]) -> float:
     """Add up the marks of right answers to all questions."""
-    skills = (skill for section in sections for skill in section.skills)
-    return float(sum(skill.question_count * skill.correct_grade for skill in skills))
+    skills = (skill for section in sections for skill in section["skills"])
+    return float(sum(skill["questionCount"] * skill["correctGrade"] for skill in skills))
 
 
+_MCQ: Final = {"questionType": "MCQ", "incorrectGrade": -0.0, "questionPooling": True}
 DEFAULT_SECTIONS: Final = (
-    Section(
-        name="Section #1",
-        skills=(
-            Skill(name="Quantitative Aptitude", question_count=6),
-            Skill(
-                name="Quantitative Aptitude",
-                level="MEDIUM",
-                question_count=4,
-                correct_grade=2.0,
-                incorrect_grade=-0.5,
-            ),
-            Skill(name="Logical Reasoning", question_count=3, question_type="MCA"),
-        ),
-    ),
-    Section(
-        name="Section #2",
-        skills=(
-            Skill(name="Vocabulary", question_count=2, question_type="SHORT_ANSWER"),
-            Skill(
-                name="Written Communication",
-                level="DIFFICULT",
-                question_type="LONG_ANSWER",
-                correct_grade=10.0,
-            ),
-        ),
-    ),
+    {
+        "name": "Section #1",
+        "skills": [
+            {**_MCQ, "name": "Quantitative Aptitude", "questionCount": 6},
+            {
+                **_MCQ,
+                "name": "Quantitative Aptitude",
+                "level": "MEDIUM",
+                "questionCount": 4,
+                "correctGrade": 2.0,
+                "incorrectGrade": -0.5,
+            },
+            {**_MCQ, "name": "Logical Reasoning", "questionCount": 3, "questionType": "MCA"},
+        ],
+    },
+    {
+        "name": "Section #2",
+        "skills": [
+            {**_MCQ, "name": "Vocabulary", "questionCount": 2, "questionType": "SHORT_ANSWER"},
+            {
+                **_MCQ,
+                "name": "Written Communication",
+                "level": "DIFFICULT",
+                "questionType": "LONG_ANSWER",
+                "correctGrade": 10.0,
+            },
+        ],
+    },
 )
 
 
@@ -164,13 +146,19 @@ class Account:
 
 @define(kw_only=True, eq=False)
 class Assessment:
-    """One assessment of an account; ``duration`` in minutes, ``schedules`` by name."""
+    """One assessment of an account.
+
+    Attributes:
+        sections: As on the wire.
+        duration: Minutes; 0 for no limit.
+        schedules: By name.
+    """
 
     id: int
     name: str
     account: Account = field(init=False, repr=False)
     registration_fields: tuple[RegistrationField, ...] = ()
-    sections: tuple[Section, ...] = DEFAULT_SECTIONS
+    sections: list[dict[str, Any]]
     duration: int = 30
     instructions: str = ""
     allow_copy_paste: bool = False
@@ -178,8 +166,12 @@ class Assessment:
     show_report_on_exit: bool = False
     on_screen_calculator: bool = False
     created_at: float = 0.0
-    tests_taken: int = 0
     schedules: dict[str, Schedule] = field(factory=dict, repr=False)
+
+    @property
+    def tests_taken(self) -> int:
+        """Number of tests that were started."""
+        return sum(schedule.tests_taken for schedule in self.schedules.values())
 
 
 @frozen(kw_only=True)
@@ -268,6 +260,11 @@ class Schedule:
     invited: dict[str, Invited] = field(factory=dict, repr=False)
     candidates: dict[str, SandboxCandidate] = field(factory=dict, repr=False)
     deleted: Counter[str] = field(factory=Counter, repr=False)
+
+    @property
+    def tests_taken(self) -> int:
+        """Number of tests that were started."""
+        return sum(one.started_at is not None for one in self.candidates.values())
 
     def admits(self, email: str) -> bool:
         """Tell whether this email may register here."""
@@ -359,8 +356,6 @@ class State:
         """Delete a registration and its result."""
         person = fold_email(candidate.email)
         del schedule.candidates[person], self.owners[candidate.ecc]
-        if candidate.started_at is not None:
-            schedule.assessment.tests_taken -= 1
         schedule.deleted[person] += 1
 
     def all_candidates(self) -> Iterator[SandboxCandidate]:

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from mettl_async.sandbox import RegistrationField, Section, Skill
+from mettl_async.sandbox import RegistrationField
 
 SKILL = {
     "name": "Python",
@@ -35,7 +35,14 @@ async def edit(caller, number, sent, version="v2"):
 @pytest.mark.parametrize("version", ["v1", "v2"])
 async def test_an_assessment_is_described_as_a_whole(either, sandbox, version):
     fields = (RegistrationField("Gender", values=("F", "M")), RegistrationField("Roll"))
-    parts = (Section(name="S", skills=(Skill(name="Art", question_count=3, correct_grade=1.5),)),)
+    skill = {
+        "name": "Art",
+        "questionCount": 3,
+        "questionType": "MCQ",
+        "questionPooling": True,
+        "correctGrade": 1.5,
+    }
+    parts = [{"name": "S", "skills": [skill]}]
     number = sandbox.add_assessment("A", fields, sections=parts).id
     described = (await either.get(f"/{version}/assessments/{number}"))["assessment"]
     assert (described["id"], described["name"], described["maxMarks"]) == (number, "A", 4.5)

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from mettl_async.sandbox import life
+from mettl_async.sandbox import events, life
 from mettl_async.sandbox.lifecycle import Lifecycle
 from mettl_async.sandbox.state import SandboxCandidate, Schedule, State, fold_email
 
@@ -85,7 +85,18 @@ class SandboxPerson:
 
     def start(self) -> None:
         """Start the test, or go on with an expired one that may be resumed."""
-        self._lifecycle.start(self.candidate)
+        candidate, now = self.candidate, self._lifecycle.prepare(self.candidate)
+        problem = life.why_not_start(candidate, now)
+        if problem:
+            raise ValueError(f"can't be started: {problem}")
+        candidate.status = "InProgress"
+        candidate.resumable = False
+        candidate.session_at = now
+        # [assumed]: going on with a resumed test is no start that the webhook hears of
+        if candidate.started_at is None:
+            candidate.started_at = now
+            self._lifecycle.begun(candidate, now)
+        self._lifecycle.watch(candidate)
 
     def finish(self, mode: str = "NormalSubmission") -> None:
         """End the test, which is ``Completed`` and has no link from then on.
@@ -100,22 +111,36 @@ class SandboxPerson:
                 ``BrowsingToleranceExceeded``, ``TestExpired`` (can be resumed), ``ParentFinish``,
                 ``ProctoredFinish``, ``SuspiciousSoftwareFinish`` or ``CandidateClosed``.
         """
-        self._lifecycle.finish(self.candidate, mode)
+        self._lifecycle.end(self.candidate, mode, self._lifecycle.prepare(self.candidate))
+        self._lifecycle.watch(self.candidate)
 
     def disconnect(self) -> None:
         """Lose the connection: after 30 minutes of the sandbox's clock the test ends as ``TestExpired``."""
-        self._lifecycle.disconnect(self.candidate)
+        now = self._lifecycle.prepare(self.candidate)
+        if not life.connected(self.candidate):
+            raise ValueError("only a test that runs can lose its connection")
+        life.disconnect(self.candidate, now)
 
     def reconnect(self) -> None:
         """Reconnect within 30 minutes, and go on from the point where the connection was lost."""
-        self._lifecycle.reconnect(self.candidate)
+        now = self._lifecycle.prepare(self.candidate)
+        if not life.running(self.candidate) or self.candidate.disconnected_at is None:
+            raise ValueError("only a test that lost its connection can be reconnected")
+        self.candidate.disconnected_at = None
+        self.candidate.session_at = now
 
     def resume(self) -> None:
         """Allow a test that ended as ``TestExpired`` to go on, as an administrator does.
 
-        The same link works again [assumed].
+        The same link works again, and the result is gone until the next end [assumed].
         """
-        self._lifecycle.resume(self.candidate)
+        candidate, now = self.candidate, self._lifecycle.prepare(self.candidate)
+        if not life.may_resume(candidate):
+            raise ValueError("only an expired test can be resumed")
+        candidate.status = "InProgress"  # [assumed]
+        candidate.resumable = True
+        candidate.finished_at = candidate.finish_mode = None
+        self._lifecycle.notify(events.RESUMED, candidate, now)
 
     @property
     def view(self) -> PersonView:

@@ -221,11 +221,6 @@ class Deliveries(list[Delivery]):
             delivery.state, delivery.due_at = PENDING, attempt.at + min(_LONGEST_DELAY, delay)
         self._queue(delivery)
 
-    @property
-    def quiet(self) -> bool:
-        """Whether nothing is to be sent, now or later."""
-        return not self._queues
-
     async def settled(self, *, timeout: float = 10.0, skip_waits: bool = True) -> None:  # noqa: ASYNC109 - a limit for tests, in seconds
         """Wait until all events were sent or given up.
 
@@ -270,7 +265,7 @@ class Deliveries(list[Delivery]):
                         await stack.enter_async_context(transport)
                     self._busy.add(delivery.number)
                     group.create_task(self._try(delivery, transport, sent))
-                if until_done and not self._busy and (not skip_waits or self.quiet):
+                if until_done and not self._busy and (not skip_waits or not self._queues):
                     return
                 with suppress(TimeoutError):
                     async with asyncio.timeout(TICK_SECONDS):

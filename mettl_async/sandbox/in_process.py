@@ -16,18 +16,12 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message
 
 
-class _CutBody(httpx.AsyncByteStream):
-    """A body whose connection breaks in the middle."""
-
-    def __init__(self, part: bytes, request: httpx.Request) -> None:
-        self._part = part
-        self._request = request
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self._part
-        raise httpx.RemoteProtocolError(
-            "peer closed connection without sending complete message body", request=self._request
-        )
+async def _cut(part: bytes, request: httpx.Request) -> AsyncIterator[bytes]:
+    """Give a body whose connection breaks in the middle."""
+    yield part
+    raise httpx.RemoteProtocolError(
+        "peer closed connection without sending complete message body", request=request
+    )
 
 
 class InProcessTransport(httpx.AsyncBaseTransport):
@@ -70,14 +64,11 @@ class InProcessTransport(httpx.AsyncBaseTransport):
             raise httpx.ReadTimeout("the sandbox was too slow", request=request) from None
         if not conversation.status:
             raise httpx.ReadError("connection reset by the sandbox", request=request)
-        if not conversation.complete:
-            return httpx.Response(
-                conversation.status,
-                headers=conversation.headers,
-                stream=_CutBody(bytes(conversation.body), request),
-            )
+        body = bytes(conversation.body)
         return httpx.Response(
-            conversation.status, headers=conversation.headers, content=bytes(conversation.body)
+            conversation.status,
+            headers=conversation.headers,
+            content=body if conversation.complete else _cut(body, request),
         )
 
 

@@ -1,8 +1,4 @@
-"""Tests that move on, by hand and with the time, and the webhooks of each step.
-
-The only place where a test changes its status, except that an endpoint may register it again, revoke it
-or delete it.
-"""
+"""Tests that move on with the time, and the webhooks of each step."""
 
 from __future__ import annotations
 
@@ -19,11 +15,7 @@ if TYPE_CHECKING:
 
 
 class Lifecycle:
-    """Moves tests on.
-
-    Each step by hand first makes happen what is due, so that nothing comes out of order. It raises
-    ValueError if it is not possible now, or if the registration was deleted.
-    """
+    """Moves tests on with the time; `SandboxPerson` does so by hand."""
 
     def __init__(
         self,
@@ -61,9 +53,9 @@ class Lifecycle:
             candidate = self._watched[ecc]
             if what == life.GRADED:
                 candidate.graded_told = True
-                self._notify(events.GRADED, candidate, at)
+                self.notify(events.GRADED, candidate, at)
             else:
-                self._end(candidate, what, at)
+                self.end(candidate, what, at)
             entry = self._next(candidate, now)
             if entry:
                 heapq.heappush(line, entry)
@@ -81,64 +73,33 @@ class Lifecycle:
         at, what = entry
         return (at, candidate.ecc, what) if at <= now else None
 
-    def _prepare(self, candidate: SandboxCandidate) -> float:
-        """Make happen what is due before a step by hand; returns the time."""
+    def prepare(self, candidate: SandboxCandidate) -> float:
+        """Make happen what is due before a step by hand, so that nothing comes out of order.
+
+        Returns:
+            The time.
+
+        Raises:
+            ValueError: The registration was deleted; there may be a new one in its place.
+        """
         self.settle()
         if self._state.owners.get(candidate.ecc) is not candidate:
-            raise ValueError("the registration was deleted")  # there may be a new one in its place
+            raise ValueError("the registration was deleted")
         return self._now()
 
-    def start(self, candidate: SandboxCandidate) -> None:
-        """Start the test, or go on with one that may be resumed."""
-        now = self._prepare(candidate)
-        problem = life.why_not_start(candidate, now)
-        if problem:
-            raise ValueError(f"can't be started: {problem}")
-        candidate.status = "InProgress"
-        candidate.resumable = False
-        candidate.session_at = now
-        # [assumed]: going on with a resumed test is no start that the webhook hears of
-        if candidate.started_at is None:
-            candidate.started_at = now
-            self._begun(candidate, now)
-        self._watched[candidate.ecc] = candidate
-
-    def finish(self, candidate: SandboxCandidate, mode: str) -> None:
-        """End the test now."""
-        self._end(candidate, mode, self._prepare(candidate))
+    def watch(self, candidate: SandboxCandidate) -> None:
+        """Make happen what the time brings to a candidate from now on."""
         self._watched[candidate.ecc] = candidate
         self.settle()
 
-    def disconnect(self, candidate: SandboxCandidate) -> None:
-        """Lose the connection in the middle of the test."""
-        now = self._prepare(candidate)
-        if not life.connected(candidate):
-            raise ValueError("only a test that runs can lose its connection")
-        life.disconnect(candidate, now)
-
-    def reconnect(self, candidate: SandboxCandidate) -> None:
-        """Go on from the point where the connection was lost, within 30 minutes [doc]."""
-        now = self._prepare(candidate)
-        if not life.running(candidate) or candidate.disconnected_at is None:
-            raise ValueError("only a test that lost its connection can be reconnected")
-        candidate.disconnected_at = None
-        candidate.session_at = now
-
-    def resume(self, candidate: SandboxCandidate) -> None:
-        """Allow an expired test to go on; its result is gone until the next end [assumed]."""
-        now = self._prepare(candidate)
-        if not life.may_resume(candidate):
-            raise ValueError("only an expired test can be resumed")
-        candidate.status = "InProgress"  # [assumed]
-        candidate.resumable = True
-        candidate.finished_at = candidate.finish_mode = None
-        self._notify(events.RESUMED, candidate, now)
-
-    def _end(self, candidate: SandboxCandidate, mode: str, at: float) -> None:
+    def end(self, candidate: SandboxCandidate, mode: str, at: float) -> None:
         """End the test; one that was never started is taken to have been, some time ago.
 
         A candidate who is blocked at the authorisation [doc] never began; that results then have no
         time of a start is [assumed].
+
+        Raises:
+            ValueError: No such mode, or the test is finished or revoked.
         """
         if mode not in life.ENDINGS:
             raise ValueError(f"{mode!r} is not a finish mode; known are {', '.join(life.ENDINGS)}")
@@ -162,19 +123,21 @@ class Lifecycle:
         candidate.finished_at = at
         candidate.resumable = False
         if first and candidate.started_at is not None:
-            self._begun(candidate, candidate.started_at)
+            self.begun(candidate, candidate.started_at)
         self._number_attempt(candidate)  # also of one that never began [assumed]
-        self._notify(events.FINISHED, candidate, at)
+        self.notify(events.FINISHED, candidate, at)
 
-    def _begun(self, candidate: SandboxCandidate, at: float) -> None:
+    def begun(self, candidate: SandboxCandidate, at: float) -> None:
+        """Notify of a first start."""
         self._number_attempt(candidate)
-        self._notify(events.STARTED, candidate, at)
+        self.notify(events.STARTED, candidate, at)
 
     def _number_attempt(self, candidate: SandboxCandidate) -> None:
         if candidate.instance_id is None:
             candidate.instance_id = self._state.next_number("instance")
 
-    def _notify(self, event_type: str, candidate: SandboxCandidate, at: float) -> None:
+    def notify(self, event_type: str, candidate: SandboxCandidate, at: float) -> None:
+        """Queue the event of something that happened ``at`` this time."""
         schedule = self._state.schedules[candidate.access_key]
         event = events.event_of(event_type, schedule, candidate, at=at, pace=self._pace())
         if event is not None:

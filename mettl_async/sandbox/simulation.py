@@ -61,7 +61,7 @@ class Simulation:
         self.timestamp_ahead = TIMESTAMP_AHEAD
         self.error_http_status = error_http_status
         self.fault_random = Random(f"faults {seed}")  # noqa: S311 - repeatable on purpose
-        self.state = State(Random(f"keys {seed}"))  # noqa: S311 - repeatable on purpose
+        self.state = State(Random(f"keys {seed}").randbytes(16))  # noqa: S311 - repeatable on purpose
         self.clock = SandboxClock(clock, skew=lambda: self.faults.clock_skew, settle=self.settle)
         now = self.clock.now
         self.deliveries = Deliveries(
@@ -140,13 +140,16 @@ class Simulation:
         registration_limit: int | None = None,
     ) -> Account:
         """Add an account; its keys are made up unless given."""
+        number = self.state.next_number("client")
         if credentials is None:
-            bits = self.state.random.getrandbits
-            public, private = (str(uuid.UUID(int=bits(128), version=4)) for _ in range(2))
+            public, private = (
+                str(uuid.UUID(bytes=self.state.derive(f"{which} key {number}", 16), version=4))
+                for which in ("public", "private")
+            )
             credentials = SandboxCredentials(public_key=public, private_key=private)
         account = self.state.accounts[credentials.public_key] = Account(
             credentials=credentials,
-            client_id=self.state.next_number("client"),
+            client_id=number,
             registration_limit=registration_limit,
         )
         return account
@@ -197,9 +200,11 @@ class Simulation:
         home = assessment or next(iter(self.state.assessments.values()))
         if name in home.schedules:
             raise ValueError(f"the assessment has a schedule named {name!r}")
+        number = self.state.next_number("schedule")
+        letters = self.state.derive(f"schedule {number}", ACCESS_KEY_LENGTH)
         schedule = Schedule(
-            id=self.state.next_number("schedule"),
-            access_key="".join(self.state.random.choices(_ALPHANUMERICS, k=ACCESS_KEY_LENGTH)),
+            id=number,
+            access_key="".join(_ALPHANUMERICS[one % len(_ALPHANUMERICS)] for one in letters),
             name=name,
             access_type=access_type,
             settings={"sourceApp": "sandbox", "scheduleType": "AlwaysOn", **(settings or {})},

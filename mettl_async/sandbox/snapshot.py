@@ -40,8 +40,7 @@ class _Document:
     format: str = FORMAT
     version: int = VERSION
     clock_ahead: float
-    random_state: tuple[int, tuple[int, ...], float | None]
-    link_key: bytes
+    secret: bytes
     numbers: dict[str, int]
     accounts: list[Account]
     deliveries: list[Delivery]
@@ -124,11 +123,7 @@ class SnapshotFile:
             return False
         self._document = None
         state = simulation.state
-        try:
-            state.random.setstate(document.random_state)
-        except ValueError:
-            raise self._error("is damaged (random_state)") from None
-        state.link_key = document.link_key
+        state.secret = document.secret
         state.numbers |= document.numbers
         state.restore(document.accounts)
         if not state.assessments or not state.schedules:
@@ -147,8 +142,7 @@ class SnapshotFile:
         state = simulation.state
         document = _Document(
             clock_ahead=simulation.clock.ahead,
-            random_state=state.random.getstate(),
-            link_key=state.link_key,
+            secret=state.secret,
             numbers=state.numbers,
             accounts=list(state.accounts.values()),
             deliveries=list(simulation.deliveries),

@@ -16,7 +16,6 @@ from attrs import define, field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from random import Random
 
 # Names and numbers as the vendor's page "Add PBTs" has them.
 PBTS: Final = {
@@ -276,18 +275,16 @@ class Schedule:
 
 
 class State:
-    """All that one sandbox keeps; keys and links follow from the seed.
+    """All that one sandbox keeps; keys and links follow from its secret.
 
     Attributes:
-        random: Source of keys.
-        link_key: Secret that links are derived from.
+        secret: What keys and links are derived from.
         numbers: The next number of each kind of thing.
         owners: The candidates by ``ecc``.
     """
 
-    def __init__(self, random: Random) -> None:
-        self.random = random
-        self.link_key = random.randbytes(16)
+    def __init__(self, secret: bytes) -> None:
+        self.secret = secret
         self.numbers = {
             "assessment": 756452,
             "schedule": 10000,
@@ -298,6 +295,10 @@ class State:
         self.assessments: dict[int, Assessment] = {}
         self.schedules: dict[str, Schedule] = {}
         self.owners: dict[str, SandboxCandidate] = {}
+
+    def derive(self, text: str, size: int) -> bytes:
+        """Derive so many bytes that nobody can guess from a text."""
+        return blake2b(text.encode(), key=self.secret, digest_size=size).digest()
 
     def next_number(self, what: str) -> int:
         """Take the next number of a kind."""
@@ -346,7 +347,7 @@ class State:
             if schedule.deleted[person]:
                 # [assumed]: the link of a deleted attempt is dead, and the next one differs
                 text += f"\n{schedule.deleted[person]}"
-            ecc = blake2b(text.encode(), key=self.link_key, digest_size=20).hexdigest()
+            ecc = self.derive(text, 20).hex()
             candidate = SandboxCandidate(access_key=schedule.access_key, email=email, ecc=ecc)
             self.owners[ecc] = schedule.candidates[person] = candidate
             schedule.assessment.account.registrations += 1

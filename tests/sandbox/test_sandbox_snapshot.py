@@ -65,7 +65,7 @@ def remembered(sandbox):
         "owners": sorted(state.owners),
         "deliveries": list(sandbox.deliveries),
         "ahead": sandbox.clock.ahead,
-        "keys": (state.random.getstate(), state.link_key),
+        "secret": state.secret,
         "numbers": dict(state.numbers),
     }
 
@@ -112,17 +112,15 @@ async def test_everything_is_there_again_and_goes_on(db):
     with Sandbox(db=db) as first:
         key = await lively(first)
         before, links = remembered(first), {one.email: one.link for one in first.candidates.of(key)}
-        fresh = first.state.random.getstate()
     with Sandbox(db=db, seed=99) as second:
         assert remembered(second) == before
         assert {one.email: one.link for one in second.candidates.of(key)} == links
         assert second.access_key == next(iter(second.schedules))
-        assert second.state.random.getstate() == fresh
         # What was to be sent still is, in order.
         assert [one.event_type for one in second.deliveries] == [
             one.event_type for one in before["deliveries"]
         ]
-        assert not second.deliveries.quiet
+        assert any(one.open for one in second.deliveries)
         # What was under way still is: a lost connection expires.
         second.clock.advance(31 * 60)
         assert second.candidates[key, BORIS.email].candidate.finish_mode == "TestExpired"
@@ -242,7 +240,7 @@ def test_another_version_is_refused_in_words_and_frees_the_file(db, version):
         {"accounts": []},
         {"accounts": [{}]},
         {"accounts": None},
-        {"random_state": [3, [1], None]},
+        {"secret": 7},
         {"numbers": 7},
         {"deliveries": [{"number": 1}]},
     ],

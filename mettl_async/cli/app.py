@@ -369,7 +369,7 @@ def sandbox(
     db: Annotated[
         Path | None,
         typer.Option(
-            help="Remember everything in this file, and go on from it: sandbox.sqlite3. "
+            help="Keep everything in this file, and go on from it: sandbox.json. "
             "By default it is forgotten at the end.",
             metavar="FILE",
         ),

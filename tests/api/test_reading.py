@@ -103,10 +103,8 @@ async def test_account_uploads(mettl, server):
     ] * 2
     assert server.sandbox.stats.bad_signatures == 0
     account = next(iter(server.sandbox.state.accounts.values()))
-    assert account.logo
+    assert set(account.files) == {"logo", "fav", "cov"}
     assert tuple(account.support_numbers) == ("+91-1", "+91-2")
-    assert account.favicon
-    assert account.cover
 
 
 async def test_uploads_with_form_parameters_travel_as_parts(server):

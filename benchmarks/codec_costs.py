@@ -30,7 +30,7 @@ from mettl_async import ApiVersion
 from mettl_async.bulk.batch import rd_text
 from mettl_async.codec import candidate_details, dumps_texts
 from mettl_async.core.request import UNRESERVED, encode_params
-from mettl_async.core.signing import keyed, signed, string_to_sign
+from mettl_async.core.signing import signature, string_to_sign
 
 try:
     import orjson
@@ -45,9 +45,6 @@ PEOPLE = list(candidates(BATCH))
 ROUNDS = 21
 REPEATS = 200  # per round and step; 1 to 40 ms, well above the clock's grain
 AT_MOST = 1.5  # of the best way, from values to bytes
-
-
-KEY = keyed(CREDENTIALS.private_key, ApiVersion.V2)
 
 
 def our_json() -> str:
@@ -85,7 +82,7 @@ TEXT = our_text()
 
 
 def our_signature() -> str:
-    return signed(KEY, TEXT)
+    return signature(CREDENTIALS.private_key, TEXT, ApiVersion.V2)
 
 
 def plain_signature() -> str:
@@ -151,7 +148,7 @@ def best_encoding() -> bytes:
 def our_whole() -> bytes:
     params = {**PARAMS, "rd": rd_text(PEOPLE)}
     text = string_to_sign("POST", URL, params)
-    params["asgn"] = signed(KEY, text)
+    params["asgn"] = signature(CREDENTIALS.private_key, text, ApiVersion.V2)
     return encode_params(params)
 
 

@@ -26,8 +26,8 @@ from mettl_async.config import (
     checked_number,
     checked_whole,
 )
+from mettl_async.core.admission import Admission, RateLimiter
 from mettl_async.core.auth import ServerClock, SignatureAuth
-from mettl_async.core.limits import RateLimiter, Slots
 from mettl_async.core.middleware import Middleware, Middlewares, check_middleware
 from mettl_async.core.pacing import Pacer
 from mettl_async.core.pipeline import ApiResponse, Pipeline, Shared
@@ -138,12 +138,14 @@ class MettlClient:
         check_middleware(auth)
         self._shared = Shared(
             transport=make_transport(transport, http_client, url, options),
-            slots=Slots(options.max_concurrency),
+            base_url=url,
+            admission=Admission(
+                slots=options.max_concurrency,
+                pacer=Pacer(fixed=options.requests_per_second, adaptive=options.adaptive),
+                rate_limiter=_checked_limiter(rate_limiter),
+            ),
             quota=RetryQuota(options.retry_quota),
             clock=clock,
-            base_url=url,
-            pacer=Pacer(fixed=options.requests_per_second, adaptive=options.adaptive),
-            rate_limiter=_checked_limiter(rate_limiter),
         )
         self._owner, self._auth = True, auth
         self.middleware, self.options = _by_slot(middleware), options
@@ -259,7 +261,6 @@ class MettlClient:
         with anyio.CancelScope(shield=True):
             await lifecycle.drain()
             lifecycle.closed = True
-            self._shared.deadlines.rest()
             await self._shared.transport.aclose()
 
     async def __aenter__(self) -> Self:

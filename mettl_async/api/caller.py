@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 from mettl_async.api.pager import MOST_PER_PAGE, AsyncPager, Page, check_page_size
 from mettl_async.api.placeholders import PERSONAL
 from mettl_async.config import ApiVersion, ClientOptions
-from mettl_async.core.pipeline import Effects, Pipeline, Shared
+from mettl_async.core.pipeline import Pipeline, Shared
 from mettl_async.core.request import Placement, Request, RunContext, encoded_length, path_segment
 from mettl_async.errors import ConfigurationError, InvalidInputError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mettl_async.api.endpoint import Endpoint
+    from mettl_async.core.effects import Effects
     from mettl_async.core.lifecycle import Lifecycle
     from mettl_async.core.multipart import FilePart
     from mettl_async.core.pipeline import ApiResponse

@@ -13,7 +13,7 @@ from mettl_async.models import DetailedStatus, OverallStatus, TestState, _check
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from mettl_async.core.pipeline import Effects
+    from mettl_async.core.effects import Effects
     from mettl_async.models import CandidateResult
 
 T = TypeVar("T")

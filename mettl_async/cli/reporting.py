@@ -12,7 +12,7 @@ from mettl_async.api.waiting import NotReady, PollPolicy, poll
 from mettl_async.cli.outfile import check_whole, private_files
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.progress import busy
-from mettl_async.core.pipeline import Effects
+from mettl_async.core.effects import Effects
 from mettl_async.errors import MettlError
 
 if TYPE_CHECKING:

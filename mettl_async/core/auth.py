@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 from mettl_async.config import Credentials, KeyPair, keys_or_provider
-from mettl_async.core.signing import SIGNATURE_PARAMETERS, keyed, signed, string_to_sign
+from mettl_async.core.signing import SIGNATURE_PARAMETERS, signature, string_to_sign
 from mettl_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from hmac import HMAC
-
-    from mettl_async.config import ApiVersion, CredentialsProvider
+    from mettl_async.config import CredentialsProvider
     from mettl_async.core.middleware import Next
     from mettl_async.core.request import Request, Response
 
@@ -53,13 +51,9 @@ class SignatureAuth:
     ) -> None:
         self._credentials = keys_or_provider(credentials)
         self._clock = clock or ServerClock()
-        self._last: tuple[Credentials, ApiVersion, HMAC] | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**vars(self), "_last": None}  # it cannot be copied, and is made again
 
     async def __call__(self, request: Request, call_next: Next) -> Response:
         """Sign the request and pass it on."""
@@ -72,13 +66,8 @@ class SignatureAuth:
         # Whole seconds [doc]; fractions were accepted on v1 only [seen].
         params["ts"] = str(int(self._clock.now()))
         text = string_to_sign(request.method, request.url, params)
-        params["asgn"] = signed(self._key(keys, request.version), text)
+        params["asgn"] = signature(keys.private_key, text, request.version)
         return await call_next(request.evolve(params=params))
-
-    def _key(self, keys: Credentials, version: ApiVersion) -> HMAC:
-        if self._last is None or self._last[:2] != (keys, version):
-            self._last = keys, version, keyed(keys.private_key, version)
-        return self._last[2]
 
     @staticmethod
     async def _ask(provider: CredentialsProvider) -> Credentials:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import anyio
 from attrs import define, field
 
 from mettl_async.core.tasks import Work, begin, running_loop
 from mettl_async.errors import ClientClosedError, ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
 
 
 T = TypeVar("T")
@@ -47,6 +49,7 @@ class Lifecycle:
     closing: bool = False
     closed: bool = False
     _loop: object = field(default=None, repr=False)
+    _waiting: set[anyio.CancelScope] = field(factory=set, repr=False)
     _ahead: set[Work[Any]] = field(factory=set, repr=False)
     _work: dict[Work[None], Callable[[], None]] = field(factory=dict, repr=False)
 
@@ -76,6 +79,24 @@ class Lifecycle:
                 "make one client per event loop, inside it"
             )
 
+    @contextmanager
+    def until_closing(self) -> Iterator[None]:
+        """Cancel what waits inside ``with`` as soon as the client begins to close.
+
+        Raises:
+            ClientClosedError: The client closes, or did already.
+        """
+        if not self.closing:
+            with anyio.CancelScope() as scope:
+                self._waiting.add(scope)
+                try:
+                    yield
+                finally:
+                    self._waiting.discard(scope)
+            if not scope.cancelled_caught:
+                return
+        raise ClientClosedError("the client was closed before this was sent")
+
     def start(self, work: Coroutine[None, None, None], abandon: Callable[[], None]) -> None:
         """Run something that may outlive its caller; ``abandon`` tells it to come to an end."""
         started = begin(work, self._work.pop)
@@ -90,6 +111,8 @@ class Lifecycle:
     async def drain(self) -> None:
         """Have all background work come to an end, and wait for it; calls are not tried again."""
         self.closing = True
+        for scope in tuple(self._waiting):
+            scope.cancel()
         for ahead in tuple(self._ahead):
             ahead.stop()
         while self._work:

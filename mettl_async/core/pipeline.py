@@ -1,29 +1,22 @@
 """The one loop that joins the parts of a call.
 
-Outermost first: per-call middleware, retry loop, turn, slot, per-attempt middleware, auth (signs),
-redacted log, transport. Signing comes after both were waited for, so a timestamp never ages in a queue.
+Outermost first: per-call middleware, retry loop, admission, per-attempt middleware, auth (signs), redacted
+log, transport. Signing comes after admission, so that a timestamp never ages in a queue.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import random
-import time
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 from attrs import evolve, field, frozen
 
 from mettl_async.core import envelope
+from mettl_async.core.admission import Admission
 from mettl_async.core.auth import ServerClock
-from mettl_async.core.deadline import Deadlines
-from mettl_async.core.lifecycle import Lifecycle
-from mettl_async.core.limits import RateGate, RateLimiter, Slots
 from mettl_async.core.middleware import Middleware, Middlewares, build_chain
-from mettl_async.core.pacing import Pacer
 from mettl_async.core.redaction import log_fields
 from mettl_async.core.request import Request, Response, encode
 from mettl_async.core.retry import (
@@ -39,6 +32,7 @@ from mettl_async.core.transports.contract import Transport
 from mettl_async.errors import (
     CallError,
     CallFacts,
+    ClientClosedError,
     ConfigurationError,
     MettlDecodeError,
     RateLimitError,
@@ -46,53 +40,36 @@ from mettl_async.errors import (
     TransportTimeoutError,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from mettl_async.core.effects import Effects
+    from mettl_async.core.lifecycle import Lifecycle
+
 T = TypeVar("T")
 
 logger = logging.getLogger("mettl_async")
 
 
 @frozen(kw_only=True)
-class Effects:
-    """Everything the pipeline takes from the outside world, so that tests can script it."""
-
-    wall: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
-    chance: Callable[[], float] = random.random
-    new_id: Callable[[], str] = lambda: os.urandom(6).hex()
-
-
-@frozen(kw_only=True)
 class Shared:
-    """What a client and its clones have in common."""
+    """What a client and its copies have in common."""
 
     transport: Transport
     base_url: str
-    slots: Slots
+    admission: Admission
     quota: RetryQuota
     clock: ServerClock
-    lifecycle: Lifecycle = field(factory=Lifecycle)
-    effects: Effects = field(factory=Effects)
-    pacer: Pacer = field(factory=Pacer)
-    rate_limiter: RateLimiter | None = None
-    deadlines: Deadlines = field(factory=Deadlines)
-    limited: bool = field(init=False)
-    """Whether single calls too have a rate to keep to."""
-    turns: RateGate = field(init=False)
 
-    @limited.default
-    def _by_user_or_others(self) -> bool:
-        return self.pacer.fixed is not None or self.rate_limiter is not None
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """Tells when the client closes."""
+        return self.admission.lifecycle
 
-    @turns.default
-    def _one_for_all(self) -> RateGate:
-        return RateGate(
-            self.pacer,
-            self.rate_limiter,
-            now=self.effects.monotonic,
-            sleep=self.effects.sleep,
-            closing=lambda: self.lifecycle.closing,
-        )
+    @property
+    def effects(self) -> Effects:
+        """Clock, pauses and chance."""
+        return self.admission.effects
 
 
 @frozen
@@ -153,13 +130,13 @@ class Pipeline:
             history.attempts += 1
             if attempt > 1:
                 request = request.evolve(attempt=attempt)
-            # A run that keeps to a rate is not a run that fails: its own pace costs no patience.
+            # A run that keeps to a rate is not a run that fails: its deadline does not count that wait.
             outcome: Response | CallError | None = None
             if request.run is not None:
                 waited, outcome = await self._own_turn(request)
                 began += waited
             outcome = outcome or await self._one_attempt(request, began)
-            if request.run is not None or self._shared.limited:
+            if request.run is not None or self._shared.admission.has_rate:
                 self._adapt(request, outcome)
             response: Response | None = None
             if isinstance(outcome, Response):
@@ -181,7 +158,7 @@ class Pipeline:
                 repeatable=request.repeatable,
                 attempt=attempt,
                 policy=policy,
-                remaining=began + request.patience - effects.monotonic(),
+                remaining=began + request.time_limit - effects.monotonic(),
                 chance=effects.chance(),
                 server_time=http_date(response.headers.get("date")) if response else None,
                 signed_again=signed_again,
@@ -191,18 +168,17 @@ class Pipeline:
                 self._shared.clock.learn(verdict.server_time)
                 _log_retry(request, error, 0.0)
                 continue
-            if isinstance(verdict, Wait):
-                if self._shared.lifecycle.closing:
-                    verdict = GiveUp("the client is being closed")
-                elif request.run is None and not quota.take():
-                    verdict = GiveUp("the client's quota of retries is used up")
+            if isinstance(verdict, Wait) and request.run is None and not quota.take():
+                verdict = GiveUp("the client's quota of retries is used up")
             if isinstance(verdict, Wait):
                 retries += 1
                 _log_retry(request, error, verdict.seconds)
-                await effects.sleep(verdict.seconds)
-                if not self._shared.lifecycle.closing:
+                try:
+                    with self._shared.lifecycle.until_closing():
+                        await effects.sleep(verdict.seconds)
                     continue
-                verdict = GiveUp("the client is being closed")
+                except ClientClosedError:
+                    verdict = GiveUp("the client closes")
             _log_failure(request, error, verdict.reason)
             if response is None:
                 raise error
@@ -212,27 +188,27 @@ class Pipeline:
         """Wait for the turn of a bulk run's request: how long that took, or why there is none."""
         began = self._shared.effects.monotonic()
         try:
-            await self._shared.turns.wait(request.patience)
+            await self._shared.admission.wait_for_turn(request.time_limit)
         except CallError as error:
             return 0.0, error.with_traceback(None)
         return self._shared.effects.monotonic() - began, None
 
     async def _one_attempt(self, request: Request, began: float) -> Response | CallError:
-        shared, effects = self._shared, self._shared.effects
-        started, history, patience = False, request.history, request.patience
-        left = began + patience - effects.monotonic()
-        with shared.deadlines.give_up_after(left):
+        admission, effects = self._shared.admission, self._shared.effects
+        started, history, time_limit = False, request.history, request.time_limit
+        left = began + time_limit - effects.monotonic()
+        with anyio.move_on_after(left):
             try:
-                if shared.limited and request.run is None:
-                    await shared.turns.wait(left)
-                await shared.slots.take(shared.lifecycle)
+                if admission.has_rate and request.run is None:
+                    await admission.wait_for_turn(left)
+                await admission.acquire_slot()
                 try:
                     started = True
                     history.sent_at = effects.monotonic()
                     history.times.append(datetime.fromtimestamp(effects.wall(), UTC))
                     response = await self._attempt(request)
                 finally:
-                    shared.slots.give_back()
+                    admission.release_slot()
                 return response.evolve(
                     attempts=history.attempts,
                     sent_at=tuple(history.times),
@@ -243,9 +219,9 @@ class Pipeline:
                     history.times.pop()
                 # Without its frames: their locals hold the signature, and error reporters show locals.
                 return error.with_traceback(None)
-        where = "in flight" if started else "while waiting for its turn"
+        where = "in flight" if started else "before it could be sent"
         return TransportTimeoutError(
-            f"the deadline of {patience:g} s passed {where}",
+            f"the deadline of {time_limit:g} s passed {where}",
             CallFacts(sent=started),
         )
 
@@ -254,10 +230,10 @@ class Pipeline:
         now, sent_at = self._shared.effects.monotonic(), request.history.sent_at
         error = outcome.envelope.error if isinstance(outcome, Response) else outcome
         if error is None:
-            self._shared.pacer.succeeded(now, now - sent_at)
+            self._shared.admission.pacer.succeeded(now, now - sent_at)
         throttled = isinstance(error, (RateLimitError, ServiceUnavailableError))
         if throttled and error.status_code is not None:
-            self._shared.pacer.throttled(
+            self._shared.admission.pacer.throttled(
                 now, sent_at, error.retry_after, self._shared.effects.chance()
             )
 

@@ -80,7 +80,7 @@ class Request:
         partial_success: Whether ``status: ERROR`` with a success key is a partial result.
         personal_params: Names of parameters that hold candidates' data.
         personal_values: Further texts that are candidates' data, such as an email in the path.
-        retry: How patiently it is tried.
+        retry: Its attempts, pauses and deadline.
         run: The bulk run that it is part of: its retries don't count against the client's quota,
             for the run has bounds of its own, and its pace follows the server's.
         request_id: The client's own id of the call.
@@ -109,7 +109,7 @@ class Request:
     history: History = field(factory=History, repr=False, eq=False)
 
     @property
-    def patience(self) -> float:
+    def time_limit(self) -> float:
         """Seconds that the call may take, as far as is known now."""
         if self.run is None or self.run.answered:
             return self.retry.deadline

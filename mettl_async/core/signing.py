@@ -1,4 +1,4 @@
-"""From values to the string to sign to the signature: api.md section 2.
+"""From values to the string to sign to the signature (vendor page: "Signature generation").
 
 Pure, in two stages, so that each can be compared with the vendor's worked examples.
 """
@@ -45,17 +45,6 @@ def signature(private_key: str, text: str, version: ApiVersion) -> str:
     Returns:
         Standard base64 with padding, not percent-encoded.
     """
-    return signed(keyed(private_key, version), text)
-
-
-def keyed(private_key: str, version: ApiVersion) -> hmac.HMAC:
-    """What is the same for all texts of an account; to make it takes as long as to sign."""
     digest = "sha1" if version == ApiVersion.V1 else "sha256"
-    return hmac.new(private_key.encode(), digestmod=digest)
-
-
-def signed(key: hmac.HMAC, text: str) -> str:
-    """The `signature` of a text, of what `keyed` gave."""
-    made = key.copy()
-    made.update(text.encode())
-    return b2a_base64(made.digest(), newline=False).decode("ascii")
+    made = hmac.digest(private_key.encode(), text.encode(), digest)
+    return b2a_base64(made, newline=False).decode("ascii")

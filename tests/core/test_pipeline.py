@@ -32,11 +32,12 @@ from mettl_async import (
 )
 from mettl_async.api.caller import Caller
 from mettl_async.api.endpoint import Argument, Endpoint, Nothing, One
+from mettl_async.core.admission import Admission
 from mettl_async.core.auth import ServerClock, SignatureAuth
-from mettl_async.core.limits import Slots
+from mettl_async.core.effects import Effects
 from mettl_async.core.middleware import Middlewares
 from mettl_async.core.pacing import Pacer
-from mettl_async.core.pipeline import Effects, Pipeline, Shared
+from mettl_async.core.pipeline import Pipeline, Shared
 from mettl_async.core.redaction import LOGGED_FIELDS
 from mettl_async.core.request import Placement, Response, RunContext
 from mettl_async.core.retry import RetryQuota
@@ -116,12 +117,14 @@ def build(
     shared = Shared(
         transport=script,
         base_url="https://h.example",
-        slots=Slots(2),
         quota=RetryQuota(quota),
         clock=clock,
-        effects=Effects(new_id=lambda: "id-1") if real_time else world.effects(),
-        rate_limiter=limiter,
-        pacer=pacer or Pacer(),
+        admission=Admission(
+            slots=2,
+            pacer=pacer or Pacer(),
+            rate_limiter=limiter,
+            effects=Effects(new_id=lambda: "id-1") if real_time else world.effects(),
+        ),
     )
     pipeline = Pipeline(shared, auth or SignatureAuth(KEYS, clock), middleware or Middlewares())
     caller = Caller(
@@ -579,12 +582,11 @@ async def test_a_cached_refusal_is_a_fresh_error_each_time():
 
 
 async def test_closing_ends_a_call_that_waits_for_its_next_attempt():
-    caller, script, world, shared = build(response(b"", 500))
-    sleep = world.sleep
+    caller, script, _, shared = build(response(b"", 500))
 
-    async def close_meanwhile(seconds):
-        shared.lifecycle.closing = True
-        await sleep(seconds)
+    async def close_meanwhile(_):
+        await shared.lifecycle.drain()
+        await anyio.sleep_forever()
 
     object.__setattr__(shared.effects, "sleep", close_meanwhile)
     assert type(await failure(caller)) is ServerError
@@ -632,13 +634,13 @@ async def test_a_shared_limiter_is_asked_before_each_request_of_a_single_call(fi
 async def test_single_calls_that_wait_for_their_turn_hold_no_slot():
     gate = Gate()
     caller, script, _, shared = build(response(), limiter=gate)
-    waiting = [asyncio.create_task(perform(caller)) for _ in range(shared.slots.total)]
+    waiting = [asyncio.create_task(perform(caller)) for _ in range(shared.admission.slots)]
     await anyio.wait_all_tasks_blocked()
-    assert gate.asked == shared.slots.total
+    assert gate.asked == shared.admission.slots
     async with asyncio.timeout(30):
-        await shared.slots.take(shared.lifecycle)
+        await shared.admission.acquire_slot()
     assert script.sent == []
-    shared.slots.give_back()
+    shared.admission.release_slot()
     gate.open.set()
     await asyncio.gather(*waiting)
     assert len(script.sent) == len(waiting)
@@ -681,7 +683,7 @@ async def test_an_attempt_whose_time_is_over_already_is_not_sent():
     world.late = 3600.0
     error = await failure(caller)
     assert type(error) is TransportTimeoutError
-    assert "while waiting for its turn" in str(error)
+    assert "before it could be sent" in str(error)
     assert len(script.sent) == len(error.sent_at) == 1
 
 

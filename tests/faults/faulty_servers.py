@@ -38,10 +38,10 @@ class SkippedTime:
 
     def rule(self, mettl):
         """Have the client live by it."""
-        shared = mettl._shared
-        effects = evolve(shared.effects, monotonic=self.now, sleep=self.sleep, chance=lambda: 0.5)
-        object.__setattr__(shared, "effects", effects)
-        shared.turns._now, shared.turns._sleep = self.now, self.sleep
+        admission = mettl._shared.admission
+        admission.effects = evolve(
+            admission.effects, monotonic=self.now, sleep=self.sleep, chance=lambda: 0.5
+        )
 
 
 class Relay:

@@ -63,7 +63,7 @@ async def silence(stream):
 
 
 def free_slots(mettl):
-    return mettl._shared.slots._semaphore.value
+    return mettl._shared.admission._semaphore.value
 
 
 # One call.

@@ -28,7 +28,7 @@ from workload import ACCESS_KEY, BATCH, CREDENTIALS, candidates, naive_rd, quick
 
 from mettl_async import ApiVersion
 from mettl_async.bulk.batch import rd_text
-from mettl_async.codec import candidate_details, dumps_texts
+from mettl_async.codec import candidate_details, dumps
 from mettl_async.core.request import UNRESERVED, encode_params
 from mettl_async.core.signing import signature, string_to_sign
 
@@ -48,7 +48,7 @@ AT_MOST = 1.5  # of the best way, from values to bytes
 
 
 def our_json() -> str:
-    return dumps_texts({"registrationDetails": candidate_details(PEOPLE)})
+    return dumps({"registrationDetails": candidate_details(PEOPLE)})
 
 
 def plain_json() -> str:

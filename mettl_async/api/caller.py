@@ -165,14 +165,14 @@ class Caller:
         return await self.pipeline.call(request, decode)
 
     def placement(self, endpoint: Endpoint[Any], *, with_files: bool = False) -> Placement:
-        """Where the parameters of a call travel, by the client's options."""
+        """Tell where the parameters of a call travel, by the client's options."""
         documented = endpoint.placement_in(self.version, with_files=with_files)
         if endpoint.method != "POST":
             return documented
         return _EVERYWHERE.get(self.options.post_parameters, documented)
 
     def url(self, endpoint: Endpoint[Any], path: Mapping[str, str]) -> str:
-        """The exact URL that is signed, without a query.
+        """Build the exact URL that is signed, without a query.
 
         Raises:
             ConfigurationError: The client's API version does not have this endpoint.
@@ -190,7 +190,7 @@ class Caller:
     def room(
         self, endpoint: Endpoint[Any], path: Mapping[str, str], fixed: Mapping[str, str]
     ) -> int | None:
-        """Encoded bytes left for one more parameter's value, or None where there is no bound."""
+        """Count the encoded bytes left for one more parameter's value, or None where there is no bound."""
         if self.placement(endpoint) is Placement.FORM:
             return None
         used = len(self.url(endpoint, path)) + SIGNATURE_ALLOWANCE + _length(fixed)

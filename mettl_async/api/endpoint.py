@@ -224,12 +224,12 @@ class Endpoint(Generic[R_co]):
     )
 
     def path_in(self, version: ApiVersion) -> str:
-        """The path template in a version."""
+        """Give the path template in a version."""
         variant = self.variants.get(version, _SAME)
         return self.path if variant.path is None else variant.path
 
     def placement_in(self, version: ApiVersion, *, with_files: bool = False) -> Placement:
-        """Where the vendor has the parameters travel in a version."""
+        """Tell where the vendor has the parameters travel in a version."""
         variant = self.variants.get(version, _SAME)
         if with_files and self.placement_with_files is not None:
             return self.placement_with_files

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import define, field
 
 from mettl_async.bulk.outcomes import Failed, Registered, Rejected, Unknown
-from mettl_async.codec import candidate_details, candidate_optionals, dumps_texts
+from mettl_async.codec import candidate_details, candidate_optionals, dumps
 from mettl_async.core.request import Escaped
 from mettl_async.models import Candidate
 
@@ -122,4 +122,4 @@ def rd_text(candidates: Sequence[Candidate]) -> Escaped:
     if optional := candidate_optionals(candidates):
         whole["optionalParams"] = optional
     # One text of all is written several times as fast as one of each.
-    return Escaped.of(dumps_texts(whole))
+    return Escaped.of(dumps(whole))

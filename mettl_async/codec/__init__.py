@@ -1,7 +1,7 @@
 """Between JSON text, plain data and models: the one converter of the process."""
 
 from mettl_async.codec import events as _events  # noqa: F401 - registers how events are read
-from mettl_async.codec.json_text import dumps, dumps_texts, loads
+from mettl_async.codec.json_text import dumps, loads
 from mettl_async.codec.mismatch import kind
 from mettl_async.codec.reading import from_wire, list_from_wire
 from mettl_async.codec.scalars import read_int
@@ -11,7 +11,6 @@ __all__ = [
     "candidate_details",
     "candidate_optionals",
     "dumps",
-    "dumps_texts",
     "from_wire",
     "kind",
     "list_from_wire",

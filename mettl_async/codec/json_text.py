@@ -11,16 +11,10 @@ try:
 except ImportError:  # an optional extra
     orjson = None  # type: ignore[assignment]
 
-# orjson writes 1e16 for 1e+16 and null for NaN. A number or null stands after one of [ , : so these
-# become one mark, digits, minus and the n of null another, and the pair is looked for: an order of
-# magnitude faster than a regular expression. A false alarm (such text within a string) costs time only.
-_MARKS = bytes.maketrans(b"[,0123456789-n", b"::000000000000")
-_ALARM = b":0"
 _DIGITS = bytes.maketrans(b"E123456789", b"e000000000")
 _EXPONENT = b"0e000"
 _LONG = b"0" * 200
 _BEFORE_NUMBER = b":,[ \n\r\t"
-_CONTAINERS = b'{["'
 
 
 def loads(content: bytes) -> Any:
@@ -56,19 +50,16 @@ def loads(content: bytes) -> Any:
 def dumps(value: Any) -> str:
     """Write plain data as compact JSON, UTF-8 unescaped.
 
-    Byte for byte the same text with and without orjson, since the text is what is signed.
+    What users build has finite numbers only, and so has what `loads` reads.
 
     Raises:
-        ValueError: Not plain data, NaN or an infinity, half a surrogate pair. It never holds the value.
+        ValueError: Not plain data, or half a surrogate pair. It never holds the value.
     """
     if orjson is not None:
         try:
-            content = orjson.dumps(value)
+            return orjson.dumps(value).decode()
         except TypeError:
             pass  # json knows more (integers beyond 64 bits) or refuses too
-        else:
-            if content[:1] in _CONTAINERS and _ALARM not in content.translate(_MARKS):
-                return content.decode()
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         text.encode()
@@ -77,22 +68,6 @@ def dumps(value: Any) -> str:
     else:
         return text
     raise ValueError(f"cannot be written as JSON ({type(value).__name__})")
-
-
-def dumps_texts(value: Any) -> str:
-    """Write objects and lists of text alone: what `dumps` gives, sooner, without a look for numbers.
-
-    Raises:
-        ValueError: Half a surrogate pair. It never holds the value.
-    """
-    if orjson is not None:
-        try:
-            content = orjson.dumps(value)
-        except TypeError:
-            pass  # json refuses too, by the error we promise
-        else:
-            return content.decode()
-    return dumps(value)
 
 
 def _may_be_infinite(content: bytes) -> bool:

@@ -45,7 +45,7 @@ def to_params(value: Any) -> dict[str, str]:
 
 
 def candidate_details(candidates: Iterable[models.Candidate]) -> list[dict[str, str]]:
-    """``registrationDetails`` (API 15)."""
+    """Write ``registrationDetails`` of "Register Candidates in Schedule"."""
     # Twenty of these for each call: the quickest way there is.
     return [
         one.fields.after({"Email Address": one.email, "First Name": one.first_name})
@@ -54,7 +54,7 @@ def candidate_details(candidates: Iterable[models.Candidate]) -> list[dict[str, 
 
 
 def candidate_optionals(candidates: Iterable[models.Candidate]) -> list[dict[str, str]]:
-    """``optionalParams`` (API 15): of those only of whom there is something to say."""
+    """Write ``optionalParams``, for the candidates that have any."""
     return [
         _optional(one.email, one.context_data, one.compensatory_time)
         for one in candidates

@@ -50,7 +50,7 @@ def size(value: Sized) -> str:
 
 
 def path_of(parent: str, key: object) -> str:
-    """Path of a mapping's entry: names of registration fields are settings, not personal data."""
+    """Write the path of a mapping's entry: names of registration fields are settings, not personal data."""
     shown = (
         ascii(key if len(key) <= _NAME_SHOWN else key[:_NAME_SHOWN] + "...")
         if isinstance(key, str)
@@ -60,7 +60,7 @@ def path_of(parent: str, key: object) -> str:
 
 
 def text(path: str, value: object, *, blank: bool = False) -> None:
-    """A string that can be sent as UTF-8; not blank unless allowed."""
+    """Check a string that can be sent as UTF-8; not blank unless allowed."""
     if not isinstance(value, str):
         raise InvalidInputError(path, f"expected str, got {shape(value)}", "give it as text")
     if not blank and (not value or value.isspace()):
@@ -80,7 +80,7 @@ def text(path: str, value: object, *, blank: bool = False) -> None:
 
 
 def email(path: str, value: object) -> None:
-    """An address with text on both sides of one ``@`` and nothing invisible in it."""
+    """Check an address with text on both sides of one ``@`` and nothing invisible in it."""
     if not isinstance(value, str):
         raise InvalidInputError(
             path, f"expected str, got {shape(value)}", "give the email address as text"
@@ -106,7 +106,7 @@ def email(path: str, value: object) -> None:
 
 
 def flag(path: str, value: object, *, optional: bool = True) -> None:
-    """True or False (or None where it may be left out)."""
+    """Check for True or False (or None where it may be left out)."""
     if not (isinstance(value, bool) or (optional and value is None)):
         raise InvalidInputError(path, f"expected bool, got {shape(value)}", "give True or False")
 
@@ -116,7 +116,7 @@ def _example(kind: type) -> str:
 
 
 def instance(path: str, value: object, kind: type, *, optional: bool = True) -> None:
-    """An instance of one of our classes (or None where it may be left out)."""
+    """Check for an instance of one of our classes (or None where it may be left out)."""
     if not (isinstance(value, kind) or (optional and value is None)):
         raise InvalidInputError(
             path, f"expected {kind.__name__}, got {shape(value)}", f"pass {_example(kind)}"
@@ -124,7 +124,7 @@ def instance(path: str, value: object, kind: type, *, optional: bool = True) -> 
 
 
 def member(path: str, value: object, kind: type[Enum], *, optional: bool = True) -> None:
-    """A known member of an enum (or None where it may be left out)."""
+    """Check for a known member of an enum (or None where it may be left out)."""
     if optional and value is None:
         return
     if not isinstance(value, kind) or value.name not in kind.__members__:
@@ -165,7 +165,7 @@ def something(path: str, value: AttrsInstance) -> None:
 
 
 def url(path: str, value: object) -> None:
-    """An absolute http or https address."""
+    """Check for an absolute http or https address."""
     if not isinstance(value, str):
         raise InvalidInputError(path, f"expected str, got {shape(value)}", "give the URL as text")
     if not value.isprintable() or any(map(str.isspace, value)):
@@ -206,7 +206,7 @@ def emails(path: str, value: Iterable[str]) -> tuple[str, ...]:
 
 
 def distinct(path: str, emails: Iterable[str], suffix: str = "") -> None:
-    """Addresses that differ by more than case."""
+    """Check for addresses that differ by more than case."""
     seen: dict[str, int] = {}
     for index, address in enumerate(emails):
         first = seen.setdefault(fold_email(address), index)
@@ -217,7 +217,7 @@ def distinct(path: str, emails: Iterable[str], suffix: str = "") -> None:
 
 
 def minutes(path: str, value: timedelta | int | None) -> timedelta | None:
-    """Extra time as a `timedelta` of whole minutes; an int counts minutes."""
+    """Make extra time a `timedelta` of whole minutes; an int counts minutes."""
     if value is None:
         return None
     if isinstance(value, int) and not isinstance(value, bool):
@@ -239,7 +239,7 @@ def minutes(path: str, value: timedelta | int | None) -> timedelta | None:
 
 
 def fields(path: str, value: Mapping[str, str], reserved: Mapping[str, str]) -> FrozenMap[str]:
-    """Further registration fields by their exact names; ``reserved`` maps a name to its attribute."""
+    """Freeze further registration fields by their exact names; ``reserved`` maps a name to its attribute."""
     if not isinstance(value, Mapping):
         raise InvalidInputError(
             path, f"expected a mapping, got {shape(value)}", "give {name: text}"

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 
 def fold_email(email: str) -> str:
-    """What two spellings of one address have in common: case does not matter."""
+    """Fold an address, so that two spellings of it are equal: case does not matter."""
     return email.strip().lower()

@@ -10,7 +10,7 @@ class OpenStrEnum(StrEnum):
     """A string enum that takes words it does not know.
 
     A known word in another case, or with spaces around it, is the known member: the pages and the
-    server differ in that (api.md section 7). An unknown word becomes a member of its own with ``is_known == False``,
+    server differ in that. An unknown word becomes a member of its own with ``is_known == False``,
     equal to any other of the same text. It is made anew each time, so nothing grows.
     """
 

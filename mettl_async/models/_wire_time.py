@@ -22,7 +22,7 @@ _ZONES: dict[str, tzinfo] = {
     "GMT": UTC,
     "UTC": UTC,
     "Z": UTC,
-    # [seen] IST beside a UTC field shows India, not Israel or Ireland (observed.md section 7).
+    # [seen] IST beside a UTC field shows India, not Israel or Ireland.
     "IST": timezone(timedelta(hours=5, minutes=30)),
 }
 

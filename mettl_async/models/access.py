@@ -62,7 +62,7 @@ class Access:
     Raises:
         InvalidInputError: No candidates by invitation, one twice, or settings that only work by invitation.
 
-    Source: api.md, API 13.
+    Vendor page: "Create Schedule".
     """
 
     type: AccessType
@@ -125,7 +125,7 @@ class AccessEdit:
         InvalidInputError: An address twice, or both added and removed; extra time, which editing
             does not take; settings that only work by invitation.
 
-    Source: api.md, API 14.
+    Vendor page: "Edit Schedule".
     """
 
     type: AccessType

@@ -28,7 +28,7 @@ class Recommendation(ServerValue):
 class Analysis(ServerValue):
     """What a report says in words; empty unless asked for and the report has it.
 
-    Source: api.md, API 17 (its parameters ``ir`` and ``rs``) and section 7.
+    Vendor page: "Get Result of Candidate in Schedule" (its parameters ``ir`` and ``rs``).
     """
 
     response_styles: tuple[ResponseStyle, ...] = ()

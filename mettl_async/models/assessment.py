@@ -107,7 +107,7 @@ class Assessment(ServerValue):
     ``registration_fields`` are absent, so empty, in the answer to a change of settings.
     ``duration`` is in minutes. Words the library does not know are kept (``is_known`` is False).
 
-    Source: api.md, APIs 6, 7 and 9.
+    Vendor pages: "Get All Assessments", "Get Assessment", "Edit Assessment Settings".
     """
 
     id: int
@@ -139,7 +139,7 @@ class Assessment(ServerValue):
 class CreatedAssessment(ServerValue):
     """An assessment that was just created. [seen] its only attribute; the page shows no answer.
 
-    Source: api.md, API 8.
+    Vendor page: "Create Assessment".
     """
 
     also_read: ClassVar[tuple[str, ...]] = ("status",)

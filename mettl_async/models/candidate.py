@@ -45,7 +45,7 @@ class Candidate:
     Raises:
         InvalidInputError: A rule is broken; the message never holds the value.
 
-    Source: api.md, API 15.
+    Vendor page: "Register Candidates in Schedule".
     """
 
     email: str = field(repr=False)
@@ -75,12 +75,12 @@ class InvitedCandidate:
         name: Not blank.
         fields: Other registration fields by their exact names.
         compensatory_time: Extra time, whole minutes; an int counts minutes. Only when a schedule is
-            created (API 13); the documentation of editing (API 14) does not have it.
+            created; the page "Edit Schedule" does not have it.
 
     Raises:
         InvalidInputError: A rule is broken; the message never holds the value.
 
-    Source: api.md, APIs 13 and 14.
+    Vendor pages: "Create Schedule", "Edit Schedule".
     """
 
     email: str = field(repr=False)

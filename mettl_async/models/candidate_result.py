@@ -23,7 +23,7 @@ class CandidateResult(ServerValue):
         test_status: How far the test is, with the result. [seen] null now and then.
         context_data: The text given at registration, when the answer has it.
 
-    Source: api.md, APIs 16 and 17.
+    Vendor pages: "Get Results of All Candidates in Schedule", "Get Result of Candidate in Schedule".
     """
 
     # [seen] these stand beside testStatus in one answer, within it in another.
@@ -45,7 +45,7 @@ class TestInstance(ServerValue):
     No sample of this answer is known: the attributes are [assumed] by the other answers,
     and ``extra`` has all the rest.
 
-    Source: api.md, API 18.
+    Vendor page: "Get All Results of Candidate in Account".
     """
 
     __test__ = False  # its name makes pytest think it holds tests

@@ -6,7 +6,7 @@ from mettl_async.models._open_enum import OpenStrEnum
 
 
 class FinishMode(OpenStrEnum):
-    """How a test came to its end, as ``finish_mode`` of the webhooks says it (api.md section 7)."""
+    """How a test came to its end, as ``finish_mode`` of the webhooks says it."""
 
     TIME_EXPIRED = "TimeExpired"
     BLOCKED = "Blocked"
@@ -30,7 +30,7 @@ class FinishMode(OpenStrEnum):
 
 
 class CompletionMode(OpenStrEnum):
-    """How a test came to its end, as ``completionMode`` of results says it (api.md section 7)."""
+    """How a test came to its end, as ``completionMode`` of results says it."""
 
     AUTO_COMPLETED = "AutoCompleted"
     BROWSING_TOLERANCE_EXCEEDED = "BrowsingToleranceExceeded"
@@ -53,7 +53,7 @@ class CompletionMode(OpenStrEnum):
         return next((row[2] for row in _TABLE if row[1] is self), None)
 
 
-# finish_mode, completionMode, in reports: the table of api.md section 7, "NA" as None.
+# finish_mode, completionMode, in reports: the vendor's table, "NA" as None.
 _TABLE: tuple[tuple[FinishMode | None, CompletionMode | None, str], ...] = (
     (FinishMode.TIME_EXPIRED, CompletionMode.AUTO_COMPLETED, "Auto Submit"),
     (FinishMode.BLOCKED, None, "Blocked"),

@@ -34,7 +34,7 @@ class ImageFile:
     Raises:
         InvalidInputError: A rule is broken.
 
-    Source: api.md, APIs 2 and 3.
+    Vendor pages: "Update Logo", "Update White Label".
     """
 
     forms: ClassVar[tuple[str, ...]] = tuple(_FORMS)

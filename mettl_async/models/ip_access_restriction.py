@@ -74,7 +74,7 @@ class IpAccessRestriction:
     Raises:
         InvalidInputError: Not IPv4, no range, or parts that do not belong together.
 
-    Source: api.md, API 13.
+    Vendor page: "Create Schedule".
     """
 
     enabled: bool

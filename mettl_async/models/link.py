@@ -47,7 +47,7 @@ class NoLink:
 
 
 def ensured(registration: Registration | None) -> ReadyLink | NoLink:
-    """What a registration came to."""
+    """Tell whether a registration gave a usable link."""
     if registration is None:
         return NoLink(reason=NoLinkReason.OTHER)
     reason = {

@@ -38,7 +38,7 @@ class WebProctoring:
     Raises:
         InvalidInputError: A wrong type or a negative count.
 
-    Source: api.md, API 13.
+    Vendor page: "Create Schedule".
     """
 
     enabled: bool = True
@@ -64,7 +64,7 @@ class VisualProctoring:
     Raises:
         InvalidInputError: A wrong type, or an option switched on with the mode off.
 
-    Source: api.md, API 13.
+    Vendor page: "Create Schedule".
     """
 
     mode: VisualProctoringMode

@@ -13,7 +13,7 @@ from mettl_async.models._wire import wire
 
 
 class QuestionType(OpenStrEnum):
-    """Kind of question (api.md, API 7); the abbreviations are the vendor's, who explains none."""
+    """Kind of question; the abbreviations are the vendor's, who explains none."""
 
     ALL_TYPE = "AllType"
     MCQ = "MCQ"
@@ -98,7 +98,7 @@ class QuestionResponse(ServerValue):
         skill_name: The skill it tests.
         evaluator_data: What human evaluators gave.
 
-    Source: api.md, API 17 (the undocumented parameters ``cr`` and ``em``).
+    Vendor page: "Get Result of Candidate in Schedule" (the undocumented parameters ``cr`` and ``em``).
     """
 
     question_id: int | None = None

@@ -24,7 +24,7 @@ _NOT_SAID = RegistrationStatus("")
 class Registration(ServerValue):
     """How the registration of one candidate went; the repr shows no personal data.
 
-    Success of the call is no proof of a usable link: look at ``url`` (api.md, API 15).
+    Success of the call is no proof of a usable link: look at ``url``.
 
     Attributes:
         email: The candidate's address.

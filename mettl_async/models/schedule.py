@@ -131,7 +131,7 @@ class Schedule(ServerValue):
     Only ``access_key`` is certain; whatever is absent, or not of the expected form, is None.
     Times are aware. Words the library does not know are kept (``is_known`` is False).
 
-    Source: api.md, API 14. The URLs of webhooks may hold a token, so the repr shows none.
+    Vendor page: "Edit Schedule". The URLs of webhooks may hold a token, so the repr shows none.
     """
 
     access_key: str
@@ -160,3 +160,20 @@ class Schedule(ServerValue):
         """URLs of the webhooks by class of event, as in `Webhooks`; also in ``extra``."""
         given = {cls: self.extra.get(kind.url_property) for cls, kind in EVENTS.items()}
         return {cls: url for cls, url in given.items() if isinstance(url, str)}
+
+
+@frozen(kw_only=True)
+class CreatedSchedule(ServerValue):
+    """A schedule that was just created.
+
+    Only ``access_key`` is certain. ``access_url`` is the link to share.
+
+    Vendor page: "Create Schedule".
+    """
+
+    access_key: str
+    id: int | None = None
+    assessment_id: int | None = None
+    name: str | None = None
+    access_url: str | None = None
+    status: ScheduleStatus | None = None

@@ -48,7 +48,7 @@ class ScheduleWindow:
     Raises:
         InvalidInputError: Naive without a zone, two zones, parts of a second, or an end before the start.
 
-    Source: api.md, API 13.
+    Vendor page: "Create Schedule".
     """
 
     starts_at: datetime

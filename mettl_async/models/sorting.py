@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class AssessmentSort(StrEnum):
-    """What assessments, and [seen] schedules of the account, are sorted by (api.md, APIs 6 and 11)."""
+    """What assessments, and [seen] schedules of the account, are sorted by."""
 
     CREATED_AT = "createdAt"
     TEST_TAKEN = "testTaken"
@@ -14,7 +14,7 @@ class AssessmentSort(StrEnum):
 
 
 class ResultSort(StrEnum):
-    """What results of a schedule are sorted by (api.md, API 16)."""
+    """What results of a schedule are sorted by."""
 
     TEST_START_TIME = "testStartTime"
     NAME = "name"

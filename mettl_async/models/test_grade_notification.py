@@ -28,7 +28,7 @@ class TestGradeNotification:
     Raises:
         InvalidInputError: A rule is broken.
 
-    Source: api.md, API 13.
+    Vendor page: "Create Schedule".
     """
 
     __test__: ClassVar[bool] = False  # its name makes pytest think it holds tests

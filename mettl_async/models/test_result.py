@@ -27,34 +27,43 @@ class CredibilityIndex(OpenStrEnum):
 
 
 @frozen(kw_only=True)
-class DifficultyMarks(ServerValue):
-    """Marks of the questions of one difficulty; ``time_taken`` is in seconds."""
+class Marks(ServerValue):
+    """Marks, and how many questions they are of.
 
-    level: Level | None = None
+    Attributes:
+        total_marks: Marks that were scored; may be negative.
+        max_marks: The highest score there is.
+        total_question: Number of questions.
+        total_correct_answers: Number of right answers.
+        total_un_answered: Number of questions without an answer.
+    """
+
     total_marks: float | None = None
     max_marks: float | None = None
-    time_taken: float | None = None
     total_question: int | None = None
     total_correct_answers: int | None = None
     total_un_answered: int | None = None
 
 
 @frozen(kw_only=True)
-class SkillMarks(ServerValue):
+class DifficultyMarks(Marks):
+    """Marks of the questions of one difficulty; ``time_taken`` is in seconds."""
+
+    level: Level | None = None
+    time_taken: float | None = None
+
+
+@frozen(kw_only=True)
+class SkillMarks(Marks):
     """Marks of one skill within a section; ``time_taken`` is in seconds."""
 
     skill_name: str | None = None
-    total_marks: float | None = None
-    max_marks: float | None = None
     time_taken: float | None = None
-    total_question: int | None = None
-    total_correct_answers: int | None = None
-    total_un_answered: int | None = None
     difficulty_marks: tuple[DifficultyMarks, ...] = ()
 
 
 @frozen(kw_only=True)
-class SectionMarks(ServerValue):
+class SectionMarks(Marks):
     """Marks of one section.
 
     ``time_taken`` is in seconds; [seen] 0 although the section's skills have some.
@@ -62,12 +71,7 @@ class SectionMarks(ServerValue):
     """
 
     section_name: str | None = None
-    total_marks: float | None = None
-    max_marks: float | None = None
     time_taken: float | None = None
-    total_question: int | None = None
-    total_correct_answers: int | None = None
-    total_un_answered: int | None = None
     skill_marks: tuple[SkillMarks, ...] = ()
     difficulty_marks: tuple[DifficultyMarks, ...] = ()
     question_responses: tuple[QuestionResponse, ...] = field(
@@ -76,42 +80,32 @@ class SectionMarks(ServerValue):
 
 
 @frozen(kw_only=True)
-class TestResult(ServerValue):
+class TestResult(Marks):
     """Marks of one test, by section, skill and difficulty.
 
     Of a psychometric assessment none of the scores means anything, and all must be ignored, says the
     vendor's flow page; nothing in the answer tells such a test from others. See `TestStatus.analysis`.
 
     Attributes:
-        total_marks: What was got; may be negative.
-        max_marks: The most there was to get.
         percentile: 0 to 100.
         attempt_time: Seconds, with a fraction.
         candidate_credibility_index: How credible the result is.
         code_plagiarism: ``NA``, or what the check of code found. Its words are not documented.
-        total_question: How many questions.
-        total_correct_answers: How many right.
-        total_un_answered: How many without an answer.
         section_marks: By section.
         performance_category: Such as ``Poor``, of those the assessment defines.
         performance_category_version: Of the definition.
         difficulty_marks: By difficulty.
 
-    Source: api.md, API 17.
+    Vendor page: "Get Result of Candidate in Schedule".
     """
 
     __test__ = False  # its name makes pytest think it holds tests
     also_read: ClassVar[tuple[str, ...]] = ("analysis",)  # by `TestStatus.analysis`
 
-    total_marks: float | None = None
-    max_marks: float | None = None
     percentile: float | None = None
     attempt_time: float | None = None
     candidate_credibility_index: CredibilityIndex | None = None
     code_plagiarism: str | None = None
-    total_question: int | None = None
-    total_correct_answers: int | None = None
-    total_un_answered: int | None = None
     section_marks: tuple[SectionMarks, ...] = ()
     performance_category: str | None = None
     performance_category_version: int | None = None

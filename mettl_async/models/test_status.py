@@ -28,7 +28,7 @@ class TestState(OpenStrEnum):
 
 
 class OverallStatus(OpenStrEnum):
-    """State of a test, first column of the table in api.md section 7."""
+    """State of a test, first column of the vendor's table."""
 
     YET_TO_START = "Yet to Start"
     NOT_STARTED = "Not Started"
@@ -40,7 +40,7 @@ class OverallStatus(OpenStrEnum):
 
 
 class DetailedStatus(OpenStrEnum):
-    """State of a test, second column of the table in api.md section 7."""
+    """State of a test, second column of the vendor's table."""
 
     MAPPED = "Mapped"
     INVITED = "Invited"
@@ -136,7 +136,7 @@ class TestStatus(ServerValue):
         pdf_report: Address of the report: who has it can read it, so it is not in the repr.
         html_report: The same.
 
-    Source: api.md, API 17 and section 7.
+    Vendor page: "Get Result of Candidate in Schedule"section 7.
     """
 
     __test__ = False  # its name makes pytest think it holds tests

@@ -152,7 +152,7 @@ async def test_a_proxy_that_cannot_be_is_a_configuration_error(transport_of):
 async def test_tls_that_does_not_verify_was_not_sent(transport_of):
     async with recording_server(OK) as (url, seen):
         https = url.replace("http:", "https:")
-        lanes = transport_of(https, ClientOptions(connect_timeout=2))
+        lanes = transport_of(https, ClientOptions(connect_timeout=0.5))
         with pytest.raises((ConnectError, TransportTimeoutError)) as caught:
             await lanes.send(request(https))
         assert not caught.value.sent

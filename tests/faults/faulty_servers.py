@@ -18,7 +18,7 @@ from mettl_async.sandbox import Sandbox
 NO_SUCH_HOST = "no-such-host.invalid"
 PATIENCE = RetryPolicy(max_attempts=MOST)
 # The only wait that is real: an answer that drips in is given up at the deadline.
-HASTE = RetryPolicy(max_attempts=MOST, deadline=1.0)
+HASTE = RetryPolicy(max_attempts=MOST, deadline=0.5)
 SKEW = {"behind": 25 * 3600.0, "ahead": -25 * 3600.0}
 
 

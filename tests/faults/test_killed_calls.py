@@ -14,6 +14,8 @@ from one_call import NEW, PEOPLE, perform
 from mettl_async import MettlClient
 from mettl_async.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = str(Path(__file__).with_name("one_call.py"))
 
 both = pytest.mark.parametrize("transport", ["httpx", "aiohttp"])

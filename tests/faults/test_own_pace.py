@@ -72,7 +72,7 @@ async def test_the_rate_of_single_calls_recovers_by_their_own_successes():
 
 async def test_a_pause_of_a_bulk_run_holds_no_slot():
     async with Sandbox().serve() as server, client(server, max_concurrency=2) as mettl:
-        mettl._shared.admission.pacer._paused_until = time.monotonic() + 2.0
+        mettl._shared.admission.pacer._paused_until = time.monotonic() + 0.6
         run = asyncio.create_task(
             mettl.candidates.register_many(server.access_key, people(60), concurrency=2).collect()
         )

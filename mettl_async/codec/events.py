@@ -26,23 +26,20 @@ def _event_hook(cls: Any) -> Callable[[Any, Any], Any]:
     def structure(data: Any, _: Any) -> Any:
         if not isinstance(data, dict):
             raise expected("object", data)
-        problems = [] if cls is UnknownEvent else _problems(data)
-        if problems:
-            raise MismatchError(problems)
-        return hook(_normalized(data), cls)
+        right = _normalized(data)
+        missing = [] if cls is UnknownEvent else [name for name in _KEYS if right[name] is None]
+        if missing:
+            raise MismatchError([one for name in missing for one in _problems(data, name)])
+        return hook(right, cls)
 
     return structure
 
 
-def _problems(data: dict[str, Any]) -> list[Problem]:
-    problems: list[Problem] = []
-    for name in _KEYS:
-        value = _key(data, name)
-        if not isinstance(value, str):
-            problems += [("." + name, problem) for _, problem in expected("str", value).problems]
-        elif not _usable(value):
-            problems.append(("." + name, "has a NUL" if "\0" in value else "is blank"))
-    return problems
+def _problems(data: dict[str, Any], name: str) -> list[Problem]:
+    value = _key(data, name)
+    if isinstance(value, str):
+        return [("." + name, "has a NUL" if "\0" in value else "is blank")]
+    return [("." + name, problem) for _, problem in expected("str", value).problems]
 
 
 def _key(data: dict[str, Any], name: str) -> Any:

@@ -144,6 +144,8 @@ def with_times_inside(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_time(value: Any) -> bool:
+    if value is None:  # the usual case; an exception costs more
+        return False
     try:
         to_datetime(value, datetime)
     except MismatchError:

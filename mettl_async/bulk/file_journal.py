@@ -8,13 +8,13 @@ import os
 import sqlite3
 import stat
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from anyio import to_thread
 
-from mettl_async.bulk.files import PRIVATE, settle_name
+from mettl_async.bulk.files import PRIVATE, belongs_to_another, sync_directory
 from mettl_async.bulk.group_commit import GroupCommit
 from mettl_async.bulk.journal_table import (
     COLUMNS,
@@ -73,14 +73,15 @@ class FileJournal:
 
     Args:
         path: Of the file, which is made if it is not there; its directory is not.
+        overwrite: Whether to begin anew: what the file holds is deleted when it is opened.
 
     Raises:
         JournalError: At the start of the run: the file holds final outcomes of another schedule, is no
             journal, is in use, belongs to another user, or cannot be opened.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(path)
+    def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        self._path, self._overwrite = Path(path), overwrite
         self._schedule = ""
         self._database: sqlite3.Connection | None = None
         # Of the threads: a cancelled task may leave one behind.
@@ -124,10 +125,13 @@ class FileJournal:
             raise self._not_open()
         await self._commits.add(records)
 
-    async def clear(self) -> None:
-        """Delete all records."""
-        await self._in_thread(lambda database: database.execute(f"DELETE FROM {TABLE}"))
-        self._had_final = False
+    async def count(self) -> int:
+        """Return how many candidates are recorded by now."""
+
+        def count(database: sqlite3.Connection) -> int:
+            return int(database.execute(f"SELECT count(*) FROM {TABLE}").fetchone()[0])
+
+        return await self._in_thread(count)
 
     async def close(self) -> None:
         """See `Journal`."""
@@ -199,14 +203,14 @@ class FileJournal:
         first = database.execute(f"SELECT schedule FROM {TABLE} LIMIT 1").fetchone()
         if first is None:
             return False
-        if first["schedule"] == self._schedule:
+        if first["schedule"] == self._schedule and not self._overwrite:
             return True
         final = f"SELECT 1 FROM {TABLE} WHERE final LIMIT 1"
-        if database.execute(final).fetchone() is not None:
+        if not self._overwrite and database.execute(final).fetchone() is not None:
             raise JournalError(
                 f"{self._path}: is the journal of another schedule; use one for each"
             )
-        # Failures only, such as of a mistyped access key.
+        # Of another schedule failures only, such as of a mistyped access key.
         database.execute(f"DELETE FROM {TABLE}")
         return False
 
@@ -224,22 +228,16 @@ def _claim(path: Path) -> None:
     except FileExistsError:
         pass
     else:
-        settle_name(path)
+        sync_directory(path)
         return
     # Looked at by its name only: to close a file takes the locks of this process away.
     if not stat.S_ISREG(path.stat().st_mode):
         raise JournalError(f"{path}: is not a file, so it cannot be a journal")
-    _check_owner(path, path.stat())
-    _check_owner(path, path.lstat())
     log = path.with_name(f"{path.name}-wal")
-    with suppress(FileNotFoundError):
-        _check_owner(log, log.lstat())
+    for part in (path, log) if log.is_symlink() or log.exists() else (path,):
+        if belongs_to_another(part):
+            raise JournalError(f"{part}: belongs to another user")
     path.chmod(PRIVATE)
-
-
-def _check_owner(path: Path, found: os.stat_result) -> None:
-    if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
-        raise JournalError(f"{path}: belongs to another user")
 
 
 def _kind(database: sqlite3.Connection) -> tuple[int, int, int]:

@@ -170,7 +170,8 @@ def register(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Write an outcome for each candidate there: .csv or .jsonl; links.csv with --sandbox."
+            help="Write the rows with their links there: .csv or .jsonl; links.csv with --sandbox. "
+            "What --resume needs is in a journal beside it, links.csv.journal."
         ),
     ] = None,
     overwrite: _Overwrite = False,
@@ -178,7 +179,8 @@ def register(
         bool,
         typer.Option(
             "--resume",
-            help="Go on with the file of --out: candidates with an answer in it are not sent again.",
+            help="Go on from the journal: candidates with an answer in it are not sent again. The file "
+            "of --out is written anew; it may have been edited or deleted.",
         ),
     ] = False,
     read: _ReadOptions,

@@ -21,6 +21,7 @@ def csv_rows(layout: Layout, lines: Iterable[str], delimiter: str) -> Iterator[R
         CommandError: There is no header, or it cannot be used.
     """
     reader = csv.reader(without_separator_line(lines), delimiter=delimiter, strict=True)
+    header: Sequence[str] = ()
     names: Sequence[str | None] | None = None
     while True:
         line = reader.line_num + 1
@@ -38,13 +39,13 @@ def csv_rows(layout: Layout, lines: Iterable[str], delimiter: str) -> Iterator[R
         if not any(map(str.strip, cells)):
             continue
         if names is None:
-            names = columns_of(layout, line, cells)
+            header, names = cells, columns_of(layout, line, cells)
         elif len(cells) != len(names):
             yield BadRow(line, _uneven(cells, names, delimiter))
         else:
             kept = {one: cell for one, cell in zip(names, cells, strict=True) if one is not None}
             if any(map(str.strip, kept.values())):
-                yield row_of(layout, line, kept)
+                yield row_of(layout, line, kept, dict(zip(header, cells, strict=True)))
     if names is None:
         raise CommandError(f"{layout.name}: is empty; the first line must name the columns")
 

@@ -50,7 +50,7 @@ def json_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Row | BadRow]:
             yield BadRow(line, str(error))
         else:
             if any(map(str.strip, cells.values())):
-                yield row_of(layout, line, cells)
+                yield row_of(layout, line, cells, found)
     if first is not None:
         check_options(layout, layout.name, [*seen, *first])
 

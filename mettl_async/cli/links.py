@@ -1,158 +1,114 @@
-"""The file of outcomes: a row for each candidate, written as soon as it is known."""
+"""The file of links: the rows of the input, each with what became of it."""
 
 from __future__ import annotations
 
 import json
-import os
-import stat
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
-from mettl_async.bulk.files import BINARY, PRIVATE, append, own
-from mettl_async.bulk.outcomes import Failed, Outcome, Registered, Rejected, Unknown
-from mettl_async.cli.columns import EMAIL
-from mettl_async.cli.outfile import check_place, csv_line
-from mettl_async.cli.problems import CommandError, os_reason
-from mettl_async.cli.records import COLUMNS
-from mettl_async.cli.rows import is_json_lines
-from mettl_async.errors import CallError, MettlError
+from mettl_async.cli.outfile import check_whole, csv_line, whole_file
+from mettl_async.cli.problems import CommandError
+from mettl_async.cli.rows import Row, is_json_lines
+from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
-    from typing import Self
 
-    from mettl_async.cli.earlier import Earlier
+    from mettl_async.bulk.journal_record import JournalRecord
+    from mettl_async.cli.rows import BadRow
 
-Cells = dict[str, str | int]
+    Read = Callable[[Sequence[str]], Awaitable[Mapping[str, JournalRecord]]]
+
+COLUMNS: Final = ("status", "link", "code", "reason")
+"""Come after the input's own columns, and in the place of those that are called the same."""
+NOT_SENT: Final = "not sent"
+_ROWS_AT_ONCE: Final = 500
 
 
-def check_out(path: Path, source: Path | None, *, overwrite: bool, resume: bool = False) -> None:
+def journal_of(out: Path) -> Path:
+    """Name the journal that belongs to a file of links."""
+    # Of the file that a symbolic link names, so that two links to one file have one journal.
+    home = out.resolve() if out.is_symlink() else out
+    return home.with_name(f"{home.name}.journal")
+
+
+def check_out(path: Path, source: Path | None, *, overwrite: bool, resume: bool) -> None:
     """Refuse what can be refused before the rows are read; touches nothing.
 
     Raises:
-        CommandError: Of another format, the input itself, or there already.
+        CommandError: Another format, the input itself, there already, or another user's.
     """
     is_json_lines(path)
     if source is not None and path.exists() and source.exists() and path.samefile(source):
         raise CommandError(f"{path}: is the input itself; write the links to another file")
     if overwrite and resume:
         raise CommandError(
-            "--resume keeps the file of --out, --overwrite does not; pass one of them"
+            "--resume keeps the outcomes of earlier runs, --overwrite does not; pass one of them"
         )
     if path.exists() and not (overwrite or resume):
         raise CommandError(
             f"{path}: exists already; pass --resume to go on with it, --overwrite, or another --out"
         )
-    check_place(path, overwrite=True)
+    check_whole(path, overwrite=True)
+    if path.exists() and resume and not journal_of(path).exists():
+        raise CommandError(
+            f"{path}: cannot be resumed, for its journal {journal_of(path)} is missing; "
+            "pass another --out"
+        )
 
 
-class LinkFile:
-    """An open file of outcomes, readable by its owner only.
+async def write_links(
+    path: Path, rows: Iterable[Row | BadRow], columns: Sequence[str], read: Read
+) -> None:
+    """Write a whole file of links, in the order of the input.
 
-    Rows go to the operating system one by one: after a crash of this process the file holds every
-    outcome that was known.
+    Args:
+        path: Of the file, which is replaced in one step.
+        rows: Of the input; those that cannot be read any more are left out.
+        columns: The input's own.
+        read: Gives what is recorded of folded emails.
 
     Raises:
-        CommandError: It cannot be created or written; nothing was sent yet.
+        CommandError: The input cannot be read, or the file not be written.
     """
+    as_json = is_json_lines(path)
+    own = [name for name in columns if name not in COLUMNS]
+    people = (row for row in rows if isinstance(row, Row))
+    with whole_file(path, overwrite=True) as file:
+        if not as_json:
+            file.write(_encoded(csv_line([*own, *COLUMNS])))
+        while some := list(islice(people, _ROWS_AT_ONCE)):
+            emails = [fold_email(row.candidate.email) for row in some]
+            found = await read(emails)
+            for email, row in zip(emails, some, strict=True):
+                outcome = _outcome(found.get(email))
+                if as_json:
+                    cells = {name: row.cells[name] for name in row.cells if name not in COLUMNS}
+                    line = json.dumps(cells | outcome, ensure_ascii=False) + "\n"
+                else:
+                    line = csv_line([*_texts(row.cells, own), *outcome.values()])
+                file.write(_encoded(line))
 
-    def __init__(self, path: Path, *, overwrite: bool, earlier: Earlier | None = None) -> None:
-        self._path, self._json = path, is_json_lines(path)
-        self._names: tuple[str, ...] = COLUMNS
-        self._size = self.rows = 0
-        try:
-            if earlier is None:
-                self._new = not path.exists()
-                self._file = _made(path, overwrite=overwrite)
-            else:
-                self._new, self._names, self._size = earlier.new, earlier.names, earlier.size
-                self._file = os.dup(earlier.handle)
-            if not self._json and not self._size:
-                self._append(csv_line(COLUMNS))
-        except FileExistsError:
-            raise CommandError(f"{path}: exists already; pass --overwrite or --resume") from None
-        except OSError as error:
-            raise CommandError(f"{path}: cannot be written: {os_reason(error)}") from None
 
-    def write(self, cells: Cells) -> None:
-        """Add a row.
+def _outcome(record: JournalRecord | None) -> dict[str, str]:
+    if record is None:
+        values = (NOT_SENT, "", "", "")
+    else:
+        code = "" if record.url else record.code
+        values = (record.status, record.url, code, record.reason)
+    return {name: " ".join(one.split()) for name, one in zip(COLUMNS, values, strict=True)}
 
-        Raises:
-            OSError: It could not be written; the file ends with the row before.
-        """
-        if self._json:
-            self._append(json.dumps(cells, ensure_ascii=False) + "\n")
+
+def _texts(cells: Mapping[str, Any], names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        cell = cells.get(name)
+        if isinstance(cell, str):
+            yield cell
         else:
-            self._append(csv_line([cells.get(name, "") for name in self._names]))
-        self.rows += 1
-
-    def _append(self, text: str) -> None:
-        self._size = append(self._file, text.encode(), self._size)
-
-    def close(self) -> None:
-        """Close it; a new one without a single row is removed, so that it is not in the way."""
-        with suppress(OSError):  # a device has nothing to keep
-            os.fsync(self._file)
-        os.close(self._file)
-        if self._new and not self.rows:
-            self._path.unlink(missing_ok=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+            yield "" if cell is None else json.dumps(cell, ensure_ascii=False)
 
 
-def _made(path: Path, *, overwrite: bool) -> int:
-    how = 0 if overwrite else os.O_EXCL
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | BINARY | how, PRIVATE)
-    try:
-        if not own(path, file):
-            raise CommandError(f"{path}: another command is writing to it")  # noqa: TRY301 - closed below
-        if stat.S_ISREG(os.fstat(file).st_mode):
-            os.ftruncate(file, 0)
-            path.chmod(PRIVATE)  # one that was there may have been readable by all
-    except BaseException:
-        os.close(file)
-        raise
-    return file
-
-
-def cells_of(outcome: Outcome, line: int, schedule: str) -> Cells:
-    """One outcome as a row of the file; the schedule's access key is how `Earlier` knows its own."""
-    url = code = reason = ""
-    match outcome:
-        case Registered():
-            status, url = "registered", outcome.url
-        case Rejected():
-            status, code, reason = "rejected", outcome.code, outcome.reason
-        case Failed():
-            status, code, reason = "failed", code_of(outcome.error), _reason(outcome.error)
-            if not outcome.attempts:
-                reason = f"not sent: {reason}"
-        case Unknown():
-            status, code, reason = "unknown", code_of(outcome.error), _reason(outcome.error)
-    return {
-        EMAIL: outcome.candidate.email,
-        "status": status,
-        "url": _one_line(url),
-        "code": _one_line(code),
-        "reason": _one_line(reason),
-        "attempts": outcome.attempts,
-        "line": line,
-        "schedule": schedule,
-    }
-
-
-def code_of(error: MettlError) -> str:
-    """Mettl's code, or the kind of error where the server said none."""
-    return (error.code if isinstance(error, CallError) else None) or type(error).__name__
-
-
-def _reason(error: MettlError) -> str:
-    return error.problem if isinstance(error, CallError) else str(error)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _encoded(text: str) -> bytes:
+    # Columns that are not sent may hold bytes that were not text.
+    return text.encode("utf-8", "replace")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mettl_async.cli.columns import EMAIL, FIRST_NAME
 from mettl_async.cli.rows import Row
 from mettl_async.models import Candidate
 
@@ -17,9 +18,7 @@ _LAST: Final = ("Rao", "García", "Müller", "王", "Шевченко", "Okafor"
 def made_up_rows(count: int) -> Iterator[Row]:
     """Make candidates, each with another address of a reserved domain."""
     for number in range(1, count + 1):
-        candidate = Candidate(
-            email=f"candidate{number}@example.com",
-            first_name=_FIRST[number % len(_FIRST)],
-            fields={"Last Name": _LAST[number % len(_LAST)]},
-        )
-        yield Row(number, candidate)
+        email, first = f"candidate{number}@example.com", _FIRST[number % len(_FIRST)]
+        fields = {"Last Name": _LAST[number % len(_LAST)]}
+        candidate = Candidate(email=email, first_name=first, fields=fields)
+        yield Row(number, candidate, {EMAIL: email, FIRST_NAME: first, **fields})

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import glob
 import io
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
+from mettl_async.bulk.files import belongs_to_another, sync_directory
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.errors import MettlError
 
@@ -20,29 +22,24 @@ if TYPE_CHECKING:
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _OTHERS: Final = 0o077
+_UNFINISHED: Final = ".part"
 
 
-def check_place(path: Path, *, overwrite: bool) -> None:
+def check_whole(path: Path, *, overwrite: bool) -> None:
     """Refuse what can be refused before anything is asked for; touches nothing.
 
     Raises:
-        CommandError: There already, or in no directory.
+        CommandError: It is there already, another user's, in no directory, or a device or a directory,
+            which no file can take the place of.
     """
     if path.exists() and not overwrite:
         raise CommandError(f"{path}: exists already; pass --overwrite, or another --out")
     if not path.parent.is_dir():
         raise CommandError(f"{path}: there is no directory {str(path.parent)!r}")
-
-
-def check_whole(path: Path, *, overwrite: bool) -> None:
-    """Like `check_place`, for a file that is put into place when it is whole.
-
-    Raises:
-        CommandError: As there, or it is a device or a directory, which cannot be put into place.
-    """
-    check_place(path, overwrite=overwrite)
     if path.exists() and not path.is_file():
         raise CommandError(f"{path}: is not a file; give the name of one")
+    if path.exists() and belongs_to_another(path):
+        raise CommandError(f"{path}: belongs to another user")
 
 
 @contextmanager
@@ -57,11 +54,16 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
     part = None
     try:
         # Made with 0600 [doc of tempfile], next to its place so that it can be moved there in one step.
-        handle, part = tempfile.mkstemp(dir=home.parent, prefix=f".{home.name}.", suffix=".part")
+        handle, part = tempfile.mkstemp(
+            dir=home.parent, prefix=f"{_part_of(home)}.", suffix=_UNFINISHED
+        )
         with os.fdopen(handle, "wb") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())
         check_whole(path, overwrite=overwrite)
         Path(part).replace(home)
+        sync_directory(home)
     except MettlError:
         raise  # some of these are OSErrors too
     except OSError as error:
@@ -69,6 +71,18 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
     finally:
         if part is not None:
             Path(part).unlink(missing_ok=True)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what `whole_file` has left of a file where it was killed; nobody else may be writing it."""
+    home = path.resolve()
+    for part in home.parent.glob(f"{glob.escape(_part_of(home))}.*{_UNFINISHED}"):
+        with suppress(OSError):
+            part.unlink()
+
+
+def _part_of(home: Path) -> str:
+    return f".{home.name}"
 
 
 @contextmanager
@@ -94,11 +108,6 @@ def _guarded(cell: Cell) -> Cell:
     A few honest addresses ("+tag@...") get the apostrophe too; JSON Lines has them unchanged.
     """
     return f"'{cell}" if isinstance(cell, str) and _is_formula(cell) else cell
-
-
-def unguarded(cell: str) -> str:
-    """What a cell of `csv_line` was before."""
-    return cell[1:] if cell.startswith("'") and _is_formula(cell) else cell
 
 
 def _is_formula(cell: str) -> bool:

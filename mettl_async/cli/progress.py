@@ -17,9 +17,9 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column
 from rich.text import Text
 
+from mettl_async.bulk.journal_record import code_of
 from mettl_async.bulk.outcomes import Failed, Outcome, Registered, Rejected, Unknown
 from mettl_async.bulk.stop_policy import stops_the_run
-from mettl_async.cli.links import code_of
 from mettl_async.cli.problems import tell
 from mettl_async.errors import CallError, InvalidInputError, MettlError
 from mettl_async.models import RegistrationStatus
@@ -74,16 +74,6 @@ class Tally:
         """Time since the start."""
         return self.clock() - self.started
 
-    def count_already(self, status: str, code: str) -> None:
-        """Count a candidate whose answer was there before."""
-        self.already += 1
-        if status == "registered":
-            self.registered += 1
-        else:
-            self.rejected += 1
-            self.codes["rejected"][code] += 1
-            self.uninvited += code == RegistrationStatus.INVALID
-
     @property
     def cut_short(self) -> bool:
         """Whether the run was stopped, or the server answered for no candidate."""
@@ -101,9 +91,14 @@ class Tally:
         match outcome:
             case Registered():
                 self.registered += 1
+                self.already += not outcome.attempts
             case Rejected():
                 self.rejected += 1
                 self.codes["rejected"][outcome.code] += 1
+                self.already += not outcome.attempts
+                self.uninvited += (
+                    not outcome.attempts and outcome.code == RegistrationStatus.INVALID
+                )
             case Failed():
                 self.failed += 1
                 self.codes["failed"][code_of(outcome.error)] += 1

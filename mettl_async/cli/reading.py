@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Self
 
+    from _typeshed import WriteableBuffer
+
     from mettl_async.cli.rows import BadRow, Row
 
 STDIN: Final = Path("-")
@@ -116,13 +118,42 @@ class Spool:
             raise
 
     def open(self) -> io.BufferedReader:
-        """Read from the beginning; only the latest reading may go on."""
+        """Read from the beginning; readings do not disturb each other within one thread."""
         self._file.seek(0)
-        return io.BufferedReader(io.FileIO(self._file.fileno(), closefd=False))
+        return io.BufferedReader(_Reading(self._file))
 
     def close(self) -> None:
         """Remove the copy."""
         self._file.close()
+
+
+class _Reading(io.RawIOBase):
+    """A place of its own in a file that others read too."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._place = file, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_CUR:
+            offset, whence = offset + self._place, io.SEEK_SET
+        self._place = self._file.seek(offset, whence)
+        return self._place
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        self._file.seek(self._place)
+        content = self._file.read(len(memoryview(buffer)))
+        memoryview(buffer)[: len(content)] = content
+        self._place += len(content)
+        return len(content)
 
 
 @define(eq=False)

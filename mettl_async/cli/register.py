@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import typer
 from attrs import define, field, frozen
 
 from mettl_async.api.placeholders import check_access_key
+from mettl_async.bulk.file_journal import FileJournal
+from mettl_async.bulk.journal_record import JournalRecord, to_record
+from mettl_async.bulk.journal_table import schedule_digest
+from mettl_async.bulk.outcomes import JournalError
 from mettl_async.cli.check import check_file, report
-from mettl_async.cli.earlier import Earlier
 from mettl_async.cli.interrupt import on_interrupt
-from mettl_async.cli.links import LinkFile, cells_of, check_out
+from mettl_async.cli.links import check_out, journal_of, write_links
 from mettl_async.cli.made_up import made_up_rows
-from mettl_async.cli.problems import INTERRUPTED, MISSING, WRONG, CommandError, os_reason, tell
+from mettl_async.cli.outfile import remove_unfinished
+from mettl_async.cli.problems import INTERRUPTED, MISSING, WRONG, CommandError, tell
 from mettl_async.cli.progress import (
     REFRESH_EVERY,
     Tally,
@@ -26,7 +30,7 @@ from mettl_async.cli.progress import (
     watching_retries,
 )
 from mettl_async.cli.reading import Source
-from mettl_async.cli.rows import BadRow, Row
+from mettl_async.cli.rows import BadRow
 from mettl_async.cli.sandbox import load_sandbox
 from mettl_async.cli.target import Target
 from mettl_async.client import MettlClient
@@ -35,13 +39,15 @@ from mettl_async.errors import MettlError
 from mettl_async.models import RegistrationOptions, RegistrationStatus
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 
-    from mettl_async.bulk.outcomes import Outcome
+    from mettl_async.cli.rows import Row
     from mettl_async.models import Candidate
     from mettl_async.sandbox import Sandbox
 
-_PASSED_OVER_AT_ONCE = 100
+WRITE_EVERY: Final = 30.0
+"""Seconds from one writing of the links to the next while a run goes on; more where it takes long."""
+_PAUSE_PER_WRITING: Final = 20  # so that it costs 5% of the time at most
 
 
 @frozen(kw_only=True)
@@ -79,7 +85,7 @@ def register(job: Job) -> int:
     target = _check_target(job)
     key = job.schedule or "" if isinstance(target, MettlClient) else target.access_key
     check_out(job.out, job.file, overwrite=job.overwrite, resume=job.resume)
-    total = job.generate or 0
+    total, columns = job.generate or 0, tuple(next(made_up_rows(1)).cells)
     if job.source is not None:
         with busy(f"checking {job.source.name}"):
             checked = check_file(job.source)
@@ -90,16 +96,10 @@ def register(job: Job) -> int:
             return WRONG
         if job.source.also_sends:
             tell(f"also sends: {job.source.also_sends}")
-        total = checked.good_total
-    with ExitStack() as keep:
-        earlier = keep.enter_context(Earlier(job.out, key)) if job.resume else None
-        links = keep.enter_context(LinkFile(job.out, overwrite=job.overwrite, earlier=earlier))
-        run = _Run(job, key, links, earlier, Tally(total))
-        with on_interrupt(run.interrupt):
-            if earlier is not None:
-                with busy(f"looking into {job.out}"):
-                    run.count_earlier()
-            asyncio.run(run.go(target))
+        total, columns = checked.good_total, checked.columns
+    run = _Run(job, key, columns, Tally(total))
+    with on_interrupt(run.interrupt):
+        asyncio.run(run.go(target))
     typer.echo(summary(run.tally, job.out))
     if run.problem is not None:
         raise run.problem
@@ -120,10 +120,11 @@ def summary(tally: Tally, out: Path) -> str:
         count = f"{getattr(tally, name):,}"
         lines.append(f"{name:<12}{count:>{width}}  {why}".rstrip())
     if tally.already:
-        lines.append(f"{'already':<12}{tally.already:,} of them had their answer in {out} before")
+        lines.append(f"{'already':<12}{tally.already:,} of them had their answer before")
     rate = "" if tally.rate is None else f" ({rate_text(tally.rate)})"
     lines.append(f"{'seconds':<12}{seconds:.1f}{rate}")
     lines.append(f"{'links':<12}{out}")
+    lines.append(f"{'journal':<12}{journal_of(out)} is what --resume goes on from")
     if tally.trouble is not None:
         lines.append(f"{'stopped by' if tally.stopped else 'first error':<12}{tally.trouble}")
     if tally.interrupted:
@@ -168,19 +169,41 @@ def _options(job: Job) -> ClientOptions:
     )
 
 
+@frozen
+class _OpenJournal:
+    """A journal that the command opens and closes, because it reads it before and after the run."""
+
+    file: FileJournal
+
+    async def open(self, schedule: str) -> None:
+        """Leave it open."""
+
+    async def find(self, emails: Sequence[str]) -> Mapping[str, JournalRecord]:
+        """See `Journal`."""
+        return await self.file.find(emails)
+
+    async def record(self, records: Sequence[JournalRecord]) -> None:
+        """See `Journal`."""
+        await self.file.record(records)
+
+    async def close(self) -> None:
+        """Leave it open."""
+
+
 @define(eq=False)
 class _Run:
     job: Job
     key: str
-    links: LinkFile
-    earlier: Earlier | None
+    columns: tuple[str, ...]
     tally: Tally
+    _journal: FileJournal = field(init=False)
     _broken: CommandError | MettlError | None = None
+    _unwritten: CommandError | MettlError | None = None
     _stop: bool = False
-    _unwritten: int = 0
-    _why_unwritten: str = ""
-    # Only of candidates on their way: as many as batches and workers hold.
-    _lines: dict[int, int] = field(factory=dict, repr=False)
+    _unrecorded: dict[str, JournalRecord] = field(factory=dict, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._journal = FileJournal(journal_of(self.job.out), overwrite=self.job.overwrite)
 
     def interrupt(self) -> None:
         self._stop = self.tally.interrupted = True
@@ -188,28 +211,45 @@ class _Run:
     @property
     def problem(self) -> CommandError | MettlError | None:
         """Why the run did not come to its end, beside an interrupt and what outcomes say."""
-        if not self._unwritten:
-            return self._broken
-        left = self.tally.total - self.tally.done
-        return CommandError(
-            f"{self.job.out}: cannot be written: {self._why_unwritten}; {self._unwritten:,} outcomes "
-            f"are missing in it, and {left:,} of {self.tally.total:,} candidates were not sent; "
-            "make room, and pass --resume to go on"
-        )
-
-    def count_earlier(self) -> None:
-        """Count who has an answer already, and say it."""
-        for row in self.job.rows():
-            if isinstance(row, Row) and (found := self._known(row.candidate)) is not None:
-                self.tally.count_already(*found)
-        self.tally.started = self.tally.clock()
-        already, total = self.tally.already, self.tally.total
-        tell(f"{self.job.out}: {already:,} of {total:,} candidates have their answer already")
-
-    def _known(self, candidate: Candidate) -> tuple[str, str] | None:
-        return None if self.earlier is None else self.earlier.find(candidate.email)
+        if isinstance(self._broken, JournalError):
+            left = self.tally.total - self.tally.done
+            return CommandError(
+                f"{self._broken}, and {left:,} of {self.tally.total:,} candidates were not sent; "
+                "make room where the disk is full, and pass --resume to go on"
+            )
+        if self._broken is None and self._unwritten is not None:
+            return CommandError(
+                f"{self._unwritten}; all outcomes are in {journal_of(self.job.out)}: make room where "
+                "the disk is full, and pass --resume to get the links"
+            )
+        return self._broken
 
     async def go(self, target: MettlClient | Sandbox) -> None:
+        """Register everybody who has no final answer in the journal, and write the links.
+
+        Raises:
+            CommandError: There are outcomes of an earlier run that nobody has said what to do with.
+            JournalError: The journal cannot be used, for instance because another run uses it.
+        """
+        out, journal = self.job.out, self._journal
+        await journal.open(schedule_digest(self.key))
+        try:
+            if not self.job.resume and await journal.count():
+                raise CommandError(
+                    f"{journal_of(out)}: has outcomes of an earlier run; pass --resume to go on with it, "
+                    "--overwrite, or another --out"
+                )
+            remove_unfinished(out)
+            await self._run(target)
+            if out.exists() or self._unrecorded or await journal.count():
+                try:
+                    await self._write_links()
+                except (CommandError, MettlError) as error:
+                    self._unwritten = error
+        finally:
+            await journal.close()
+
+    async def _run(self, target: MettlClient | Sandbox) -> None:
         display = make_display(self.tally)
         with watching_retries() as watch:
 
@@ -218,17 +258,33 @@ class _Run:
                     display.show(watch.waiting)
                     await asyncio.sleep(REFRESH_EVERY)
 
-            refreshing = asyncio.create_task(refresh())
+            beside = [asyncio.create_task(one) for one in (refresh(), self._write_now_and_then())]
             try:
                 async with self._ready(target) as client:
                     await self._register(client)
             except (CommandError, MettlError) as error:
                 self._broken = error
             finally:
-                refreshing.cancel()
-                with suppress(asyncio.CancelledError):
-                    await refreshing
+                for one in beside:
+                    one.cancel()
+                await asyncio.wait(beside)
                 display.end()
+
+    async def _write_now_and_then(self) -> None:
+        """Keep the file of links from being old; the journal alone is what counts."""
+        pause = WRITE_EVERY
+        while True:
+            await asyncio.sleep(pause)
+            started = self.tally.clock()
+            with suppress(CommandError, MettlError):
+                await self._write_links()
+            pause = max(WRITE_EVERY, _PAUSE_PER_WRITING * (self.tally.clock() - started))
+
+    async def _write_links(self) -> None:
+        async def read(emails: Sequence[str]) -> Mapping[str, JournalRecord]:
+            return {**await self._journal.read(emails), **self._unrecorded}
+
+        await write_links(self.job.out, self.job.rows(), self.columns, read)
 
     @asynccontextmanager
     async def _ready(self, target: MettlClient | Sandbox) -> AsyncGenerator[MettlClient, None]:
@@ -249,42 +305,29 @@ class _Run:
 
     async def _register(self, client: MettlClient) -> None:
         job = self.job
-        outcomes = client.candidates.register_many(
+        run = client.candidates.register_many(
             self.key,
             self._candidates(),
+            options=job.options,
             concurrency=job.concurrency,
             batch_size=job.batch_size,
-            options=job.options,
+            journal=_OpenJournal(self._journal),
         )
-        async for outcome in outcomes:
-            self.tally.count(outcome)
-            self._write(outcome)
+        try:
+            async for outcome in run:
+                self.tally.count(outcome)
+        except JournalError as error:
+            records = [to_record(one) for one in error.unrecorded]
+            self._unrecorded = {one.email: one for one in records if one is not None}
+            for outcome in error.unrecorded:
+                self.tally.count(outcome)
+            raise
 
     async def _candidates(self) -> AsyncGenerator[Candidate, None]:
-        index = passed_over = 0
         for row in self.job.rows():
             if self._stop:
                 return
             if isinstance(row, BadRow):
                 name = self.job.source.name if self.job.source else "row"
                 raise CommandError(f"{name}:{row.line}: was changed while it was read")
-            if self._known(row.candidate) is not None:
-                passed_over += 1
-                if passed_over % _PASSED_OVER_AT_ONCE == 0:
-                    await asyncio.sleep(0)  # calls in flight want to be heard, too
-                continue
-            self._lines[index] = row.line
-            index += 1
             yield row.candidate
-
-    def _write(self, outcome: Outcome) -> None:
-        cells = cells_of(outcome, self._lines.pop(outcome.index), self.key)
-        if self._unwritten:
-            self._unwritten += 1
-        else:
-            try:
-                self.links.write(cells)
-            except OSError as error:
-                # Read nothing more; what is in flight finishes, and is counted.
-                self._stop, self._unwritten = True, 1
-                self._why_unwritten = os_reason(error)

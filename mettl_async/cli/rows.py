@@ -6,7 +6,8 @@ Messages name lines and columns, never a cell's content.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
@@ -23,7 +24,6 @@ from mettl_async.errors import InvalidInputError
 from mettl_async.models import Candidate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 CSV_SUFFIXES: Final = (".csv",)
@@ -41,10 +41,17 @@ _MINUTES: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 @frozen
 class Row:
-    """A candidate; ``line`` is where the row begins, counted from 1."""
+    """A candidate.
+
+    Attributes:
+        line: Where the row begins, counted from 1.
+        candidate: As it is sent.
+        cells: All of the row by the names of the input's own columns, as text or as JSON has it.
+    """
 
     line: int
     candidate: Candidate = field(repr=False)
+    cells: Mapping[str, Any] = field(factory=dict, repr=False, eq=False)
 
 
 @frozen
@@ -80,13 +87,21 @@ def number_text(number: float) -> str:
     return str(int(number))
 
 
-def row_of(layout: Layout, line: int, cells: Mapping[str, str]) -> Row | BadRow:
+def row_of(
+    layout: Layout, line: int, cells: Mapping[str, str], own: Mapping[str, Any]
+) -> Row | BadRow:
     """Make a candidate of the cells.
 
     Blank cells of optional columns are left out, spaces around emails are dropped.
+
+    Args:
+        layout: Of the input.
+        line: Where the row begins.
+        cells: By the names that registration knows.
+        own: By the names of the input; also those that are not sent.
     """
     try:
-        return Row(line, _candidate(cells))
+        return Row(line, _candidate(cells), own)
     except CellError as error:
         return BadRow(line, str(error))
     except InvalidInputError as error:

@@ -39,6 +39,7 @@ def sheet_rows(layout: Layout, file: IO[bytes], sheet: str | None) -> Iterator[R
     Raises:
         CommandError: The extra is missing, the workbook is damaged, or has no such sheet or header.
     """
+    header: list[str] = []
     names: list[str | None] | None = None
     for line, cells, formulas in _numbered(layout, file, sheet):
         try:
@@ -50,7 +51,7 @@ def sheet_rows(layout: Layout, file: IO[bytes], sheet: str | None) -> Iterator[R
             continue
         if names is None:
             try:
-                names = columns_of(layout, line, texts)
+                header, names = texts, columns_of(layout, line, texts)
             except MissingColumnError as error:
                 raise CommandError(f"{error}; {_which(layout, file, sheet)}") from None
         elif len(texts) > len(names):
@@ -59,7 +60,8 @@ def sheet_rows(layout: Layout, file: IO[bytes], sheet: str | None) -> Iterator[R
             pairs = zip_longest(names, texts, fillvalue="")
             kept = {one: text for one, text in pairs if one is not None}
             if any(map(str.strip, kept.values())):
-                yield row_of(layout, line, kept)
+                own = dict(zip_longest(header, texts, fillvalue=""))
+                yield row_of(layout, line, kept, own)
     if names is None:
         raise CommandError(
             f"{layout.name}: is empty; the first row must name the columns; "
@@ -173,8 +175,8 @@ def _texts(
     for place, cell in enumerate(cells):
         known = names is not None and place < len(names)
         called = names[place] if names is not None and known else f"column {place + 1}"
-        if called is None:  # is left out, whatever is in it
-            result.append("")
+        if called is None:  # is not sent, whatever is in it
+            result.append(_text(cell))
             continue
         if cell.data_type == "e":
             raise CellError(f"{called}: holds an error such as #N/A; mend its formula")

@@ -1,137 +1,251 @@
-"""The file of links: every outcome a row, whole rows only, for its owner only."""
+"""The file of links: the input's own rows, each with what became of it; whole, for its owner only."""
 
+import asyncio
+import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
-from mettl_async import Failed, Registered, Rejected, Unknown
-from mettl_async.bulk import files
-from mettl_async.cli.links import LinkFile, cells_of, check_out
+from mettl_async.bulk.journal_record import JournalRecord
+from mettl_async.cli import outfile
+from mettl_async.cli.links import check_out, journal_of, write_links
+from mettl_async.cli.outfile import remove_unfinished, whole_file
 from mettl_async.cli.problems import CommandError
-from mettl_async.errors import CallFacts, ConnectionLostError, RegistrationLimitError
-from mettl_async.models import Candidate, RegistrationStatus
+from mettl_async.cli.reading import ReadOptions, Source
+from mettl_async.cli.rows import BadRow, Row
+from mettl_async.models import Candidate
 
-ASHA = Candidate(email="asha@example.com", first_name="Asha")
+NAMES = ("links.csv", "links.jsonl")
 LINK = "https://tests.example.org/?ecc=1"
+ANSWERS = {
+    "asha@x.org": ("registered", LINK, "InProgress", ""),
+    "tom@x.org": ("rejected", "", "Completed", "has\ncompleted"),
+    "li@x.org": ("failed", "", "E607", "E607 used up"),
+}
 
 
-def outcomes():
-    same = {"candidate": ASHA, "index": 0}
-    full = RegistrationLimitError("E607 used up", CallFacts(code="E607"))
-    return [
-        Registered(**same, attempts=1, url=LINK, status=RegistrationStatus("ToBeTaken")),
-        Rejected(**same, attempts=2, code="Completed", reason="has\ncompleted"),
-        Failed(**same, attempts=0, error=full),
-        Unknown(**same, attempts=12, error=ConnectionLostError("the connection broke")),
+def record(email):
+    status, url, code, reason = ANSWERS[email]
+    return JournalRecord(
+        email=email, status=status, url=url, code=code, reason=reason, final=bool(url)
+    )
+
+
+async def read_answers(emails):
+    return {email: record(email) for email in emails if email in ANSWERS}
+
+
+def row(number, email, **more):
+    candidate = Candidate(email=email, first_name="A")
+    return Row(number, candidate, {"Email Address": email, "First Name": "A", **more})
+
+
+def write(path, rows, columns=("Email Address", "First Name"), read=read_answers):
+    asyncio.run(write_links(path, rows, columns, read))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_row_has_its_outcome_in_the_order_of_the_input(tmp_path, read, name):
+    emails = ["zoe@x.org", "li@x.org", "TOM@x.org", "asha@x.org"]
+    write(tmp_path / name, [row(n, email) for n, email in enumerate(emails)])
+    assert [list(one.values()) for one in read(tmp_path / name)] == [
+        ["zoe@x.org", "A", "not sent", "", "", ""],
+        ["li@x.org", "A", "failed", "", "E607", "E607 used up"],
+        ["TOM@x.org", "A", "rejected", "", "Completed", "has completed"],
+        ["asha@x.org", "A", "registered", LINK, "", ""],
     ]
+    assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
 
 
-def test_each_outcome_is_a_row():
-    rows = [list(cells_of(one, 7, "abc").values()) for one in outcomes()]
-    assert rows == [
-        ["asha@example.com", "registered", LINK, "", "", 1, 7, "abc"],
-        ["asha@example.com", "rejected", "", "Completed", "has completed", 2, 7, "abc"],
-        ["asha@example.com", "failed", "", "E607", "not sent: E607 used up", 0, 7, "abc"],
-        [
-            "asha@example.com",
-            "unknown",
-            "",
-            "ConnectionLostError",
-            "the connection broke",
-            12,
-            7,
-            "abc",
-        ],
-    ]
+INPUTS = {
+    "p.csv": (
+        "My Notes;E-mail;First Name;status\n=1+1;asha@x.org; Asha;new\n;tom@x.org;Tom;old\n",
+        ["'=1+1", ""],
+    ),
+    "p.jsonl": (
+        (
+            '{"My Notes": {"a": [1, null]}, "E-mail": "asha@x.org", "First Name": "Asha"}\n'
+            '{"E-mail": "tom@x.org", "First Name": "Tom", "status": "new", "n": 1.5}\n'
+        ),
+        ['{"a": [1, null]}', ""],
+    ),
+}
 
 
-@pytest.mark.parametrize("name", ["links.csv", "links.jsonl"])
-def test_rows_are_on_disk_as_soon_as_they_are_written(tmp_path, read, name):
-    path = tmp_path / name
-    with LinkFile(path, overwrite=False) as links:
-        for number, outcome in enumerate(outcomes(), 1):
-            links.write(cells_of(outcome, 7, "abc"))
-            assert len(read(path)) == number
-    assert read(path)[0]["url"] == LINK
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+@pytest.mark.parametrize("source", INPUTS)
+def test_the_inputs_own_columns_come_first_even_those_that_are_not_sent(
+    mettl, sandbox, read, source
+):
+    text, notes = INPUTS[source]
+    Path(source).write_text(text)
+    options = ("--map", "E-mail=Email Address", "--drop", "My Notes", "--drop", "status")
+    done = mettl("register", source, "--sandbox", *options)
+    assert done.exit_code == 0, done.output
+    rows = read(Path("links.csv"))
+    assert [one["My Notes"] for one in rows] == notes
+    assert [one["E-mail"] for one in rows] == ["asha@x.org", "tom@x.org"]
+    # Ours take the place of columns that are called the same.
+    assert list(rows[0])[-4:] == ["status", "link", "code", "reason"]
+    assert [one["status"] for one in rows] == ["registered"] * 2
+    assert not next(iter(sandbox.candidates)).candidate.fields.keys() & {"My Notes", "status"}
 
 
-def test_a_replaced_file_becomes_private(tmp_path):
-    path = tmp_path / "links.csv"
-    path.write_text("old " * 1000)
-    path.chmod(0o644)
-    with LinkFile(path, overwrite=True):
-        pass
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert path.read_text() == "Email Address,status,url,code,reason,attempts,line,schedule\n"
+def test_json_lines_keep_the_inputs_own_values(mettl, sandbox, read):
+    Path("p.jsonl").write_text(INPUTS["p.jsonl"][0])
+    options = ("--map", "E-mail=Email Address", "--drop", "My Notes", "--drop", "status")
+    assert mettl("register", "p.jsonl", "--sandbox", "--out", "l.jsonl", *options).exit_code == 0
+    first, second = read(Path("l.jsonl"))
+    assert first["My Notes"] == {"a": [1, None]}
+    assert (second["n"], second["status"]) == (1.5, "registered")
 
 
-def test_a_new_file_without_rows_is_not_left_behind(tmp_path):
-    with LinkFile(tmp_path / "links.csv", overwrite=False):
-        pass
-    assert not list(tmp_path.iterdir())
+def test_bytes_that_are_no_text_do_not_hinder_where_they_are_not_sent(mettl, sandbox, read):
+    Path("p.csv").write_bytes(b"Email Address,First Name,Note\na@x.org,A,\xff\n")
+    options = ("--encoding", "utf-8", "--drop", "Note")
+    assert mettl("register", "p.csv", "--sandbox", *options).exit_code == 0
+    assert read(Path("links.csv"))[0]["Note"] == "?"
 
 
 @pytest.mark.parametrize("start", "=+-@")
 def test_no_cell_of_a_csv_is_a_formula_but_json_lines_are_exact(tmp_path, read, start):
     # No address begins with "@", but a server's words may.
     email = "plain@example.org" if start == "@" else f"{start}SUM(A1)@example.org"
-    outcome = Rejected(
-        index=0,
-        attempts=1,
-        code="InValid",
-        reason=f"{start}1",
-        candidate=Candidate(email=email, first_name="A"),
+    answer = JournalRecord(
+        email=email, status="rejected", code="InValid", reason=f"{start}1", final=True
     )
-    found = []
-    for name in ("links.csv", "links.jsonl"):
-        with LinkFile(tmp_path / name, overwrite=False) as links:
-            links.write(cells_of(outcome, 2, "abc"))
-        [row] = read(tmp_path / name)
-        found.append((row["Email Address"], row["reason"]))
-    in_csv = email if start == "@" else f"'{email}"
-    assert found == [(in_csv, f"'{start}1"), (email, f"{start}1")]
+
+    async def found(emails):
+        return dict.fromkeys(emails, answer)
+
+    for name, sign in (("links.csv", "'"), ("links.jsonl", "")):
+        write(tmp_path / name, [row(2, email, note=f"{start}2")], ("note", "Email Address"), found)
+        [one] = read(tmp_path / name)
+        in_front = "" if start == "@" else sign
+        assert one["Email Address"] == f"{in_front}{email}"
+        assert (one["reason"], one["note"]) == (f"{sign}{start}1", f"{sign}{start}2")
+
+
+def test_outcomes_are_asked_for_by_some_hundred_rows_and_bad_rows_are_passed_over(tmp_path, read):
+    asked = []
+
+    async def note(emails):
+        asked.append(len(emails))
+        return {}
+
+    rows = (row(n, f"p{n}@x.org") if n % 10 else BadRow(n, "changed") for n in range(1_500))
+    write(tmp_path / "links.csv", rows, read=note)
+    assert max(asked) <= 500
+    assert sum(asked) == len(read(tmp_path / "links.csv")) == 1_350
+
+
+def test_a_file_is_replaced_in_one_step_when_it_is_whole(tmp_path, monkeypatch):
+    path, steps = tmp_path / "links.csv", []
+    path.write_text("before")
+    path.chmod(0o644)
+    fsync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: steps.append("fsync") or fsync(handle))
+    monkeypatch.setattr(Path, "replace", lambda *to: steps.append("replace") or replace(*to))
+
+    async def broken(emails):
+        assert path.read_text() == "before"
+        raise CommandError("stop")
+
+    with pytest.raises(CommandError, match="stop"):
+        write(path, [row(1, "asha@x.org")], read=broken)
+    assert path.read_text() == "before"
+    assert not steps
+    write(path, [row(1, "asha@x.org")])
+    assert steps == ["fsync", "replace", "fsync"]
+    assert LINK in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_leaves_the_file_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "links.csv"
+    path.write_text("before")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CommandError, match="cannot be written: No space left"):
+        write(path, [row(1, "asha@x.org")])
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_writing_left_is_removed_and_nothing_else(tmp_path):
+    class KilledError(BaseException):
+        pass
+
+    others = [tmp_path / name for name in ("links.csv", ".links.csv", ".links2.csv.a.part")]
+    for one in others:
+        one.touch()
+    (tmp_path / ".links.csv.abc123.part").write_text("of a killed one")
+    remove_unfinished(tmp_path / "links.csv")
+    assert set(tmp_path.iterdir()) == set(others)
+    with pytest.raises(KilledError), whole_file(others[0], overwrite=True) as file:
+        [part] = set(tmp_path.iterdir()) - set(others)
+        assert stat.S_IMODE(part.stat().st_mode) == 0o600
+        file.write(b"x")
+        raise KilledError
+    assert set(tmp_path.iterdir()) == set(others)
 
 
 def test_what_cannot_be_written_is_refused_before_anything_is_touched(tmp_path):
-    there = tmp_path / "there.csv"
+    there, link = tmp_path / "there.csv", tmp_path / "link.csv"
     there.write_text("x")
-    link = tmp_path / "link.csv"
     link.symlink_to(there)
+    (tmp_path / "d.csv").mkdir()
+    (tmp_path / "null.csv").symlink_to("/dev/null")
     cases = [
-        (there, None, False, "exists already"),
-        (there, there, True, "is the input itself"),
-        (link, there, True, "is the input itself"),
-        (tmp_path / "no" / "l.csv", None, False, "there is no directory"),
-        (tmp_path / "l.txt", None, False, "neither CSV"),
+        (there, None, "", "exists already; pass --resume to go on"),
+        (there, None, "resume", "its journal .* is missing"),
+        (there, there, "overwrite", "is the input itself"),
+        (link, there, "overwrite", "is the input itself"),
+        (tmp_path / "no" / "l.csv", None, "", "there is no directory"),
+        (tmp_path / "l.txt", None, "", "neither CSV"),
+        (tmp_path / "d.csv", None, "overwrite", "is not a file"),
+        (tmp_path / "null.csv", None, "resume", "is not a file"),
     ]
-    for path, source, overwrite, words in cases:
+    for path, source, way, words in cases:
         with pytest.raises(CommandError, match=words):
-            check_out(path, source, overwrite=overwrite)
+            check_out(path, source, overwrite=way == "overwrite", resume=way == "resume")
     assert there.read_text() == "x"
 
 
-def test_a_file_that_appears_in_between_is_not_overwritten(tmp_path):
+def test_the_file_of_another_user_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "links.csv"
-    path.write_text("x")
-    with pytest.raises(CommandError, match="exists already"):
-        LinkFile(path, overwrite=False)
-    assert path.read_text() == "x"
+    path.write_text("theirs")
+    journal_of(path).touch()
+    monkeypatch.setattr(outfile, "belongs_to_another", lambda one: one == path)
+    for overwrite in (True, False):
+        with pytest.raises(CommandError, match="belongs to another user"):
+            check_out(path, None, overwrite=overwrite, resume=not overwrite)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
-def test_a_full_disk_is_noticed_when_the_file_is_opened(tmp_path):
-    (tmp_path / "full.csv").symlink_to("/dev/full")
-    with pytest.raises(CommandError, match="cannot be written: No space left"):
-        LinkFile(tmp_path / "full.csv", overwrite=True)
+def test_two_links_to_one_file_have_one_journal(tmp_path):
+    (tmp_path / "real").mkdir()
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).symlink_to("real/links.csv")
+        assert journal_of(tmp_path / name) == (tmp_path / "real/links.csv.journal").resolve()
+    assert journal_of(Path("links.csv")) == Path("links.csv.journal")
 
 
-def test_a_file_that_was_replaced_while_it_was_taken_is_left_alone(tmp_path, monkeypatch):
-    out, other = tmp_path / "links.csv", tmp_path / "other.csv"
-    out.write_text("before")
-    other.write_text("theirs")
-    monkeypatch.setattr(files, "lock", lambda _: bool(other.replace(out)))
-    with pytest.raises(CommandError, match="another command is writing to it"):
-        LinkFile(out, overwrite=True)
-    assert out.read_text() == "theirs"
+def test_a_stream_can_be_read_at_two_places_at_once(tmp_path):
+    os.mkfifo(pipe := tmp_path / "p.csv")
+    lines = [f"p{n}@x.org,N\n" for n in range(10_000)]
+    writer = threading.Thread(
+        target=pipe.write_text, args=("Email Address,First Name\n" + "".join(lines),)
+    )
+    writer.start()
+    with Source(pipe, ReadOptions()) as source:
+        slow = source.rows()
+        first = [next(slow) for _ in range(3_000)]
+        assert len(list(source.rows())) == 10_000
+        rest = list(slow)
+    writer.join()
+    assert [one.candidate.email for one in first + rest] == [f"p{n}@x.org" for n in range(10_000)]

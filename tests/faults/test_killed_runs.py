@@ -1,4 +1,4 @@
-"""The command killed at any instant, and resumed: the server's records and the file of links agree."""
+"""The command killed at any instant, and resumed: the server's records and the journal agree."""
 
 import asyncio
 import contextlib
@@ -8,8 +8,11 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
+import sqlite3
 import sys
+import tempfile
 from collections import Counter
 
 import pytest
@@ -66,23 +69,37 @@ class Killing:
             await asyncio.sleep(0.005)
 
     def links(self):
-        """Whole rows with a link, read without any code of the command's."""
-        content = self.out.read_bytes() if self.out.exists() else b""
-        whole = content[: content.rfind(b"\n") + 1].decode()
+        """Whom the journal has a link for, read without any code of the command's, and without a trace."""
+        with tempfile.TemporaryDirectory() as home:
+            for name in (f"{self.out.name}.journal", f"{self.out.name}.journal-wal"):
+                if (self.home / name).exists():
+                    shutil.copy(self.home / name, home)
+            with contextlib.closing(sqlite3.connect(f"{home}/{self.out.name}.journal")) as database:
+                if not database.execute("SELECT * FROM sqlite_schema").fetchall():
+                    return Counter()
+                urls = database.execute("SELECT url FROM mettl_journal WHERE url <> ''").fetchall()
+        return Counter(self.box.owner_of(url) for (url,) in urls)
+
+    def rows(self):
+        """The rows of the file of links, which is whole or absent at any time."""
+        if not self.out.exists():
+            return []
+        text = self.out.read_text("utf-8")
+        assert text.endswith("\n")
         if self.out.suffix == ".csv":
-            rows = list(csv.DictReader(io.StringIO(whole, newline="")))
-        else:
-            rows = [json.loads(line) for line in whole.splitlines()]
-        return Counter(row["Email Address"] for row in rows if row["url"]), rows
+            return list(csv.DictReader(io.StringIO(text, newline="")))
+        return [json.loads(line) for line in text.splitlines()]
 
     def check_end(self, count):
         """Nobody twice, nobody missing, everybody with a link of their own."""
-        links, rows = self.links()
-        assert len(rows) == len(links) == count
-        assert set(links.values()) == {1}
-        assert set(links) == {f"p{number}@example.org" for number in range(count)}
-        assert all(self.box.owner_of(row["url"]) == row["Email Address"] for row in rows)
+        links, rows = self.links(), self.rows()
+        everybody = [f"p{number}@example.org" for number in range(count)]
+        assert [row["Email Address"] for row in rows] == everybody
+        assert [self.box.owner_of(row["link"]) for row in rows] == everybody
+        assert links == Counter(everybody)
         assert set(self.handled()) == set(links)
+        names = {self.out.name, f"{self.out.name}.journal", "p.csv"}
+        assert {one.name for one in self.home.iterdir()} == names
 
 
 @contextlib.asynccontextmanager
@@ -120,45 +137,65 @@ async def test_killed_at_random_instants_and_resumed_nobody_is_lost_doubled_or_s
                 process.send_signal(signal.SIGKILL)
             await process.communicate()
             await run.quiet()
-            links, _ = run.links()
+            links = run.links()
+            assert len(run.rows()) in (0, CANDIDATES)
             handled = run.handled()
             assert not links or max(links.values()) == 1
             # A link that was there before the kill is still there, and was not asked for again.
             assert had.keys() <= links.keys()
             assert all(handled[email] == counts[email] for email in had)
-            # The file never says more than the server knows, and lacks what was in flight at most.
+            # The journal never says more than the server knows, and lacks what was in flight at most.
             assert links.keys() <= handled.keys()
             midway += len(had) < len(links) < CANDIDATES
             had, counts = links, handled
         assert midway >= KILLS_IN_A_RUN // 5
-        code, _, err = await run.finish()
+        code, said, err = await run.finish()
         assert code == 0, err
-        assert f"{len(had):,} of 5,000 candidates have their answer already" in err
+        assert f"already     {len(had):,} of them had their answer before" in said
         run.check_end(CANDIDATES)
         assert all(run.handled()[email] == counts[email] for email in had)
 
 
-@pytest.mark.parametrize("out", ["links.csv", "links.jsonl"])
-async def test_a_full_disk_ends_the_run_and_room_lets_it_go_on(tmp_path, out):
+async def test_a_full_disk_ends_the_run_and_room_lets_it_go_on(tmp_path):
     def small_disk():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
-    async with killing(tmp_path, out, 1_000) as run:
-        code, _, err = await run.finish(preexec_fn=small_disk)
+    async with killing(tmp_path, "links.csv", 1_000) as run:
+        code, said, err = await run.finish(preexec_fn=small_disk)
         assert code == 2
+        assert "links.csv.journal: cannot be read or written: disk I/O error" in err
         assert "pass --resume to go on" in err
-        links, rows = run.links()
-        assert 0 < len(links) == len(rows) < 1_000
+        assert "Traceback" not in err
+        links, known = run.links(), len(run.handled())
+        assert 0 < len(links) < known < 1_000
+        assert f"registered  {known:>5,}" in said
+        assert f"{known - len(links):,} outcomes are not in it" in err
+        assert f"{1_000 - known:,} of 1,000 candidates were not sent" in err
         counts = run.handled()
-        # The disk is still full: again in order, and nothing of the file is lost.
+        # The disk is still full: again in order, and nothing of the journal is lost.
         code, _, err = await run.finish(preexec_fn=small_disk)
         assert code == 2
-        assert run.links()[0] == links
+        assert run.links().keys() >= links.keys()
         assert all(run.handled()[email] == counts[email] for email in links)
         code, _, err = await run.finish()
         assert code == 0, err
         run.check_end(1_000)
         assert all(run.handled()[email] == counts[email] for email in links)
+
+
+async def test_two_commands_on_one_output_are_one_too_many(tmp_path):
+    async with killing(tmp_path, "links.csv", 2_000) as run:
+        run.box.faults.latency = 0.4  # so that the first one is still there when the second one begins
+        first = await run.start()
+        while run.box.stats.requests < 20:  # noqa: ASYNC110 - the other side is a process
+            await asyncio.sleep(0.005)
+        code, _, err = await run.finish()
+        assert code == 2
+        assert "links.csv.journal: is in use by another run" in err
+        await first.communicate()
+        assert first.returncode == 0
+        run.check_end(2_000)
+        assert max(run.handled().values()) == 1
 
 
 async def test_ctrl_c_and_resume_finish_a_run(tmp_path):
@@ -170,8 +207,13 @@ async def test_ctrl_c_and_resume_finish_a_run(tmp_path):
         out, _ = await process.communicate()
         assert process.returncode == 130
         assert "were not sent; --resume goes on" in out.decode()
-        links, _ = run.links()
+        links = run.links()
         assert 0 < len(links) < 2_000
+        rows = run.rows()
+        assert Counter(row["status"] for row in rows) == {
+            "registered": len(links),
+            "not sent": 2_000 - len(links),
+        }
         code, _, err = await run.finish()
         assert code == 0, err
         run.check_end(2_000)

@@ -178,6 +178,7 @@ class Candidates(Resource):
             run_options,
             room=caller.room(REGISTER_CANDIDATES, path, fixed),
             schedule=schedule_digest(key),
+            context=context,
         )
         return RegistrationRun(make, caller.lifecycle)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mettl_async.bulk.outcomes import Outcome
+    from mettl_async.core.request import RunContext
 
 EVERY: Final = 0.1
 """Seconds between two calls of ``on_progress`` at least."""
@@ -41,7 +42,9 @@ class Progress:
         rejected: Refused by the server, or repeated in the input.
         failed: Not registered for another reason.
         unknown: Candidates whose answer was lost. It may fall: they are sent once more at the end of the run.
-        in_flight: Calls under way, those that wait to be tried again among them.
+        in_flight: Calls under way, with those that wait for a retry.
+        retrying: Calls that wait for a retry.
+        retry_reason: Name of the error's class for which the latest of them waits; None without any.
         rate: Requests per second, over the last seconds.
         seconds: Since the start of the run.
     """
@@ -53,6 +56,8 @@ class Progress:
     failed: int
     unknown: int
     in_flight: int
+    retrying: int = 0
+    retry_reason: str | None = None
     rate: float
     seconds: float
 
@@ -69,9 +74,12 @@ class ProgressTracker:
     """
 
     def __init__(
-        self, monotonic: Callable[[], float], on_progress: OnProgress | None = None
+        self,
+        monotonic: Callable[[], float],
+        on_progress: OnProgress | None = None,
+        context: RunContext | None = None,
     ) -> None:
-        self._now, self._on_progress = monotonic, on_progress
+        self._now, self._on_progress, self._context = monotonic, on_progress, context
         self.in_flight = 0
         self.failure: Exception | None = None
         self._waiting = self._calls = self._requests = 0
@@ -99,14 +107,19 @@ class ProgressTracker:
         if not final and now - self._reported_at < EVERY:
             return
         self._reported_at = now
+        try:
+            self._on_progress(self.current())
+        except Exception as exc:  # noqa: BLE001 - raised when the run is over, which goes on
+            self.failure = exc
+
+    def current(self) -> Progress:
+        """Make the figures of this moment."""
+        now = self._now()
         while len(self._marks) > 1 and self._marks[0][0] < now - RATE_WINDOW:
             self._marks.popleft()
         progress = self._progress(now, self._marks[0])
         self._marks.append((now, self._requests))
-        try:
-            self._on_progress(progress)
-        except Exception as exc:  # noqa: BLE001 - raised when the run is over, which goes on
-            self.failure = exc
+        return progress
 
     def log_end(self) -> None:
         """Log one record about the whole run."""
@@ -133,6 +146,8 @@ class ProgressTracker:
             failed=kinds[Failed],
             unknown=kinds[Unknown] + self._waiting,
             in_flight=self.in_flight,
+            retrying=self._context.retrying if self._context else 0,
+            retry_reason=self._context.retry_reason if self._context else None,
             rate=(self._requests - before) / (now - began) if now > began else 0.0,
             seconds=now - self._started,
         )

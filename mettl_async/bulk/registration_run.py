@@ -14,6 +14,7 @@ from mettl_async.errors import ClientClosedError, ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
 
+    from mettl_async.bulk.progress import Progress
     from mettl_async.bulk.run import Run
     from mettl_async.core.lifecycle import Lifecycle
 
@@ -33,6 +34,7 @@ class RegistrationRun:
     def __init__(self, make: Callable[[], Run], lifecycle: Lifecycle) -> None:
         self._make, self._lifecycle = make, lifecycle
         self._outcomes: AsyncGenerator[Outcome] | None = None
+        self._run: Run | None = None
         self._used = False
 
     def __await__(self) -> Generator[Any, None, RegistrationReport]:
@@ -87,6 +89,11 @@ class RegistrationRun:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
+    @property
+    def progress(self) -> Progress | None:
+        """Progress at this moment; None before the run is used."""
+        return None if self._run is None else self._run.progress
+
     async def aclose(self) -> None:
         """End the run: read nothing more; calls in flight finish in the background."""
         self._used = True
@@ -95,7 +102,7 @@ class RegistrationRun:
 
     async def _go(self) -> AsyncGenerator[Outcome]:
         self._lifecycle.check()
-        run = self._make()
+        run = self._run = self._make()
         self._lifecycle.start(run.work(), run.abandon)
         try:
             async for outcomes in run.outcomes:

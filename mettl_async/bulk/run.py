@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
     from mettl_async.bulk.dispatcher import Send
+    from mettl_async.bulk.progress import Progress
     from mettl_async.bulk.run_options import RunOptions
+    from mettl_async.core.request import RunContext
     from mettl_async.models import Candidate
 
 SPARE_WORKERS = 2
@@ -47,11 +49,12 @@ class Run:
         *,
         room: int | None,
         schedule: str,
+        context: RunContext | None = None,
     ) -> None:
         self._candidates, self._options, self._room = candidates, options, room
         journal = options.journal
         self._journal = None if journal is None else JournalSession(journal, schedule)
-        self._tracker = ProgressTracker(time.monotonic, options.on_progress)
+        self._tracker = ProgressTracker(time.monotonic, options.on_progress, context)
         self._reading = anyio.CancelScope()
         self._dispatcher = Dispatcher(
             send, options, room, self._tracker, stop_reading=self._reading.cancel
@@ -63,6 +66,11 @@ class Run:
         self._in_first_pass = options.concurrency + SPARE_WORKERS
         self._first_pass_over = anyio.Event()
         self._finished = False
+
+    @property
+    def progress(self) -> Progress:
+        """Progress until now."""
+        return self._tracker.current()
 
     async def work(self) -> None:
         """Do the whole run."""

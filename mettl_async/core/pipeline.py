@@ -7,6 +7,7 @@ log, transport. Signing comes after admission, so that a timestamp never ages in
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -174,7 +175,11 @@ class Pipeline:
                 retries += 1
                 _log_retry(request, error, verdict.seconds)
                 try:
-                    with self._shared.lifecycle.until_closing():
+                    run = request.run
+                    with (
+                        self._shared.lifecycle.until_closing(),
+                        nullcontext() if run is None else run.waiting_for_retry(error),
+                    ):
                         await effects.sleep(verdict.seconds)
                     continue
                 except ClientClosedError:

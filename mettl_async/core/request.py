@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
 from typing import Any, TypeVar
@@ -51,10 +52,25 @@ class RunContext:
         first_answer_timeout: Seconds that a call may take until the run has had its first answer, because
             the address may be wrong.
         answered: Whether any request was answered, by a success or not.
+        retrying: Calls that wait for a retry now.
+        retry_reason: Name of the error's class for which the latest of them waits; None without any.
     """
 
     first_answer_timeout: float
     answered: bool = False
+    retrying: int = 0
+    retry_reason: str | None = None
+
+    @contextmanager
+    def waiting_for_retry(self, error: Exception) -> Iterator[None]:
+        """Count a call that waits for a retry while the block runs."""
+        self.retrying += 1
+        self.retry_reason = type(error).__name__
+        try:
+            yield
+        finally:
+            self.retrying -= 1
+            self.retry_reason = self.retry_reason if self.retrying else None
 
 
 # With slots a frozen value of so many attributes takes three times as long to make and to copy.

@@ -198,7 +198,9 @@ async def test_the_end_of_a_run_is_one_record(caplog):
     assert record.mettl_seconds > 0
     extra = {name for name in record.__dict__ if name.startswith("mettl_")}
     assert extra <= {f"mettl_{name}" for name in LOGGED_FIELDS}
-    assert {f"mettl_{one.name}" for one in attrs.fields(Progress)} <= extra
+    of_a_moment = {"retrying", "retry_reason"}
+    figures = {one.name for one in attrs.fields(Progress)} - of_a_moment
+    assert {f"mettl_{name}" for name in figures} <= extra
     assert not records(caplog, logging.WARNING)
 
 
@@ -358,3 +360,24 @@ def test_the_rate_begins_with_the_last_mark_before_the_window():
     assert [one.rate for one in told] == [10 / RATE_WINDOW, 30 / RATE_WINDOW, 50 / RATE_WINDOW]
     tracker.report(final=True)
     assert told[-1].rate == 50 / RATE_WINDOW, "the mark of this very moment is not divided by"
+
+
+async def test_a_run_tells_which_calls_wait_for_a_retry_and_why():
+    seen, sandbox = [], Sandbox()
+    sandbox.faults.script(["throttle:429"])
+
+    async def sleep(_):
+        seen.append((run.progress.in_flight, run.progress.retrying, run.progress.retry_reason))
+
+    async with (
+        sandbox.serve() as server,
+        MettlClient(server.credentials, base_url=server.base_url) as mettl,
+    ):
+        admission = mettl._shared.admission
+        admission.effects = attrs.evolve(admission.effects, sleep=sleep)
+        run = mettl.candidates.register_many(server.access_key, people(5))
+        assert run.progress is None
+        await run
+    assert (1, 1, "RateLimitError") in seen
+    assert (run.progress.retrying, run.progress.retry_reason) == (0, None)
+    assert run.progress.registered == 5

@@ -109,20 +109,21 @@ def test_junk_anywhere_raises_only_where_it_must(cls, answer, data):
     path = data.draw(st.sampled_from(list(places(answer))))
     junk = data.draw(JSON | st.text("0123456789:,. +-GMTUCISFriAug", max_size=30))
     grafted = graft(answer, path, junk)
+    readable = True
     try:
         model = codec.from_wire(cls, grafted, where="$")
     except MettlDecodeError as error:
         assert not path or path in NEEDED.get(cls, ())
         assert error.__context__ is None
         assert EMAIL not in str(error)
+        readable = False
     else:
         assert type(model) is cls
         assert pickle.loads(pickle.dumps(model)) == model  # noqa: S301 - our own bytes
         assert hash(model) == hash(model)
         assert EMAIL not in repr(model)
         codec.dumps(codec.to_wire(model))
-    good, bad = codec.list_from_wire(cls, [answer, grafted, answer], where="$")
-    assert len(good) + bool(bad) == 3
+    assert len(codec.list_from_wire(cls, [answer, grafted, answer], where="$")) == 2 + readable
 
 
 def test_a_good_item_survives_its_bad_neighbours():

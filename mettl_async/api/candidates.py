@@ -68,7 +68,7 @@ class Candidates(Resource):
             options: Time limit of the links and others; see `RegistrationOptions`.
 
         Returns:
-            The server's items in the order of the candidates; an item about nobody asked for comes last.
+            The server's items in the order of the candidates; an item about someone else comes last.
 
         Raises:
             InvalidInputError: A bound is broken, or the parameters do not fit into a URL.
@@ -246,7 +246,7 @@ class Candidates(Resource):
 
 
 def _answered(answer: ApiResponse) -> BatchResponse:
-    # A success without the list is like one that mentions nobody: the run asks again.
+    # A success without the list is like one without items: the run asks again.
     returns = REGISTER_CANDIDATES.returns
     has_list = isinstance(answer.payload.get(returns.payload), list)
     response = answer.response

@@ -15,7 +15,6 @@ from mettl_async.codec import dumps, from_wire, list_from_wire, read_int, to_par
 from mettl_async.config import ApiVersion
 from mettl_async.core.multipart import FilePart
 from mettl_async.core.request import Placement
-from mettl_async.errors import MettlDecodeError
 from mettl_async.models import ImageFile, _check
 
 if TYPE_CHECKING:
@@ -66,38 +65,35 @@ class Items(Generic[T]):
 
     def read(self, answer: ApiResponse) -> tuple[T, ...]:
         """Read the list."""
-        items, _ = self.read_list(answer)
-        return tuple(items)
-
-    def read_list(self, answer: ApiResponse) -> tuple[list[T], int]:
-        """Read the list, and count the rows that the server sent."""
         rows = answer.payload.get(self.payload)
-        if not isinstance(rows, list):
-            shape = "null" if rows is None else type(rows).__name__
-            raise MettlDecodeError(f"$.{self.payload}: expected a list, got {shape}")
-        items, _ = list_from_wire(self.cls, rows, where=f"$.{self.payload}")
-        return items, len(rows)
+        return tuple(list_from_wire(self.cls, rows, where=f"$.{self.payload}"))
 
 
 @frozen
-class Pages(Items[T]):
+class Pages(Generic[T]):
     """A list that comes page by page.
 
     Attributes:
+        cls: Class of an item.
+        payload: Key of the answer that holds the list.
         identity: What tells two items apart; None of an item that nothing tells apart.
         documented: Versions whose page describes ``limit`` and ``offset``. In others the list is
             expected in one answer; if the server says that more follow, they are asked for [assumed].
     """
 
+    cls: type[T]
+    payload: str
     identity: Callable[[T], Hashable]
     documented: tuple[ApiVersion, ...] = tuple(ApiVersion)
 
-    def read(self, answer: ApiResponse) -> Page[T]:  # type: ignore[override]
-        """Read the first page; whoever asks for another knows its offset."""
-        items, received = self.read_list(answer)
-        paging = answer.payload.get("paging")
+    def read(self, answer: ApiResponse) -> Page[T]:
+        """Read a page as the first one; the offset of another is known to its caller."""
+        rows, paging = answer.payload.get(self.payload), answer.payload.get("paging")
+        items = list_from_wire(self.cls, rows, where=f"$.{self.payload}")
         total, has_next = _read_paging(paging) if isinstance(paging, dict) else (None, None)
-        return Page(items=tuple(items), offset=0, received=received, total=total, has_next=has_next)
+        return Page(
+            items=tuple(items), offset=0, received=len(rows or ()), total=total, has_next=has_next
+        )
 
 
 def _read_paging(paging: dict[str, Any]) -> tuple[int | None, bool | None]:

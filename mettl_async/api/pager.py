@@ -172,7 +172,7 @@ def next_offset(page: Page[T], total_before: int | None, *, repeats: bool) -> in
 
     Args:
         page: The page just read.
-        total_before: The total that the page before it told.
+        total_before: The total of the page before it.
         repeats: Whether it had items, and none of them was new.
     """
     after = page.offset + page.received

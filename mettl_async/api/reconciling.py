@@ -70,7 +70,7 @@ class Delivered:
         )
 
     def last_end(self, person: str) -> datetime | None:
-        """Give the time when the test ended last, by what came."""
+        """Give the time when the test ended last, by the events that came."""
         finished = self._last[TestFinished].get(person)
         ends = [finished, *(end for end, _ in self._graded.get(person, ()))]
         return max((end for end in ends if end is not None), default=None)

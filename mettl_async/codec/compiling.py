@@ -2,7 +2,7 @@
 
 A loop over fields takes several times as long, and a page of results has tens of thousands of them.
 The code is written as text and compiled once for each class, when it is first needed. What comes as
-expected is told by its exact type, in line; anything else goes to the lenient hooks.
+expected is recognised by its exact type, in line; anything else goes to the lenient hooks.
 
 A frozen class is slow to make: its ``__init__`` sets each attribute by a call. So the attributes are
 set on an instance of a twin, a subclass of the same layout that is not frozen, which then becomes one
@@ -81,7 +81,7 @@ def compile_reader(cls: Any, hook_of: Callable[[Any], Hook]) -> Hook:
     else:
         lines.append(f" return cls({', '.join(f'{a.name}=v{i}' for i, a in enumerate(fields))})")
     code = compile("\n".join(lines), f"<reader of {cls.__name__}>", "exec")
-    exec(code, names)  # noqa: S102 - text from our own classes, no value of anyone's in it
+    exec(code, names)  # noqa: S102 - text from our own classes, without any input
     return names["structure"]  # type: ignore[no-any-return]
 
 
@@ -172,7 +172,7 @@ def _listing(
 
 
 def good_items(items: list[Any], hook: Hook, kind: Any) -> tuple[Any, ...]:
-    """Make what can be made of a list."""
+    """Make models of a list; an item that cannot be one is left out."""
     good = []
     for item in items:
         try:

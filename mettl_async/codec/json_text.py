@@ -18,7 +18,7 @@ _BEFORE_NUMBER = b":,[ \n\r\t"
 
 
 def loads(content: bytes) -> Any:
-    """Read JSON text as UTF-8, whatever the content type said.
+    """Read JSON text as UTF-8, without regard to the content type.
 
     The same result with and without orjson (but integers beyond 64 bits, which it makes floats);
     half a surrogate pair becomes ``?``, so that what comes out can always be encoded.

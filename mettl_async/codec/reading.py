@@ -9,7 +9,7 @@ import attrs
 
 from mettl_async.codec.compiling import compile_reader, good_items
 from mettl_async.codec.converter import converter
-from mettl_async.codec.mismatch import MismatchError, Problem, expected, kind
+from mettl_async.codec.mismatch import MismatchError, expected, kind
 from mettl_async.codec.scalars import (
     to_bool,
     to_datetime,
@@ -37,8 +37,8 @@ _PROBLEMS_SHOWN = 10
 def from_wire(cls: type[T], data: Any, *, where: str) -> T:
     """Make a model of plain data.
 
-    Unknown properties are ignored. A property the model can do without becomes its default when
-    it is absent, null or not of the expected form; a list keeps its good items.
+    Unknown properties are kept in ``extra``. An optional property becomes its default when it is
+    absent, null or not of the expected form; a list keeps its good items.
 
     Args:
         cls: A response model.
@@ -46,7 +46,7 @@ def from_wire(cls: type[T], data: Any, *, where: str) -> T:
         where: Path of ``data`` in the answer, such as ``$.createdSchedule``.
 
     Raises:
-        MettlDecodeError: A property the model cannot do without is missing or of the wrong form.
+        MettlDecodeError: A required property is missing or of the wrong form.
             The message has paths and types, never values.
     """
     try:
@@ -54,15 +54,13 @@ def from_wire(cls: type[T], data: Any, *, where: str) -> T:
     except MismatchError as error:
         problems = error.problems
     # Outside the except block: no __context__, whose locals hold values.
-    raise MettlDecodeError("; ".join(_told(where, problems)))
+    lines = [f"{where}{path}: {problem}" for path, problem in problems[:_PROBLEMS_SHOWN]]
+    more = len(problems) - len(lines)
+    raise MettlDecodeError("; ".join([*lines, f"and {more} more"] if more else lines))
 
 
-def list_from_wire(cls: type[T], items: Any, *, where: str) -> tuple[list[T], list[str]]:
-    """Make models of a list; an item that cannot be one is left out and told of.
-
-    Returns:
-        The good items in order, and for each bad one a text such as
-        ``$.registrationStatus[3].email: expected str, got null``.
+def list_from_wire(cls: type[T], items: Any, *, where: str) -> list[T]:
+    """Make models of a list, in order; an item that cannot be one is left out.
 
     Raises:
         MettlDecodeError: It is no list at all.
@@ -71,23 +69,9 @@ def list_from_wire(cls: type[T], items: Any, *, where: str) -> tuple[list[T], li
         raise MettlDecodeError(f"{where}: expected array, got {kind(items)}")
     hook = converter.get_structure_hook(cls)
     try:
-        return [hook(item, cls) for item in items], []
+        return [hook(item, cls) for item in items]
     except MismatchError:
-        pass  # rare: then one by one
-    good: list[T] = []
-    problems: list[str] = []
-    for index, item in enumerate(items):
-        try:
-            good.append(hook(item, cls))
-        except MismatchError as error:
-            problems += _told(f"{where}[{index}]", error.problems)
-    return good, problems
-
-
-def _told(where: str, problems: list[Problem]) -> list[str]:
-    told = [f"{where}{path}: {problem}" for path, problem in problems[:_PROBLEMS_SHOWN]]
-    more = len(problems) - len(told)
-    return [*told, f"and {more} more"] if more else told
+        return [*good_items(items, hook, cls)]
 
 
 def _tuple_hook(cls: Any) -> Callable[[Any, Any], Any]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _WHOLE = re.compile(r"\s*[+-]?\d{1,18}(?:\.0+)?\s*", re.ASCII)
 _NESTING = 32  # as deep as anything we send; far from the interpreter's limit
 _WORDS_KEPT = 512
-_WORD_KEPT_LENGTH = 64  # so that the memo stays below 100 kB whatever is sent
+_WORD_KEPT_LENGTH = 64  # so that the memo stays below 100 kB
 
 
 def to_str(value: Any, _: Any) -> str:
@@ -105,7 +105,7 @@ def _word(cls: type[OpenStrEnum], text: str) -> OpenStrEnum:
 
 def to_frozen(value: Any, _: Any = None, depth: int = 0) -> Any:
     """Freeze JSON of unknown form: objects become `FrozenMap`, arrays tuples; too deep, None."""
-    # What needs no freezing is told in line: a call for each takes twice as long.
+    # What needs no freezing is recognised in line: a call for each takes twice as long.
     if isinstance(value, dict):
         if depth == _NESTING:
             return None

@@ -1,4 +1,4 @@
-"""Dates and times as text, with English names whatever the locale (so never strftime or strptime)."""
+"""Dates and times as text, with English names in every locale (so never strftime or strptime)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An assessment as the server tells it."""
+"""An assessment as the server sends it."""
 
 from __future__ import annotations
 
@@ -101,9 +101,9 @@ class AssessmentPerformanceCategory(ServerValue):
 
 @frozen(kw_only=True)
 class Assessment(ServerValue):
-    """An assessment as the server tells it.
+    """An assessment as the server sends it.
 
-    Only ``id`` is certain; whatever is absent, or not of the expected form, is None. ``sections`` and
+    Only ``id`` is certain; what is absent, or not of the expected form, is None. ``sections`` and
     ``registration_fields`` are absent, so empty, in the answer to a change of settings.
     ``duration`` is in minutes. Words the library does not know are kept (``is_known`` is False).
 

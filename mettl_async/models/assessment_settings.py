@@ -19,7 +19,7 @@ class AssessmentSettings:
         allow_copy_paste: Whether candidates may copy and paste.
         exit_redirection_url: Where candidates go from the end; [assumed] empty text for nowhere, since
             blank is its default. It may hold a token of yours, so the repr has none.
-        show_report_to_candidate: Whether they see their report. The server tells of it, and takes it for
+        show_report_to_candidate: Whether they see their report. The server sends it, and takes it for
             a new assessment, by another name: ``show_report_to_candidate_on_exit``.
         on_screen_calculator: Whether they have a calculator.
 

@@ -22,9 +22,9 @@ _KB = 1024
 
 @frozen(kw_only=True)
 class ImageFile:
-    """A picture to upload: its bytes and the name it goes by. Use `Logo`, `Favicon` or `CoverImage`.
+    """A picture to upload: its bytes and its name. Use `Logo`, `Favicon` or `CoverImage`.
 
-    Checked when built: the form of the content, told by its first bytes, is one of those allowed, the
+    Checked when built: the format, known by the first bytes, is one of those allowed, the
     name's extension goes with it, and it is not too large. Pixels are not looked at.
 
     Attributes:
@@ -81,7 +81,7 @@ class ImageFile:
 
     @property
     def content_type(self) -> str:
-        """Such as ``image/png``, told by the content."""
+        """Content type such as ``image/png``, by the first bytes."""
         return _FORMS[self._form or ""][0]
 
     @property

@@ -36,7 +36,7 @@ class NoLink:
     """There is no link.
 
     Attributes:
-        reason: ``Completed`` and ``InValid`` [seen] are told apart; anything else is other.
+        reason: ``Completed`` and ``InValid`` [seen] are distinguished; anything else is other.
         status: The server's status, None when it did not mention the candidate.
         message: The server's words; may name the candidate.
     """

@@ -83,16 +83,16 @@ class EvaluatorData(ServerValue):
 
 @frozen(kw_only=True)
 class QuestionResponse(ServerValue):
-    """A question and what the candidate made of it. All is [seen].
+    """A question and the candidate's answer. All is [seen].
 
     Attributes:
         question_id: The question.
         api_question_type: Its kind.
         version: Its version.
         response: The answer; None when none was given.
-        min_marks: The least there is to get; may be negative.
-        max_marks: The most.
-        marks_scored: What was got; may be negative.
+        min_marks: The lowest score there is; may be negative.
+        max_marks: The highest.
+        marks_scored: Score of the answer; may be negative.
         is_attempted: Whether it was answered.
         time_spent: Seconds.
         skill_name: The skill it tests.

@@ -1,4 +1,4 @@
-"""A schedule (test link) as the server tells it."""
+"""A schedule (test link) as the server sends it."""
 
 from __future__ import annotations
 
@@ -126,9 +126,9 @@ class AssessmentDetails(ServerValue):
 
 @frozen(kw_only=True)
 class Schedule(ServerValue):
-    """A schedule as the server tells it.
+    """A schedule as the server sends it.
 
-    Only ``access_key`` is certain; whatever is absent, or not of the expected form, is None.
+    Only ``access_key`` is certain; what is absent, or not of the expected form, is None.
     Times are aware. Words the library does not know are kept (``is_known`` is False).
 
     Vendor page: "Edit Schedule". The URLs of webhooks may hold a token, so the repr shows none.

@@ -36,7 +36,7 @@ class ScheduleWindow:
     """The time in which a test link works.
 
     Checked when built; afterwards both moments are aware and ``time_zone`` is their zone. The server
-    is told the wall clock and the zone: a `ZoneInfo` by its name, a fixed offset as ``UTC+05:30``.
+    gets the wall clock and the zone: a `ZoneInfo` by its name, a fixed offset as ``UTC+05:30``.
 
     Attributes:
         starts_at: Aware, or naive with ``time_zone``; whole seconds.
@@ -86,7 +86,7 @@ class ScheduleWindow:
             raise InvalidInputError(
                 "schedule_window.ends_at", "is not after starts_at", "give a later end"
             )
-        # [assumed] A slot that ends earlier in the day than it starts runs past midnight: nobody says
+        # [assumed] A slot that ends earlier in the day than it starts runs past midnight: no page says
         # so, and the server has the last word. One of no length can mean nothing.
         if self.fixed_access_option is FixedAccessOption.SLOT_WISE and start.time() == end.time():
             raise InvalidInputError(

@@ -115,7 +115,7 @@ _SHUT_OUT = {TestState.ACCESS_REVOKED, TestState.INVALID}
 class TestStatus(ServerValue):
     """How far a candidate's test is, and its result when there is one.
 
-    Nothing is certain but the class: whatever is absent, or not of the expected form, is None. Times
+    Every attribute may be None: absent, or not of the expected form. Times
     are aware. Words the library does not know are kept (``is_known`` is False). A test is at most one
     of startable, in progress and finished; it is none of them when access expired or was revoked, or
     the server's words are unknown.
@@ -211,7 +211,7 @@ class TestStatus(ServerValue):
 
         "Awaiting Resume Permission" (the candidate waits for an admin); each "Test Stopped", "Blocked" and
         "Disconnected" but "Awaiting Test-taker Resume", where the admin has acted already; or a
-        completion mode that tells of one of these. A regular end with little credibility is not among
+        completion mode that means one of these. A regular end with little credibility is not among
         them: see `TestResult.candidate_credibility_index`.
         """
         if self.detailed_status is DetailedStatus.AWAITING_RESUME_PERMISSION:

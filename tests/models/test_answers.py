@@ -176,16 +176,12 @@ def test_the_rest_becomes_its_default_and_unknown_properties_are_ignored():
 
 
 def test_a_list_keeps_its_good_items():
-    good, problems = codec.list_from_wire(
+    good = codec.list_from_wire(
         models.Registration,
         [REGISTRATION, None, {"email": 3}, REGISTRATION],
         where="$.registrationStatus",
     )
     assert [one.url for one in good] == ["https://l", "https://l"]
-    assert problems == [
-        "$.registrationStatus[1]: expected object, got null",
-        "$.registrationStatus[2].email: expected str, got int",
-    ]
     with pytest.raises(MettlDecodeError, match=r"^\$\.x: expected array, got object"):
         codec.list_from_wire(models.Registration, {}, where="$.x")
     candidates = [{"email": "a@x.org"}, 7, {"name": "no email"}]
@@ -234,8 +230,7 @@ def test_junk_anywhere_in_an_answer_raises_nothing_but_a_decode_error(data):
         codec.dumps(codec.to_wire(model))
         if isinstance(model, models.Schedule) and model.schedule_window:
             assert model.schedule_window.starts_at is None or model.schedule_window.starts_at.tzinfo
-    good, problems = codec.list_from_wire(cls, [answer, grafted], where="$")
-    assert len(good) + bool(problems) == 2
+    assert len(codec.list_from_wire(cls, [answer, grafted], where="$")) == 1 + (refusal is None)
 
 
 @pytest.mark.parametrize(("cls", "answer"), ANSWERS)

@@ -227,9 +227,7 @@ def register(
             resume=resume,
             concurrency=concurrency,
             batch_size=batch_size,
-            region=target.region,
-            base_url=target.base_url,
-            version=target.version,
+            target=target,
             post_parameters=post_parameters.value,
             options=options,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import time
@@ -12,8 +11,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import define, field
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column
 from rich.text import Text
 
@@ -26,6 +25,8 @@ from mettl_async.models import RegistrationStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from mettl_async.bulk.progress import Progress
 
 PLAIN_EVERY: Final = 2.0
 REFRESH_EVERY: Final = 0.1
@@ -117,48 +118,6 @@ class Tally:
         self.stopped = self.stopped or stops
 
 
-class RetryWatch(logging.Handler):
-    """Counts calls that wait for a retry, from the library's log: request ids, seconds, error classes."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(logging.INFO)
-        self._clock = clock
-        self._until: dict[str, float] = {}
-        self._after = ""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Note the end of a wait."""
-        call, wait = getattr(record, "mettl_request_id", None), getattr(record, "mettl_wait", None)
-        if isinstance(call, str) and isinstance(wait, (int, float)):
-            self._until[call] = self._clock() + wait
-            self._after = str(getattr(record, "mettl_failure", ""))
-
-    @property
-    def waiting(self) -> str:
-        """The number of calls that wait now, and the latest error class; empty for none."""
-        now = self._clock()
-        self._until = {call: until for call, until in self._until.items() if until > now}
-        if not self._until:
-            return ""
-        calls = "1 call is" if len(self._until) == 1 else f"{len(self._until)} calls are"
-        after = f" after {self._after}" if self._after else ""
-        return f"waiting: {calls} being tried again{after}"
-
-
-@contextmanager
-def watching_retries() -> Iterator[RetryWatch]:
-    """Listen to the library's log while the block runs."""
-    logger, watch = logging.getLogger("mettl_async"), RetryWatch()
-    level = logger.level
-    logger.addHandler(watch)
-    logger.setLevel(logging.INFO)
-    try:
-        yield watch
-    finally:
-        logger.setLevel(level)
-        logger.removeHandler(watch)
-
-
 def status(tally: Tally) -> str:
     """Format the figures in one line, such as ``1,240/5,000, 412/s, 0:09 left, 3 rejected``."""
     parts = [f"{tally.done:,}/{tally.total:,}"]
@@ -173,10 +132,15 @@ def status(tally: Tally) -> str:
     return ", ".join(parts)
 
 
-def remarks(tally: Tally, waiting: str) -> list[str]:
-    """List remarks on an interrupt and on calls that wait."""
-    asked = "interrupted: calls in flight are finishing; Ctrl-C again exits at once"
-    return [*([asked] if tally.interrupted else []), *([waiting] if waiting else [])]
+def remarks(tally: Tally, progress: Progress | None) -> list[str]:
+    """List remarks on an interrupt and on calls that wait for a retry."""
+    said = []
+    if tally.interrupted:
+        said.append("interrupted: calls in flight are finishing; Ctrl-C again exits at once")
+    if progress is not None and progress.retrying:
+        calls = "1 call waits" if progress.retrying == 1 else f"{progress.retrying} calls wait"
+        said.append(f"retrying: {calls} after {progress.retry_reason}")
+    return said
 
 
 def rate_text(rate: float) -> str:
@@ -194,7 +158,7 @@ def _duration(seconds: float) -> str:
 class Display(Protocol):
     """A view of the progress; `show` is called often, and decides what is worth showing."""
 
-    def show(self, waiting: str) -> None:
+    def show(self, progress: Progress | None) -> None:
         """Update the view."""
 
     def end(self) -> None:
@@ -214,17 +178,18 @@ class Lines:
     def __attrs_post_init__(self) -> None:
         self._next = self.tally.started + PLAIN_EVERY
 
-    def show(self, waiting: str) -> None:
+    def show(self, progress: Progress | None) -> None:
         """Write a line if one is due; an interrupt is acknowledged at once."""
         urgent = self.tally.interrupted and not self._said
         if not urgent and self.tally.clock() < self._next:
             return
         self._said = self.tally.interrupted
         self._next = self.tally.clock() + PLAIN_EVERY
-        state = f"{self.tally.done} {waiting} {self._said}"
+        said = remarks(self.tally, progress)
+        state = f"{self.tally.done} {said}"
         if state != self._last:
             self._last = state
-            self.write("; ".join([status(self.tally), *remarks(self.tally, waiting)]))
+            self.write("; ".join([status(self.tally), *said]))
 
     def end(self) -> None:
         """Write the last line."""
@@ -236,23 +201,23 @@ class Bar:
 
     def __init__(self, tally: Tally, console: Console) -> None:
         self._tally = tally
-        self._bar = Progress(
-            BarColumn(_BAR_WIDTH, complete_style="green", finished_style="green"),
-            TextColumn("{task.description}", markup=False, table_column=Column()),
+        self._bar = bars.Progress(
+            bars.BarColumn(_BAR_WIDTH, complete_style="green", finished_style="green"),
+            bars.TextColumn("{task.description}", markup=False, table_column=Column()),
             console=console,
             auto_refresh=False,
         )
         self._task = self._bar.add_task("", total=tally.total)
         self._bar.start()
 
-    def show(self, waiting: str) -> None:
+    def show(self, progress: Progress | None) -> None:
         """Draw the bar."""
-        text = "\n".join([status(self._tally), *remarks(self._tally, waiting)])
+        text = "\n".join([status(self._tally), *remarks(self._tally, progress)])
         self._bar.update(self._task, completed=self._tally.done, description=text, refresh=True)
 
     def end(self) -> None:
         """Draw the last state, and show the cursor again."""
-        self.show("")
+        self.show(None)
         self._bar.stop()
 
 

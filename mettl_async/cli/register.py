@@ -15,26 +15,20 @@ from mettl_async.bulk.file_journal import FileJournal
 from mettl_async.bulk.journal_record import JournalRecord, to_record
 from mettl_async.bulk.journal_table import schedule_digest
 from mettl_async.bulk.outcomes import JournalError
+from mettl_async.bulk.registration_run import RegistrationRun
 from mettl_async.cli.check import check_file, report
 from mettl_async.cli.interrupt import on_interrupt
 from mettl_async.cli.links import check_out, journal_of, write_links
 from mettl_async.cli.made_up import made_up_rows
 from mettl_async.cli.outfile import remove_unfinished
 from mettl_async.cli.problems import INTERRUPTED, MISSING, WRONG, CommandError, tell
-from mettl_async.cli.progress import (
-    REFRESH_EVERY,
-    Tally,
-    busy,
-    make_display,
-    rate_text,
-    watching_retries,
-)
+from mettl_async.cli.progress import REFRESH_EVERY, Tally, busy, make_display, rate_text
 from mettl_async.cli.reading import Source
 from mettl_async.cli.rows import BadRow
 from mettl_async.cli.sandbox import load_sandbox
 from mettl_async.cli.target import Target
 from mettl_async.client import MettlClient
-from mettl_async.config import ApiVersion, ClientOptions, Region
+from mettl_async.config import ClientOptions
 from mettl_async.errors import MettlError
 from mettl_async.models import RegistrationOptions, RegistrationStatus
 
@@ -64,9 +58,7 @@ class Job:
     resume: bool
     concurrency: int
     batch_size: int
-    region: Region | None
-    base_url: str | None
-    version: ApiVersion
+    target: Target
     post_parameters: Literal["documented", "form", "query"]
     options: RegistrationOptions
 
@@ -111,7 +103,7 @@ def register(job: Job) -> int:
 
 
 def summary(tally: Tally, out: Path) -> str:
-    """What a user wants to know at the end."""
+    """Summarize a run for the user."""
     seconds, width = tally.seconds, len(f"{tally.total:,}")
     lines = []
     for name in ("registered", "rejected", "failed", "unknown"):
@@ -147,7 +139,7 @@ def _check_target(job: Job) -> MettlClient | Sandbox:
     if job.generate is not None and not job.sandbox:
         raise CommandError("--generate makes people up, so it needs --sandbox")
     if job.sandbox:
-        if job.schedule or job.region or job.base_url:
+        if job.schedule or job.target.region or job.target.base_url:
             raise CommandError(
                 "--sandbox has its own schedule and address; leave out --schedule, --region, --base-url"
             )
@@ -157,8 +149,7 @@ def _check_target(job: Job) -> MettlClient | Sandbox:
             "--schedule is missing: the access key at the end of the schedule's link"
         )
     check_access_key(job.schedule)
-    target = Target(region=job.region, base_url=job.base_url, version=job.version)
-    return target.client(_options(job))
+    return job.target.client(_options(job))
 
 
 def _options(job: Job) -> ClientOptions:
@@ -197,6 +188,7 @@ class _Run:
     columns: tuple[str, ...]
     tally: Tally
     _journal: FileJournal = field(init=False)
+    _registration: RegistrationRun | None = None
     _broken: CommandError | MettlError | None = None
     _unwritten: CommandError | MettlError | None = None
     _stop: bool = False
@@ -251,24 +243,24 @@ class _Run:
 
     async def _run(self, target: MettlClient | Sandbox) -> None:
         display = make_display(self.tally)
-        with watching_retries() as watch:
 
-            async def refresh() -> None:
-                while True:
-                    display.show(watch.waiting)
-                    await asyncio.sleep(REFRESH_EVERY)
+        async def refresh() -> None:
+            while True:
+                run = self._registration
+                display.show(None if run is None else run.progress)
+                await asyncio.sleep(REFRESH_EVERY)
 
-            beside = [asyncio.create_task(one) for one in (refresh(), self._write_now_and_then())]
-            try:
-                async with self._ready(target) as client:
-                    await self._register(client)
-            except (CommandError, MettlError) as error:
-                self._broken = error
-            finally:
-                for one in beside:
-                    one.cancel()
-                await asyncio.wait(beside)
-                display.end()
+        beside = [asyncio.create_task(one) for one in (refresh(), self._write_now_and_then())]
+        try:
+            async with self._ready(target) as client:
+                await self._register(client)
+        except (CommandError, MettlError) as error:
+            self._broken = error
+        finally:
+            for one in beside:
+                one.cancel()
+            await asyncio.wait(beside)
+            display.end()
 
     async def _write_now_and_then(self) -> None:
         """Keep the file of links from being old; the journal alone is what counts."""
@@ -297,7 +289,7 @@ class _Run:
             async with MettlClient(
                 server.credentials,
                 base_url=server.base_url,
-                version=self.job.version,
+                version=self.job.target.version,
                 options=_options(self.job),
             ) as ours:
                 self.tally.started = self.tally.clock()
@@ -305,7 +297,7 @@ class _Run:
 
     async def _register(self, client: MettlClient) -> None:
         job = self.job
-        run = client.candidates.register_many(
+        run = self._registration = client.candidates.register_many(
             self.key,
             self._candidates(),
             options=job.options,

@@ -115,7 +115,7 @@ async def test_a_slow_run_says_in_plain_lines_that_calls_are_tried_again(
     people(40, "p.csv")
     code, out, err = await run(*register(server), "--concurrency", 1, env=environment(server))
     assert code == 0
-    assert "; waiting: 1 call is being tried again after RateLimitError" in err
+    assert "; retrying: 1 call waits after RateLimitError" in err
     assert re.fullmatch(r"40/40, [\d.]+/s", err.splitlines()[-1])
     assert "\x1b" not in out + err
     assert "@" not in out + err
@@ -153,7 +153,7 @@ async def test_a_terminal_shows_a_bar_and_gets_its_cursor_back(server, environme
     assert "━" in shown
     assert "checking p.csv" in shown
     assert "60/60" in shown
-    assert "waiting: 1 call is being tried again" in shown
+    assert "retrying: 1 call waits" in shown
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
     assert "\x1b" not in out.decode()
 

@@ -1,11 +1,10 @@
 """What is shown while a run goes on."""
 
-import logging
-
+import attrs
 import pytest
 
-from mettl_async import Failed, Rejected
-from mettl_async.cli.progress import PLAIN_EVERY, Lines, RetryWatch, Tally, status, watching_retries
+from mettl_async import Failed, Progress, Rejected
+from mettl_async.cli.progress import PLAIN_EVERY, Lines, Tally, status
 from mettl_async.errors import AuthenticationError, InvalidInputError
 from mettl_async.models import Candidate
 
@@ -40,20 +39,22 @@ def test_lines_are_few_and_only_when_something_has_changed(clock):
     written = []
     tally = Tally(100, clock)
     lines = Lines(tally, written.append)
+    none = dict.fromkeys(one.name for one in attrs.fields(Progress))
+    waiting = Progress(**none | {"retrying": 3, "retry_reason": "ConnectError"})
     for _ in range(100):
         clock.now += PLAIN_EVERY / 20
         tally.registered += 1
-        lines.show("")
+        lines.show(None)
     assert 3 <= len(written) <= 5
     for _ in range(100):
         clock.now += PLAIN_EVERY
-        lines.show("")
+        lines.show(None)
     assert len(written) <= 6
-    lines.show("waiting: 3 calls")
+    lines.show(waiting)
     assert len(written) <= 6
     clock.now += PLAIN_EVERY
-    lines.show("waiting: 3 calls")
-    assert written[-1].endswith("; waiting: 3 calls")
+    lines.show(waiting)
+    assert written[-1].endswith("; retrying: 3 calls wait after ConnectError")
 
 
 def test_an_interrupt_is_acknowledged_at_once_and_once(clock):
@@ -61,36 +62,10 @@ def test_an_interrupt_is_acknowledged_at_once_and_once(clock):
     tally = Tally(100, clock)
     lines = Lines(tally, written.append)
     tally.interrupted = True
-    lines.show("")
-    lines.show("")
+    lines.show(None)
+    lines.show(None)
     assert len(written) == 1
     assert "Ctrl-C again exits at once" in written[0]
-
-
-def test_calls_wait_until_their_time_is_over(clock):
-    watch = RetryWatch(clock)
-    logger = logging.Logger("made up")  # noqa: LOG001 - not one of the process
-    logger.addHandler(watch)
-    logger.info("a", extra={"mettl_request_id": "a", "mettl_wait": 2.0})
-    logger.info(
-        "b", extra={"mettl_request_id": "b", "mettl_wait": 5.0, "mettl_failure": "ConnectError"}
-    )
-    logger.info("gave up", extra={"mettl_request_id": "c"})
-    logger.info("not ours")
-    assert watch.waiting == "waiting: 2 calls are being tried again after ConnectError"
-    clock.now += 3
-    assert watch.waiting == "waiting: 1 call is being tried again after ConnectError"
-    clock.now += 3
-    assert not watch.waiting
-
-
-def test_watching_leaves_the_log_as_it_was():
-    logger = logging.getLogger("mettl_async")
-    before = (logger.level, list(logger.handlers))
-    with watching_retries() as watch:
-        assert watch in logger.handlers
-        assert logger.isEnabledFor(logging.INFO)
-    assert (logger.level, list(logger.handlers)) == before
 
 
 def test_only_what_was_not_sent_for_an_error_of_the_account_is_a_stop():

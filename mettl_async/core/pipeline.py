@@ -11,12 +11,12 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import anyio
 from attrs import evolve, field, frozen
 
 from mettl_async.core import envelope
 from mettl_async.core.admission import Admission
 from mettl_async.core.auth import ServerClock
+from mettl_async.core.deadline import give_up_after
 from mettl_async.core.middleware import Middleware, Middlewares, build_chain
 from mettl_async.core.redaction import log_fields
 from mettl_async.core.request import Request, Response, encode
@@ -202,7 +202,7 @@ class Pipeline:
         admission, effects = self._shared.admission, self._shared.effects
         started, history, time_limit = False, request.history, request.time_limit
         left = began + time_limit - effects.monotonic()
-        with anyio.move_on_after(left):
+        with give_up_after(left):
             try:
                 if admission.has_rate and request.run is None:
                     await admission.wait_for_turn(left)

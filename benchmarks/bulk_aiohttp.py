@@ -119,7 +119,7 @@ async def compare(
 
 
 def best_of(seconds: dict[str, list[float]]) -> str:
-    """The bare way with the shortest median."""
+    """Choose the bare way with the shortest median."""
     return min(WAYS, key=lambda name: median(seconds[name]))
 
 

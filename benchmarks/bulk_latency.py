@@ -194,7 +194,7 @@ async def compare(
 
 
 def best_of(seconds: dict[str, list[float]], workers: int) -> str:
-    """The way of a single bare client with the lowest median, of those we are compared with."""
+    """Choose the single bare client with the lowest median, of those we are compared with."""
     names = [
         name
         for name, way in WAYS.items()
@@ -211,7 +211,7 @@ def ratio(theirs: Sequence[float], own: Sequence[float]) -> float:
 def rows(
     seconds: Mapping[str, Sequence[float]], *, best: str, ideal: float
 ) -> list[tuple[str, float, float, float]]:
-    """A row for each way: its seconds, its share of the ideal, and its seconds in ours."""
+    """Make a row for each way: its seconds, its share of the ideal, and its seconds in ours."""
     return [
         (
             f"{name} (best)" if name == best else name,

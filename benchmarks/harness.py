@@ -151,7 +151,7 @@ def finish(given: argparse.Namespace, bounds: Sequence[Bound], figures: dict[str
 
 
 def environment() -> dict[str, str | int | None]:
-    """What the figures depend on."""
+    """Describe what the figures depend on."""
     found: dict[str, str | int | None] = {
         "python": platform.python_version(),
         "machine": platform.machine(),

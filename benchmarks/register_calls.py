@@ -159,7 +159,7 @@ def row(mode: Mode, in_flight: int, samples: dict[str, list[Sample]]) -> Row:
 
 
 def bounds_of(one: Row) -> list[Bound]:
-    """What this line must hold."""
+    """List the bounds of this line."""
     where = f"{one.mode}, {one.in_flight} in flight"
     if one.in_flight == 10:
         limit = CPU_AT_TEN[one.mode]

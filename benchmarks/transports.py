@@ -241,7 +241,7 @@ def share(ours: list[Sample], theirs: list[Sample]) -> float:
 
 
 def rows_of(mode: Mode, in_flight: int, samples: dict[str, list[Sample]]) -> list[Row]:
-    """The lines of one setting."""
+    """Format the lines of one setting."""
     return [
         Row(
             mode=mode,
@@ -258,7 +258,7 @@ def rows_of(mode: Mode, in_flight: int, samples: dict[str, list[Sample]]) -> lis
 
 
 def bounds_of(mode: Mode, in_flight: int, samples: dict[str, list[Sample]]) -> list[Bound]:
-    """What this setting must hold."""
+    """List the bounds of this setting."""
     return [
         Bound(
             name=f"requests/s, {ours} / {theirs}, {mode}, {in_flight} in flight",

@@ -54,7 +54,7 @@ class Presigned:
 
 
 def naive_rd(batch: Sequence[Candidate]) -> str:
-    """The ``rd`` parameter as one writes it by hand."""
+    """Make the ``rd`` parameter as one writes it by hand."""
     details = [
         {"Email Address": one.email, "First Name": one.first_name, **one.fields} for one in batch
     ]
@@ -62,7 +62,7 @@ def naive_rd(batch: Sequence[Candidate]) -> str:
 
 
 def quick_details(batch: Sequence[Candidate]) -> list[dict[str, str]]:
-    """What goes into ``rd``, in the quickest way known."""
+    """Encode the content of ``rd`` in the quickest way known."""
     return [
         one.fields.after({"Email Address": one.email, "First Name": one.first_name})
         for one in batch

@@ -230,7 +230,7 @@ class CallError(MettlError):
         return f"{head} ({', '.join(filter(None, known))}){hint}"
 
     def _fate(self) -> str:
-        """What became of it, in words: was it sent, and what would a repeat do?"""
+        """Describe what became of the request: whether it was sent, and what a repeat would do."""
         if not self.facts.sent:
             return "not sent, safe to repeat"
         if not self.facts.may_have_been_handled:

@@ -210,7 +210,7 @@ class _Telemetry:
 
 
 def _word(item: object) -> str:
-    """What the server says of a candidate; words that nobody knows are one, or there could be thousands."""
+    """Read a candidate's status for metrics; unknown words count as one, or there could be thousands."""
     text = item.get("status") if isinstance(item, dict) else None
     status = RegistrationStatus(text if isinstance(text, str) else "")
     return status.value if status.is_known else _OTHER
@@ -230,7 +230,7 @@ def _inside(span: trace.Span, *, alone: bool = False) -> Iterator[None]:
 
 
 def _read(request: Request, response: Response) -> tuple[Response, CallError | None]:
-    """The error that an answer is, if it is one; a success takes its reading along, to be read once."""
+    """Return the error that an answer is, if any; a success keeps its decoded payload, to be read once."""
     if (known := envelope.known(response)) is not None:
         return response, known.error
     # An error is left for the pipeline to read, with its clock: only type and code are used here.

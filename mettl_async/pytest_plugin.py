@@ -49,7 +49,7 @@ def _mettl_asyncio(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def mettl_sandbox() -> Sandbox:
-    """A new sandbox: its people, schedules, faults, clock and counters; `mettl_server` serves it."""
+    """Make a new sandbox with its own people, schedules, faults, clock and counters; see `mettl_server`."""
     try:
         from mettl_async.sandbox import Sandbox  # noqa: PLC0415 - only where it is used
     except ImportError as error:
@@ -66,7 +66,7 @@ async def mettl_server(_mettl_asyncio: None, mettl_sandbox: Sandbox) -> AsyncIte
 
 @_async_fixture
 async def mettl_client(mettl_server: Server) -> AsyncIterator[MettlClient]:
-    """A client of `mettl_server`, closed after the test."""
+    """Open a client of `mettl_server`, and close it after the test."""
     from mettl_async import ClientOptions, MettlClient  # noqa: PLC0415 - only where it is used
 
     # A proxy of the environment would not find the way to this machine's loopback.

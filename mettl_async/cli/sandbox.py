@@ -53,7 +53,7 @@ def serve(host: str, port: int, db: Path | None = None) -> None:
 
 
 def greeting(server: Server, db: Path | None = None) -> str:
-    """What is needed to use it; its keys are made up, so they may be shown."""
+    """Format what a user of the sandbox needs; its keys are made up, so they may be shown."""
     keys = server.credentials
     return f"""\
 Sandbox of Mettl at {server.base_url}, until Ctrl-C. Keys and people are made up.

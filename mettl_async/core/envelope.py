@@ -42,7 +42,7 @@ class Envelope:
 
 
 def known(response: Response) -> Envelope | None:
-    """What a response was read as before, if it is still that of its bytes and status."""
+    """Look up what a response was read as before, if its bytes and status are still the same."""
     before = response.envelope
     if (
         isinstance(before, Envelope)
@@ -151,7 +151,7 @@ def _status_error(response: Response, now: float) -> CallError:
 
 
 def _describe(response: Response) -> str:
-    """The body's shape, never its text: a gateway's page may repeat the URL."""
+    """Describe the body's shape, never its text: a gateway's page may repeat the URL."""
     if not response.content:
         return "an empty body"
     head = response.content[:200].lstrip().lower()

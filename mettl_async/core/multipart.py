@@ -43,7 +43,7 @@ class FilePart:
 
 
 def encode_multipart(params: Mapping[str, str], files: Iterable[FilePart]) -> tuple[str, bytes]:
-    """The content type and the body of a multipart request.
+    """Make the content type and the body of a multipart request.
 
     The boundary comes from what it must not occur in, so that the same parts give the same bytes.
     """

@@ -104,7 +104,7 @@ class Pacer:
         return 0.0
 
     def succeeded(self, now: float, took: float) -> None:
-        """An answer came that was no refusal, ``took`` seconds after its request was sent."""
+        """Learn from an answer that was no refusal, ``took`` seconds after its request was sent."""
         if not self.adaptive:
             return
         self._since_refusal += 1
@@ -124,7 +124,7 @@ class Pacer:
     def throttled(
         self, now: float, sent_at: float, retry_after: float | None, chance: float
     ) -> None:
-        """The server refused a request because there are too many.
+        """Learn from a refusal because of too many requests.
 
         Args:
             now: When the refusal came.

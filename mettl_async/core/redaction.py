@@ -69,7 +69,7 @@ def scrub(message: str, personal: Iterable[str] = ()) -> str:
 
 
 def log_fields(request: Request, **more: Any) -> dict[str, Any]:
-    """The ``extra`` of a log record: only names in `LOGGED_FIELDS`, only values without data."""
+    """Make the ``extra`` of a log record: only names in `LOGGED_FIELDS`, only values without data."""
     return run_fields(
         request.operation,
         method=request.method,
@@ -81,7 +81,7 @@ def log_fields(request: Request, **more: Any) -> dict[str, Any]:
 
 
 def run_fields(operation: str, **more: Any) -> dict[str, Any]:
-    """The same for a record that is about no single request."""
+    """Make the ``extra`` of a record that is about no single request."""
     fields = {"operation": operation, **more}
     return {f"mettl_{name}": value for name, value in fields.items() if name in LOGGED_FIELDS}
 

@@ -132,7 +132,7 @@ class Request:
         return min(self.retry.deadline, self.run.first_answer_timeout)
 
     def evolve(self, **changes: Any) -> Request:
-        """A copy with the named attributes changed; an unknown name is a TypeError."""
+        """Copy with the named attributes changed; an unknown name is a TypeError."""
         return _changed(self, changes)
 
 
@@ -176,7 +176,7 @@ class Response:
     envelope: Any = field(default=None, repr=False, eq=False)
 
     def evolve(self, **changes: Any) -> Response:
-        """A copy with the named attributes changed; an unknown name is a TypeError."""
+        """Copy with the named attributes changed; an unknown name is a TypeError."""
         return _changed(self, changes)
 
 

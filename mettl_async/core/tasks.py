@@ -36,7 +36,7 @@ class Work(Protocol[T_co]):
         ...
 
     def value(self) -> T_co:
-        """What it came to, once it has ended; raises what it raised."""
+        """Return the task's result, once it has ended; raise what it raised."""
         ...
 
     def stop(self) -> None:
@@ -77,7 +77,7 @@ def _library() -> str:
 
 
 def running_loop() -> object:
-    """What stands for the running event loop, to be compared by ``is``.
+    """Return an object that identifies the running event loop, to be compared by ``is``.
 
     Raises:
         ConfigurationError: None runs, or neither asyncio's nor trio's.

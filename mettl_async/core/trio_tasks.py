@@ -18,7 +18,7 @@ logger = logging.getLogger("mettl_async")
 
 
 def running_trio() -> object:
-    """The token of this run of trio: another one for each `trio.run`."""
+    """Return the token of this run of trio: another one for each `trio.run`."""
     return trio.lowlevel.current_trio_token()
 
 

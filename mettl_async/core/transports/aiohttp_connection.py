@@ -114,7 +114,7 @@ class Lane:
 
 
 def _look_at(transport: asyncio.Transport | None) -> Callable[[], bool]:
-    """What tells whether something of the server's is there to be read."""
+    """Make a function that tells whether unread bytes of the server have arrived."""
     socket = transport.get_extra_info("socket") if transport is not None else None
     if socket is None or not hasattr(select, "poll"):
         return lambda: False
@@ -126,7 +126,7 @@ def _look_at(transport: asyncio.Transport | None) -> Callable[[], bool]:
 
 
 async def chunks(payload: aiohttp.StreamReader, options: ClientOptions) -> AsyncGenerator[bytes]:
-    """The pieces of a body, as they come.
+    """Yield the pieces of a body as they come.
 
     Raises:
         CallError: It broke off.

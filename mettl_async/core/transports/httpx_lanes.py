@@ -224,7 +224,7 @@ async def _close(lane: Lane) -> None:
 
 
 def _proxied_lane(url: str, context: ssl.SSLContext) -> Lane:
-    """A pool of one connection through a proxy: a tunnel for https, forwarding for plain http."""
+    """Make a pool of one connection through a proxy: a tunnel for https, forwarding for plain http."""
     try:
         proxy = httpx.Proxy(url)
         address = httpcore.URL(

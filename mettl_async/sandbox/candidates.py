@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from attrs import field, frozen
@@ -54,18 +54,20 @@ class SandboxPerson:
 
     Attributes:
         candidate: All that is kept of them; read-only.
-        schedule: Where they are registered.
     """
 
     candidate: SandboxCandidate = field(repr=False)
-    schedule: Schedule = field(repr=False)
     _lifecycle: Lifecycle = field(repr=False)
-    _now: Callable[[], float] = field(repr=False)
 
     @property
     def email(self) -> str:
         """As first registered."""
         return self.candidate.email
+
+    @property
+    def schedule(self) -> Schedule:
+        """Where they are registered."""
+        return self.candidate.schedule
 
     @property
     def access_key(self) -> str:
@@ -146,8 +148,8 @@ class SandboxPerson:
     def view(self) -> PersonView:
         """What may be done now, for a page."""
         self._lifecycle.settle()
-        candidate, now = self.candidate, self._now()
-        allowed = self._lifecycle.allowed_seconds(candidate)
+        candidate, now = self.candidate, self._lifecycle.now()
+        allowed = life.allowed_seconds(candidate)
         lost = candidate.disconnected_at if life.running(candidate) else None
         can_start = not life.why_not_start(candidate, now)
         return PersonView(
@@ -156,7 +158,7 @@ class SandboxPerson:
             can_finish=life.connected(candidate),
             can_reconnect=lost is not None,
             can_resume=life.may_resume(candidate),
-            seconds_left=life.seconds_left(candidate, allowed, now) if allowed else None,
+            seconds_left=life.seconds_left(candidate, now) if allowed else None,
             reconnect_seconds=None if lost is None else lost + life.RECONNECT_SECONDS - now,
             why_not="" if can_start or life.running(candidate) else _excuse(candidate),
         )
@@ -179,10 +181,9 @@ class Candidates(Collection[SandboxPerson]):
     registered in one schedule only. Emails are found in either case.
     """
 
-    def __init__(self, state: State, lifecycle: Lifecycle, *, now: Callable[[], float]) -> None:
+    def __init__(self, state: State, lifecycle: Lifecycle) -> None:
         self._state = state
         self._lifecycle = lifecycle
-        self._now = now
 
     def __repr__(self) -> str:
         return f"Candidates({len(self)})"
@@ -240,9 +241,4 @@ class Candidates(Collection[SandboxPerson]):
 
     def person(self, candidate: SandboxCandidate) -> SandboxPerson:
         """Make what a registered candidate can be played with."""
-        return SandboxPerson(
-            candidate=candidate,
-            schedule=self._state.schedules[candidate.access_key],
-            lifecycle=self._lifecycle,
-            now=self._now,
-        )
+        return SandboxPerson(candidate=candidate, lifecycle=self._lifecycle)

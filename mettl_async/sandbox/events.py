@@ -10,7 +10,7 @@ from mettl_async.sandbox.status import describe_status
 
 if TYPE_CHECKING:
     from mettl_async.sandbox.life import Pace
-    from mettl_async.sandbox.state import SandboxCandidate, Schedule
+    from mettl_async.sandbox.state import SandboxCandidate
 
 STARTED: Final = "startAssessment"
 FINISHED: Final = "finishTest"
@@ -30,12 +30,13 @@ _OPTIONS: Final = frozenset({"ir", "rs"})
 
 
 def event_of(
-    event_type: str, schedule: Schedule, candidate: SandboxCandidate, *, at: float, pace: Pace
+    event_type: str, candidate: SandboxCandidate, *, at: float, pace: Pace
 ) -> dict[str, Any] | None:
     """Make the event of something that happened ``at`` this time, for `Deliveries.add`.
 
     None if nobody listens. URL and credentials are those that the schedule has now [assumed].
     """
+    schedule = candidate.schedule
     url = schedule.settings.get(URL_PROPERTIES[event_type])
     if not isinstance(url, str) or not url:
         return None
@@ -55,7 +56,7 @@ def event_of(
     if event_type in (FINISHED, GRADED):
         payload["finish_mode"] = candidate.finish_mode
     if graded:
-        payload |= _result(schedule, candidate, at=at, pace=pace)
+        payload |= _result(candidate, at=at, pace=pace)
     auth = schedule.settings.get(AUTH_PROPERTY)
     return {
         "event_type": event_type,
@@ -67,13 +68,10 @@ def event_of(
     }
 
 
-def _result(
-    schedule: Schedule, candidate: SandboxCandidate, *, at: float, pace: Pace
-) -> dict[str, Any]:
+def _result(candidate: SandboxCandidate, *, at: float, pace: Pace) -> dict[str, Any]:
     """Make what only the graded event has."""
-    status = describe_status(
-        schedule, candidate, _OPTIONS, pace=pace, now=at, base_url=candidate.base_url
-    )
+    schedule = candidate.schedule
+    status = describe_status(candidate, _OPTIONS, pace=pace, now=at, base_url=candidate.base_url)
     # They stand at the top here and not in testStatus [doc].
     times = {name: status.pop(name) for name in ("start_time_GMT", "end_time_GMT")}
     result = status["result"]

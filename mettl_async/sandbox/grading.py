@@ -17,7 +17,7 @@ from mettl_async.sandbox.state import fold_email, max_marks
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from mettl_async.sandbox.state import Assessment, SandboxCandidate, Schedule
+    from mettl_async.sandbox.state import SandboxCandidate
 
 ESSAYS: Final = ("LONG_ANSWER", "SHORT_ANSWER")
 _CATEGORIES: Final = ((0.4, "Poor"), (0.7, "Average"), (1.0, "Good"))
@@ -38,21 +38,21 @@ class QuestionResponse:
     choice: int = field(repr=False)
 
 
-def _random(assessment: Assessment, email: str, what: str) -> Random:
-    return Random(f"{what} {assessment.id} {fold_email(email)}")  # noqa: S311 - repeatable on purpose
+def _random(candidate: SandboxCandidate, what: str) -> Random:
+    assessment = candidate.schedule.assessment
+    return Random(f"{what} {assessment.id} {fold_email(candidate.email)}")  # noqa: S311 - repeatable on purpose
 
 
-def usual_seconds(assessment: Assessment, email: str) -> float:
+def usual_seconds(candidate: SandboxCandidate) -> float:
     """Return how long this candidate takes by default: 30 to 90% of the duration."""
-    share = _random(assessment, email, "pace").uniform(0.3, 0.9)
-    return round(assessment.duration * 60 * share, 3)
+    share = _random(candidate, "pace").uniform(0.3, 0.9)
+    return round(candidate.schedule.assessment.duration * 60 * share, 3)
 
 
-def responses_of(
-    assessment: Assessment, candidate: SandboxCandidate
-) -> list[list[QuestionResponse]]:
+def responses_of(candidate: SandboxCandidate) -> list[list[QuestionResponse]]:
     """Answer the questions of each section."""
-    random = _random(assessment, candidate.email, "answers")
+    assessment = candidate.schedule.assessment
+    random = _random(candidate, "answers")
     ability = random.uniform(0.25, 0.95)
     total = sum(skill["questionCount"] for part in assessment.sections for skill in part["skills"])
     seconds = int(candidate.seconds / max(1, total))
@@ -83,10 +83,10 @@ def responses_of(
     return sections
 
 
-def result_of(schedule: Schedule, candidate: SandboxCandidate) -> dict[str, Any]:
+def result_of(candidate: SandboxCandidate) -> dict[str, Any]:
     """Mark the test; without question-wise responses, and with an empty analysis."""
-    assessment = schedule.assessment
-    sections = responses_of(assessment, candidate)
+    assessment = candidate.schedule.assessment
+    sections = responses_of(candidate)
     everything = [one for part in sections for one in part]
     totals = _counts(everything)
     share = max(0.0, totals["totalMarks"] / (max_marks(assessment.sections) or 1.0))
@@ -95,7 +95,7 @@ def result_of(schedule: Schedule, candidate: SandboxCandidate) -> dict[str, Any]
         "maxMarks": totals["maxMarks"],
         "percentile": round(share * 100, 13),  # [assumed]: others don't count here
         "attemptTime": candidate.seconds,
-        "candidateCredibilityIndex": _credibility(schedule, candidate),
+        "candidateCredibilityIndex": _credibility(candidate),
         "codePlagiarism": "NA",
         "totalQuestion": totals["totalQuestion"],
         "totalCorrectAnswers": totals["totalCorrectAnswers"],
@@ -159,20 +159,21 @@ def _grouped(
     return list(groups.items())
 
 
-def _credibility(schedule: Schedule, candidate: SandboxCandidate) -> str:
+def _credibility(candidate: SandboxCandidate) -> str:
+    settings = candidate.schedule.settings
     proctored = (
-        schedule.settings.get("visualProctoring", {}).get("mode", "OFF") != "OFF"
-        or schedule.settings.get("webProctoring", {}).get("enabled") is True
+        settings.get("visualProctoring", {}).get("mode", "OFF") != "OFF"
+        or settings.get("webProctoring", {}).get("enabled") is True
     )
     if not proctored:
         return "Not Applicable"
     if candidate.finish_mode in _SUSPECT:
         return "Low"
-    return _random(schedule.assessment, candidate.email, "trust").choice(("High", "Medium", "Low"))
+    return _random(candidate, "trust").choice(("High", "Medium", "Low"))
 
 
 def question_wise(
-    assessment: Assessment, candidate: SandboxCandidate, *, all_types: bool, evaluators: bool
+    candidate: SandboxCandidate, *, all_types: bool, evaluators: bool
 ) -> list[list[dict[str, Any]]]:
     """Give the question-wise responses of each section; only essays unless ``all_types``."""
     return [
@@ -181,7 +182,7 @@ def question_wise(
             for one in part
             if all_types or one.skill["questionType"] in ESSAYS
         ]
-        for part in responses_of(assessment, candidate)
+        for part in responses_of(candidate)
     ]
 
 

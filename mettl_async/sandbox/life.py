@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import define, frozen
 
 if TYPE_CHECKING:
-    from mettl_async.sandbox.state import Assessment, SandboxCandidate
+    from mettl_async.sandbox.state import SandboxCandidate
 
 RECONNECT_SECONDS: Final = 30 * 60.0  # [doc]
 NEVER_GRADED: Final = frozenset({"Blocked"})  # [assumed]: nothing was answered
@@ -79,20 +79,22 @@ class Pace:
         )
 
 
-def allowed_seconds(assessment: Assessment, candidate: SandboxCandidate) -> float:
+def allowed_seconds(candidate: SandboxCandidate) -> float:
     """Return how long the whole test may take, compensatory minutes included; 0 for no limit."""
-    if not assessment.duration:
+    duration = candidate.schedule.assessment.duration
+    if not duration:
         return 0.0
     more = candidate.compensatory_time or "0"
     minutes = int(more[:7]) if more.isdecimal() else 0
-    return 60.0 * (assessment.duration + min(minutes, _LONGEST_MINUTES))
+    return 60.0 * (duration + min(minutes, _LONGEST_MINUTES))
 
 
-def seconds_left(candidate: SandboxCandidate, allowed: float, now: float) -> float:
+def seconds_left(candidate: SandboxCandidate, now: float) -> float:
     """Return how much of the time is left; a test goes on from the point where it stopped [doc].
 
     [assumed]: so time doesn't run while the connection is lost, nor between the end and a resume.
     """
+    allowed = allowed_seconds(candidate)
     if not allowed:
         return float("inf")
     spent = candidate.seconds
@@ -169,10 +171,9 @@ def admit(candidate: SandboxCandidate, now: float) -> None:
     candidate.status = "ToBeTaken" if candidate.session_at is None else "InProgress"
 
 
-def due(
-    candidate: SandboxCandidate, allowed: float, grade_delay: float
-) -> tuple[float, str] | None:
+def due(candidate: SandboxCandidate, grade_delay: float) -> tuple[float, str] | None:
     """Return what happens next by itself, and when: a key of `ENDINGS`, or `GRADED`."""
+    allowed = allowed_seconds(candidate)
     if candidate.disconnected_at is not None and running(candidate):
         return candidate.disconnected_at + RECONNECT_SECONDS, "TestExpired"
     if connected(candidate) and candidate.session_at is not None and allowed:

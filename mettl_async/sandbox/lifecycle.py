@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mettl_async.sandbox.deliveries import Deliveries
-    from mettl_async.sandbox.state import Assessment, SandboxCandidate, State
+    from mettl_async.sandbox.state import SandboxCandidate, State
 
 
 class Lifecycle:
@@ -28,7 +28,7 @@ class Lifecycle:
         self._state = state
         self._deliveries = deliveries
         self._pace = pace
-        self._now = now
+        self.now = now
         # Those with something ahead of them, by ecc: they run, or wait to be graded.
         self._watched: dict[str, SandboxCandidate] = {}
 
@@ -45,7 +45,7 @@ class Lifecycle:
         """Make everything happen that is due, in the order of its due times and with those times."""
         if not self._watched:
             return
-        now = self._now()
+        now = self.now()
         line = [entry for one in tuple(self._watched.values()) if (entry := self._next(one, now))]
         heapq.heapify(line)
         while line:
@@ -65,7 +65,7 @@ class Lifecycle:
         if self._state.owners.get(candidate.ecc) is not candidate:  # deleted
             del self._watched[candidate.ecc]
             return None
-        entry = life.due(candidate, self.allowed_seconds(candidate), self._pace().grade_delay)
+        entry = life.due(candidate, self._pace().grade_delay)
         if entry is None:
             if candidate.status == "Completed":
                 del self._watched[candidate.ecc]
@@ -85,7 +85,7 @@ class Lifecycle:
         self.settle()
         if self._state.owners.get(candidate.ecc) is not candidate:
             raise ValueError("the registration was deleted")
-        return self._now()
+        return self.now()
 
     def watch(self, candidate: SandboxCandidate) -> None:
         """Make happen what the time brings to a candidate from now on."""
@@ -109,8 +109,7 @@ class Lifecycle:
         if not first or mode not in life.NEVER_GRADED:
             if candidate.session_at is None or candidate.resumable:
                 candidate.session_at = at - min(
-                    grading.usual_seconds(self._assessment(candidate), candidate.email),
-                    life.seconds_left(candidate, self.allowed_seconds(candidate), at),
+                    grading.usual_seconds(candidate), life.seconds_left(candidate, at)
                 )
             if first:
                 candidate.started_at = candidate.session_at
@@ -138,14 +137,6 @@ class Lifecycle:
 
     def notify(self, event_type: str, candidate: SandboxCandidate, at: float) -> None:
         """Queue the event of something that happened ``at`` this time."""
-        schedule = self._state.schedules[candidate.access_key]
-        event = events.event_of(event_type, schedule, candidate, at=at, pace=self._pace())
+        event = events.event_of(event_type, candidate, at=at, pace=self._pace())
         if event is not None:
             self._deliveries.add(at=at, **event)
-
-    def _assessment(self, candidate: SandboxCandidate) -> Assessment:
-        return self._state.schedules[candidate.access_key].assessment
-
-    def allowed_seconds(self, candidate: SandboxCandidate) -> float:
-        """Return how long the whole test may take; 0 for no limit."""
-        return life.allowed_seconds(self._assessment(candidate), candidate)

@@ -71,10 +71,9 @@ def read_report(state: State, path: str, query: str, *, pace: life.Pace, now: fl
         return Report(404, "No such report")
     if not pace.reported(candidate, now):
         return Report(pace.pending_status, "The report is being generated")
-    schedule = state.schedules[candidate.access_key]
-    result = grading.result_of(schedule, candidate)
+    result = grading.result_of(candidate)
     pairs = [
-        ("Assessment", schedule.assessment.name),
+        ("Assessment", candidate.schedule.assessment.name),
         ("Performance", result["performanceCategory"]),
         ("Right answers", f"{result['totalCorrectAnswers']:g} of {result['totalQuestion']:g}"),
         *((part["sectionName"], _score(part)) for part in result["sectionMarks"]),

@@ -61,9 +61,9 @@ class ApiRequest:
             raise RefusalError("E404")
         return found
 
-    def candidate(self, schedule: Schedule) -> SandboxCandidate:
+    def candidate(self) -> SandboxCandidate:
         """Find the candidate that the path names; someone never registered is an error [seen]."""
-        found = schedule.candidates.get(fold_email(self.path["email"]))
+        found = self.schedule().candidates.get(fold_email(self.path["email"]))
         if found is None:
             raise RefusalError("E404")  # the code is [assumed]
         return found

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from mettl_async.sandbox.envelope import RefusalError, bad_request
 from mettl_async.sandbox.request import ApiRequest, Payload, endpoint
-from mettl_async.sandbox.state import SandboxCandidate, Schedule, fold_email
+from mettl_async.sandbox.state import SandboxCandidate, fold_email
 from mettl_async.sandbox.status import describe_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Describe = Callable[[Schedule, SandboxCandidate], Payload]
+    Describe = Callable[[SandboxCandidate], Payload]
 
 
 @endpoint("GET", "/schedules/{access_key}/candidates", "results.list")
@@ -29,15 +29,14 @@ def list_results(request: ApiRequest) -> Payload:
     )
     describe = _describer(request)
     shown, paging = request.paginate(found)
-    return {"candidates": [describe(schedule, one) for one in shown], "paging": paging}
+    return {"candidates": [describe(one) for one in shown], "paging": paging}
 
 
 @endpoint("GET", "/schedules/{access_key}/candidates/{email}", "results.get")
 def get_result(request: ApiRequest) -> Payload:
     """Describe one candidate of a schedule."""
-    schedule = request.schedule()
-    describe = _describer(request)
-    return {"candidate": describe(schedule, request.candidate(schedule))}
+    candidate = request.candidate()
+    return {"candidate": _describer(request)(candidate)}
 
 
 # That v3 has the same path is [assumed].
@@ -62,7 +61,7 @@ def list_results_of_candidate(request: ApiRequest) -> Payload:
             "scheduleId": schedule.id,
             "scheduleName": schedule.name,
             "accessKey": schedule.access_key,
-            **describe(schedule, schedule.candidates[person]),
+            **describe(schedule.candidates[person]),
         }
         for schedule in found
     ]
@@ -72,12 +71,11 @@ def list_results_of_candidate(request: ApiRequest) -> Payload:
 @endpoint("DELETE", "/schedules/{access_key}/candidates/{email}", "results.delete")
 def delete_result(request: ApiRequest) -> Payload:
     """Delete a finished test; the candidate may register again then [seen]."""
-    schedule = request.schedule()
-    candidate = request.candidate(schedule)
+    candidate = request.candidate()
     if candidate.status != "Completed":
         # [doc]: not affected; how that is said is [assumed]
         raise RefusalError("E000", "The test is not completed or expired")
-    request.simulation.state.delete(schedule, candidate)
+    request.simulation.state.delete(candidate)
     return {}
 
 
@@ -90,9 +88,8 @@ def _describer(request: ApiRequest) -> Describe:
     if ir.get("recommendation"):
         options.add("ir")
 
-    def describe(schedule: Schedule, candidate: SandboxCandidate) -> Payload:
+    def describe(candidate: SandboxCandidate) -> Payload:
         status = describe_status(
-            schedule,
             candidate,
             options,
             pace=request.simulation.pace,

@@ -71,7 +71,7 @@ class Simulation:
             transport=webhook_transport,
         )
         self.lifecycle = Lifecycle(self.state, self.deliveries, pace=lambda: self.pace, now=now)
-        self.candidates = Candidates(self.state, self.lifecycle, now=now)
+        self.candidates = Candidates(self.state, self.lifecycle)
 
     def furnish(self) -> None:
         """Add one account, two assessments and a ready schedule."""

@@ -186,7 +186,7 @@ class SandboxCandidate:
     """Someone registered in a schedule; `life` has the steps from one status to the next.
 
     Attributes:
-        access_key: Key of the schedule.
+        schedule: Where they are registered.
         email: As first registered.
         ecc: The opaque part of the link.
         fields: The registration fields as last sent.
@@ -209,7 +209,7 @@ class SandboxCandidate:
         base_url: Scheme and host that the last registration was sent to, for links.
     """
 
-    access_key: str
+    schedule: Schedule = field(init=False, repr=False)
     email: str = field(repr=False)
     ecc: str = field(repr=False)
     fields: Mapping[str, str] = field(factory=dict, repr=False)
@@ -228,6 +228,11 @@ class SandboxCandidate:
     instance_id: int | None = None
     graded_told: bool = False
     base_url: str = ""
+
+    @property
+    def access_key(self) -> str:
+        """Key of the schedule."""
+        return self.schedule.access_key
 
     @property
     def name(self) -> str:
@@ -330,7 +335,9 @@ class State:
         ]
         for assessment, schedule in sorted(made, key=lambda pair: pair[1].id):
             self.add_schedule(assessment, schedule)
-        self.owners = {one.ecc: one for one in self.all_candidates()}
+            for candidate in schedule.candidates.values():
+                candidate.schedule = schedule
+                self.owners[candidate.ecc] = candidate
 
     def rename(self, schedule: Schedule, name: str) -> None:
         """Give a schedule another name; the caller has checked that it is unique."""
@@ -348,13 +355,15 @@ class State:
                 # [assumed]: the link of a deleted attempt is dead, and the next one differs
                 text += f"\n{schedule.deleted[person]}"
             ecc = self.derive(text, 20).hex()
-            candidate = SandboxCandidate(access_key=schedule.access_key, email=email, ecc=ecc)
+            candidate = SandboxCandidate(email=email, ecc=ecc)
+            candidate.schedule = schedule
             self.owners[ecc] = schedule.candidates[person] = candidate
             schedule.assessment.account.registrations += 1
         return candidate
 
-    def delete(self, schedule: Schedule, candidate: SandboxCandidate) -> None:
+    def delete(self, candidate: SandboxCandidate) -> None:
         """Delete a registration and its result."""
+        schedule = candidate.schedule
         person = fold_email(candidate.email)
         del schedule.candidates[person], self.owners[candidate.ecc]
         schedule.deleted[person] += 1

@@ -14,7 +14,7 @@ from mettl_async.sandbox.life import ending
 
 if TYPE_CHECKING:
     from mettl_async.sandbox.life import Pace
-    from mettl_async.sandbox.state import SandboxCandidate, Schedule
+    from mettl_async.sandbox.state import SandboxCandidate
 
 Payload = dict[str, Any]
 
@@ -24,8 +24,8 @@ Payload = dict[str, Any]
 Options = AbstractSet[str]
 
 
-def _result(schedule: Schedule, candidate: SandboxCandidate, options: Options) -> Payload:
-    marks = grading.result_of(schedule, candidate)
+def _result(candidate: SandboxCandidate, options: Options) -> Payload:
+    marks = grading.result_of(candidate)
     recommended = {"type": "Performance Category", "value": marks["performanceCategory"]}
     analysis = {
         # The form of an item: [doc] on the page "Create Schedule", in a graded event.
@@ -38,7 +38,7 @@ def _result(schedule: Schedule, candidate: SandboxCandidate, options: Options) -
     # [assumed]: em alone asks for nothing
     if options & {"qr", "cr"}:
         responses = grading.question_wise(
-            schedule.assessment, candidate, all_types="cr" in options, evaluators="em" in options
+            candidate, all_types="cr" in options, evaluators="em" in options
         )
         result["sectionMarks"] = [
             {**section, "questionWiseResponse": of_section}
@@ -48,13 +48,7 @@ def _result(schedule: Schedule, candidate: SandboxCandidate, options: Options) -
 
 
 def describe_status(
-    schedule: Schedule,
-    candidate: SandboxCandidate,
-    options: Options,
-    *,
-    pace: Pace,
-    now: float,
-    base_url: str,
+    candidate: SandboxCandidate, options: Options, *, pace: Pace, now: float, base_url: str
 ) -> Payload:
     """Make the ``testStatus`` of a candidate as it is now; ``base_url`` is for the report links."""
     how = ending(candidate, now)
@@ -75,7 +69,7 @@ def describe_status(
             "end_time_GMT": None if end is None else gmt(end, "UTC"),
             "endTime": None if end is None else ist(end),
             "completionMode": how.completion,
-            "result": _result(schedule, candidate, options) if graded else None,
+            "result": _result(candidate, options) if graded else None,
             **reports.links(candidate, pace=pace, now=now, base_url=base_url),
         }
     if candidate.status == "InProgress" and candidate.session_at is not None:

@@ -51,7 +51,7 @@ def remembered(sandbox):
     state = sandbox.state
 
     def told(thing):
-        hidden = {"account", "assessment", "assessments", "schedules", "candidates"}
+        hidden = {"account", "assessment", "assessments", "schedule", "schedules", "candidates"}
         names = [one.name for one in type(thing).__attrs_attrs__]
         return {name: getattr(thing, name) for name in names if name not in hidden}
 

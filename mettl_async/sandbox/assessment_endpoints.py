@@ -28,7 +28,7 @@ QUESTION_TYPES: Final = (
 NEVER_SKIPPED: Final = ("Email Address", "First Name")  # [doc]
 
 _GRADES: Final = ("correctGrade", "incorrectGrade")
-_SKILL_PROPERTIES: Final = {
+_SKILL: Final = {
     "name": shapes.WORDS,  # must exist in the question bank; the sandbox's has every skill
     "level": shapes.must(
         " or ".join(LEVELS), lambda value: isinstance(value, str) and value.upper() in LEVELS
@@ -38,13 +38,13 @@ _SKILL_PROPERTIES: Final = {
     "questionType": shapes.one_of(*QUESTION_TYPES),
     **dict.fromkeys(_GRADES, shapes.NUMBER),
 }
-_SECTION_PROPERTIES: Final = {
+_SECTION: Final = {
     "name": shapes.WORDS,
     "duration": shapes.COUNT,
     "instructions": shapes.TEXT,
     "allQuestionsMandatory": shapes.BOOL,
     "randomizeQuestions": shapes.BOOL,
-    "skills": shapes.each(shapes.shape(_SKILL_PROPERTIES, ("name", "level", "questionCount"))),
+    "skills": shapes.each(shapes.shape(_SKILL, ("name", "level", "questionCount"))),
 }
 _COMMON: Final = {
     "instructions": shapes.TEXT,
@@ -58,7 +58,7 @@ _CREATE: Final = shapes.shape(
         "name": shapes.WORDS,
         "duration": shapes.POSITIVE,
         "showReportToCandidateOnExit": shapes.BOOL,
-        "sections": shapes.each(shapes.shape(_SECTION_PROPERTIES, ("name", "skills"))),
+        "sections": shapes.each(shapes.shape(_SECTION, ("name", "skills"))),
     },
     ("name",),
 )
@@ -136,15 +136,12 @@ def _apply(assessment: Assessment, sent: Payload, show_report: str) -> None:
 
 
 def _read_section(sent: Mapping[str, Any]) -> Payload:
-    """Keep what is known; grades become numbers with a fraction, levels upper case."""
+    """Make grades numbers with a fraction, and levels upper case."""
     skills = []
     for skill in sent["skills"]:
-        known = {name: value for name, value in skill.items() if name in _SKILL_PROPERTIES}
-        known["level"] = skill["level"].upper()
-        known |= {name: float(known[name]) for name in _GRADES if name in known}
-        skills.append(known)
-    known = {name: value for name, value in sent.items() if name in _SECTION_PROPERTIES}
-    return {**known, "skills": skills}
+        grades = {name: float(skill[name]) for name in _GRADES if name in skill}
+        skills.append({**skill, "level": skill["level"].upper(), **grades})
+    return {**sent, "skills": skills}
 
 
 def _describe_settings(assessment: Assessment) -> Payload:

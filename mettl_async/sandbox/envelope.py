@@ -7,33 +7,22 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-MESSAGES: Final = {
-    "E000": "Some Error Occurred",
-    "E028": "Candidate image could not be read",  # [assumed]; the code is [seen]
-    "E400": "Request is not well-formed",
-    "E401": "Authentication failed/Signature mismatch",
-    "E403": "Access denied. The API key is not authorized for requested resource/action",
-    "E404": "Requested resource not found",
-    "E405": "HTTP method not allowed for this API request",
-    "E408": "Request timed out",
-    "E422": "Signature expired",
-    "E503": "API service currently unavailable",
-    "E504": "Invalid Timestamp",
-    "E509": "Rate limit exceeded",
-    "E607": "Candidate registration limit exceeded",
-}
-
-# Used only with error_http_status: that errors come with HTTP 200 is [seen], these are [assumed].
-# E504 is about the timestamp of the request, so it is not a gateway's 504.
-HTTP_STATUS: Final = {
-    "E401": 401,
-    "E403": 403,
-    "E404": 404,
-    "E405": 405,
-    "E408": 408,
-    "E422": 401,
-    "E503": 503,
-    "E509": 429,
+# The message of each code, and its HTTP status with ``error_http_status``: that errors come with HTTP
+# 200 is [seen], these are [assumed]. E504 is about the timestamp, so it is not a gateway's 504.
+CODES: Final = {
+    "E000": ("Some Error Occurred", 400),
+    "E028": ("Candidate image could not be read", 400),  # [assumed]; the code is [seen]
+    "E400": ("Request is not well-formed", 400),
+    "E401": ("Authentication failed/Signature mismatch", 401),
+    "E403": ("Access denied. The API key is not authorized for requested resource/action", 403),
+    "E404": ("Requested resource not found", 404),
+    "E405": ("HTTP method not allowed for this API request", 405),
+    "E408": ("Request timed out", 408),
+    "E422": ("Signature expired", 401),
+    "E503": ("API service currently unavailable", 503),
+    "E504": ("Invalid Timestamp", 400),
+    "E509": ("Rate limit exceeded", 429),
+    "E607": ("Candidate registration limit exceeded", 400),
 }
 
 
@@ -52,7 +41,7 @@ class RefusalError(Exception):
 def bad_request(problem: str) -> RefusalError:
     """Make the E400 that names the property and its problem."""
     # That a bad property gives E400, and that its message names it, is [assumed].
-    return RefusalError("E400", f"{MESSAGES['E400']}: {problem}")
+    return RefusalError("E400", f"{CODES['E400'][0]}: {problem}")
 
 
 def responded(payload: dict[str, Any], status: int = 200) -> Response:
@@ -60,16 +49,11 @@ def responded(payload: dict[str, Any], status: int = 200) -> Response:
     return Response(dumps(payload), status, media_type="application/json")
 
 
-def failed(code: str, status: int, message: str | None = None) -> Response:
-    """Make the response of a refused request."""
-    error = {"code": code, "message": message or MESSAGES.get(code, "Some Error Occurred")}
-    return responded({"status": "ERROR", "error": error}, status)
-
-
-def status_of(code: str, *, real: bool) -> int:
-    """Return the HTTP status that goes with a code: 200 unless ``real`` statuses are asked for."""
-    # HTTP 200 with an error inside is [seen], by inference from three clients.
-    return HTTP_STATUS.get(code, 400) if real else 200
+def failed(code: str, message: str | None = None, *, real: bool = False) -> Response:
+    """Make the response of a refused request; HTTP 200 unless ``real`` statuses are asked for."""
+    text, status = CODES.get(code, CODES["E000"])
+    error = {"code": code, "message": message or text}
+    return responded({"status": "ERROR", "error": error}, status if real else 200)
 
 
 def dumps(value: Any) -> bytes:

@@ -16,7 +16,7 @@ import anyio
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
-from mettl_async.sandbox.envelope import failed, status_of
+from mettl_async.sandbox.envelope import failed
 from mettl_async.sandbox.stats import Call
 
 if TYPE_CHECKING:
@@ -110,7 +110,9 @@ class FaultLayer:
         except Exception as error:  # noqa: BLE001 - a bug here must not print candidate data
             _log.error("unhandled %s in the sandbox", place_of(error))
             call.outcome = "E000"
-            return failed("E000", 500)
+            response = failed("E000")
+            response.status_code = 500
+            return response
         finally:
             if call.outcome:
                 self._simulation.stats.outcomes[call.outcome] += 1
@@ -125,10 +127,11 @@ class FaultLayer:
             return Response(b"", 200, media_type="application/json")
         if kind == "html":
             return _page(200)
-        if variant == "E408":
-            return failed(variant, 500)
-        if kind == "code" or variant == "E509":
-            return failed(variant, status_of(variant, real=self._simulation.error_http_status))
+        if kind == "code" or variant in ("E408", "E509"):
+            response = failed(variant, real=self._simulation.error_http_status)
+            if variant == "E408":
+                response.status_code = 500
+            return response
         status, _, form = variant.partition("-")
         response = _page(int(status))
         if status == "429":

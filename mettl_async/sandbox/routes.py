@@ -19,7 +19,7 @@ from mettl_async.sandbox import (  # noqa: F401 - imported so that they declare 
     result_endpoints,
     schedule_endpoints,
 )
-from mettl_async.sandbox.envelope import RefusalError, bad_request, failed, responded, status_of
+from mettl_async.sandbox.envelope import RefusalError, bad_request, failed, responded
 from mettl_async.sandbox.reports import HTML_PATH, PDF_PATH, make_pdf, read_report
 from mettl_async.sandbox.request import ENDPOINTS, ApiRequest, Endpoint, Payload
 from mettl_async.sandbox.signature import check_signature, check_timestamp, read_parameters
@@ -56,8 +56,8 @@ class Router:
             payload = self._payload(request, raw_path, body, call)
         except RefusalError as refusal:
             call.outcome = refusal.code
-            status = status_of(refusal.code, real=self._simulation.error_http_status)
-            return failed(refusal.code, status, refusal.message)
+            real = self._simulation.error_http_status
+            return failed(refusal.code, refusal.message, real=real)
         call.outcome = payload["status"]
         return responded(payload)
 

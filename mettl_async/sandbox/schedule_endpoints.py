@@ -75,16 +75,10 @@ def create_schedule(request: ApiRequest) -> Payload:
         sc["name"], assessment=assessment, access_type=access["type"], settings=_settings(sc)
     )
     _apply_access(schedule, access, access.get("candidates", []))
-    return {
-        "createdSchedule": {
-            "assessmentId": assessment.id,
-            "id": schedule.id,
-            "name": schedule.name,
-            "accessKey": schedule.access_key,
-            "accessUrl": _access_url(request, schedule),
-            "status": schedule.status,
-        },
-    }
+    described = describe_schedule(request, schedule)
+    names = ("id", "name", "accessKey", "accessUrl", "status")
+    created = {"assessmentId": assessment.id, **{name: described[name] for name in names}}
+    return {"createdSchedule": created}
 
 
 @endpoint("POST", "/schedules/{access_key}/edit", "schedules.edit")
@@ -138,10 +132,6 @@ def _apply_access(
         schedule.invite(Invited(email=person["email"], name=person["name"]))
 
 
-def _access_url(request: ApiRequest, schedule: Schedule) -> str:
-    return f"{request.base_url}/authenticateKey/{schedule.access_key}"
-
-
 def describe_schedule(request: ApiRequest, schedule: Schedule) -> Payload:
     """Make the schedule object; what was never set has the defaults of the vendor's sample."""
     sent = schedule.settings
@@ -160,7 +150,7 @@ def describe_schedule(request: ApiRequest, schedule: Schedule) -> Payload:
         "id": schedule.id,
         "name": schedule.name,
         "accessKey": schedule.access_key,
-        "accessUrl": _access_url(request, schedule),
+        "accessUrl": f"{request.base_url}/authenticateKey/{schedule.access_key}",
         "status": schedule.status,
         "createdAt": gmt(schedule.created_at),
         "imageProctoring": mode != "OFF",

@@ -15,10 +15,10 @@ def test_text_that_is_not_json_is_a_value_error(text):
 
 
 def test_every_code_of_the_table_has_words_and_a_real_status():
-    assert envelope.loads(envelope.failed("E401", 200).body.decode()) == {
+    assert envelope.loads(envelope.failed("E401").body.decode()) == {
         "status": "ERROR",
         "error": {"code": "E401", "message": "Authentication failed/Signature mismatch"},
     }
-    for code in envelope.MESSAGES:
-        assert envelope.status_of(code, real=False) == 200
-        assert 400 <= envelope.status_of(code, real=True) < 600
+    for code in envelope.CODES:
+        assert envelope.failed(code).status_code == 200
+        assert 400 <= envelope.failed(code, real=True).status_code < 600

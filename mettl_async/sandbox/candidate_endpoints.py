@@ -11,7 +11,7 @@ from mettl_async.sandbox.assessment_endpoints import NEVER_SKIPPED
 from mettl_async.sandbox.candidates import candidate_link
 from mettl_async.sandbox.envelope import RefusalError, bad_request
 from mettl_async.sandbox.request import ApiRequest, Payload, endpoint
-from mettl_async.sandbox.shapes import EMAIL, TEXT, is_http_url, must
+from mettl_async.sandbox.shapes import EMAIL, TEXT, is_http_url, matching, shape
 from mettl_async.sandbox.state import fold_email
 
 if TYPE_CHECKING:
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 MOST_CANDIDATES: Final = 20  # [doc]
 IMAGE_FIELDS: Final = ("Candidate Image(Verification)", "RegistrationImage")  # [seen]
 _SECONDS: Final = re.compile(r"0*[1-9][0-9]{0,11}", re.ASCII)
-# Of ``optionalParams``; the minutes are text [seen].
-_EXTRAS: Final = {
-    "context_data": TEXT,
-    "compensatory_time": must(
-        "a number of minutes, as a string",
-        lambda value: isinstance(value, str) and value.isdecimal(),
-    ),
-}
+_DETAIL: Final = shape({"Email Address": EMAIL}, ("Email Address",), others=TEXT)
+_EXTRA: Final = shape(  # of ``optionalParams``; the minutes are text [seen]
+    {
+        "email": TEXT,
+        "context_data": TEXT,
+        "compensatory_time": matching("a number of minutes, as a string", "[0-9]+"),
+    },
+    ("email",),
+)
 
 Fields = Mapping[str, str]
 
@@ -69,18 +70,14 @@ def register_candidates(request: ApiRequest) -> Payload:
     return {"registrationStatus": items}
 
 
-def _check_detail(schedule: Schedule, detail: object, where: str, skip_mandatory: bool) -> None:  # noqa: FBT001 - called in one place
+def _check_detail(schedule: Schedule, detail: Any, where: str, skip_mandatory: bool) -> None:  # noqa: FBT001 - called in one place
     fields = schedule.assessment.registration_fields
     mandatory = () if skip_mandatory else tuple(one.name for one in fields if one.required)
-    if not isinstance(detail, dict):
-        raise bad_request(f"{where} must be an object")
+    _DETAIL(detail, where)
     # [assumed]: an empty value of a mandatory field is a missing one
     for name in (*NEVER_SKIPPED, *mandatory):
-        if detail.get(name) in (None, ""):
+        if not detail.get(name):
             raise bad_request(f"{where}.{name} is required")
-    for name, value in detail.items():
-        TEXT(value, f"{where}.{name}")
-    EMAIL(detail["Email Address"], f"{where}.Email Address")
     for one in fields:
         if one.values and detail.get(one.name, "") not in ("", *one.values):
             raise bad_request(f"{where}.{one.name} must be one of its values")
@@ -97,15 +94,12 @@ def _read_extras(extras: object, details: Sequence[Fields]) -> dict[str, dict[st
     found = {}
     for place, extra in enumerate(extras):
         where = f"optionalParams[{place}]"
-        if not isinstance(extra, dict):
-            raise bad_request(f"{where} must be an object")
-        email = extra.get("email")
-        if not isinstance(email, str) or fold_email(email) not in registered:
+        _EXTRA(extra, where)
+        person = fold_email(extra["email"])
+        if person not in registered:
             raise bad_request(f"{where}.email must be among registrationDetails")
-        wanted = {name: extra[name] for name in _EXTRAS if name in extra}
-        for name, value in wanted.items():
-            _EXTRAS[name](value, f"{where}.{name}")
-        found[fold_email(email)] = wanted
+        names = ("context_data", "compensatory_time")
+        found[person] = {name: extra[name] for name in names if name in extra}
     return found
 
 

@@ -185,9 +185,6 @@ class Candidates(Collection[SandboxPerson]):
         self._state = state
         self._lifecycle = lifecycle
 
-    def __repr__(self) -> str:
-        return f"Candidates({len(self)})"
-
     def __len__(self) -> int:
         return sum(len(schedule.candidates) for schedule in self._state.schedules.values())
 
@@ -227,17 +224,16 @@ class Candidates(Collection[SandboxPerson]):
         return tuple(map(self.person, self._state.schedules[access_key].candidates.values()))
 
     def _found(self, key: object) -> list[SandboxCandidate]:
-        schedules: list[Schedule] = []
-        email: object = None
-        if isinstance(key, str):
-            schedules, email = list(self._state.schedules.values()), key
-        elif isinstance(key, tuple) and len(key) == 2:  # noqa: PLR2004 - access key and email
-            schedule = self._state.schedules.get(key[0])
-            schedules, email = [schedule] if schedule else [], key[1]
+        # An email, or an access key and an email.
+        access_key, email = key if isinstance(key, tuple) and len(key) == 2 else (None, key)  # noqa: PLR2004
         if not isinstance(email, str):
             return []
         person = fold_email(email)
-        return [one.candidates[person] for one in schedules if person in one.candidates]
+        return [
+            schedule.candidates[person]
+            for schedule in self._state.schedules.values()
+            if person in schedule.candidates and access_key in (None, schedule.access_key)
+        ]
 
     def person(self, candidate: SandboxCandidate) -> SandboxPerson:
         """Make what a registered candidate can be played with."""

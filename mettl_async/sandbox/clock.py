@@ -21,11 +21,7 @@ class SandboxClock:
     """
 
     def __init__(
-        self,
-        source: Callable[[], float],
-        *,
-        skew: Callable[[], float],
-        settle: Callable[[], None],
+        self, source: Callable[[], float], *, skew: Callable[[], float], settle: Callable[[], None]
     ) -> None:
         self._source = source
         self._skew = skew

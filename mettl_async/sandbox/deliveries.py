@@ -120,12 +120,6 @@ class Deliveries(list[Delivery]):
 
     One event loop at a time.
 
-    Args:
-        random: Draws the duplicates.
-        now: The sandbox's clock.
-        settle: Makes happen what is due.
-        transport: What to send through, never closed here; None for sockets of our own.
-
     Attributes:
         rules: The `DeliveryRules` in force.
     """

@@ -40,8 +40,7 @@ class RefusalError(Exception):
 
 def bad_request(problem: str) -> RefusalError:
     """Make the E400 that names the property and its problem."""
-    # That a bad property gives E400, and that its message names it, is [assumed].
-    return RefusalError("E400", f"{CODES['E400'][0]}: {problem}")
+    return RefusalError("E400", f"{CODES['E400'][0]}: {problem}")  # all of this is [assumed]
 
 
 def responded(payload: dict[str, Any], status: int = 200) -> Response:

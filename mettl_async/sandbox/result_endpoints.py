@@ -88,13 +88,11 @@ def _describer(request: ApiRequest) -> Describe:
     if ir.get("recommendation"):
         options.add("ir")
 
+    pace = request.simulation.pace
+
     def describe(candidate: SandboxCandidate) -> Payload:
         status = describe_status(
-            candidate,
-            options,
-            pace=request.simulation.pace,
-            now=request.now,
-            base_url=request.base_url,
+            candidate, options, pace=pace, now=request.now, base_url=request.base_url
         )
         return {
             "email": candidate.email,

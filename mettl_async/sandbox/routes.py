@@ -36,12 +36,7 @@ Render = Callable[..., bytes]  # a template's name and its values
 
 
 class Router:
-    """Answers a request: with an endpoint's payload, a refusal or a report.
-
-    Args:
-        simulation: What the endpoints work on.
-        render: Renders a template of a page.
-    """
+    """Answers a request: with an endpoint's payload, a refusal or a report."""
 
     def __init__(self, simulation: Simulation, render: Render) -> None:
         self._simulation = simulation

@@ -75,18 +75,14 @@ class Simulation:
 
     def furnish(self) -> None:
         """Add one account, two assessments and a ready schedule."""
-        account = self.add_account(READY_CREDENTIALS)
-        aptitude = self.add_assessment(
-            "Aptitude Test",
-            (RegistrationField("Last Name"), RegistrationField("Phone Number")),
-            account=account,
+        self.add_account(READY_CREDENTIALS)
+        self.add_assessment(
+            "Aptitude Test", (RegistrationField("Last Name"), RegistrationField("Phone Number"))
         )
         self.add_assessment(
-            "Coding Test",
-            (RegistrationField("Gender", values=("Female", "Male")),),
-            account=account,
+            "Coding Test", (RegistrationField("Gender", values=("Female", "Male")),)
         )
-        self.add_schedule("Ready schedule", assessment=aptitude)
+        self.add_schedule("Ready schedule")
 
     def __repr__(self) -> str:
         name = type(self).__name__
@@ -148,9 +144,7 @@ class Simulation:
             )
             credentials = SandboxCredentials(public_key=public, private_key=private)
         account = self.state.accounts[credentials.public_key] = Account(
-            credentials=credentials,
-            client_id=number,
-            registration_limit=registration_limit,
+            credentials=credentials, client_id=number, registration_limit=registration_limit
         )
         return account
 

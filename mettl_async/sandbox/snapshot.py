@@ -59,43 +59,13 @@ class SnapshotFile:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         # One name for one file, whatever links lead to it.
         self._path = Path(path).resolve()
+        self._written = b""
         self._lock = self._take_lock()
-        try:
-            self._written, self._document = self._read()
-        except BaseException:
-            self._lock.close()
-            raise
 
     def _error(self, problem: str | OSError) -> SnapshotError:
         if isinstance(problem, OSError):
             problem = problem.strerror or type(problem).__name__
         return SnapshotError(f"{self._path}: {problem}")
-
-    def _read(self) -> tuple[bytes, _Document | None]:
-        content = b""
-        try:
-            content = self._path.read_bytes()
-            found: Any = json.loads(content)
-        except FileNotFoundError:
-            return b"", None
-        except OSError as error:
-            raise self._error(error) from None
-        except ValueError:
-            if not content:
-                return b"", None
-            found = None
-        if not isinstance(found, dict) or found.get("format") != FORMAT:
-            raise self._error("is not a snapshot of the sandbox")
-        version = found.get("version")
-        if version != VERSION:
-            raise self._error(
-                f"has version {version}, of another version of mettl-async; this one has {VERSION}: "
-                "use that version, or another file"
-            )
-        try:
-            return content, _converter.structure(found, _Document)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise self._error(f"is damaged ({type(error).__name__})") from None
 
     def _take_lock(self) -> sqlite3.Connection:
         """Lock a file beside: SQLite's lock is the same on every system, and ends with the process."""
@@ -117,16 +87,37 @@ class SnapshotFile:
         return lock
 
     def restore(self, simulation: Simulation) -> bool:
-        """Fill a new simulation from the file; returns whether there was anything."""
-        document = self._document
-        if document is None:
+        """Fill a new simulation from the file; returns whether there was anything.
+
+        Raises:
+            SnapshotError: The file cannot be read, or is damaged, of another kind or version.
+        """
+        try:
+            self._written = self._path.read_bytes()
+        except FileNotFoundError:
             return False
-        self._document = None
+        except OSError as error:
+            raise self._error(error) from None
+        try:
+            found: Any = json.loads(self._written)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or found.get("format") != FORMAT:
+            raise self._error("is not a snapshot of the sandbox")
+        if found.get("version") != VERSION:
+            raise self._error(
+                f"has version {found.get('version')}, of another version of mettl-async; this one has "
+                f"{VERSION}: use that version, or another file"
+            )
+        try:
+            document = _converter.structure(found, _Document)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise self._error(f"is damaged ({type(error).__name__})") from None
         state = simulation.state
         state.secret = document.secret
         state.numbers |= document.numbers
         state.restore(document.accounts)
-        if not state.assessments or not state.schedules:
+        if not state.schedules:
             raise self._error("is damaged (accounts)")
         simulation.clock.ahead = document.clock_ahead
         simulation.deliveries.restore(document.deliveries)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import Final
 
 from attrs import define, field
-
-REMEMBERED_CALLS: Final = 10_000
 
 
 @define(kw_only=True)
@@ -64,7 +61,7 @@ class Stats:
     in_flight: int = 0
     max_in_flight: int = 0
     largest_batch: int = 0
-    calls: deque[Call] = field(factory=lambda: deque(maxlen=REMEMBERED_CALLS), repr=False)
+    calls: deque[Call] = field(factory=lambda: deque(maxlen=10_000), repr=False)
     registrations: Counter[tuple[str, str]] = field(factory=Counter, repr=False)
 
     def began(self) -> None:

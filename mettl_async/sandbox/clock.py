@@ -28,9 +28,6 @@ class SandboxClock:
         self._settle = settle
         self.ahead = 0.0
 
-    def __repr__(self) -> str:
-        return f"SandboxClock({self.ahead:g} seconds ahead)"
-
     def now(self) -> float:
         """Return the time in Unix seconds."""
         return self._source() + self.ahead + self._skew()

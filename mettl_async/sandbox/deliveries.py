@@ -71,11 +71,6 @@ class Attempt:
     status: int | None = None
     problem: str | None = None
 
-    @property
-    def succeeded(self) -> bool:
-        """Whether the receiver took it: any status from 200 to 299 [assumed]."""
-        return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004 - HTTP
-
 
 @define(kw_only=True)
 class Delivery:
@@ -206,7 +201,7 @@ class Deliveries(list[Delivery]):
         """Record the outcome of a try, and when the next one is due."""
         delivery.attempts = (*delivery.attempts, attempt)
         delivery.tries += 1
-        if attempt.succeeded:
+        if attempt.status in range(200, 300):  # [assumed]: so the receiver took it
             delivery.state = DELIVERED
         elif delivery.tries >= self.rules.max_attempts:
             delivery.state = GIVEN_UP

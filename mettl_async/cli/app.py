@@ -28,12 +28,12 @@ _NOTHING_WRITTEN: Final = "nothing was written"
 _Target = Annotated[
     Target,
     {
-        "region": typer.Option(help="Region of the account; by default METTL_REGION, else india."),
+        "region": "Region of the account; by default METTL_REGION, else india.",
         "base_url": typer.Option(
             help="Address of the API, instead of a region; by default METTL_BASE_URL.",
             metavar="URL",
         ),
-        "version": typer.Option(help="Version of the API."),
+        "version": "Version of the API.",
     },
 ]
 _ReadOptions = Annotated[
@@ -56,7 +56,7 @@ _ReadOptions = Annotated[
                 show_default=False,
             ),
         ],
-        "format": typer.Option(help="Format of the input; detected by default."),
+        "format": "Format of the input; detected by default.",
         "encoding": typer.Option(
             help="Encoding of the input, such as cp1250; detected by default.", metavar="NAME"
         ),
@@ -71,37 +71,23 @@ _ReadOptions = Annotated[
 _RegistrationOptions = Annotated[
     RegistrationOptions,
     {
-        "allow_missing_mandatory_registration_fields": typer.Option(
-            "--allow-missing-mandatory-registration-fields",
-            help="Let candidates fill in missing fields, except email and first name.",
+        "allow_missing_mandatory_registration_fields": (
+            "Let candidates fill in missing fields, except email and first name."
         ),
         "time_limit_in_sec": typer.Option(
             help="Seconds after which links expire.", min=1, metavar="N"
         ),
-        "show_custom_instructions": typer.Option(
-            "--show-custom-instructions",
-            help="Show the assessment's own instructions before the test.",
-        ),
+        "show_custom_instructions": "Show the assessment's own instructions before the test.",
     },
 ]
 _ResultDetail = Annotated[
     ResultDetail,
     {
-        "recommendation": typer.Option(
-            "--recommendation", help="Include recommendations of the reports."
-        ),
-        "response_style": typer.Option(
-            "--response-style", help="Include response styles of the reports."
-        ),
-        "essay_answers": typer.Option(
-            "--essay-answers", help="Include answers to essay questions."
-        ),
-        "question_responses": typer.Option(
-            "--question-responses", help="Include all answers, question by question."
-        ),
-        "evaluation": typer.Option(
-            "--evaluation", help="Include evaluators' marks, question by question."
-        ),
+        "recommendation": "Include recommendations of the reports.",
+        "response_style": "Include response styles of the reports.",
+        "essay_answers": "Include answers to essay questions.",
+        "question_responses": "Include all answers, question by question.",
+        "evaluation": "Include evaluators' marks, question by question.",
     },
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]

@@ -6,9 +6,9 @@ columns later.
 
 from __future__ import annotations
 
+from enum import IntEnum
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
-
-from attrs import define, field, frozen
 
 from mettl_async.cli.printing import cell_at
 
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from mettl_async.cli.printing import Cell
     from mettl_async.models import Analysis, CandidateResult, SectionMarks
 
-FIRST: Final = "email"
-# Columns that are always there, and where their cells are in a result.
-_FIXED: Final = {
+_RESULT: Final = {
     "status": "test_status.status",
     "overall_status": "test_status.overall_status",
     "detailed_status": "test_status.detailed_status",
@@ -35,35 +33,41 @@ _FIXED: Final = {
     "pdf_report": "test_status.pdf_report",
     "html_report": "test_status.html_report",
 }
-FIXED: Final = tuple(_FIXED)
+"""Columns that are always there, and where their cells are in a result."""
 
 Cells = dict[str, "Cell"]
 
 
-@frozen
-class FlatResult:
-    """One candidate's row in three parts, each by the names that the server gave.
+class Part(IntEnum):
+    """A part of the table, from left to right."""
 
-    ``sections`` begins with the report's recommendations and response styles, where asked for.
+    EMAIL = 0
+    REGISTRATION = 1
+    RESULT = 2
+    SECTIONS = 3
+
+
+Row = dict[tuple[int, str], "Cell"]
+"""Cells by part, and by the name that the server gave."""
+
+
+def flatten(result: CandidateResult) -> Row:
+    """Make a row of a result; what is absent is None.
+
+    The sections begin with the report's recommendations and response styles, where asked for.
     """
-
-    fixed: Cells = field(repr=False)
-    registration: Cells = field(repr=False)
-    sections: Cells = field(repr=False)
-
-
-def flatten(result: CandidateResult) -> FlatResult:
-    """Make a row of a result; what is absent is None."""
     status = result.test_status
     marks = status.result if status else None
-    return FlatResult(
-        {name: cell_at(result, path) for name, path in {FIRST: "email", **_FIXED}.items()},
-        dict(result.registration),
-        {
+    parts: dict[Part, Cells] = {
+        Part.EMAIL: {"email": result.email},
+        Part.REGISTRATION: dict(result.registration),
+        Part.RESULT: {name: cell_at(result, path) for name, path in _RESULT.items()},
+        Part.SECTIONS: {
             **(_in_words(status.analysis) if status and status.analysis else {}),
             **dict(_sections(marks.section_marks if marks else ())),
         },
-    )
+    }
+    return {(part, name): cell for part, cells in parts.items() for name, cell in cells.items()}
 
 
 def _in_words(analysis: Analysis) -> Cells:
@@ -92,32 +96,26 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
-@define
 class Columns:
     """The columns of all rows so far, in order of first appearance within each part."""
 
-    _registration: dict[str, str] = field(factory=dict)
-    _sections: dict[str, str] = field(factory=dict)
+    def __init__(self) -> None:
+        self._names: dict[tuple[int, str], str] = {(Part.EMAIL, "email"): "email"}
+        self._names |= {(Part.RESULT, name): name for name in _RESULT}
+        self._order = list(self._names)
 
-    def note(self, row: FlatResult) -> None:
+    def note(self, row: Row) -> None:
         """Add the columns that appear first in this row."""
-        for known, cells in (
-            (self._registration, row.registration),
-            (self._sections, row.sections),
-        ):
-            for name in cells:
-                if name not in known:
-                    known[name] = _free(name, set(self.header()))
+        new = [key for key in row if key not in self._names]
+        for key in new:
+            self._names[key] = _free(key[1], set(self._names.values()))
+        if new:
+            self._order = sorted(self._names, key=itemgetter(0))
 
     def header(self) -> list[str]:
         """List the names of the columns; all are different."""
-        return [FIRST, *self._registration.values(), *FIXED, *self._sections.values()]
+        return [self._names[key] for key in self._order]
 
-    def line(self, row: FlatResult) -> list[Cell]:
+    def line(self, row: Row) -> list[Cell]:
         """List the cells of a row in the order of the columns."""
-        return [
-            row.fixed[FIRST],
-            *(row.registration.get(name) for name in self._registration),
-            *(row.fixed[name] for name in FIXED),
-            *(row.sections.get(name) for name in self._sections),
-        ]
+        return [row.get(key) for key in self._order]

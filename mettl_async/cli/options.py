@@ -22,9 +22,9 @@ def command(
 ) -> Callable[[Function], Function]:
     """Add a function to an app as a command; its result is the exit code.
 
-    A parameter of type ``Annotated[Value, {field: typer.Option(...)}]`` becomes one option for each field
-    of the attrs class ``Value``, with the field's name, type and default. Where the option's type is
-    another one, the dict has it as ``Annotated[type, typer.Option(...)]``.
+    A parameter of type ``Annotated[Value, {field: help}]`` becomes one option for each field of the attrs
+    class ``Value``, with the field's name, type and default. Instead of a help text the dict may have a
+    ``typer.Option(...)``, or ``Annotated[type, typer.Option(...)]`` where the option's type is another one.
 
     Args:
         app: The app.
@@ -66,10 +66,11 @@ def _parameters(value: type[Any], options: dict[str, Any]) -> Iterator[inspect.P
     types = get_type_hints(value)
     for one in attrs.fields(value):
         option = options[one.name]
-        typed = get_origin(option) is Annotated
+        if isinstance(option, str):
+            # Without the name, typer would add a "--no-..." to a flag.
+            option = typer.Option(f"--{one.name.replace('_', '-')}", help=option)
+        if get_origin(option) is not Annotated:
+            option = Annotated[types[one.name], option]
         yield inspect.Parameter(
-            one.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=one.default,
-            annotation=option if typed else Annotated[types[one.name], option],
+            one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=option
         )

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
 from rich import progress as bars
@@ -155,16 +155,6 @@ def _duration(seconds: float) -> str:
     return f"{minutes // _MINUTE}:{minutes % _MINUTE:02}:{rest:02}"
 
 
-class Display(Protocol):
-    """A view of the progress; `show` is called often, and decides what is worth showing."""
-
-    def show(self, progress: Progress | None) -> None:
-        """Update the view."""
-
-    def end(self) -> None:
-        """Show the last state, and restore the terminal."""
-
-
 @define(eq=False)
 class Lines:
     """Progress for logs and pipes: a line when something has changed, at most one in `PLAIN_EVERY` s."""
@@ -226,7 +216,7 @@ def at_terminal() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def make_display(tally: Tally) -> Display:
+def make_display(tally: Tally) -> Lines | Bar:
     """Make a bar, or lines where stderr cannot show one."""
     return Bar(tally, Console(stderr=True)) if at_terminal() else Lines(tally)
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import typer
-from attrs import astuple, frozen
+from attrs import frozen
 
 from mettl_async.api.placeholders import check_access_key
-from mettl_async.cli.flat import FIRST, Columns, FlatResult, flatten
+from mettl_async.cli.flat import Columns, Part, Row, flatten
 from mettl_async.cli.listing import page_size, tell_unread, unread
 from mettl_async.cli.outfile import check_whole, csv_line, whole_file
 from mettl_async.cli.printing import at_terminal, plain, print_table, print_text
@@ -94,18 +94,15 @@ def _print(job: Job, spool: _Spool) -> None:
             print_text(line)
 
 
-def _brief(row: FlatResult) -> tuple[Cell, ...]:
-    cells = row.fixed
-    status = cells["detailed_status"] or cells["overall_status"] or cells["status"]
-    got, most, percentile = (
-        _rounded(cells[name]) for name in ("total_marks", "max_marks", "percentile")
-    )
+def _brief(row: Row) -> tuple[Cell, ...]:
+    def cell(name: str) -> Cell:
+        found = row[Part.RESULT, name]
+        return round(found, 2) if isinstance(found, float) else found
+
+    status = cell("detailed_status") or cell("overall_status") or cell("status")
+    got, most = cell("total_marks"), cell("max_marks")
     marks = got if got is None or most is None else f"{got} / {most}"
-    return cells[FIRST], status, marks, percentile
-
-
-def _rounded(cell: Cell) -> Cell:
-    return round(cell, 2) if isinstance(cell, float) else cell
+    return row[Part.EMAIL, "email"], status, marks, cell("percentile")
 
 
 class _Spool:
@@ -132,7 +129,7 @@ class _Spool:
         else:
             row = flatten(result)
             self._columns.note(row)
-            value = astuple(row)
+            value = [(*key, cell) for key, cell in row.items()]
         try:
             self._file.write(json.dumps(value, ensure_ascii=False) + "\n")
         except OSError as error:
@@ -146,10 +143,10 @@ class _Spool:
             raise _spool_problem(error) from None
         yield from self._file
 
-    def rows(self) -> Iterator[FlatResult]:
+    def rows(self) -> Iterator[Row]:
         """Read the rows; not for nested data."""
         for line in self.lines():
-            yield FlatResult(*json.loads(line))
+            yield {(part, name): cell for part, name, cell in json.loads(line)}
 
     def csv(self) -> Iterator[str]:
         """Make the lines of a CSV file, the header first."""

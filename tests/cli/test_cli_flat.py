@@ -5,11 +5,17 @@ import io
 import json
 from datetime import datetime, timedelta, timezone
 
-from mettl_async.cli.flat import FIXED, Columns, flatten
+from mettl_async.cli.flat import Columns, flatten
 from mettl_async.cli.outfile import csv_line
 from mettl_async.cli.printing import plain, shown, utc_text
 from mettl_async.codec import from_wire
 from mettl_async.models import CandidateResult, TestState, TestStatus
+
+FIXED = (
+    "status", "overall_status", "detailed_status", "start_time", "end_time", "completion_mode",
+    "total_marks", "max_marks", "percentile", "credibility", "performance_category", "pdf_report",
+    "html_report",
+)  # fmt: skip
 
 
 def result(email="a@x.org", sections=(), registration=None, **marks):

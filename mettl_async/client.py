@@ -18,13 +18,13 @@ from mettl_async.api.results import Results
 from mettl_async.api.schedules import Schedules
 from mettl_async.config import (
     OWN_OPTIONS,
+    TIME_LIMIT,
     ApiVersion,
     ClientOptions,
     Credentials,
     RetryPolicy,
     base_url_for,
-    checked_number,
-    checked_whole,
+    whole,
 )
 from mettl_async.core.admission import Admission, RateLimiter
 from mettl_async.core.auth import ServerClock, SignatureAuth
@@ -284,13 +284,13 @@ def _checked_options(options: object) -> ClientOptions:
     raise ConfigurationError("options: pass ClientOptions(...)")
 
 
-def _retry(retry: RetryPolicy, timeout: object, max_retries: object) -> RetryPolicy:
+def _retry(retry: RetryPolicy, timeout: float | None, max_retries: int | None) -> RetryPolicy:
     if timeout is not None:
-        seconds = checked_number("timeout", timeout, 0.001, 86_400, "seconds")
-        retry = evolve(retry, deadline=seconds)
+        TIME_LIMIT.require("timeout", timeout)
+        retry = evolve(retry, deadline=timeout)
     if max_retries is not None:
-        retries = checked_whole("max_retries", max_retries, 0, MAX_RETRIES)
-        retry = evolve(retry, max_attempts=retries + 1)
+        whole(0, MAX_RETRIES).require("max_retries", max_retries)
+        retry = evolve(retry, max_attempts=max_retries + 1)
     return retry
 
 

@@ -1,4 +1,4 @@
-"""Who calls, where, and how patiently: values that a client is built from."""
+"""Credentials, address and options: the values that a client is built from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import ssl
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
@@ -17,7 +17,7 @@ from mettl_async.models import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any, Self
+    from typing import Self
 
     from attrs import Attribute
 
@@ -35,7 +35,7 @@ _BASE_PATH = re.compile(r"(/[A-Za-z0-9_~-]+)*")
 
 
 class ApiVersion(StrEnum):
-    """Version of the API; it decides the path and the hash of the signature (api.md section 1)."""
+    """Version of the API; it decides the path and the hash of the signature."""
 
     V1 = "v1"
     V2 = "v2"
@@ -43,7 +43,7 @@ class ApiVersion(StrEnum):
 
 
 class Region(StrEnum):
-    """The two hosts that are known (api.md section 1); give ``base_url`` for any other."""
+    """The two hosts that are known; give ``base_url`` for any other."""
 
     INDIA = "india"
     EU = "eu"
@@ -195,90 +195,88 @@ def is_loopback(host: str) -> bool:
     return _LOOPBACK.fullmatch(host.lower()) is not None
 
 
-def checked_number(name: str, value: object, low: float, high: float, unit: str) -> float:
-    """Refuse what is not a number within its bounds.
+@frozen
+class Rule:
+    """What an option must be; a validator for attrs, and for arguments by `require`."""
 
-    Raises:
-        ConfigurationError: It is not one.
-    """
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not low <= value <= high:  # type: ignore[operator]
-        raise ConfigurationError(f"{name}: must be a number of {unit} from {low:g} to {high:g}")
-    return value  # type: ignore[return-value]
+    holds: Callable[[Any], bool]
+    words: str
 
+    def __call__(self, _: object, attribute: Attribute[Any], value: object) -> None:
+        """Check an attribute that is being set."""
+        self.require(attribute.name, value)
 
-def checked_whole(name: str, value: object, low: int, high: int) -> int:
-    """Refuse what is not a whole number within its bounds.
+    def require(self, name: str, value: object) -> None:
+        """Refuse a value that breaks the rule.
 
-    Raises:
-        ConfigurationError: It is not one.
-    """
-    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
-        return value
-    raise ConfigurationError(f"{name}: must be a whole number, {low} to {high}")
+        Raises:
+            ConfigurationError: It does; the message names the option and the rule.
+        """
+        if not self.holds(value):
+            raise ConfigurationError(f"{name}: must be {self.words}")
 
 
-def _seconds(low: float, high: float) -> Callable[[object, Attribute[Any], object], None]:
-    def check(_: object, attribute: Attribute[Any], value: object) -> None:
-        checked_number(attribute.name, value, low, high, "seconds")
-
-    return check
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _whole(low: int, high: int) -> Callable[[object, Attribute[Any], object], None]:
-    def check(_: object, attribute: Attribute[Any], value: object) -> None:
-        checked_whole(attribute.name, value, low, high)
-
-    return check
-
-
-def _rate(_: object, attribute: Attribute[Any], value: object) -> None:
-    if value is not None:
-        checked_number(attribute.name, value, 0.01, 10_000, "requests")
+def seconds(low: float, high: float) -> Rule:
+    """Make a rule for a number of seconds."""
+    return Rule(
+        lambda value: _is_number(value) and low <= value <= high,
+        f"a number of seconds from {low:g} to {high:g}",
+    )
 
 
-def _choice(_: object, attribute: Attribute[str], value: object) -> None:
-    if value not in ("documented", "form", "query"):
-        raise ConfigurationError(f"{attribute.name}: must be 'documented', 'form' or 'query'")
+def whole(low: int, high: int) -> Rule:
+    """Make a rule for a whole number."""
+    return Rule(
+        lambda value: type(value) is int and low <= value <= high,
+        f"a whole number, {low} to {high}",
+    )
 
 
-def _of_type(*kinds: type) -> Callable[[object, Attribute[Any], object], None]:
+def _of_type(*kinds: type) -> Rule:
     names = " or ".join(kind.__name__ for kind in kinds)
-
-    def check(_: object, attribute: Attribute[Any], value: object) -> None:
-        if not isinstance(value, kinds):
-            raise ConfigurationError(f"{attribute.name}: must be {names}")
-
-    return check
+    return Rule(lambda value: isinstance(value, kinds), names)
 
 
-def _header_text(_: object, attribute: Attribute[str], value: object) -> None:
-    if not isinstance(value, str) or not value.isascii() or not (value.isprintable() or not value):
-        raise ConfigurationError(f"{attribute.name}: must be printable ASCII text")
+_RATE = Rule(
+    lambda value: value is None or (_is_number(value) and 0.01 <= value <= 10_000),  # noqa: PLR2004 - the words say it
+    "None, or a number of requests from 0.01 to 10,000",
+)
+_PLACES = ("documented", "form", "query")
+_PLACE = Rule(lambda value: value in _PLACES, "'documented', 'form' or 'query'")
+_HEADER_TEXT = Rule(
+    lambda value: isinstance(value, str) and value.isascii() and (value.isprintable() or not value),
+    "printable ASCII text",
+)
 
 
-_DAY = 86_400.0
+DAY = 86_400.0
+TIME_LIMIT = seconds(0.001, DAY)
 
 
 @frozen(kw_only=True)
 class RetryPolicy:
-    """How often and how patiently a call is tried again.
+    """How often, how fast and for how long a call is tried again.
 
     The wait before attempt n+1 is random between 0 and ``min(backoff_cap, backoff_base * 2**(n-1))``
     seconds (full jitter); a ``Retry-After`` of the server replaces it when it is longer.
 
     Attributes:
-        max_attempts: Requests per call at most, the first included; 1 turns retries off. Signing again
-            after a wrong clock was corrected, once, comes on top.
-        backoff_base: Seconds.
-        backoff_cap: Seconds.
-        deadline: Seconds for the whole call: waiting for a slot, all attempts and the pauses between.
+        max_attempts: Requests per call at most, the first included, 1 to 100; 1 turns retries off.
+            Signing again after a wrong clock was corrected, once, is not counted.
+        backoff_base: Seconds, 0 to 3,600.
+        backoff_cap: Seconds, 0 to 3,600.
+        deadline: Seconds for the whole call (waiting for a slot, all attempts and the pauses between),
+            0.001 to 86,400.
     """
 
-    max_attempts: int = field(default=3, validator=_whole(1, 100))
-    backoff_base: float = field(default=0.25, validator=_seconds(0, 3600))
-    backoff_cap: float = field(default=8.0, validator=_seconds(0, 3600))
-    deadline: float = field(default=90.0, validator=_seconds(0.001, _DAY))
+    max_attempts: int = field(default=3, validator=whole(1, 100))
+    backoff_base: float = field(default=0.25, validator=seconds(0, 3600))
+    backoff_cap: float = field(default=8.0, validator=seconds(0, 3600))
+    deadline: float = field(default=90.0, validator=TIME_LIMIT)
 
 
 @frozen(kw_only=True)
@@ -289,10 +287,10 @@ class ClientOptions:
         connect_timeout: Seconds to open a connection, TLS included.
         read_timeout: Seconds without a byte from the server.
         write_timeout: Seconds without progress in sending.
-        retry: Patience of a single call.
-        bulk_retry: Patience of one batch of ``register_many``: registering
-            again is harmless [seen], so a run rides out a few minutes of trouble (30 attempts, pauses
-            up to 30 s, 10 minutes). Make it smaller in tests against a failing sandbox.
+        retry: Attempts, pauses and deadline of a single call.
+        bulk_retry: The same for one batch of ``register_many``: registering again is harmless [seen], so
+            a run survives some minutes of trouble (30 attempts, pauses up to 30 s, 10 minutes). Make it
+            smaller in tests against a failing sandbox.
         retry_quota: Retries that all calls of the client together may have outstanding, in units of
             5 a retry, given back by success: a dead server is not hammered. 0 turns retries off.
         max_concurrency: Requests in flight at once, and connections kept. Past 50 nothing is gained.
@@ -315,29 +313,29 @@ class ClientOptions:
             ``basic_auth`` not on one that has addresses at another host.
     """
 
-    connect_timeout: float = field(default=5.0, validator=_seconds(0.001, _DAY))
-    read_timeout: float = field(default=30.0, validator=_seconds(0.001, _DAY))
-    write_timeout: float = field(default=30.0, validator=_seconds(0.001, _DAY))
+    connect_timeout: float = field(default=5.0, validator=TIME_LIMIT)
+    read_timeout: float = field(default=30.0, validator=TIME_LIMIT)
+    write_timeout: float = field(default=30.0, validator=TIME_LIMIT)
     retry: RetryPolicy = field(factory=RetryPolicy, validator=_of_type(RetryPolicy))
     bulk_retry: RetryPolicy = field(
         factory=lambda: RetryPolicy(max_attempts=30, backoff_cap=30.0, deadline=600.0),
         validator=_of_type(RetryPolicy),
     )
-    retry_quota: int = field(default=500, validator=_whole(0, 1_000_000))
-    max_concurrency: int = field(default=50, validator=_whole(1, 1000))
-    requests_per_second: float | None = field(default=None, validator=_rate)
+    retry_quota: int = field(default=500, validator=whole(0, 1_000_000))
+    max_concurrency: int = field(default=50, validator=whole(1, 1000))
+    requests_per_second: float | None = field(default=None, validator=_RATE)
     adaptive: bool = field(default=True, validator=_of_type(bool))
     post_parameters: Literal["documented", "form", "query"] = field(
-        default="documented", validator=_choice
+        default="documented", validator=_PLACE
     )
-    max_url_bytes: int = field(default=7_500, validator=_whole(500, 60_000))
+    max_url_bytes: int = field(default=7_500, validator=whole(500, 60_000))
     allow_insecure_http: bool = field(default=False, validator=_of_type(bool))
     trust_env: bool = field(default=True, validator=_of_type(bool))
     proxy: str | None = field(default=None, repr=False, validator=_of_type(str, type(None)))
     ssl_context: ssl.SSLContext | None = field(
         default=None, repr=False, eq=False, validator=_of_type(ssl.SSLContext, type(None))
     )
-    user_agent: str = field(default="", validator=_header_text)
+    user_agent: str = field(default="", validator=_HEADER_TEXT)
     webhooks: Webhooks | None = field(default=None, validator=_of_type(Webhooks, type(None)))
 
 

@@ -74,14 +74,14 @@ def telemetry(
     meter_provider: metrics.MeterProvider | None = None,
     propagate: bool = False,
 ) -> Middlewares:
-    """Middleware that tells OpenTelemetry of each call and each request.
+    """Make middleware that records each call and each request with OpenTelemetry.
 
     Pass it as ``MettlClient(middleware=telemetry())``, or beside yours:
     ``Middlewares(per_call=[*mine, *ours.per_call], per_attempt=[*theirs, *ours.per_attempt])``; what stands
     before it is not measured. One may serve many clients. No email, name, field, link, key, access key,
     signature or text of the server is exported, and no exception's message or traceback.
 
-    While a request is under way, other instrumentations of HTTP libraries are told to be silent: those
+    While a request is under way, other instrumentations of HTTP libraries are suppressed: those
     of httpx or aiohttp would export the signed URL of a client that you brought. That includes what a
     provider of credentials asks for over HTTP.
 
@@ -89,7 +89,7 @@ def telemetry(
         tracer_provider: The global one by default, also when it is set later.
         meter_provider: Likewise.
         propagate: Whether requests carry ``traceparent`` (and ``tracestate``, never baggage). Mettl has no
-            use for it [assumed]; a gateway of yours may have.
+            use for it [assumed]; your gateway may have.
     """
     spans = _Telemetry(
         trace.get_tracer(SCOPE, __version__, tracer_provider),
@@ -218,7 +218,7 @@ def _word(item: object) -> str:
 
 @contextmanager
 def _inside(span: trace.Span, *, alone: bool = False) -> Iterator[None]:
-    """Make it the current span; not `trace.use_span`, which tells of exceptions by default."""
+    """Make it the current span; not with `trace.use_span`, which records exceptions by default."""
     current = trace.set_span_in_context(span)
     if alone:
         current = context.set_value(_SUPPRESS_HTTP, value=True, context=current)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import sniffio
 
+from mettl_async.config import whole
 from mettl_async.core.pacing import Pacer
 from mettl_async.errors import ConfigurationError
 
@@ -32,7 +33,7 @@ LEAST_WAIT: Final = 0.005
 """Seconds between two questions at least, so that a clock a little off does not make it a busy loop."""
 
 ASK_AGAIN: Final = 30.0
-"""Seconds for which a Redis that failed is left alone."""
+"""Seconds until a Redis that failed is asked again."""
 
 _TIMEOUT: Final = 2.0
 
@@ -62,8 +63,8 @@ class RedisRateLimiter:
 
     Args:
         uri: Such as ``redis://127.0.0.1:6379/0``; not shown in the repr, since it may hold a password.
-        requests: How many, 1 or more.
-        per_seconds: In how many seconds, 1 or more.
+        requests: How many, 1 to 1,000,000.
+        per_seconds: In how many seconds, 1 to 1,000,000.
         name: What is counted, such as the account's; no key or personal data.
 
     Raises:
@@ -81,14 +82,15 @@ class RedisRateLimiter:
     ) -> None:
         if not uri.startswith(_SCHEMES):
             raise ConfigurationError("uri: must start with redis://, rediss:// or unix://")
-        self.requests = _whole("requests", requests)
-        self.per_seconds = _whole("per_seconds", per_seconds)
+        for option, value in (("requests", requests), ("per_seconds", per_seconds)):
+            whole(1, 1_000_000).require(option, value)
+        self.requests, self.per_seconds = requests, per_seconds
         self.name = name
         self._sleep = sleep
         self._own_pace = Pacer(fixed=requests / per_seconds)
         self._away_until = float("-inf")
         self._pool = _pool_of(uri)
-        # The pool is ours, so that it can be closed.
+        # Made here, so that it can be closed.
         storage = RedisStorage(
             f"async+{uri}",
             implementation="redispy",
@@ -130,16 +132,10 @@ class RedisRateLimiter:
     async def _by_all(self) -> None:
         while not await self._limiter.hit(self._item, self.name):
             window = await self._limiter.get_window_stats(self._item, self.name)
-            # No longer than the window, whatever the clocks say.
+            # No longer than the window, even where the clocks disagree.
             wait = min(self.per_seconds, window.reset_time - time.time())
             await self._sleep(max(LEAST_WAIT, wait))
 
     async def aclose(self) -> None:
         """Close the connections to Redis."""
         await self._pool.aclose()
-
-
-def _whole(name: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigurationError(f"{name}: must be a whole number, 1 or more")
-    return value

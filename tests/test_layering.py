@@ -28,7 +28,7 @@ ASIDE = {
     "webhooks": {"models", "codec", "errors", "sql_backend"},
     "otel": {"codec", "core", "models", "errors", "_version"},
     "pytest_plugin": {"", "client", "config", "sandbox"},
-    "redis_limiter": {"core", "errors"},
+    "redis_limiter": {"config", "core", "errors"},
 }
 FURTHER = {"bulk": {"sql_backend"}, "cli": {"", "webhooks", "sandbox"}, "jobs": {"sql_backend"}}
 

@@ -40,7 +40,7 @@ class ServerClock:
 
 
 class SignatureAuth:
-    """Adds ``ak``, ``ts`` and ``asgn`` to a request: api.md section 2.
+    """Adds ``ak``, ``ts`` and ``asgn`` to a request, as the vendor's page on authentication says.
 
     Each attempt is signed anew with the current time; values left over from an earlier attempt are
     dropped. A callable is asked for the keys each time, so that rotation needs no restart.

@@ -1,7 +1,7 @@
-"""From a response to a payload or a typed error: in one place.
+"""From a response to a payload or a typed error, in one place.
 
 Errors mostly come with HTTP 200 and ``status: ERROR`` [seen]; real statuses, pages of a gateway, cut and
-empty bodies are told apart here too. The content type is never trusted: what parses is taken.
+empty bodies are distinguished here too. The content type is never trusted: what parses is taken.
 """
 
 from __future__ import annotations

@@ -20,13 +20,13 @@ T = TypeVar("T")
 
 
 class Prefetched(Generic[T]):
-    """Something that is being read ahead: `get` it, or `drop` it."""
+    """A value that is being read ahead: `get` it, or `drop` it."""
 
     def __init__(self, work: Work[T]) -> None:
         self._work = work
 
     async def get(self) -> T:
-        """Wait for it; raises what reading it raised.
+        """Wait for it, and return it or raise its error.
 
         Raises:
             ClientClosedError: The client was closed meanwhile.
@@ -38,7 +38,7 @@ class Prefetched(Generic[T]):
         return self._work.value()
 
     def drop(self) -> None:
-        """Nobody wants it: stop, and let no error of it be reported."""
+        """Cancel it, and let no error of it be reported."""
         self._work.stop()
 
 
@@ -103,7 +103,7 @@ class Lifecycle:
         self._work[started] = abandon
 
     def prefetch(self, work: Coroutine[None, None, T]) -> Prefetched[T]:
-        """Run a read ahead of its use; it is cancelled when nobody wants it any more."""
+        """Run a read ahead of its use; closing the client cancels it."""
         started = begin(work, self._ahead.discard)
         self._ahead.add(started)
         return Prefetched(started)

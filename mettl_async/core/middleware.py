@@ -4,7 +4,7 @@ A middleware is ``async (request, call_next) -> Response``. It may change the re
 look at the response, call next again, or answer by itself. A 4xx or 5xx arrives as a response; typed
 errors are raised above the chain.
 
-Two slots, for two kinds of work: ``per_call`` sees a call once, whatever happens inside (spans, caches);
+Two slots, for two kinds of work: ``per_call`` sees a call once, however many requests it takes (spans, caches);
 ``per_attempt`` sees every request that goes out, before it is signed (headers of a gateway, budgets).
 """
 

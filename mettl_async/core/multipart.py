@@ -1,4 +1,4 @@
-"""Form data with files, for the two uploads: api.md section 6, APIs 2 and 3. Pure."""
+"""Form data with files, for the two uploads of the account's pictures. Pure."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ PAUSE: Final = 0.25
 
 SPORADIC: Final = 10
 """Successes since the last refusal that make one an accident: a broken server behind a balancer refuses
-a share of the requests at any rate, and slowing down would help nobody."""
+a share of the requests at any rate, and slowing down would not help."""
 
 SPREAD: Final = 0.1
 """Share of a pause that chance adds, so that many processes do not come back together."""
@@ -81,7 +81,7 @@ class Pacer:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing holds anyone up, so that nobody needs to ask."""
+        """Whether no request has to wait, so that `take` need not be called."""
         return self.fixed is None and self.found is None and self._paused_until == float("-inf")
 
     def take(self, now: float) -> float:
@@ -130,7 +130,7 @@ class Pacer:
             now: When the refusal came.
             sent_at: When its request was sent: refusals of requests from before the last decrease tell
                 nothing new.
-            retry_after: Seconds that the server asks everyone to wait; 0 says that nobody has to, so that
+            retry_after: Seconds that the server asks all callers to wait; 0 says that none has to, so that
                 nothing changes.
             chance: From 0 to 1.
         """

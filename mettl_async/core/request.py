@@ -20,14 +20,14 @@ T = TypeVar("T")
 UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _ESCAPES = tuple((bytes((byte,)), b"%%%02X" % byte) for byte in range(256))
 _USUAL = b'",: {}[]@'
-"""What nearly every text of ours has much of: JSON with names and addresses in it."""
+"""What most texts consist of besides letters: they are JSON with names and addresses."""
 _USUAL_ESCAPES = tuple(_ESCAPES[byte] for byte in _USUAL)
 _NOT_RARE = UNRESERVED + _USUAL
 FORM_CONTENT_TYPE = "application/x-www-form-urlencoded; charset=UTF-8"
 
 
 class Placement(Enum):
-    """Where parameters travel (api.md section 3)."""
+    """Where parameters travel."""
 
     QUERY = "query"
     FORM = "form"
@@ -245,7 +245,7 @@ def encoded_length(text: str) -> int:
 def path_segment(text: str) -> str:
     """Escape a value for one path segment, once; ``@`` and ``+`` stay as they are.
 
-    [seen] observed.md section 2: the server signs the path as sent, and clients leave both raw.
+    The server signs the path as sent, and clients leave both raw [seen].
 
     Raises:
         InvalidInputError: Empty, or one that URLs swallow (``.`` and ``..``).

@@ -1,7 +1,7 @@
 """Whether and when a failed call is tried again; pure.
 
-Repeated is what is worth it (no answer, a spoilt answer, throttling, a server error) and what can do no
-harm: either the operation may be handled twice, or the server cannot have handled it.
+A call is repeated where that may help (no answer, a spoilt answer, throttling, a server error) and can do
+no harm: either the operation may be handled twice, or the server cannot have handled it.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def decide(
         return GiveUp("no attempts left")
     seconds = backoff(attempt, policy, chance)
     if error.retry_after is not None:
-        # Jitter on top, or everyone who was told the same time would come back at once.
+        # Jitter on top, or all clients that got the same time would come back at once.
         seconds = max(seconds, error.retry_after + chance * policy.backoff_base)
     if seconds >= remaining:
         return GiveUp("the deadline would pass first")

@@ -1,4 +1,4 @@
-"""From values to the string to sign to the signature (vendor page: "Signature generation").
+"""From values to the string to sign to the signature: the vendor's page on authentication.
 
 Pure, in two stages, so that each can be compared with the vendor's worked examples.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SIGNATURE_PARAMETERS = ("ak", "ts", "asgn")
-"""Added by signing; whatever a request carries under these names is dropped first."""
+"""Added by signing; what a request has under these names is dropped first."""
 
 
 def string_to_sign(method: str, url: str, params: Mapping[str, str]) -> str:

@@ -32,7 +32,7 @@ class Work(Protocol[T_co]):
         ...
 
     async def wait(self) -> None:
-        """Return when it has ended, in whatever way; raises nothing of it."""
+        """Wait until it has ended, with or without an error; its error is not raised here."""
         ...
 
     def value(self) -> T_co:
@@ -40,7 +40,7 @@ class Work(Protocol[T_co]):
         ...
 
     def stop(self) -> None:
-        """Nobody wants it: cancel it, and let no error of it be reported."""
+        """Cancel it, and let no error of it be reported."""
         ...
 
 

@@ -77,7 +77,7 @@ class TrioWork(Generic[T]):
         self._scope.cancel()
 
     def __del__(self) -> None:
-        # What asyncio says of a task whose exception nobody asked for. Only its type: it may hold data.
+        # As asyncio logs a task whose exception was never retrieved. Only its type: it may hold data.
         if self._error is not None:
             logger.error("background work ended with %s", type(self._error).__name__)
 

@@ -53,7 +53,7 @@ class Lane:
         """Whether it may carry another request.
 
         A server may close an idle connection at any time: better noticed now than after sending. The
-        event loop tells of it, but has not looked since the code that calls us began to run.
+        event loop notices it too, but not before the calling code lets it run.
         """
         return (
             now - self.idle_since <= KEEPALIVE_SECONDS
@@ -106,7 +106,7 @@ class Lane:
                 return message, payload
 
     def close(self) -> None:
-        """Now, whatever is still to be sent."""
+        """Close at once, and drop what is still to be sent."""
         transport = self.connection.transport
         if transport is not None:
             transport.abort()

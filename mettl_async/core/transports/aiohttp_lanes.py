@@ -71,7 +71,7 @@ class _Route:
 class AiohttpTransport:
     """See `Transport`; for asyncio, with uvloop or without.
 
-    A lane per request in flight, as in `LaneTransport`: nobody waits for a pool, and the most recently
+    A lane per request in flight, as in `LaneTransport`: no request waits for a pool, and the most recently
     used is taken first, so that no more connections stay warm than are needed.
     """
 
@@ -105,7 +105,7 @@ class AiohttpTransport:
             content = await payload.read()
             healthy = not lane.protocol.should_close
         except CallError:
-            raise  # some of ours are OSErrors too
+            raise  # some CallErrors are OSErrors too
         except FAILURES as exc:
             failure = meaning(exc, self._options, connected=lane is not None)
         finally:

@@ -97,7 +97,7 @@ class InjectedTransport:
         headers = {"User-Agent": self._headers["User-Agent"]}
         try:
             built = self._client.build_request("GET", url, headers=headers)
-        except Exception:  # noqa: BLE001 - whatever it says, it says the link too
+        except Exception:  # noqa: BLE001 - its text holds the link
             built = None
         if built is None:
             raise ConnectError("the link cannot be fetched", CallFacts(sent=False))

@@ -105,7 +105,7 @@ class Sandbox(Simulation):
         try:
             if self._file is None or not self._file.restore(self):
                 self.furnish()
-            self.save()
+                self.save()
         except BaseException:
             if self._file is not None:
                 self._file.close()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FORMAT: Final = "mettl-async sandbox"
 VERSION: Final = 1
 
-_converter = make_converter(detailed_validation=False)
+_converter = make_converter(detailed_validation=False, omit_if_default=True)
 
 
 class SnapshotError(Exception):
@@ -35,10 +35,10 @@ class SnapshotError(Exception):
 
 @frozen(kw_only=True)
 class _Document:
-    """The content of the file; an attribute that a file doesn't have yet gets its default."""
+    """The content of the file; what has its default is left out."""
 
-    format: str = FORMAT
-    version: int = VERSION
+    format: str
+    version: int
     clock_ahead: float
     secret: bytes
     numbers: dict[str, int]
@@ -132,6 +132,8 @@ class SnapshotFile:
         """
         state = simulation.state
         document = _Document(
+            format=FORMAT,
+            version=VERSION,
             clock_ahead=simulation.clock.ahead,
             secret=state.secret,
             numbers=state.numbers,

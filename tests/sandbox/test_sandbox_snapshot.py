@@ -189,6 +189,20 @@ def test_only_the_owner_can_read_the_files(db):
         assert [one.name for one in beside if one.stat().st_mode & 0o077] == []
 
 
+def test_a_changed_default_is_kept(db):
+    with Sandbox(db=db) as sandbox:
+        sandbox.account.registration_limit = 7
+        sandbox.account.may_white_label = False
+        sandbox.account.added_pbts.add(1151)
+    with Sandbox(db=db) as again:
+        assert again.account.registration_limit == 7
+        assert not again.account.may_white_label
+        again.account.registration_limit = None
+        again.account.added_pbts.clear()
+    with Sandbox(db=db) as third:
+        assert (third.account.registration_limit, third.account.added_pbts) == (None, set())
+
+
 def test_a_link_to_the_file_stays_a_link(db, tmp_path):
     other_name = tmp_path / "link"
     other_name.symlink_to(db)

@@ -17,11 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mettl_async.api.endpoint import Endpoint
-    from mettl_async.core.effects import Effects
-    from mettl_async.core.lifecycle import Lifecycle
     from mettl_async.core.multipart import FilePart
     from mettl_async.core.pipeline import ApiResponse
-    from mettl_async.core.transports.contract import Transport
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -43,21 +40,6 @@ class Caller:
     base_url: str
     version: ApiVersion
 
-    @property
-    def lifecycle(self) -> Lifecycle:
-        """When the client ends, and what ends with it."""
-        return self.shared.lifecycle
-
-    @property
-    def effects(self) -> Effects:
-        """Clock, pauses and chance."""
-        return self.shared.effects
-
-    @property
-    def transport(self) -> Transport:
-        """What sends; for requests that are not signed."""
-        return self.shared.transport
-
     async def call(
         self, endpoint: Endpoint[R], *, repeatable: bool | None = None, **arguments: object
     ) -> R:
@@ -73,14 +55,9 @@ class Caller:
             ConfigurationError: Not in this API version, closed client, second event loop.
             CallError: See `mettl_async.errors`.
         """
-        bound = endpoint.bind(arguments)
+        path, params, files = endpoint.bind(arguments)
         return await self.send(
-            endpoint,
-            bound.path,
-            bound.params,
-            endpoint.returns.read,
-            files=bound.files,
-            repeatable=repeatable,
+            endpoint, path, params, endpoint.returns.read, files=files, repeatable=repeatable
         )
 
     def pages(
@@ -91,20 +68,19 @@ class Caller:
         Raises:
             InvalidInputError: An argument is not of its form.
         """
-        bound = endpoint.bind(arguments)
+        path, params, _ = endpoint.bind(arguments)
         check_page_size(page_size)
-        returns: Any = endpoint.returns
+        returns = endpoint.in_version(self.version).returns
         documented = self.version in returns.documented
 
         async def fetch(offset: int, limit: int) -> Page[T]:
             window = {"limit": str(limit), "offset": str(offset)} if documented or offset else {}
-            params = {**bound.params, **window}
-            page = await self.send(endpoint, bound.path, params, endpoint.returns.read)
+            page = await self.send(endpoint, path, {**params, **window}, returns.read)
             # Where no paging is described, only a "next" of the server's is a reason to go on.
             more = page.has_next if documented else bool(page.has_next)
             return evolve(page, offset=offset, has_next=more)
 
-        return AsyncPager(fetch, self.lifecycle, page_size=page_size, key=returns.identity)
+        return AsyncPager(fetch, self.shared.lifecycle, page_size=page_size, key=returns.identity)
 
     async def send(
         self,
@@ -148,7 +124,7 @@ class Caller:
             operation=endpoint.operation,
             method=endpoint.method,
             url=url,
-            template=f"/{self.version}{endpoint.path_in(self.version)}",
+            template=f"/{self.version}{endpoint.in_version(self.version).path}",
             params=params,
             placement=placement,
             files=files,
@@ -160,14 +136,15 @@ class Caller:
             personal_values=tuple([path[name] for name in PERSONAL if name in path]),
             retry=self.options.retry if run is None else self.options.bulk_retry,
             run=run,
-            request_id=self.effects.new_id(),
+            request_id=self.shared.effects.new_id(),
         )
         return await self.pipeline.call(request, decode)
 
     def placement(self, endpoint: Endpoint[Any], *, with_files: bool = False) -> Placement:
         """Tell where the parameters of a call travel, by the client's options."""
-        documented = endpoint.placement_in(self.version, with_files=with_files)
-        if endpoint.method != "POST":
+        row = endpoint.in_version(self.version)
+        documented = (row.placement_with_files if with_files else None) or row.placement
+        if row.method != "POST":
             return documented
         return _EVERYWHERE.get(self.options.post_parameters, documented)
 
@@ -184,7 +161,7 @@ class Caller:
                 f"use mettl.with_options(version={endpoint.versions[-1].value!r})"
             )
         escaped = {name: path_segment(value) for name, value in path.items()}
-        template = endpoint.path_in(self.version)
+        template = endpoint.in_version(self.version).path
         return f"{self.base_url}/{self.version}{template.format_map(escaped)}"
 
     def room(

@@ -180,7 +180,7 @@ class Candidates(Resource):
             schedule=schedule_digest(key),
             context=context,
         )
-        return RegistrationRun(make, caller.lifecycle)
+        return RegistrationRun(make, caller.shared.lifecycle)
 
     async def ensure_registered(
         self,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from mettl_async.api.endpoint import Argument, Endpoint, WholeAnswer
+from mettl_async.api.endpoint import Argument, Endpoint, Returns
 from mettl_async.config import ApiVersion
 from mettl_async.core.multipart import FilePart
 from mettl_async.core.request import Placement
@@ -84,7 +84,7 @@ def _endpoint(
         placement=where,
         # Any of them may be personal: nobody but the caller knows what they hold.
         arguments=tuple(Argument(name, str, name, personal=True) for name in params),
-        returns=WholeAnswer(),
+        returns=Returns("", lambda answer: answer),
         repeatable=verb == "GET" if repeatable is None else repeatable,
         versions=tuple(ApiVersion),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mettl_async.api.endpoint import Argument, Endpoint, Items, Nothing, One, Pages
+from mettl_async.api.endpoint import NOTHING, Argument, Endpoint, items, one, pages
 from mettl_async.config import ApiVersion
 from mettl_async.core.request import Placement
 from mettl_async.models import (
@@ -42,20 +42,18 @@ _ORDER: Final = Argument("order", SortOrder, "sort_order")
 _DETAIL: Final = Argument("detail", ResultDetail, None)
 
 
-def _test_instance(one: TestInstance) -> Hashable:
+def _test_instance(test: TestInstance) -> Hashable:
     # Without an access key nothing tells two tests apart.
-    if one.access_key is None:
+    if test.access_key is None:
         return None
-    start = one.test_status.start_time if one.test_status else None
-    return one.access_key, start
+    start = test.test_status.start_time if test.test_status else None
+    return test.access_key, start
 
 
 GET_ACCOUNT: Final = Endpoint(
     operation="account.get",
-    method="GET",
     path="/account",
-    returns=One(AccountInfo, "accountInfo"),
-    repeatable=True,
+    returns=one(AccountInfo, "accountInfo"),
 )
 UPDATE_LOGO: Final = Endpoint(
     operation="account.update_logo",
@@ -64,7 +62,7 @@ UPDATE_LOGO: Final = Endpoint(
     # The newer page contradicts itself about the body; this is what was seen working [seen].
     placement=Placement.QUERY,
     arguments=(Argument("logo", Logo, "logo"),),
-    returns=Nothing(),
+    returns=NOTHING,
     repeatable=True,
 )
 UPDATE_WHITE_LABEL: Final = Endpoint(
@@ -80,17 +78,15 @@ UPDATE_WHITE_LABEL: Final = Endpoint(
         Argument("favicon", Favicon, "fav", optional=True),
         Argument("cover", CoverImage, "cov", optional=True),
     ),
-    returns=Nothing(),
+    returns=NOTHING,
     repeatable=True,
 )
 
 # The page is not stored; path and name of the list are [seen] and [assumed].
 LIST_PBTS: Final = Endpoint(
     operation="pbts.list",
-    method="GET",
     path="/pbts",
-    returns=Pages(Pbt, "pbts", identity=lambda one: one.pbt_id, documented=()),
-    repeatable=True,
+    returns=pages(Pbt, "pbts", identity=lambda pbt: pbt.pbt_id, documented=()),
 )
 # The page prints /pbts; its own sample's signature only verifies for /pbts/add.
 ADD_PBTS: Final = Endpoint(
@@ -99,7 +95,7 @@ ADD_PBTS: Final = Endpoint(
     path="/pbts/add",
     placement=Placement.FORM,
     arguments=(Argument("pbt_ids", list, "pbts"),),
-    returns=Items(PbtAddition, "pbts"),
+    returns=items(PbtAddition, "pbts"),
     partial_success=True,
     # A repeat adds nothing twice, but would answer "already added" for what the first one added.
     repeatable=False,
@@ -107,18 +103,14 @@ ADD_PBTS: Final = Endpoint(
 
 LIST_ASSESSMENTS: Final = Endpoint(
     operation="assessments.list",
-    method="GET",
     path="/assessments",
     arguments=(Argument("sort", AssessmentSort, "sort"), _ORDER),
-    returns=Pages(Assessment, "assessments", identity=lambda one: one.id),
-    repeatable=True,
+    returns=pages(Assessment, "assessments", identity=lambda assessment: assessment.id),
 )
 GET_ASSESSMENT: Final = Endpoint(
     operation="assessments.get",
-    method="GET",
     path="/assessments/{assessment_id}",
-    returns=One(Assessment, "assessment"),
-    repeatable=True,
+    returns=one(Assessment, "assessment"),
 )
 CREATE_ASSESSMENT: Final = Endpoint(
     operation="assessments.create",
@@ -126,7 +118,7 @@ CREATE_ASSESSMENT: Final = Endpoint(
     path="/assessments",
     placement=Placement.FORM,
     arguments=(Argument("assessment", NewAssessment, "assessments"),),
-    returns=One(CreatedAssessment, "assessmentId", whole=True),
+    returns=one(CreatedAssessment, "assessmentId", whole=True),
     # A repeat after a lost answer is refused, for names are unique, and the id stays unknown.
     repeatable=False,
 )
@@ -136,33 +128,29 @@ EDIT_ASSESSMENT_SETTINGS: Final = Endpoint(
     # The page's syntax line prints another endpoint's URL; this one is seen working [seen].
     path="/assessments/{assessment_id}/settings/edit",
     arguments=(Argument("settings", AssessmentSettings, "as"),),
-    returns=One(Assessment, "assessment"),
+    returns=one(Assessment, "assessment"),
     repeatable=True,
 )
 
 LIST_SCHEDULES_IN_ASSESSMENT: Final = Endpoint(
     operation="schedules.list_in_assessment",
-    method="GET",
     path="/assessments/{assessment_id}/schedules",
     arguments=(Argument("filter", ScheduleFilter, "filter", optional=True),),
     # The page describes no paging.
-    returns=Pages(Schedule, "schedules", identity=lambda one: one.access_key, documented=()),
-    repeatable=True,
+    returns=pages(
+        Schedule, "schedules", identity=lambda schedule: schedule.access_key, documented=()
+    ),
 )
 LIST_SCHEDULES: Final = Endpoint(
     operation="schedules.list",
-    method="GET",
     # The page's syntax line prints another endpoint's URL; this one is seen working [seen].
     path="/schedules",
-    returns=Pages(Schedule, "schedules", identity=lambda one: one.access_key),
-    repeatable=True,
+    returns=pages(Schedule, "schedules", identity=lambda schedule: schedule.access_key),
 )
 GET_SCHEDULE: Final = Endpoint(
     operation="schedules.get",
-    method="GET",
     path="/schedules/{access_key}",
-    returns=One(Schedule, "schedule"),
-    repeatable=True,
+    returns=one(Schedule, "schedule"),
 )
 CREATE_SCHEDULE: Final = Endpoint(
     operation="schedules.create",
@@ -170,7 +158,7 @@ CREATE_SCHEDULE: Final = Endpoint(
     path="/assessments/{assessment_id}/schedules",
     placement=Placement.FORM,
     arguments=(Argument("schedule", NewSchedule, "sc", personal=True),),
-    returns=One(CreatedSchedule, "createdSchedule"),
+    returns=one(CreatedSchedule, "createdSchedule"),
     # A repeat after a lost answer is refused (names are unique), and the access key stays unknown.
     repeatable=False,
 )
@@ -179,7 +167,7 @@ EDIT_SCHEDULE: Final = Endpoint(
     method="POST",
     path="/schedules/{access_key}/edit",
     arguments=(Argument("changes", ScheduleEdit, "sc", personal=True),),
-    returns=One(Schedule, "schedule"),
+    returns=one(Schedule, "schedule"),
     repeatable=True,
 )
 
@@ -191,44 +179,38 @@ REGISTER_CANDIDATES: Final = Endpoint(
         Argument("candidates", str, "rd", personal=True),
         Argument("options", RegistrationOptions, None),
     ),
-    returns=Items(Registration, "registrationStatus"),
+    returns=items(Registration, "registrationStatus"),
     # Registering someone again succeeds and gives the link again [seen].
     repeatable=True,
 )
 
 LIST_RESULTS: Final = Endpoint(
     operation="results.list",
-    method="GET",
     path="/schedules/{access_key}/candidates",
     arguments=(Argument("sort", ResultSort, "sort"), _ORDER, _DETAIL),
-    returns=Pages(CandidateResult, "candidates", identity=lambda one: fold_email(one.email)),
-    repeatable=True,
+    returns=pages(CandidateResult, "candidates", identity=lambda result: fold_email(result.email)),
 )
 GET_RESULT: Final = Endpoint(
     operation="results.get",
-    method="GET",
     path="/schedules/{access_key}/candidates/{email}",
     arguments=(_DETAIL,),
-    returns=One(CandidateResult, "candidate"),
-    repeatable=True,
+    returns=one(CandidateResult, "candidate"),
 )
 LIST_RESULTS_OF_CANDIDATE: Final = Endpoint(
     operation="results.list_for_candidate",
-    method="GET",
     path="/candidates/{email}",
     arguments=(_DETAIL,),
     # [seen] for v1; the same name for v2 and v3 is [assumed]. Paging exists in v3 only [doc].
-    returns=Pages(
+    returns=pages(
         TestInstance, "testInstances", identity=_test_instance, documented=(ApiVersion.V3,)
     ),
-    repeatable=True,
     versions=tuple(ApiVersion),
 )
 DELETE_RESULT: Final = Endpoint(
     operation="results.delete",
     method="DELETE",
     path="/schedules/{access_key}/candidates/{email}",
-    returns=Nothing(),
+    returns=NOTHING,
     # A second deletion finds nothing: nobody takes a whole test between two attempts [assumed].
     repeatable=True,
 )

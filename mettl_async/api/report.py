@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from mettl_async.api.waiting import NotReady, PollPolicy, poll
+from mettl_async.api.waiting import NotReady, poll
 from mettl_async.core.download import PDF_EDGE, check_link, check_pdf, fetch
 from mettl_async.errors import (
     InvalidInputError,
@@ -43,7 +43,7 @@ async def save_report(
         )
     insecure = caller.options.allow_insecure_http
     url = check_link("result.test_status.pdf_report", link, allow_insecure_http=insecure)
-    caller.lifecycle.check()
+    caller.shared.lifecycle.check()
     target = _checked_path(path)
     # A name of its own, next to the target: two downloads to one path do not meet.
     handle, name = await anyio.to_thread.run_sync(
@@ -59,8 +59,7 @@ async def save_report(
             return NotReady(error.problem)
 
     try:
-        policy = PollPolicy(timeout=seconds, first_pause=1.0, max_pause=30.0)
-        await poll(attempt, policy, caller.effects)
+        await poll(attempt, caller.shared.effects, timeout=seconds, first_pause=1.0, max_pause=30.0)
         await anyio.to_thread.run_sync(os.replace, part, target)
     finally:
         with suppress(FileNotFoundError):
@@ -79,7 +78,7 @@ def _checked_path(path: object) -> Path:
 
 async def _fetch_into(caller: Caller, url: str, part: Path) -> NotReady | None:
     insecure = caller.options.allow_insecure_http
-    async with fetch(caller.transport, url, allow_insecure_http=insecure) as download:
+    async with fetch(caller.shared.transport, url, allow_insecure_http=insecure) as download:
         if download.status_code in _FINAL:
             return NotReady(f"the report is refused with HTTP {download.status_code}", final=True)
         if download.status_code != _OK:

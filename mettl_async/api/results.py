@@ -19,7 +19,7 @@ from mettl_async.api.placeholders import check_access_key
 from mettl_async.api.reconciling import Delivered, Reconciler, described
 from mettl_async.api.report import save_report
 from mettl_async.api.schedules import Schedules
-from mettl_async.api.waiting import NotReady, PollPolicy, judge_result, poll
+from mettl_async.api.waiting import NotReady, judge_result, poll
 from mettl_async.bulk.reading import each
 from mettl_async.bulk.run_options import checked_concurrency
 from mettl_async.core.retry import is_transient
@@ -178,7 +178,6 @@ class Results(Resource):
         Vendor page: "Get Result of Candidate in Schedule".
         """
         _check.seconds("poll_every", poll_every)
-        policy = PollPolicy(timeout=timeout, first_pause=2.0, max_pause=poll_every)
 
         async def attempt() -> CandidateResult | NotReady:
             try:
@@ -190,7 +189,8 @@ class Results(Resource):
                 return NotReady(error.problem)
             return judge_result(result) or result
 
-        return await poll(attempt, policy, self._caller.effects)
+        effects = self._caller.shared.effects
+        return await poll(attempt, effects, timeout=timeout, first_pause=2.0, max_pause=poll_every)
 
     def export(
         self,
@@ -223,7 +223,7 @@ class Results(Resource):
         return export_results(
             access_keys,
             lambda key: self._by_name(key, detail, page_size),
-            self._caller.lifecycle,
+            self._caller.shared.lifecycle,
             concurrency=concurrency,
         )
 
@@ -268,7 +268,7 @@ class Results(Resource):
             delivered=Delivered(check_access_key(access_key)),
             kinds=kinds,
             slack=slack,
-            until=datetime.fromtimestamp(self._caller.effects.wall(), UTC) - min_age,
+            until=datetime.fromtimestamp(self._caller.shared.effects.wall(), UTC) - min_age,
         )
         async for event in each(delivered):
             if not isinstance(event, UnknownEvent):

@@ -116,7 +116,7 @@ class Schedules(Resource):
                 raise
             failure = error
         for pause in LOOKUP_PAUSES_AFTER_A_LOST_CREATE if lost else (0.0,):
-            await self._caller.effects.sleep(pause)
+            await self._caller.shared.effects.sleep(pause)
             try:
                 found = await self._find(assessment_id, schedule.name, exactly=False)
             except CallError:

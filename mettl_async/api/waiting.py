@@ -19,32 +19,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@frozen(kw_only=True)
-class PollPolicy:
-    """How long and how often to ask.
-
-    Attributes:
-        timeout: Seconds in all.
-        first_pause: Seconds before the second attempt; doubled each time.
-        max_pause: Seconds between two attempts at most.
-
-    Raises:
-        InvalidInputError: The timeout is not above 0.
-    """
-
-    timeout: float
-    first_pause: float
-    max_pause: float
-
-    def __attrs_post_init__(self) -> None:
-        _check.seconds("timeout", self.timeout)
-
-    def pause(self, attempts: int, chance: float) -> float:
-        """Seconds to pause after some attempts; a tenth is random, so that many waiters spread out."""
-        full = min(self.max_pause, self.first_pause * 2.0 ** min(attempts - 1, 30))
-        return full * (0.9 + 0.1 * chance)
-
-
 @frozen
 class NotReady:
     """Something is not there yet, or never will be.
@@ -59,28 +33,43 @@ class NotReady:
 
 
 async def poll(
-    attempt: Callable[[], Awaitable[T | NotReady]], policy: PollPolicy, effects: Effects
+    attempt: Callable[[], Awaitable[T | NotReady]],
+    effects: Effects,
+    *,
+    timeout: float,  # noqa: ASYNC109 - a bound of polling, not a cancellation
+    first_pause: float,
+    max_pause: float,
 ) -> T:
     """Repeat an attempt until it gives something else than `NotReady`.
 
+    Args:
+        attempt: What is repeated.
+        effects: Clock, pauses and chance.
+        timeout: Seconds in all.
+        first_pause: Seconds before the second attempt; doubled each time. A tenth of a pause is
+            random, so that many waiters spread out.
+        max_pause: Seconds between two attempts at most.
+
     Raises:
+        InvalidInputError: The timeout is not above 0.
         NotReadyError: It never will, or the timeout is over.
     """
-    began, attempts = effects.monotonic(), 0
+    _check.seconds("timeout", timeout)
+    began, pause = effects.monotonic(), first_pause
     verdict = NotReady("the first answer took too long")
     while True:
-        left = policy.timeout - (effects.monotonic() - began)
+        left = timeout - (effects.monotonic() - began)
         with anyio.move_on_after(left) as scope:
             found = await attempt()
             if not isinstance(found, NotReady):
                 return found
             verdict = found
-        attempts += 1
         waited = effects.monotonic() - began
-        pause = min(policy.pause(attempts, effects.chance()), policy.timeout - waited)
-        if scope.cancelled_caught or verdict.final or pause <= 0:
+        spread = min(pause, max_pause) * (0.9 + 0.1 * effects.chance())
+        if scope.cancelled_caught or verdict.final or waited >= timeout:
             raise NotReadyError(verdict.reason, waited=waited, final=verdict.final)
-        await effects.sleep(pause)
+        await effects.sleep(min(spread, timeout - waited))
+        pause = min(pause * 2, max_pause)
 
 
 _SHUT_OUT = {TestState.ACCESS_REVOKED, TestState.INVALID}

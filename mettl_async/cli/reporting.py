@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mettl_async.api.placeholders import check_access_key, check_email
-from mettl_async.api.waiting import NotReady, PollPolicy, poll
+from mettl_async.api.waiting import NotReady, poll
 from mettl_async.cli.outfile import check_whole, private_files
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.progress import busy
@@ -44,8 +44,7 @@ def report(
             result = await client.results.get(access_key, email)
             return judge_report(result) or result
 
-        policy = PollPolicy(timeout=timeout, first_pause=2.0, max_pause=30.0)
-        result = await poll(attempt, policy, Effects())
+        result = await poll(attempt, Effects(), timeout=timeout, first_pause=2.0, max_pause=30.0)
         # Its address came in time, so it is looked for at least once.
         left = max(1.0, end - clock())
         await client.results.download_report(result, out, timeout=left)

@@ -127,7 +127,11 @@ def _reading(
         return _listing(wire, get_args(kind)[0], number, hook_of, names)
     else:
         lines = _direct(kind, wire, number, names)
-        lines += [] if required else [" elif v is None:", f"  v = {default}", "  n += 1"]
+        lines += (
+            []
+            if required
+            else [" elif v is None:", f"  v = {default}", f"  n += {wire!r} not in data"]
+        )
         lines.append(" else:")
     lines += ["  try:", f"   v = {hook}"]
     if required:
@@ -160,7 +164,7 @@ def _listing(
         f" v = get({wire!r})",
         " if type(v) is not list:",
         f"  v = d{number}",
-        "  n += 1",
+        f"  n += {wire!r} not in data",
         " elif not v:",
         "  v = ()",
         " else:",

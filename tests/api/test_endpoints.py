@@ -7,7 +7,7 @@ import pytest
 
 from mettl_async import ApiVersion, ClientOptions, InvalidInputError, MettlClient
 from mettl_async.api import endpoints
-from mettl_async.api.endpoint import Argument, Endpoint, One, Variant
+from mettl_async.api.endpoint import Argument, Endpoint, one
 from mettl_async.api.placeholders import CHECKS, PERSONAL
 from mettl_async.core.request import Placement
 from mettl_async.models import NewSchedule, Schedule
@@ -26,7 +26,7 @@ def test_a_row_is_a_method_with_the_row_s_arguments(row):
         if name in {"update_white_label", "list_for_candidate"}
         else set()
     )
-    assert {*row.placeholders, *(one.name for one in row.arguments)} <= taken | own
+    assert {*row.placeholders, *(argument.name for argument in row.arguments)} <= taken | own
     assert set(row.placeholders) <= set(CHECKS)
 
 
@@ -47,13 +47,14 @@ def test_a_version_may_have_another_path_and_placement():
         path="/assessments/{assessment_id}/schedules",
         placement=Placement.FORM,
         arguments=(Argument("schedule", NewSchedule, "sc"),),
-        returns=One(Schedule, "schedule"),
+        returns=one(Schedule, "schedule"),
         repeatable=False,
         versions=tuple(ApiVersion),
         variants={
-            ApiVersion.V3: Variant(
-                path="/v3-assessments/{assessment_id}/links", placement=Placement.QUERY
-            )
+            ApiVersion.V3: {
+                "path": "/v3-assessments/{assessment_id}/links",
+                "placement": Placement.QUERY,
+            }
         },
     )
     for version, path, placement in (

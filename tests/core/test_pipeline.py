@@ -31,7 +31,7 @@ from mettl_async import (
     TransportTimeoutError,
 )
 from mettl_async.api.caller import Caller
-from mettl_async.api.endpoint import Argument, Endpoint, Nothing, One
+from mettl_async.api.endpoint import NOTHING, Argument, Endpoint, one
 from mettl_async.core.admission import Admission
 from mettl_async.core.auth import ServerClock, SignatureAuth
 from mettl_async.core.effects import Effects
@@ -49,11 +49,11 @@ READ = Endpoint(
     method="GET",
     path="/x",
     placement=Placement.QUERY,
-    returns=One(dict, "x"),
+    returns=one(dict, "x"),
     repeatable=True,
 )
 CREATE = Endpoint(
-    operation="x.create", method="POST", path="/x", placement=Placement.FORM, returns=One(dict, "x"),
+    operation="x.create", method="POST", path="/x", placement=Placement.FORM, returns=one(dict, "x"),
     repeatable=False, arguments=(Argument("rd", str, "rd", personal=True),),
 )  # fmt: skip
 OK = b'{"status":"SUCCESS","x":1}'
@@ -765,7 +765,7 @@ async def test_error_with_a_payload_is_partial_only_where_that_is_documented():
 @pytest.mark.parametrize("content", [b'{"status":"ERROR"}', b'{"status":"FAILED","message":"no"}'])
 async def test_where_only_the_status_is_known_it_must_be_success(content):
     caller, _, _, _ = build(response(content))
-    bare = evolve(READ, returns=Nothing())
+    bare = evolve(READ, returns=NOTHING)
     assert type(await failure(caller, bare)) is ApiError
     caller, _, _, _ = build(response(b'{"status":"SUCCESS"}'))
     await perform(caller, bare)

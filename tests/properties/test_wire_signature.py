@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mettl_async import ClientOptions, Credentials, MettlClient
-from mettl_async.api.endpoint import Endpoint, One
+from mettl_async.api.endpoint import Endpoint, one
 from mettl_async.config import ApiVersion
 from mettl_async.core.request import Placement
 
@@ -123,7 +123,7 @@ async def call(port, endpoint, path, params, sender="httpx"):
 
 def endpoint(method, placement):
     return Endpoint(
-        operation="test", method=method, path="/candidates/{email}", placement=placement, returns=One(dict, "x"),
+        operation="test", method=method, path="/candidates/{email}", placement=placement, returns=one(dict, "x"),
         repeatable=True, versions=tuple(ApiVersion),
     )  # fmt: skip
 

@@ -6,10 +6,8 @@ from typing import Annotated, Final
 
 import typer
 
-from mettl_async.cli import sending
-from mettl_async.cli.listening import Listener
-from mettl_async.cli.passwords import basic_auth, signed_context
-from mettl_async.cli.problems import CommandError, told
+from mettl_async.cli.options import command
+from mettl_async.cli.problems import CommandError
 from mettl_async.cli.target import MOST_PORT
 from mettl_async.models import EVENTS
 
@@ -34,7 +32,7 @@ app = typer.Typer(
 )
 
 
-@app.command()
+@command(app, interrupted="nothing came")
 def listen(
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -53,23 +51,26 @@ def listen(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document for each event, in one line.")
     ] = False,
-) -> None:
+) -> int:
     """Print the events that come, once each, until Ctrl-C; stderr has a line for each refusal.
 
     Exit code: 0 ended by Ctrl-C, 2 nothing could be done, or stdout could not be written.
     """
-    with told("nothing came"):
-        if no_auth and user is not None:
-            raise CommandError("give --user or --no-auth, not both")
-        auth = basic_auth(user, password_env)
-        if auth is None and not no_auth:
-            raise CommandError("give --user and --password-env, or --no-auth to accept anybody")
-        if not path.startswith("/") or not path.isascii() or set(path) & set("?# %"):
-            raise CommandError("--path: give one such as /webhooks/mettl")
-        Listener(path=path, auth=auth, as_json=as_json, personal=show_personal).listen(host, port)
+    from mettl_async.cli.listening import Listener
+    from mettl_async.cli.passwords import basic_auth
+
+    if no_auth and user is not None:
+        raise CommandError("give --user or --no-auth, not both")
+    auth = basic_auth(user, password_env)
+    if auth is None and not no_auth:
+        raise CommandError("give --user and --password-env, or --no-auth to accept anybody")
+    if not path.startswith("/") or not path.isascii() or set(path) & set("?# %"):
+        raise CommandError("--path: give one such as /webhooks/mettl")
+    Listener(path=path, auth=auth, as_json=as_json, personal=show_personal).listen(host, port)
+    return 0
 
 
-@app.command()
+@command(app, interrupted="some may have been sent")
 def send(
     event: Annotated[str, typer.Argument(help=f"One of {_NAMES}.", metavar="EVENT")],
     *,
@@ -103,22 +104,24 @@ def send(
     duplicate: Annotated[
         bool, typer.Option("--duplicate", help="Send each a second time, byte for byte.")
     ] = False,
-) -> None:
+) -> int:
     """Send a made-up event to a receiver, as Mettl would.
 
     Exit code: 0 all were answered with 2xx, 1 some were not, 2 nothing could be done, 130 interrupted.
     """
-    with told("some may have been sent"):
-        cls = _CLASSES.get(event.casefold())
-        if cls is None:
-            raise CommandError(f"EVENT: give one of {_NAMES}")
-        auth = basic_auth(user, password_env)
-        bodies = sending.bodies(
-            cls,
-            access_key=access_key,
-            email=email,
-            count=count,
-            duplicate=duplicate,
-            context=signed_context(own_id, context_env),
-        )
-        raise typer.Exit(sending.send(bodies, to=to, auth=auth, name=cls.__name__))
+    from mettl_async.cli import sending
+    from mettl_async.cli.passwords import basic_auth, signed_context
+
+    cls = _CLASSES.get(event.casefold())
+    if cls is None:
+        raise CommandError(f"EVENT: give one of {_NAMES}")
+    auth = basic_auth(user, password_env)
+    bodies = sending.bodies(
+        cls,
+        access_key=access_key,
+        email=email,
+        count=count,
+        duplicate=duplicate,
+        context=signed_context(own_id, context_env),
+    )
+    return sending.send(bodies, to=to, auth=auth, name=cls.__name__)

@@ -174,3 +174,22 @@ async def test_without_the_extra_the_command_says_what_to_install(environment, s
         assert (process.returncode, out) == (2, b"")
         assert err.decode().splitlines()[-1].endswith(f'pip install "mettl-async[{extra}]"')
         assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("argument", "unneeded"),
+    [("--version", {"typer", "rich", "attrs", "httpx"}), ("--help", {"httpx", "sqlite3"})],
+)
+async def test_a_quick_answer_loads_no_more_than_it_needs(environment, server, argument, unneeded):
+    program = (
+        "import sys; from mettl_async.__main__ import main\n"
+        "try: main()\n"
+        "finally: sys.stderr.write(' '.join(sys.modules))"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, argument, env=environment(server), stdout=PIPE, stderr=PIPE
+    )
+    out, err = await process.communicate()
+    assert process.returncode == 0
+    assert b"mettl" in out
+    assert not unneeded & set(err.decode().split())

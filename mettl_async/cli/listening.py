@@ -16,8 +16,7 @@ from mettl_async.cli.printing import at_terminal, print_text
 from mettl_async.cli.problems import CommandError, os_reason, tell
 from mettl_async.models import EVENTS, BasicAuth, Event, TestEvent, UnknownEvent
 from mettl_async.webhooks import Claim, MemorySeenEvents, Refused, WebhookReceiver
-from mettl_async.webhooks.asgi import send_response
-from mettl_async.webhooks.responses import OK, HttpResponse
+from mettl_async.webhooks.asgi import OK, HttpResponse, send_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
+import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import Enum
+from operator import itemgetter
 from pathlib import Path
-from typing import Final, TypeAlias
+from traceback import walk_tb
+from typing import Any, Final, Protocol, TypeAlias, TypeVar, overload
 
 import anyio
-from attrs import frozen
+import sniffio
+from attrs import field, frozen
 
-from mettl_async.errors import WebhookError
-from mettl_async.models.event import Event
-from mettl_async.webhooks.handlers import DeclaredHandler, Handlers
-from mettl_async.webhooks.seen_events import Claim, Refused, SeenEvents
-from mettl_async.webhooks.time_limit import within
+from mettl_async.errors import ConfigurationError, WebhookError
+from mettl_async.models.event import EVENTS, Event, TestEvent, UnknownEvent
+from mettl_async.webhooks.seen_events import Claim, Refused, SeenEvents, key_digest
 
 logger = logging.getLogger("mettl_async.webhooks")
 
+CLASSES: Final[tuple[type[Event], ...]] = (*EVENTS, UnknownEvent)
+T = TypeVar("T")
+E = TypeVar("E", bound=TestEvent | UnknownEvent)
+Handler: TypeAlias = Callable[[E], Coroutine[Any, Any, None]]
+ClaimHandler: TypeAlias = Callable[[E, Claim], Coroutine[Any, Any, None]]
 Identify: TypeAlias = Callable[[Event], str]
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds between two tries to claim a busy event
 _SETTLE_TIMEOUT = 5.0  # seconds that a cancelled delivery may still take to settle its claim
 _DIGEST_SHOWN: Final = 8  # characters
+_MAX_PARAMETERS: Final = 2  # of a handler: the event and the claim
+
+
+class HandlerDecorator(Protocol[E]):
+    """Decorator that ``receiver.on(...)`` gives: it takes a handler and returns it unchanged."""
+
+    @overload
+    def __call__(self, handler: Handler[E], /) -> Handler[E]: ...
+    @overload
+    def __call__(self, handler: ClaimHandler[E], /) -> ClaimHandler[E]: ...
 
 
 class Handled(Enum):
@@ -43,14 +60,44 @@ class Handled(Enum):
 
 @frozen(kw_only=True)
 class EventProcessor:
-    """Handle events, each once; see `WebhookReceiver` for the promises and the attributes."""
+    """Handle events, each once; see `WebhookReceiver` for the promises and the attributes.
 
-    handlers: Handlers
+    Attributes:
+        handlers: Handlers of each class, and whether they take the claim, in the order in which they are
+            called: as declared, but the one with the claim is last. When it commits the mark with its own
+            writes, nothing may fail after it.
+    """
+
     seen: SeenEvents
     identify: Identify
     handler_timeout: float
     busy_wait: float
     sleep: Sleep
+    handlers: dict[type, list[tuple[Callable[..., Any], bool]]] = field(
+        init=False, factory=lambda: {cls: [] for cls in CLASSES}
+    )
+
+    def add(self, cls: type, handler: Callable[..., Any]) -> None:
+        """Declare a handler of a class, or of all its subclasses.
+
+        Raises:
+            ConfigurationError: Not an ``async def`` of one or two parameters, declared twice for the
+                same class, or the second one that takes the claim. Nothing is declared then.
+        """
+        with_claim, changed = _takes_claim(handler), {}
+        for one in (one for one in CLASSES if issubclass(one, cls)):
+            others = self.handlers[one]
+            if any(handler == other for other, _ in others):
+                raise ConfigurationError(
+                    f"on: {_name(handler)} is declared twice for {one.__name__}; keep one of them"
+                )
+            if with_claim and any(takes for _, takes in others):
+                raise ConfigurationError(
+                    f"on: two handlers of {one.__name__} take the claim, and only one can commit it; "
+                    "join them, or leave the second parameter out of one"
+                )
+            changed[one] = sorted([*others, (handler, with_claim)], key=itemgetter(1))
+        self.handlers.update(changed)
 
     async def process(self, event: Event) -> Handled:
         """Handle an event unless it was handled before.
@@ -59,7 +106,7 @@ class EventProcessor:
             WebhookError: The store failed, or the claim was lost meanwhile.
             Exception: What a handler (or ``identify``) raised; the claim was released.
         """
-        handlers = self.handlers.of(event)
+        handlers = self.handlers[type(event)]
         if not handlers:
             logger.debug("no handler for %s", type(event).__name__)
             return Handled.NO_HANDLER
@@ -133,9 +180,48 @@ class EventProcessor:
             _log_failure(operation, event, claim.key, error)
 
 
-async def _call(handlers: tuple[DeclaredHandler, ...], event: Event, claim: Claim) -> None:
-    for one in handlers:
-        await (one.call(event, claim) if one.with_claim else one.call(event))
+async def within(seconds: float, awaitable: Awaitable[T]) -> T:
+    """Await something, and cancel it when the time is over.
+
+    Raises:
+        TimeoutError: The time is over.
+    """
+    if sniffio.current_async_library() == "asyncio":
+        # A third of the cost of anyio's: two of those cost more than all checks of a delivery.
+        async with asyncio.timeout(seconds):
+            return await awaitable
+    with anyio.fail_after(seconds):
+        return await awaitable
+
+
+async def _call(
+    handlers: list[tuple[Callable[..., Any], bool]], event: Event, claim: Claim
+) -> None:
+    for handler, with_claim in handlers:
+        await (handler(event, claim) if with_claim else handler(event))
+
+
+def _takes_claim(handler: object) -> bool:
+    """Tell whether a handler takes the claim too, and refuse what is no handler."""
+    call = handler if inspect.isroutine(handler) else getattr(handler, "__call__", None)  # noqa: B004 - its kind matters
+    if not callable(handler) or not (
+        inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call)
+    ):
+        raise ConfigurationError(f"on: {_name(handler)} is not async; declare it with async def")
+    signature = inspect.signature(handler)
+    for given in range(1, _MAX_PARAMETERS + 1):
+        try:
+            signature.bind(*range(given))
+        except TypeError:
+            continue
+        return given == _MAX_PARAMETERS
+    raise ConfigurationError(
+        f"on: {_name(handler)} must take the event, or the event and the claim"
+    )
+
+
+def _name(handler: object) -> str:
+    return getattr(handler, "__qualname__", type(handler).__name__)
 
 
 def _log_failure(operation: str, event: Event, key: str, error: BaseException) -> None:
@@ -152,15 +238,13 @@ def _log_failure(operation: str, event: Event, key: str, error: BaseException) -
 
 def _digest(key: str) -> str:
     """Give enough to find the lines of one event; a key of the user's ``identify`` may be personal."""
-    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
-    return digest[:_DIGEST_SHOWN] if key else ""
+    return key_digest(key)[:_DIGEST_SHOWN] if key else ""
 
 
 def _place(error: BaseException) -> str:
     """Give file and line of the innermost frame, without its text."""
-    frame = error.__traceback__
-    if frame is None:
+    frames = list(walk_tb(error.__traceback__))
+    if not frames:
         return ""
-    while frame.tb_next is not None:
-        frame = frame.tb_next
-    return f" at {Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}"
+    frame, line = frames[-1]
+    return f" at {Path(frame.f_code.co_filename).name}:{line}"

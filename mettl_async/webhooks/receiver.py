@@ -15,23 +15,31 @@ from mettl_async.errors import (
     InvalidInputError,
 )
 from mettl_async.models.event import Event, TestEvent, UnknownEvent
-from mettl_async.webhooks import asgi, responses
-from mettl_async.webhooks.handlers import CLASSES, E, HandlerDecorator, Handlers, check_class
+from mettl_async.webhooks import asgi
 from mettl_async.webhooks.identity import event_identity
 from mettl_async.webhooks.parse import parse_event
-from mettl_async.webhooks.processing import EventProcessor, Handled, Identify, Sleep, logger
+from mettl_async.webhooks.processing import (
+    CLASSES,
+    E,
+    EventProcessor,
+    Handled,
+    HandlerDecorator,
+    Identify,
+    Sleep,
+    logger,
+    within,
+)
 from mettl_async.webhooks.seen_events import MemorySeenEvents, SeenEvents
-from mettl_async.webhooks.time_limit import within
-from mettl_async.webhooks.verification import AllowedNetworks, BasicAuthVerifier, RequestChecks
+from mettl_async.webhooks.verification import AllowedNetworks, BasicAuthVerifier
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from mettl_async.models.webhooks import BasicAuth
     from mettl_async.webhooks.context import ContextSigner
-    from mettl_async.webhooks.responses import HttpResponse
 
 MIB = 1024 * 1024
+_MAX_LENGTH_DIGITS = 18  # of a content-length
 
 
 class WebhookReceiver:
@@ -131,15 +139,15 @@ class WebhookReceiver:
             auth = BasicAuthVerifier(auth)
         if networks is not None and not isinstance(networks, AllowedNetworks):
             networks = AllowedNetworks(networks)
-        self._checks = RequestChecks(auth=auth, networks=networks, max_body=max_body)
+        self._auth = auth
+        self._networks = networks
+        self._max_body = max_body
         self._context = context
         self._require_context = require_context
         self._read_timeout = read_timeout
         self._on_error = on_error
         self._clock = clock
-        self._handlers = Handlers()
         self._processor = EventProcessor(
-            handlers=self._handlers,
             seen=seen,
             identify=identify,
             handler_timeout=handler_timeout,
@@ -157,10 +165,15 @@ class WebhookReceiver:
         Raises:
             ConfigurationError: Not a class of events; not async; other parameters; declared twice.
         """
-        check_class(cls)
+        if cls not in (TestEvent, *CLASSES):
+            given = getattr(cls, "__name__", type(cls).__name__)
+            raise ConfigurationError(
+                f"on: {given} is not a class of events; write @receiver.on(TestGraded), "
+                f"with one of TestEvent, {', '.join(one.__name__ for one in CLASSES)}"
+            )
 
         def register(handler: Callable[..., object]) -> Callable[..., object]:
-            self._handlers.add(cls, handler)
+            self._processor.add(cls, handler)
             return handler
 
         return register  # type: ignore[return-value]  # it gives back what it got
@@ -203,46 +216,62 @@ class WebhookReceiver:
         else:
             raise ConfigurationError("only the scopes http and lifespan are served")
 
-    async def _respond(self, scope: asgi.Scope, receive: asgi.Receive) -> HttpResponse:
+    async def _respond(self, scope: asgi.Scope, receive: asgi.Receive) -> asgi.HttpResponse:
         """Check the head, then read the body, then handle its event."""
-        peer = scope.get("client")
-        rejection = self._checks.rejection(
-            scope["method"], scope["headers"], peer[0] if peer else None
-        )
-        if rejection is not None:
+        if (rejection := self._rejection(scope)) is not None:
             return _refused(rejection)
         try:
-            body = await within(self._read_timeout, asgi.read_body(receive, self._checks.max_body))
+            body = await within(self._read_timeout, asgi.read_body(receive, self._max_body))
         except asgi.BodyTooLarge:
-            return _refused(responses.TOO_LARGE)
+            return _refused(asgi.TOO_LARGE)
         except TimeoutError:
-            return _refused(responses.TOO_SLOW)
+            return _refused(asgi.TOO_SLOW)
         return await self._respond_to_body(body)
 
-    async def _respond_to_body(self, body: bytes) -> HttpResponse:
+    def _rejection(self, scope: asgi.Scope) -> asgi.HttpResponse | None:
+        """Give the response to a request whose head must be refused; None if its body may be read."""
+        if scope["method"] != "POST":
+            return asgi.NOT_A_POST
+        peer = scope.get("client")
+        if self._networks is not None and not self._networks.allows(peer[0] if peer else None):
+            return asgi.WRONG_NETWORK
+        authorization, length = _head(scope["headers"])
+        if self._auth is not None and not self._auth.check(authorization):
+            return asgi.WRONG_CREDENTIALS
+        if length is None:
+            return None
+        if not length.isdigit():
+            return asgi.BAD_LENGTH
+        digits = length.lstrip(b"0")
+        # Python's int() refuses thousands of digits with another error.
+        if len(digits) > _MAX_LENGTH_DIGITS or int(digits or b"0") > self._max_body:
+            return asgi.TOO_LARGE
+        return None
+
+    async def _respond_to_body(self, body: bytes) -> asgi.HttpResponse:
         """Handle the event of a request whose head was accepted."""
         try:
             event = self._with_context(parse_event(body))
         except EventDecodeError as error:
-            return _refused(responses.NOT_AN_EVENT, f"not an event: {error.problem}")
+            return _refused(asgi.NOT_AN_EVENT, f"not an event: {error.problem}")
         except ContextDataError as error:
-            return _refused(responses.WRONG_CONTEXT, f"context_data is {error.reason}")
-        if not self._handlers:
+            return _refused(asgi.WRONG_CONTEXT, f"context_data is {error.reason}")
+        if not any(self._processor.handlers.values()):
             # Accepted, it would be lost, and so far nobody has noticed that something is missing.
             logger.error("503: no handler is declared at all")
-            return responses.NOT_HANDLED
+            return asgi.NOT_HANDLED
         try:
             handled = await self._processor.process(event)
         except Exception as error:  # noqa: BLE001 - a handler may raise anything; it is logged already
             await self._report(error, event)
-            return responses.NOT_HANDLED
+            return asgi.NOT_HANDLED
         if handled is Handled.BUSY:
-            return responses.BUSY
+            return asgi.BUSY
         if handled is Handled.NO_HANDLER and isinstance(event, UnknownEvent) and event.problem:
             # Its class may well have a handler: with a 200 it would be lost without a trace.
             problem = f"{event.event_type} can't be read: {event.problem}"
-            return _refused(responses.UNREADABLE, problem)
-        return responses.OK
+            return _refused(asgi.UNREADABLE, problem)
+        return asgi.OK
 
     async def _report(self, error: Exception, event: Event) -> None:
         if self._on_error is None:
@@ -278,7 +307,18 @@ class WebhookReceiver:
         return evolve(event, context=context)
 
 
-def _refused(response: HttpResponse, problem: str = "") -> HttpResponse:
+def _head(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes | None, bytes | None]:
+    """Give authorization and content-length; None if absent, empty if sent twice with two values."""
+    authorization = length = None
+    for name, value in headers:
+        if name == b"authorization":
+            authorization = value if authorization in {None, value} else b""
+        elif name == b"content-length":
+            length = value if length in {None, value} else b""
+    return authorization, length
+
+
+def _refused(response: asgi.HttpResponse, problem: str = "") -> asgi.HttpResponse:
     """Log a refusal, with the problem if it is more precise than the response."""
     logger.warning("%d: %s", response.status_code, problem or response.text)
     return response

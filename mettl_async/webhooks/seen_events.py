@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import OrderedDict
 from enum import Enum
@@ -80,6 +81,11 @@ class SeenEvents(Protocol):
         ...
 
 
+def key_digest(key: str) -> str:
+    """Compute the digest of a key; ``identify`` of a user may give a readable one, of any text."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def check_positive(**numbers: float) -> None:
     """Refuse a number that is not above 0.
 
@@ -103,6 +109,9 @@ class MemorySeenEvents:
         lease: Seconds that a claim holds, above 0.
         clock: Gives seconds that never go back.
 
+    Attributes:
+        lease: Seconds that a claim holds.
+
     Raises:
         ConfigurationError: A number is not positive.
     """
@@ -118,7 +127,7 @@ class MemorySeenEvents:
         check_positive(limit=limit, remember=remember, lease=lease)
         self._limit = limit
         self._remember = remember
-        self._lease = lease
+        self.lease = lease
         self._clock = clock
         self._tokens = count(1)
         # In the order in which they end, as all last equally long. A plain dict would search for its
@@ -128,11 +137,6 @@ class MemorySeenEvents:
 
     def __len__(self) -> int:
         return len(self._held) + len(self._done)
-
-    @property
-    def lease(self) -> float:
-        """Seconds that a claim holds."""
-        return self._lease
 
     async def claim(self, key: str) -> Claim | Refused:
         """Claim an event; see `SeenEvents`."""
@@ -147,7 +151,7 @@ class MemorySeenEvents:
         if not self._has_room(now):
             return Refused.BUSY
         token = str(next(self._tokens))
-        self._held[key] = token, now + self._lease
+        self._held[key] = token, now + self.lease
         return Claim(key=key, token=token)
 
     async def complete(self, claim: Claim) -> bool:

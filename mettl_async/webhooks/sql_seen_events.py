@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import secrets
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +11,7 @@ import anyio
 
 from mettl_async.errors import ClaimLostError, ConfigurationError
 from mettl_async.sql_backend import INSERTS, PATIENCE, Backend, sa
-from mettl_async.webhooks.seen_events import DAY, LEASE, Claim, Refused, check_positive
+from mettl_async.webhooks.seen_events import DAY, LEASE, Claim, Refused, check_positive, key_digest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -72,6 +71,7 @@ class SqlSeenEvents:
         remember: Seconds after which `forget` deletes a handled event, above 0.
 
     Attributes:
+        lease: Seconds that a claim holds.
         table: The `sqlalchemy.Table`, in a metadata of its own; for migrations, copy it with
             ``seen.table.to_metadata(yours)`` instead of calling `create_table`.
 
@@ -101,7 +101,7 @@ class SqlSeenEvents:
             sa.Column("done_at", sa.Double, nullable=True),
             sqlite_with_rowid=False,
         )
-        self._lease = lease
+        self.lease = lease
         self._remember = remember
         self._engine = engine
         self._on_sqlite = self._backend.dialect == "sqlite"
@@ -111,11 +111,6 @@ class SqlSeenEvents:
             engine if self._on_sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
         )
         self._statements = _Statements(self.table, self._backend.dialect)
-
-    @property
-    def lease(self) -> float:
-        """Seconds that a claim holds."""
-        return self._lease
 
     async def create_table(self) -> None:
         """Create the table unless it exists; any number of processes may do so at once."""
@@ -133,7 +128,7 @@ class SqlSeenEvents:
         given_up = False
 
         async def run(connection: AsyncConnection) -> Claim | Refused | None:
-            bound = {**_bound(claim), "lease": self._lease}
+            bound = {**_bound(claim), "lease": self.lease}
             if (await connection.execute(self._statements.claim, bound)).first() is not None:
                 if given_up:  # granted after the release below
                     await connection.execute(self._statements.release, _bound(claim))
@@ -286,9 +281,7 @@ class _Statements:
 
 
 def _bound(claim: Claim) -> dict[str, Any]:
-    # Digested here and not only by `identify`, which users may replace by something readable.
-    digest = hashlib.sha256(claim.key.encode("utf-8", "surrogatepass")).hexdigest()
-    return {"digest": digest, "claim_token": claim.token}
+    return {"digest": key_digest(claim.key), "claim_token": claim.token}
 
 
 async def _commits_each_statement(connection: AsyncConnection) -> bool:

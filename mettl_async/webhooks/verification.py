@@ -1,4 +1,4 @@
-"""Checks of a request's head, before its body is read: method, peer, credentials, length."""
+"""Checks of who sends: credentials and networks."""
 
 from __future__ import annotations
 
@@ -8,19 +8,12 @@ from base64 import b64encode
 from collections.abc import Iterable
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import TYPE_CHECKING, Final
-
-from attrs import frozen
+from typing import Final
 
 from mettl_async.errors import InvalidInputError
 from mettl_async.models.webhooks import BasicAuth
-from mettl_async.webhooks import responses
-
-if TYPE_CHECKING:
-    from mettl_async.webhooks.responses import HttpResponse
 
 _MAX_AUTHORIZATION: Final = 8 * 1024  # bytes; servers rarely take a longer line either
-_MAX_LENGTH_DIGITS: Final = 18  # of a content-length
 _MAPPED: Final = IPv6Network("::ffff:0:0/96")
 
 
@@ -122,59 +115,6 @@ class AllowedNetworks:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}([{', '.join(map(repr, map(str, self._networks)))}])"
-
-
-@frozen(kw_only=True)
-class RequestChecks:
-    """Checks that need no more than the head of a request.
-
-    Attributes:
-        auth: Credentials that are accepted; None accepts anyone.
-        networks: Networks of the peers that may deliver; None allows all.
-        max_body: Bytes.
-    """
-
-    auth: BasicAuthVerifier | None
-    networks: AllowedNetworks | None
-    max_body: int
-
-    def rejection(
-        self, method: str, headers: Iterable[tuple[bytes, bytes]], peer: str | None
-    ) -> HttpResponse | None:
-        """Give the response to a request that must be refused; None if its body may be read.
-
-        Args:
-            method: Method in capitals.
-            headers: Names in lower case, and values.
-            peer: Address of the peer without a port; None when there is none.
-        """
-        if method != "POST":
-            return responses.NOT_A_POST
-        if self.networks is not None and not self.networks.allows(peer):
-            return responses.WRONG_NETWORK
-        authorization, length = _head(headers)
-        if self.auth is not None and not self.auth.check(authorization):
-            return responses.WRONG_CREDENTIALS
-        if length is None:
-            return None
-        if not length.isdigit():
-            return responses.BAD_LENGTH
-        digits = length.lstrip(b"0")
-        # Python's int() refuses thousands of digits with another error.
-        if len(digits) > _MAX_LENGTH_DIGITS or int(digits or b"0") > self.max_body:
-            return responses.TOO_LARGE
-        return None
-
-
-def _head(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes | None, bytes | None]:
-    """Give authorization and content-length; None if absent, empty if sent twice with two values."""
-    authorization = length = None
-    for name, value in headers:
-        if name == b"authorization":
-            authorization = value if authorization in {None, value} else b""
-        elif name == b"content-length":
-            length = value if length in {None, value} else b""
-    return authorization, length
 
 
 def _listed(path: str, given: object, single: type | tuple[()], wanted: str) -> list[object]:

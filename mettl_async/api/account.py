@@ -65,7 +65,7 @@ class Account(Resource):
 
         Vendor page: "Update White Label". Files are not signed.
         """
-        _check.instance("white_label", white_label, WhiteLabel, optional=False)
+        _check.instance("white_label", white_label, WhiteLabel)
         await self._caller.call(
             UPDATE_WHITE_LABEL,
             white_label=white_label,

@@ -154,7 +154,7 @@ class Candidates(Resource):
         """
         key = check_access_key(access_key)
         check_source(candidates)
-        _check.instance("options", options, RegistrationOptions, optional=False)
+        _check.instance("options", options, RegistrationOptions)
         run_options = RunOptions(
             concurrency=checked_concurrency(concurrency, self._caller.options.max_concurrency),
             batch_size=batch_size,
@@ -237,7 +237,7 @@ class Candidates(Resource):
 
         Vendor pages: "Delete Result of Candidate in Schedule", "Register Candidates in Schedule".
         """
-        _check.instance("candidate", candidate, Candidate, optional=False)
+        _check.instance("candidate", candidate, Candidate)
         await Results(self._caller).delete(access_key, candidate.email)
         link = await self.ensure_registered(access_key, candidate, options=options)
         if link.status is RegistrationStatus.IN_PROGRESS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mettl_async.api.endpoint import Argument, Endpoint, Returns
@@ -15,6 +15,8 @@ from mettl_async.errors import InvalidInputError
 from mettl_async.models import _check
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from mettl_async.api.caller import Caller
     from mettl_async.core.pipeline import ApiResponse
 
@@ -45,9 +47,8 @@ async def request(
     if odd := set(endpoint.placeholders) ^ set(values):
         names = ", ".join(sorted(odd))
         raise InvalidInputError("path_values", f"does not fit the path ({names})", "give each once")
-    parts = _check.sequence("files", files)
-    for index, part in enumerate(parts):
-        _check.instance(f"files[{index}]", part, FilePart, optional=False)
+    parts = _check.as_tuple(files)
+    _check.items("files", parts, partial(_check.instance, kind=FilePart))
     return await caller.send(endpoint, values, texts, endpoint.returns.read, files=parts)
 
 
@@ -76,7 +77,8 @@ def _endpoint(
         raise InvalidInputError(
             "placement", "is a form, for a GET", "GET parameters go in the query"
         )
-    _check.flag("repeatable", repeatable)
+    if repeatable is not None:
+        _check.flag("repeatable", repeatable)
     return Endpoint(
         operation=f"request {verb} {path}",
         method=verb,
@@ -93,7 +95,7 @@ def _endpoint(
 def _texts(field: str, values: Mapping[str, str] | None) -> dict[str, str]:
     if values is None:
         return {}
-    _check.instance(field, values, Mapping, optional=False)
+    _check.mapping(field, values)
     for name, value in values.items():
         _check.text(field, name)
         if not name.isidentifier() or name in SIGNATURE_PARAMETERS:

@@ -189,7 +189,7 @@ class Endpoint(Generic[R_co]):
             value = given[argument.name]
             if value is None and argument.optional:
                 continue
-            _check.instance(argument.name, value, argument.kind, optional=False)
+            _check.instance(argument.name, value, argument.kind)
             if argument.wire is None:
                 params |= to_params(value)
             elif isinstance(value, ImageFile):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mettl_async.api.caller import Resource
@@ -46,9 +47,8 @@ class Pbts(Resource):
 
         Vendor page: "Add PBTs".
         """
-        ids = _check.sequence("pbt_ids", pbt_ids)
-        for index, one in enumerate(ids):
-            _check.count(f"pbt_ids[{index}]", one, least=1)
+        ids = _check.as_tuple(pbt_ids)
+        _check.items("pbt_ids", ids, partial(_check.count, least=1))
         if not ids or len(set(ids)) != len(ids):
             problem = "has an id twice" if ids else "is empty"
             raise InvalidInputError("pbt_ids", problem, "pass each PBT id once")

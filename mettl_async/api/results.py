@@ -219,7 +219,7 @@ class Results(Resource):
         """
         concurrency = checked_concurrency(concurrency, self._caller.options.max_concurrency, 4)
         check_page_size(page_size)
-        _check.instance("detail", detail, ResultDetail, optional=False)
+        _check.instance("detail", detail, ResultDetail)
         return export_results(
             access_keys,
             lambda key: self._by_name(key, detail, page_size),
@@ -272,7 +272,7 @@ class Results(Resource):
         )
         async for event in each(delivered):
             if not isinstance(event, UnknownEvent):
-                _check.instance("delivered", event, TestEvent, optional=False)
+                _check.instance("delivered", event, TestEvent)
                 reconciler.delivered.add(event)
         missed: list[TestEvent] = []
         async with aclosing(aiter(self._by_name(access_key, _PLAIN, page_size))) as found:
@@ -322,5 +322,5 @@ class Results(Resource):
 
         The address is a public link, fetched unsigned [seen].
         """
-        _check.instance("result", result, CandidateResult, optional=False)
+        _check.instance("result", result, CandidateResult)
         return await save_report(self._caller, result, path, seconds=timeout)

@@ -103,7 +103,7 @@ class Schedules(Resource):
         Vendor pages: "Get All Schedules in Assessment", "Create Schedule".
         """
         check_assessment_id(assessment_id)
-        _check.instance("schedule", schedule, NewSchedule, optional=False)
+        _check.instance("schedule", schedule, NewSchedule)
         found = await self._find(assessment_id, schedule.name)
         if found is not None:
             return found
@@ -160,7 +160,7 @@ class Schedules(Resource):
 
         Vendor page: "ATS/LMS Back-End Flow".
         """
-        _check.instance("schedule", schedule, NewSchedule, optional=False)
+        _check.instance("schedule", schedule, NewSchedule)
         _check.count("attempts", attempts, least=1, most=20)
         made = [
             await self.get_or_create(
@@ -190,7 +190,7 @@ class Schedules(Resource):
 
         Vendor page: "Create Schedule".
         """
-        _check.instance("schedule", schedule, NewSchedule, optional=False)
+        _check.instance("schedule", schedule, NewSchedule)
         return await self._caller.call(
             CREATE_SCHEDULE,
             assessment_id=assessment_id,
@@ -229,7 +229,7 @@ class Schedules(Resource):
 
         Vendor page: "Edit Schedule".
         """
-        _check.instance("changes", changes, ScheduleEdit, optional=False)
+        _check.instance("changes", changes, ScheduleEdit)
         people = changes.access is not None and bool(changes.access.add or changes.access.remove)
         return await self._caller.call(
             EDIT_SCHEDULE, access_key=access_key, changes=changes, repeatable=not people

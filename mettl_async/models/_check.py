@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sized
-from datetime import timedelta, tzinfo
+from collections.abc import Callable, Iterable, Mapping, Sized
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MINUTE = timedelta(minutes=1)
 # Two addresses in one cell, or "Name <address>": the usual slips of a spreadsheet.
 _NOT_IN_EMAIL = re.compile(r"[\s<>,;]")
 _NAME_SHOWN = 60
@@ -105,9 +104,9 @@ def email(path: str, value: object) -> None:
     raise InvalidInputError(path, f"{problem} ({shape(value)})", fix)
 
 
-def flag(path: str, value: object, *, optional: bool = True) -> None:
-    """Check for True or False (or None where it may be left out)."""
-    if not (isinstance(value, bool) or (optional and value is None)):
+def flag(path: str, value: object) -> None:
+    """Check for True or False."""
+    if not isinstance(value, bool):
         raise InvalidInputError(path, f"expected bool, got {shape(value)}", "give True or False")
 
 
@@ -115,23 +114,28 @@ def _example(kind: type) -> str:
     return 'ZoneInfo("Asia/Kolkata")' if kind is tzinfo else f"{kind.__name__}(...)"
 
 
-def instance(path: str, value: object, kind: type, *, optional: bool = True) -> None:
-    """Check for an instance of one of our classes (or None where it may be left out)."""
-    if not (isinstance(value, kind) or (optional and value is None)):
+def instance(path: str, value: object, kind: type) -> None:
+    """Check for an instance of a class."""
+    if not isinstance(value, kind):
         raise InvalidInputError(
             path, f"expected {kind.__name__}, got {shape(value)}", f"pass {_example(kind)}"
         )
 
 
-def member(path: str, value: object, kind: type[Enum], *, optional: bool = True) -> None:
-    """Check for a known member of an enum (or None where it may be left out)."""
-    if optional and value is None:
-        return
+def member(path: str, value: object, kind: type[Enum]) -> None:
+    """Check for a known member of an enum."""
     if not isinstance(value, kind) or value.name not in kind.__members__:
         known = ", ".join(f"{kind.__name__}.{name}" for name in kind.__members__)
         raise InvalidInputError(
             path, f"expected {kind.__name__}, got {shape(value)}", f"use {known}"
         )
+
+
+def choice(path: str, value: object, choices: tuple[str, ...]) -> None:
+    """Check for one of a few words."""
+    if value not in choices:
+        words = " or ".join(map(repr, choices))
+        raise InvalidInputError(path, "is none of the words that are known", f"use {words}")
 
 
 def count(path: str, value: object, *, least: int = 0, most: int = _INT64 - 1) -> None:
@@ -143,12 +147,16 @@ def count(path: str, value: object, *, least: int = 0, most: int = _INT64 - 1) -
         raise InvalidInputError(path, problem, "give a number within the bounds")
 
 
-def number(path: str, value: object) -> None:
-    """Check a finite number."""
+def number(path: str, value: object, *, least: float = -math.inf, most: float = math.inf) -> None:
+    """Check for a finite number within bounds."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise InvalidInputError(path, f"expected float, got {shape(value)}", "give a number")
     if not isinstance(value, int) and not math.isfinite(value):
         raise InvalidInputError(path, "is not a finite number", "give a number")
+    if not least <= value <= most:
+        raise InvalidInputError(
+            path, "is out of bounds", f"give a number from {least:g} to {most:g}"
+        )
 
 
 def seconds(path: str, value: float) -> None:
@@ -187,22 +195,40 @@ def url(path: str, value: object) -> None:
         )
 
 
-def sequence(path: str, value: Iterable[T]) -> tuple[T, ...]:
-    """Make a tuple of any iterable that is a list of things, which a string is not."""
+def as_tuple(value: Iterable[T]) -> tuple[T, ...]:
+    """Make a tuple of a list of things; leave anything else, which a string is, to the check."""
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
-        raise InvalidInputError(
-            path, f"expected a list, got {shape(value)}", "put the items in a list"
-        )
+        return value  # type: ignore[return-value]
     return tuple(value)
 
 
-def emails(path: str, value: Iterable[str]) -> tuple[str, ...]:
-    """Make a tuple of addresses that differ by more than case."""
-    addresses = sequence(path, value)
-    for index, address in enumerate(addresses):
-        email(f"{path}[{index}]", address)
-    distinct(path, addresses)
-    return addresses
+def texts(value: Iterable[str]) -> tuple[str, ...]:
+    """Make a tuple of a list of texts, as `as_tuple` does: mypy takes no generic converter."""
+    return as_tuple(value)
+
+
+def items(path: str, value: object, check: Callable[[str, Any], None]) -> None:
+    """Check a tuple and each of its items."""
+    if not isinstance(value, tuple):
+        raise InvalidInputError(
+            path, f"expected a list, got {shape(value)}", "put the items in a list"
+        )
+    for index, item in enumerate(value):
+        check(f"{path}[{index}]", item)
+
+
+def not_empty(path: str, value: Sized, fix: str) -> None:
+    """Check that there is at least one item."""
+    if not value:
+        raise InvalidInputError(path, "is empty", fix)
+
+
+def mapping(path: str, value: object) -> None:
+    """Check for a mapping."""
+    if not isinstance(value, (FrozenMap, Mapping)):  # the first is told at once
+        raise InvalidInputError(
+            path, f"expected a mapping, got {shape(value)}", "give {name: value}"
+        )
 
 
 def distinct(path: str, emails: Iterable[str], suffix: str = "") -> None:
@@ -214,46 +240,6 @@ def distinct(path: str, emails: Iterable[str], suffix: str = "") -> None:
             raise InvalidInputError(
                 f"{path}[{index}]{suffix}", f"repeats the email of item {first}", "keep one of them"
             )
-
-
-def minutes(path: str, value: timedelta | int | None) -> timedelta | None:
-    """Make extra time a `timedelta` of whole minutes; an int counts minutes."""
-    if value is None:
-        return None
-    if isinstance(value, int) and not isinstance(value, bool):
-        try:
-            value = timedelta(minutes=value)
-        except OverflowError:
-            value = timedelta.max  # refused below: not whole minutes
-    if not isinstance(value, timedelta):
-        raise InvalidInputError(
-            path,
-            f"expected timedelta, got {shape(value)}",
-            "give timedelta(minutes=...) or minutes",
-        )
-    if value < timedelta(0) or value % _MINUTE:
-        raise InvalidInputError(
-            path, "is negative, too long or not whole minutes", "give whole minutes, 0 or more"
-        )
-    return value
-
-
-def fields(path: str, value: Mapping[str, str], reserved: Mapping[str, str]) -> FrozenMap[str]:
-    """Freeze further registration fields by their exact names; ``reserved`` maps a name to its attribute."""
-    if not isinstance(value, Mapping):
-        raise InvalidInputError(
-            path, f"expected a mapping, got {shape(value)}", "give {name: text}"
-        )
-    entries = dict(value)
-    for name, content in entries.items():
-        if not isinstance(name, str):
-            raise InvalidInputError(path, f"has a name that is {shape(name)}", "names are text")
-        here = path_of(path, name)
-        text(here, name)
-        text(here, content, blank=True)
-        if name in reserved:
-            raise InvalidInputError(here, "has its own attribute", f"give it as {reserved[name]}")
-    return FrozenMap(entries)
 
 
 def json_like(path: str, value: object, depth: int = 0) -> Any:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import _check
 from mettl_async.models._frozen_map import EMPTY, FrozenMap
+from mettl_async.models._user_value import UserValue
 from mettl_async.models._wire import names_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def _freeze(value: Mapping[str, Any]) -> FrozenMap[Any]:
-    _check.instance("extra", value, Mapping, optional=False)
+    _check.mapping("extra", value)
     entries: FrozenMap[Any] = _check.json_like("extra", value)
     return entries
 
 
 @frozen(kw_only=True)
-class Extensible:
+class Extensible(UserValue):
     """A value that takes properties which it has no attribute for.
 
     Attributes:
@@ -33,6 +36,7 @@ class Extensible:
     extra: FrozenMap[Any] = field(default=EMPTY, converter=_freeze)
 
     def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
         if self.extra:
             typed = {name.casefold() for name in names_of(type(self))}
             for name in self.extra:

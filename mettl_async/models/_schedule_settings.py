@@ -7,7 +7,6 @@ from typing import Final
 from attrs import field, frozen
 
 from mettl_async.errors import InvalidInputError
-from mettl_async.models import _check
 from mettl_async.models._extensible import Extensible
 from mettl_async.models._wire import wire
 from mettl_async.models.event import EVENTS
@@ -48,17 +47,6 @@ class ScheduleSettings(Extensible):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        _check.member("schedule_type", self.schedule_type, ScheduleType)
-        _check.instance("schedule_window", self.schedule_window, ScheduleWindow)
-        _check.instance("web_proctoring", self.web_proctoring, WebProctoring)
-        _check.instance("visual_proctoring", self.visual_proctoring, VisualProctoring)
-        _check.flag("secure_browser", self.secure_browser)
-        _check.member("protected", self.protected, Protection)
-        _check.instance("webhooks", self.webhooks, Webhooks)
-        _check.instance(
-            "test_grade_notification", self.test_grade_notification, TestGradeNotification
-        )
-        _check.instance("ip_access_restriction", self.ip_access_restriction, IpAccessRestriction)
         if self.schedule_window is not None:
             if self.schedule_type not in {None, ScheduleType.FIXED}:
                 raise InvalidInputError(

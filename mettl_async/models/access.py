@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import _check
 from mettl_async.models._fold_email import fold_email
 from mettl_async.models._open_enum import OpenStrEnum
+from mettl_async.models._user_value import Email, UserValue
 from mettl_async.models._wire import wire
 from mettl_async.models.candidate import InvitedCandidate
 
@@ -24,37 +25,38 @@ class AccessType(OpenStrEnum):
     BY_INVITATION = "ByInvitation"
 
 
-def _candidates(value: Iterable[InvitedCandidate]) -> tuple[InvitedCandidate, ...]:
-    return _invited("access.candidates", value)
-
-
-def _added(value: Iterable[InvitedCandidate]) -> tuple[InvitedCandidate, ...]:
-    return _invited("access.add", value)
-
-
-def _removed(value: Iterable[str]) -> tuple[str, ...]:
-    return _check.emails("access.remove", value)
-
-
-def _invited(path: str, value: Iterable[InvitedCandidate]) -> tuple[InvitedCandidate, ...]:
-    invited = _check.sequence(path, value)
-    for index, one in enumerate(invited):
-        _check.instance(f"{path}[{index}]", one, InvitedCandidate, optional=False)
-    _check.distinct(path, (one.email for one in invited), ".email")
-    return invited
-
-
-def _only_by_invitation(name: str, *, given: object) -> None:
-    if given:
-        raise InvalidInputError(
-            f"access.{name}",
-            "only works by invitation",
-            "leave it out, or use by_invitation(...)",
-        )
+def _invited(value: Iterable[InvitedCandidate]) -> tuple[InvitedCandidate, ...]:
+    return _check.as_tuple(value)
 
 
 @frozen(kw_only=True)
-class Access:
+class _AccessSettings(UserValue):
+    """What creating a schedule and editing one have in common of who may take its test."""
+
+    field_prefix = "access."
+
+    type: AccessType
+    send_email: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if self.type is AccessType.OPEN_FOR_ALL:
+            for one in fields(type(self)):
+                if one.name != "type" and getattr(self, one.name) != one.default:
+                    raise InvalidInputError(
+                        f"access.{one.name}",
+                        "only works by invitation",
+                        "leave it out, or use by_invitation(...)",
+                    )
+
+    @classmethod
+    def open_for_all(cls) -> Self:
+        """Admit anyone with the link."""
+        return cls(type=AccessType.OPEN_FOR_ALL)
+
+
+@frozen(kw_only=True)
+class Access(_AccessSettings):
     """Who may take the test of a new schedule; build it with `open_for_all` or `by_invitation`.
 
     Checked when built; what was not asked for is not sent, so the server's default (false) holds.
@@ -65,32 +67,20 @@ class Access:
     Vendor page: "Create Schedule".
     """
 
-    type: AccessType
-    send_email: bool = False
     is_candidate_crf_prefilled: bool = False
     candidates: tuple[InvitedCandidate, ...] = field(
-        default=(), converter=_candidates, repr=_check.size
+        default=(), converter=_invited, repr=_check.size
     )
 
     def __attrs_post_init__(self) -> None:
-        _check.member("access.type", self.type, AccessType, optional=False)
-        _check.flag("access.send_email", self.send_email, optional=False)
-        _check.flag(
-            "access.is_candidate_crf_prefilled", self.is_candidate_crf_prefilled, optional=False
-        )
-        if self.type is AccessType.OPEN_FOR_ALL:
-            _only_by_invitation("candidates", given=self.candidates)
-            _only_by_invitation("send_email", given=self.send_email)
-            _only_by_invitation("is_candidate_crf_prefilled", given=self.is_candidate_crf_prefilled)
-        elif not self.candidates:
-            raise InvalidInputError(
-                "access.candidates", "is empty", "invite at least one, or use Access.open_for_all()"
+        super().__attrs_post_init__()
+        _check.distinct("access.candidates", (one.email for one in self.candidates), ".email")
+        if self.type is AccessType.BY_INVITATION:
+            _check.not_empty(
+                "access.candidates",
+                self.candidates,
+                "invite at least one, or use Access.open_for_all()",
             )
-
-    @classmethod
-    def open_for_all(cls) -> Self:
-        """Anyone with the link."""
-        return cls(type=AccessType.OPEN_FOR_ALL)
 
     @classmethod
     def by_invitation(
@@ -116,7 +106,7 @@ class Access:
 
 
 @frozen(kw_only=True)
-class AccessEdit:
+class AccessEdit(_AccessSettings):
     """A change of who may take the test; build it with `open_for_all` or `by_invitation`.
 
     Checked when built; what was not asked for is not sent.
@@ -128,27 +118,18 @@ class AccessEdit:
     Vendor page: "Edit Schedule".
     """
 
-    type: AccessType
-    send_email: bool = False
     is_candidate_crf_prefilled: bool | None = None
     add: tuple[InvitedCandidate, ...] = field(
-        default=(), converter=_added, repr=_check.size, metadata=wire("candidates.add")
+        default=(), converter=_invited, repr=_check.size, metadata=wire("candidates.add")
     )
-    remove: tuple[str, ...] = field(
-        default=(), converter=_removed, repr=_check.size, metadata=wire("candidates.remove")
+    remove: tuple[Email, ...] = field(
+        default=(), converter=_check.texts, repr=_check.size, metadata=wire("candidates.remove")
     )
 
     def __attrs_post_init__(self) -> None:
-        _check.member("access.type", self.type, AccessType, optional=False)
-        _check.flag("access.send_email", self.send_email, optional=False)
-        _check.flag("access.is_candidate_crf_prefilled", self.is_candidate_crf_prefilled)
-        if self.type is AccessType.OPEN_FOR_ALL:
-            _only_by_invitation("add", given=self.add)
-            _only_by_invitation("remove", given=self.remove)
-            _only_by_invitation("send_email", given=self.send_email)
-            _only_by_invitation(
-                "is_candidate_crf_prefilled", given=self.is_candidate_crf_prefilled is not None
-            )
+        super().__attrs_post_init__()
+        _check.distinct("access.add", (one.email for one in self.add), ".email")
+        _check.distinct("access.remove", self.remove)
         removed = {fold_email(address) for address in self.remove}
         for index, one in enumerate(self.add):
             if fold_email(one.email) in removed:
@@ -161,11 +142,6 @@ class AccessEdit:
                     "is not taken when a schedule is edited",
                     "leave it out; give it when the schedule is created or the candidate registered",
                 )
-
-    @classmethod
-    def open_for_all(cls) -> Self:
-        """Anyone with the link from now on."""
-        return cls(type=AccessType.OPEN_FOR_ALL)
 
     @classmethod
     def by_invitation(

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from attrs import field, frozen
 
 from mettl_async.models import _check
+from mettl_async.models._user_value import AnyText, UserValue
 from mettl_async.models._wire import wire
 
 
+def _url_or_empty(path: str, value: object) -> None:
+    if value != "":
+        _check.url(path, value)
+
+
 @frozen(kw_only=True)
-class AssessmentSettings:
+class AssessmentSettings(UserValue):
     """What to change in an assessment's settings; what is None stays as it is.
 
     Checked when built.
@@ -29,19 +37,14 @@ class AssessmentSettings:
     Vendor page: "Edit Assessment Settings".
     """
 
-    instructions: str | None = None
+    instructions: AnyText | None = None
     allow_copy_paste: bool | None = None
-    exit_redirection_url: str | None = field(
+    exit_redirection_url: Annotated[str, _url_or_empty] | None = field(
         default=None, repr=False, metadata=wire("exitRedirectionURL")
     )
     show_report_to_candidate: bool | None = None
     on_screen_calculator: bool | None = None
 
     def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
         _check.something("assessment_settings", self)
-        if self.instructions is not None:
-            _check.text("instructions", self.instructions, blank=True)
-        if self.exit_redirection_url is not None and self.exit_redirection_url != "":
-            _check.url("exit_redirection_url", self.exit_redirection_url)
-        for name in ("allow_copy_paste", "show_report_to_candidate", "on_screen_calculator"):
-            _check.flag(name, getattr(self, name))

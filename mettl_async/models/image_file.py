@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import _check
+from mettl_async.models._user_value import UserValue
 
 # Form: content type, extensions, how the file begins.
 _FORMS = {
@@ -21,7 +22,7 @@ _KB = 1024
 
 
 @frozen(kw_only=True)
-class ImageFile:
+class ImageFile(UserValue):
     """A picture to upload: its bytes and its name. Use `Logo`, `Favicon` or `CoverImage`.
 
     Checked when built: the format, known by the first bytes, is one of those allowed, the
@@ -40,17 +41,13 @@ class ImageFile:
     forms: ClassVar[tuple[str, ...]] = tuple(_FORMS)
     most_bytes: ClassVar[int] = 2000 * _KB
 
+    field_prefix = "image."
+
     content: bytes = field(repr=_check.size)
     filename: str
 
     def __attrs_post_init__(self) -> None:
-        if not isinstance(self.content, bytes):
-            raise InvalidInputError(
-                "image.content",
-                f"expected bytes, got {_check.shape(self.content)}",
-                "read the file in binary mode",
-            )
-        _check.text("image.filename", self.filename)
+        super().__attrs_post_init__()
         if not self.filename.isprintable() or set(self.filename) & set('/\\"'):
             raise InvalidInputError(
                 "image.filename",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
-from typing import Self
+from typing import Annotated, Self, TypeAlias
 
 from attrs import field, frozen
+from attrs.converters import optional
 
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import _check
 from mettl_async.models._open_enum import OpenStrEnum
+from mettl_async.models._user_value import UserValue
 
 
 class IpRestrictionType(OpenStrEnum):
@@ -19,56 +21,47 @@ class IpRestrictionType(OpenStrEnum):
     RANGE = "RANGE"
 
 
-def _address(path: str, value: IPv4Address | str) -> IPv4Address:
+def _parsed(value: IPv4Address | str) -> IPv4Address:
+    try:
+        return IPv4Address(value) if isinstance(value, str) else value
+    except AddressValueError:
+        return value  # type: ignore[return-value]  # refused below, by the path of its field
+
+
+def _check_ipv4(path: str, value: object) -> None:
     if isinstance(value, IPv4Address):
-        return value
+        return
     if isinstance(value, IPv6Address) or (isinstance(value, str) and ":" in value):
         raise InvalidInputError(path, "is an IPv6 address", "Mettl takes IPv4 only: give that one")
-    found = None
-    if isinstance(value, str):
-        try:
-            found = IPv4Address(value)
-        except AddressValueError:
-            found = None
-    if found is None:
-        raise InvalidInputError(
-            path,
-            f"is not an IPv4 address ({_check.shape(value)})",
-            "give four numbers, as 192.0.2.7",
-        )
-    return found
+    raise InvalidInputError(
+        path, f"is not an IPv4 address ({_check.shape(value)})", "give four numbers, as 192.0.2.7"
+    )
 
 
-def _start(value: IPv4Address | str) -> IPv4Address:
-    return _address("ip_range.start", value)
-
-
-def _end(value: IPv4Address | str) -> IPv4Address:
-    return _address("ip_range.end", value)
-
-
-def _ip(value: IPv4Address | str | None) -> IPv4Address | None:
-    return None if value is None else _address("ip_access_restriction.ip", value)
+_Ipv4: TypeAlias = Annotated[IPv4Address, _check_ipv4]
 
 
 @frozen(kw_only=True)
-class IpRange:
+class IpRange(UserValue):
     """IPv4 addresses from ``start`` to ``end``, both included.
 
     Raises:
         InvalidInputError: Not IPv4, or the end before the start.
     """
 
-    start: IPv4Address = field(converter=_start)
-    end: IPv4Address = field(converter=_end)
+    field_prefix = "ip_range."
+
+    start: _Ipv4 = field(converter=_parsed)
+    end: _Ipv4 = field(converter=_parsed)
 
     def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
         if self.end < self.start:
             raise InvalidInputError("ip_range.end", "is before start", "swap the two")
 
 
 @frozen(kw_only=True)
-class IpAccessRestriction:
+class IpAccessRestriction(UserValue):
     """From where a test may be taken; build it with `single`, `range` or `disabled`.
 
     Raises:
@@ -77,17 +70,15 @@ class IpAccessRestriction:
     Vendor page: "Create Schedule".
     """
 
+    field_prefix = "ip_access_restriction."
+
     enabled: bool
     type: IpRestrictionType | None = None
-    ip: IPv4Address | None = field(default=None, converter=_ip)
+    ip: _Ipv4 | None = field(default=None, converter=optional(_parsed))
     ranges: tuple[IpRange, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        _check.flag("ip_access_restriction.enabled", self.enabled, optional=False)
-        _check.member("ip_access_restriction.type", self.type, IpRestrictionType)
-        _check.instance("ip_access_restriction.ranges", self.ranges, tuple, optional=False)
-        for index, one in enumerate(self.ranges):
-            _check.instance(f"ip_access_restriction.ranges[{index}]", one, IpRange, optional=False)
+        super().__attrs_post_init__()
         single, ranged = self.ip is not None, bool(self.ranges)
         wanted = {
             None: (False, False),

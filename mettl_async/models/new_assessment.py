@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import _check
 from mettl_async.models._extensible import Extensible
+from mettl_async.models._user_value import AnyText, Positive, Url
 from mettl_async.models._wire import wire
 from mettl_async.models.level import Level
 from mettl_async.models.question_response import QuestionType
@@ -18,26 +19,11 @@ if TYPE_CHECKING:
 
 
 def _skills(value: Iterable[NewSkill]) -> tuple[NewSkill, ...]:
-    return _items("section.skills", value, NewSkill)
+    return _check.as_tuple(value)
 
 
 def _sections(value: Iterable[NewSection]) -> tuple[NewSection, ...]:
-    return _items("sections", value, NewSection)
-
-
-def _items(path: str, value: Iterable[Any], kind: type) -> tuple[Any, ...]:
-    items = _check.sequence(path, value)
-    if not items:
-        # [assumed] The page says what questions it wants (imported ones), so there must be some.
-        raise InvalidInputError(path, "is empty", f"give at least one {kind.__name__}")
-    for index, item in enumerate(items):
-        _check.instance(f"{path}[{index}]", item, kind, optional=False)
-    return items
-
-
-def _grade(path: str, value: object) -> None:
-    if value is not None:
-        _check.number(path, value)
+    return _check.as_tuple(value)
 
 
 @frozen(kw_only=True)
@@ -63,23 +49,15 @@ class NewSkill(Extensible):
     Vendor page: "Create Assessment".
     """
 
+    field_prefix = "skill."
+
     name: str
     level: Level
-    question_count: int
+    question_count: Positive
     question_pooling: bool | None = None
     question_type: QuestionType | None = None
     correct_grade: float | None = None
     incorrect_grade: float | None = None
-
-    def __attrs_post_init__(self) -> None:
-        super().__attrs_post_init__()
-        _check.text("skill.name", self.name)
-        _check.member("skill.level", self.level, Level, optional=False)
-        _check.count("skill.question_count", self.question_count, least=1)
-        _check.flag("skill.question_pooling", self.question_pooling)
-        _check.member("skill.question_type", self.question_type, QuestionType)
-        _grade("skill.correct_grade", self.correct_grade)
-        _grade("skill.incorrect_grade", self.incorrect_grade)
 
 
 @frozen(kw_only=True)
@@ -103,22 +81,19 @@ class NewSection(Extensible):
     Vendor page: "Create Assessment".
     """
 
+    field_prefix = "section."
+
     name: str
     skills: tuple[NewSkill, ...] = field(converter=_skills)
-    duration: int | None = None
-    instructions: str | None = None
+    duration: Positive | None = None
+    instructions: AnyText | None = None
     all_questions_mandatory: bool | None = None
     randomize_questions: bool | None = None
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        _check.text("section.name", self.name)
-        if self.duration is not None:
-            _check.count("section.duration", self.duration, least=1)
-        if self.instructions is not None:
-            _check.text("section.instructions", self.instructions, blank=True)
-        _check.flag("section.all_questions_mandatory", self.all_questions_mandatory)
-        _check.flag("section.randomize_questions", self.randomize_questions)
+        # [assumed] The page says what questions it wants (imported ones), so there must be some.
+        _check.not_empty("section.skills", self.skills, "give at least one NewSkill")
 
 
 @frozen(kw_only=True)
@@ -147,10 +122,10 @@ class NewAssessment(Extensible):
 
     name: str
     sections: tuple[NewSection, ...] = field(converter=_sections)
-    duration: int | None = None
-    instructions: str | None = None
+    duration: Positive | None = None
+    instructions: AnyText | None = None
     allow_copy_paste: bool | None = None
-    exit_redirection_url: str | None = field(
+    exit_redirection_url: Url | None = field(
         default=None, repr=False, metadata=wire("exitRedirectionURL")
     )
     show_report_to_candidate_on_exit: bool | None = None
@@ -158,23 +133,14 @@ class NewAssessment(Extensible):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        _check.text("name", self.name)
+        _check.not_empty("sections", self.sections, "give at least one NewSection")
         seen: dict[str, int] = {}
         for index, section in enumerate(self.sections):
             if (first := seen.setdefault(section.name.casefold(), index)) != index:
                 raise InvalidInputError(
                     f"sections[{index}].name", f"repeats the name of item {first}", "rename one"
                 )
-        if self.duration is not None:
-            _check.count("duration", self.duration, least=1)
-        elif any(section.duration is None for section in self.sections):
+        if self.duration is None and any(one.duration is None for one in self.sections):
             raise InvalidInputError(
                 "duration", "is missing", "give minutes, here or in every section"
             )
-        if self.instructions is not None:
-            _check.text("instructions", self.instructions, blank=True)
-        if self.exit_redirection_url is not None:
-            _check.url("exit_redirection_url", self.exit_redirection_url)
-        _check.flag("allow_copy_paste", self.allow_copy_paste)
-        _check.flag("show_report_to_candidate_on_exit", self.show_report_to_candidate_on_exit)
-        _check.flag("on_screen_calculator", self.on_screen_calculator)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from attrs import frozen
 
 from mettl_async.errors import InvalidInputError
-from mettl_async.models import _check
 from mettl_async.models._schedule_settings import ScheduleSettings
 from mettl_async.models.access import Access
 from mettl_async.models.proctoring import Protection
@@ -45,9 +44,6 @@ class NewSchedule(ScheduleSettings):
     access: Access
 
     def __attrs_post_init__(self) -> None:
-        _check.text("name", self.name)
-        _check.text("source_app", self.source_app)
-        _check.instance("access", self.access, Access, optional=False)
         super().__attrs_post_init__()
         if self.protected not in {None, Protection.OTP_ON_EMAIL}:
             raise InvalidInputError(

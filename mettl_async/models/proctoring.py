@@ -5,8 +5,8 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from mettl_async.errors import InvalidInputError
-from mettl_async.models import _check
 from mettl_async.models._open_enum import OpenStrEnum
+from mettl_async.models._user_value import UserValue
 from mettl_async.models._wire import wire
 
 
@@ -27,7 +27,7 @@ class Protection(OpenStrEnum):
 
 
 @frozen(kw_only=True)
-class WebProctoring:
+class WebProctoring(UserValue):
     """Browsing tolerance: how often a candidate may leave the test window.
 
     Attributes:
@@ -41,19 +41,15 @@ class WebProctoring:
     Vendor page: "Create Schedule".
     """
 
+    field_prefix = "web_proctoring."
+
     enabled: bool = True
     count: int | None = None
     show_remaining_counts: bool | None = None
 
-    def __attrs_post_init__(self) -> None:
-        _check.flag("web_proctoring.enabled", self.enabled, optional=False)
-        if self.count is not None:
-            _check.count("web_proctoring.count", self.count)
-        _check.flag("web_proctoring.show_remaining_counts", self.show_remaining_counts)
-
 
 @frozen(kw_only=True)
-class VisualProctoring:
+class VisualProctoring(UserValue):
     """Advanced visual proctoring.
 
     Attributes:
@@ -67,6 +63,8 @@ class VisualProctoring:
     Vendor page: "Create Schedule".
     """
 
+    field_prefix = "visual_proctoring."
+
     mode: VisualProctoringMode
     candidate_screen_capture: bool | None = field(
         default=None, metadata=wire("options.candidateScreenCapture")
@@ -76,11 +74,9 @@ class VisualProctoring:
     )
 
     def __attrs_post_init__(self) -> None:
-        _check.member("visual_proctoring.mode", self.mode, VisualProctoringMode, optional=False)
+        super().__attrs_post_init__()
         for name in ("candidate_screen_capture", "candidate_authorization"):
-            value = getattr(self, name)
-            _check.flag(f"visual_proctoring.{name}", value)
-            if value and self.mode is VisualProctoringMode.OFF:
+            if getattr(self, name) and self.mode is VisualProctoringMode.OFF:
                 raise InvalidInputError(
                     f"visual_proctoring.{name}",
                     "needs visual proctoring to be on",

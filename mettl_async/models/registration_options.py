@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from functools import partial
+from typing import Annotated, Final
 
 from attrs import frozen
 
 from mettl_async.models import _check
+from mettl_async.models._user_value import UserValue
 
 MAX_TIME_LIMIT: Final = 2**31 - 1
 """Seconds; only "greater than 0" is documented, and no server takes more than this [assumed]."""
 
 
 @frozen(kw_only=True)
-class RegistrationOptions:
+class RegistrationOptions(UserValue):
     """Options of a registration; they hold for all its candidates.
 
     Attributes:
@@ -29,18 +31,10 @@ class RegistrationOptions:
     """
 
     allow_missing_mandatory_registration_fields: bool = False
-    time_limit_in_sec: int | None = None
+    time_limit_in_sec: (
+        Annotated[int, partial(_check.count, least=1, most=MAX_TIME_LIMIT)] | None
+    ) = None
     show_custom_instructions: bool = False
-
-    def __attrs_post_init__(self) -> None:
-        _check.flag(
-            "allow_missing_mandatory_registration_fields",
-            self.allow_missing_mandatory_registration_fields,
-            optional=False,
-        )
-        if self.time_limit_in_sec is not None:
-            _check.count("time_limit_in_sec", self.time_limit_in_sec, least=1, most=MAX_TIME_LIMIT)
-        _check.flag("show_custom_instructions", self.show_custom_instructions, optional=False)
 
 
 DEFAULT_OPTIONS: Final = RegistrationOptions()

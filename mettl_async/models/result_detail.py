@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from attrs import field, fields, frozen
+from attrs import field, frozen
 
-from mettl_async.models import _check
+from mettl_async.models._user_value import UserValue
 from mettl_async.models._wire import wire
 
 
 @frozen(kw_only=True)
-class ResultDetail:
+class ResultDetail(UserValue):
     """What results hold beyond marks; everything is off by default.
 
     More makes pages heavy: with question-wise responses one client went down to 50 candidates a
@@ -28,13 +28,10 @@ class ResultDetail:
     Vendor pages: "Get Result of Candidate in Schedule", "On demand Results".
     """
 
+    field_prefix = "detail."
+
     recommendation: bool = field(default=False, metadata=wire("ir.recommendation"))
     response_style: bool = field(default=False, metadata=wire("rs"))
     essay_answers: bool = field(default=False, metadata=wire("qr"))
     question_responses: bool = field(default=False, metadata=wire("cr"))
     evaluation: bool = field(default=False, metadata=wire("em"))
-
-    def __attrs_post_init__(self) -> None:
-        for attribute in fields(type(self)):
-            name = attribute.name
-            _check.flag(f"detail.{name}", getattr(self, name), optional=False)

@@ -34,9 +34,5 @@ class ScheduleEdit(ScheduleSettings):
     access: AccessEdit | None = None
 
     def __attrs_post_init__(self) -> None:
-        _check.something("schedule_edit", self)
-        for path in ("name", "source_app"):
-            if (value := getattr(self, path)) is not None:
-                _check.text(path, value)
-        _check.instance("access", self.access, AccessEdit)
         super().__attrs_post_init__()
+        _check.something("schedule_edit", self)

@@ -26,11 +26,11 @@ class ScheduleFilter(Extensible):
     Vendor page: "Get All Schedules in Assessment".
     """
 
+    field_prefix = "filter."
+
     visual_proctoring: VisualProctoring | None = None
     web_proctoring: WebProctoring | None = None
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        _check.instance("filter.visual_proctoring", self.visual_proctoring, VisualProctoring)
-        _check.instance("filter.web_proctoring", self.web_proctoring, WebProctoring)
         _check.something("filter", self)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
-from attrs import field, frozen
+from attrs import frozen
 
 from mettl_async.errors import InvalidInputError
-from mettl_async.models import _check, _wire_time
+from mettl_async.models import _wire_time
 from mettl_async.models._open_enum import OpenStrEnum
 from mettl_async.models._server_value import ServerValue
+from mettl_async.models._user_value import UserValue
 
 # The offsets in use on earth, which is what "UTC offset defined in tz database" can mean.
 _WEST, _EAST = timedelta(hours=-12), timedelta(hours=14)
@@ -32,7 +33,7 @@ class FixedAccessOption(OpenStrEnum):
 
 
 @frozen(kw_only=True)
-class ScheduleWindow:
+class ScheduleWindow(UserValue):
     """The time in which a test link works.
 
     Checked when built; afterwards both moments are aware and ``time_zone`` is their zone. The server
@@ -51,19 +52,15 @@ class ScheduleWindow:
     Vendor page: "Create Schedule".
     """
 
+    field_prefix = "schedule_window."
+
     starts_at: datetime
     ends_at: datetime
-    fixed_access_option: FixedAccessOption = field(default=FixedAccessOption.EXACT_TIME)
+    fixed_access_option: FixedAccessOption = FixedAccessOption.EXACT_TIME
     time_zone: tzinfo | None = None
 
     def __attrs_post_init__(self) -> None:
-        _check.member(
-            "schedule_window.fixed_access_option",
-            self.fixed_access_option,
-            FixedAccessOption,
-            optional=False,
-        )
-        _check.instance("schedule_window.time_zone", self.time_zone, tzinfo)
+        super().__attrs_post_init__()
         for name in ("starts_at", "ends_at"):
             _check_moment(f"schedule_window.{name}", getattr(self, name), self.time_zone)
         zone = self.starts_at.tzinfo or self.time_zone
@@ -96,10 +93,7 @@ class ScheduleWindow:
             )
 
 
-def _check_moment(path: str, moment: object, zone: tzinfo | None) -> None:
-    _check.instance(path, moment, datetime, optional=False)
-    if not isinstance(moment, datetime):  # for the type checker; instance() has refused it
-        return
+def _check_moment(path: str, moment: datetime, zone: tzinfo | None) -> None:
     if moment.tzinfo is None and zone is None:
         raise InvalidInputError(
             path, "has no time zone", "give an aware datetime, or time_zone=ZoneInfo(...)"

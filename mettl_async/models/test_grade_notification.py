@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from attrs import field, frozen
 
-from mettl_async.errors import InvalidInputError
 from mettl_async.models import _check
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-
-def _recipients(value: Iterable[str]) -> tuple[str, ...]:
-    return _check.emails("test_grade_notification.recipients", value)
+from mettl_async.models._user_value import Email, UserValue
 
 
 @frozen(kw_only=True)
-class TestGradeNotification:
+class TestGradeNotification(UserValue):
     """Who gets a mail when a test was graded.
 
     Attributes:
@@ -33,14 +26,17 @@ class TestGradeNotification:
 
     __test__: ClassVar[bool] = False  # its name makes pytest think it holds tests
 
+    field_prefix = "test_grade_notification."
+
     enabled: bool = True
-    recipients: tuple[str, ...] = field(default=(), converter=_recipients, repr=False)
+    recipients: tuple[Email, ...] = field(default=(), converter=_check.texts, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        _check.flag("test_grade_notification.enabled", self.enabled, optional=False)
-        if self.enabled and not self.recipients:
-            raise InvalidInputError(
+        super().__attrs_post_init__()
+        _check.distinct("test_grade_notification.recipients", self.recipients)
+        if self.enabled:
+            _check.not_empty(
                 "test_grade_notification.recipients",
-                "is empty",
+                self.recipients,
                 "give an address, or enabled=False",
             )

@@ -10,6 +10,7 @@ from attrs import field, frozen
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import _check
 from mettl_async.models._frozen_map import EMPTY, FrozenMap
+from mettl_async.models._user_value import UserValue
 from mettl_async.models.event import EVENTS, TestEvent
 
 AUTH_PROPERTY: Final = "testNotificationBasicAuthHeader"
@@ -17,7 +18,7 @@ AUTH_PROPERTY: Final = "testNotificationBasicAuthHeader"
 
 
 @frozen(kw_only=True)
-class BasicAuth:
+class BasicAuth(UserValue):
     """Credentials that Mettl sends with each webhook, so that the receiver can authenticate it.
 
     Attributes:
@@ -30,30 +31,25 @@ class BasicAuth:
     Source: vendor page "Create Schedule".
     """
 
+    field_prefix = "webhooks.basic_auth."
+
     username: str
     password: str = field(repr=False)
 
     def __attrs_post_init__(self) -> None:
-        _check.text("webhooks.basic_auth.username", self.username)
-        _check.text("webhooks.basic_auth.password", self.password)
+        super().__attrs_post_init__()
         if ":" in self.username:
             raise InvalidInputError(
                 "webhooks.basic_auth.username", "has a colon", "choose a name without one"
             )
 
 
-def _frozen(urls: Mapping[type[TestEvent], str]) -> FrozenMap[str]:
-    if not isinstance(urls, Mapping):
-        raise InvalidInputError(
-            "webhooks.urls",
-            f"expected a mapping, got {_check.shape(urls)}",
-            "give a URL by class of event, such as {TestGraded: 'https://...'}",
-        )
-    return FrozenMap(urls)  # type: ignore[arg-type]  # its keys are classes here
+def _frozen(urls: Mapping[type[TestEvent], str]) -> Mapping[type[TestEvent], str]:
+    return FrozenMap(urls) if isinstance(urls, Mapping) else urls  # type: ignore[arg-type, return-value]  # its keys are classes here
 
 
 @frozen(kw_only=True)
-class Webhooks:
+class Webhooks(UserValue):
     """URLs that Mettl posts events to, and the credentials that it sends along.
 
     URLs may hold a token of yours, so the repr shows none.
@@ -69,6 +65,8 @@ class Webhooks:
     Source: vendor pages "Create Schedule" and "Edit Schedule".
     """
 
+    field_prefix = "webhooks."
+
     urls: Mapping[type[TestEvent], str] = field(default=EMPTY, converter=_frozen, repr=False)
     basic_auth: BasicAuth | None = None
 
@@ -82,8 +80,8 @@ class Webhooks:
         return cls(urls=dict.fromkeys(EVENTS, url), basic_auth=basic_auth)
 
     def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
         _check.something("webhooks", self)
-        _check.instance("webhooks.basic_auth", self.basic_auth, BasicAuth)
         for event, url in self.urls.items():
             if event not in EVENTS:
                 raise InvalidInputError(

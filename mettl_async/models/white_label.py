@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import Annotated, TypeAlias
 
 from attrs import field, frozen
 
@@ -12,33 +12,24 @@ from mettl_async.models import _check
 from mettl_async.models._extensible import Extensible
 from mettl_async.models._wire import wire
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-_COLORS = (
-    "header_background_color",
-    "header_font_color",
-    "button_color",
-    "button_font_color",
-)
 _HEX = re.compile(r"[0-9A-Fa-f]{6}", re.ASCII)
 _NUMBERS_AT_MOST = 2
 
 
-def _color(value: str | None) -> str | None:
-    return value.removeprefix("#") if isinstance(value, str) else value
-
-
-def _numbers(value: Iterable[str]) -> tuple[str, ...]:
-    path = "white_label.support_numbers"
-    numbers = _check.sequence(path, value)
-    for index, number in enumerate(numbers):
-        _check.text(f"{path}[{index}]", number)
-    if len(numbers) > _NUMBERS_AT_MOST:
+def _check_color(path: str, value: object) -> None:
+    if not isinstance(value, str) or not _HEX.fullmatch(value):
         raise InvalidInputError(
-            path, f"has {len(numbers)} numbers", f"give {_NUMBERS_AT_MOST} at most"
+            path,
+            f"is no colour ({_check.shape(value)})",
+            "give six hexadecimal digits, such as 1a2b3c",
         )
-    return numbers
+
+
+_Color: TypeAlias = Annotated[str, _check_color]
+
+
+def _without_hash(value: str | None) -> str | None:
+    return value.removeprefix("#") if isinstance(value, str) else value
 
 
 @frozen(kw_only=True)
@@ -63,21 +54,21 @@ class WhiteLabel(Extensible):
     Vendor page: "Update White Label".
     """
 
-    header_background_color: str | None = field(default=None, converter=_color)
-    header_font_color: str | None = field(default=None, converter=_color)
-    button_color: str | None = field(default=None, converter=_color)
-    button_font_color: str | None = field(default=None, converter=_color)
+    field_prefix = "white_label."
+
+    header_background_color: _Color | None = field(default=None, converter=_without_hash)
+    header_font_color: _Color | None = field(default=None, converter=_without_hash)
+    button_color: _Color | None = field(default=None, converter=_without_hash)
+    button_font_color: _Color | None = field(default=None, converter=_without_hash)
     # A parameter of their own.
-    support_numbers: tuple[str, ...] = field(default=(), converter=_numbers, metadata=wire())
+    support_numbers: tuple[str, ...] = field(default=(), converter=_check.texts, metadata=wire())
 
     def __attrs_post_init__(self) -> None:
-        colors = {name: getattr(self, name) for name in _COLORS}
         super().__attrs_post_init__()
         _check.something("white_label", self)
-        for name, color in colors.items():
-            if color is not None and not (isinstance(color, str) and _HEX.fullmatch(color)):
-                raise InvalidInputError(
-                    f"white_label.{name}",
-                    f"is no colour ({_check.shape(color)})",
-                    "give six hexadecimal digits, such as 1a2b3c",
-                )
+        if len(self.support_numbers) > _NUMBERS_AT_MOST:
+            raise InvalidInputError(
+                "white_label.support_numbers",
+                f"has {len(self.support_numbers)} numbers",
+                f"give {_NUMBERS_AT_MOST} at most",
+            )

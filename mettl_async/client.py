@@ -24,6 +24,7 @@ from mettl_async.config import (
     Credentials,
     RetryPolicy,
     base_url_for,
+    require,
     whole,
 )
 from mettl_async.core.admission import Admission, RateLimiter
@@ -286,10 +287,10 @@ def _checked_options(options: object) -> ClientOptions:
 
 def _retry(retry: RetryPolicy, timeout: float | None, max_retries: int | None) -> RetryPolicy:
     if timeout is not None:
-        TIME_LIMIT.require("timeout", timeout)
+        require("timeout", timeout, TIME_LIMIT)
         retry = evolve(retry, deadline=timeout)
     if max_retries is not None:
-        whole(0, MAX_RETRIES).require("max_retries", max_retries)
+        require("max_retries", max_retries, whole(0, MAX_RETRIES))
         retry = evolve(retry, max_attempts=max_retries + 1)
     return retry
 

@@ -7,13 +7,15 @@ import re
 import ssl
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, TypeAlias, runtime_checkable
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
-from mettl_async.errors import ConfigurationError
-from mettl_async.models import Webhooks
+from mettl_async.errors import ConfigurationError, InvalidInputError
+from mettl_async.models import Webhooks, _check
+from mettl_async.models._user_value import AnyText, Check, UserValue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -195,70 +197,53 @@ def is_loopback(host: str) -> bool:
     return _LOOPBACK.fullmatch(host.lower()) is not None
 
 
-@frozen
-class Rule:
-    """What an option must be; a validator for attrs, and for arguments by `require`."""
+def require(name: str, value: object, check: Check) -> None:
+    """Refuse an argument that does not fit.
 
-    holds: Callable[[Any], bool]
-    words: str
-
-    def __call__(self, _: object, attribute: Attribute[Any], value: object) -> None:
-        """Check an attribute that is being set."""
-        self.require(attribute.name, value)
-
-    def require(self, name: str, value: object) -> None:
-        """Refuse a value that breaks the rule.
-
-        Raises:
-            ConfigurationError: It does; the message names the option and the rule.
-        """
-        if not self.holds(value):
-            raise ConfigurationError(f"{name}: must be {self.words}")
+    Raises:
+        ConfigurationError: It does not; the message names it.
+    """
+    try:
+        check(name, value)
+    except InvalidInputError as error:
+        raise ConfigurationError(str(error)) from None
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def whole(low: int, high: int) -> Check:
+    """Give the check of a whole number within bounds."""
+    return partial(_check.count, least=low, most=high)
 
 
-def seconds(low: float, high: float) -> Rule:
-    """Make a rule for a number of seconds."""
-    return Rule(
-        lambda value: _is_number(value) and low <= value <= high,
-        f"a number of seconds from {low:g} to {high:g}",
-    )
+def number(low: float, high: float) -> Check:
+    """Give the check of a number within bounds."""
+    return partial(_check.number, least=low, most=high)
 
 
-def whole(low: int, high: int) -> Rule:
-    """Make a rule for a whole number."""
-    return Rule(
-        lambda value: type(value) is int and low <= value <= high,
-        f"a whole number, {low} to {high}",
-    )
+def _header_text(path: str, value: object) -> None:
+    _check.text(path, value, blank=True)
+    if value and not (str(value).isascii() and str(value).isprintable()):
+        raise InvalidInputError(path, "is not printable ASCII", "leave other characters out")
 
 
-def _of_type(*kinds: type) -> Rule:
-    names = " or ".join(kind.__name__ for kind in kinds)
-    return Rule(lambda value: isinstance(value, kinds), names)
+TIME_LIMIT = number(0.001, 86_400)
 
-
-_RATE = Rule(
-    lambda value: value is None or (_is_number(value) and 0.01 <= value <= 10_000),  # noqa: PLR2004 - the words say it
-    "None, or a number of requests from 0.01 to 10,000",
-)
-_PLACES = ("documented", "form", "query")
-_PLACE = Rule(lambda value: value in _PLACES, "'documented', 'form' or 'query'")
-_HEADER_TEXT = Rule(
-    lambda value: isinstance(value, str) and value.isascii() and (value.isprintable() or not value),
-    "printable ASCII text",
-)
-
-
-DAY = 86_400.0
-TIME_LIMIT = seconds(0.001, DAY)
+_TimeLimit: TypeAlias = Annotated[float, TIME_LIMIT]
+_Pause: TypeAlias = Annotated[float, number(0, 3600)]
 
 
 @frozen(kw_only=True)
-class RetryPolicy:
+class _Options(UserValue):
+    """Options, each of which must fit its annotation."""
+
+    def __attrs_post_init__(self) -> None:
+        try:
+            super().__attrs_post_init__()
+        except InvalidInputError as error:
+            raise ConfigurationError(str(error)) from None
+
+
+@frozen(kw_only=True)
+class RetryPolicy(_Options):
     """How often, how fast and for how long a call is tried again.
 
     The wait before attempt n+1 is random between 0 and ``min(backoff_cap, backoff_base * 2**(n-1))``
@@ -273,14 +258,14 @@ class RetryPolicy:
             0.001 to 86,400.
     """
 
-    max_attempts: int = field(default=3, validator=whole(1, 100))
-    backoff_base: float = field(default=0.25, validator=seconds(0, 3600))
-    backoff_cap: float = field(default=8.0, validator=seconds(0, 3600))
-    deadline: float = field(default=90.0, validator=TIME_LIMIT)
+    max_attempts: Annotated[int, whole(1, 100)] = 3
+    backoff_base: _Pause = 0.25
+    backoff_cap: _Pause = 8.0
+    deadline: _TimeLimit = 90.0
 
 
 @frozen(kw_only=True)
-class ClientOptions:
+class ClientOptions(_Options):
     """Everything about a client that has a default.
 
     Attributes:
@@ -313,30 +298,23 @@ class ClientOptions:
             ``basic_auth`` not on one that has addresses at another host.
     """
 
-    connect_timeout: float = field(default=5.0, validator=TIME_LIMIT)
-    read_timeout: float = field(default=30.0, validator=TIME_LIMIT)
-    write_timeout: float = field(default=30.0, validator=TIME_LIMIT)
-    retry: RetryPolicy = field(factory=RetryPolicy, validator=_of_type(RetryPolicy))
-    bulk_retry: RetryPolicy = field(
-        factory=lambda: RetryPolicy(max_attempts=30, backoff_cap=30.0, deadline=600.0),
-        validator=_of_type(RetryPolicy),
-    )
-    retry_quota: int = field(default=500, validator=whole(0, 1_000_000))
-    max_concurrency: int = field(default=50, validator=whole(1, 1000))
-    requests_per_second: float | None = field(default=None, validator=_RATE)
-    adaptive: bool = field(default=True, validator=_of_type(bool))
-    post_parameters: Literal["documented", "form", "query"] = field(
-        default="documented", validator=_PLACE
-    )
-    max_url_bytes: int = field(default=7_500, validator=whole(500, 60_000))
-    allow_insecure_http: bool = field(default=False, validator=_of_type(bool))
-    trust_env: bool = field(default=True, validator=_of_type(bool))
-    proxy: str | None = field(default=None, repr=False, validator=_of_type(str, type(None)))
-    ssl_context: ssl.SSLContext | None = field(
-        default=None, repr=False, eq=False, validator=_of_type(ssl.SSLContext, type(None))
-    )
-    user_agent: str = field(default="", validator=_HEADER_TEXT)
-    webhooks: Webhooks | None = field(default=None, validator=_of_type(Webhooks, type(None)))
+    connect_timeout: _TimeLimit = 5.0
+    read_timeout: _TimeLimit = 30.0
+    write_timeout: _TimeLimit = 30.0
+    retry: RetryPolicy = RetryPolicy()
+    bulk_retry: RetryPolicy = RetryPolicy(max_attempts=30, backoff_cap=30.0, deadline=600.0)
+    retry_quota: Annotated[int, whole(0, 1_000_000)] = 500
+    max_concurrency: Annotated[int, whole(1, 1000)] = 50
+    requests_per_second: Annotated[float, number(0.01, 10_000)] | None = None
+    adaptive: bool = True
+    post_parameters: Literal["documented", "form", "query"] = "documented"
+    max_url_bytes: Annotated[int, whole(500, 60_000)] = 7_500
+    allow_insecure_http: bool = False
+    trust_env: bool = True
+    proxy: AnyText | None = field(default=None, repr=False)
+    ssl_context: ssl.SSLContext | None = field(default=None, repr=False, eq=False)
+    user_agent: Annotated[str, _header_text] = ""
+    webhooks: Webhooks | None = None
 
 
 OWN_OPTIONS = ("retry", "bulk_retry", "post_parameters", "max_url_bytes", "webhooks")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import sniffio
 
-from mettl_async.config import whole
+from mettl_async.config import require, whole
 from mettl_async.core.pacing import Pacer
 from mettl_async.errors import ConfigurationError
 
@@ -83,7 +83,7 @@ class RedisRateLimiter:
         if not uri.startswith(_SCHEMES):
             raise ConfigurationError("uri: must start with redis://, rediss:// or unix://")
         for option, value in (("requests", requests), ("per_seconds", per_seconds)):
-            whole(1, 1_000_000).require(option, value)
+            require(option, value, whole(1, 1_000_000))
         self.requests, self.per_seconds = requests, per_seconds
         self.name = name
         self._sleep = sleep

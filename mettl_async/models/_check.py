@@ -144,7 +144,7 @@ def count(path: str, value: object, *, least: int = 0, most: int = _INT64 - 1) -
         raise InvalidInputError(path, f"expected int, got {shape(value)}", "give a whole number")
     if not least <= value <= most:
         problem = f"is below {least}" if value < least else f"is above {most}"
-        raise InvalidInputError(path, problem, "give a number within the bounds")
+        raise InvalidInputError(path, problem, f"give a whole number from {least} to {most}")
 
 
 def number(path: str, value: object, *, least: float = -math.inf, most: float = math.inf) -> None:

@@ -109,30 +109,31 @@ class Caller:
             ConfigurationError: Not in this API version, closed client, second event loop.
             CallError: See `mettl_async.errors`.
         """
-        url = self.url(endpoint, path)
-        placement = self.placement(endpoint, with_files=bool(files))
+        row = endpoint.in_version(self.version)
+        url = self.url(row, path)
+        placement = self.placement(row, with_files=bool(files))
         if placement is Placement.QUERY:
             length = len(url) + SIGNATURE_ALLOWANCE + _length(params)
             if length > self.options.max_url_bytes:
                 raise InvalidInputError(
-                    endpoint.operation,
+                    row.operation,
                     f"needs a URL of about {length} bytes, over max_url_bytes"
                     f" ({self.options.max_url_bytes})",
                     "send less at once, or use ClientOptions(post_parameters='form')",
                 )
         request = Request(
-            operation=endpoint.operation,
-            method=endpoint.method,
+            operation=row.operation,
+            method=row.method,
             url=url,
-            template=f"/{self.version}{endpoint.in_version(self.version).path}",
+            template=f"/{self.version}{row.path}",
             params=params,
             placement=placement,
             files=files,
             version=self.version,
-            repeatable=endpoint.repeatable if repeatable is None else repeatable,
-            success_keys=endpoint.success_keys,
-            partial_success=endpoint.partial_success,
-            personal_params=endpoint.personal_params,
+            repeatable=row.repeatable if repeatable is None else repeatable,
+            success_keys=row.success_keys,
+            partial_success=row.partial_success,
+            personal_params=row.personal_params,
             personal_values=tuple([path[name] for name in PERSONAL if name in path]),
             retry=self.options.retry if run is None else self.options.bulk_retry,
             run=run,

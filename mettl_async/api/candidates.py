@@ -87,7 +87,7 @@ class Candidates(Resource):
                 f"has {f'more than {MAX_BATCH}' if people else 'no'} items",
                 f"pass 1 to {MAX_BATCH}, or use register_many()",
             )
-        _check.distinct("candidates", (one.email for one in people), ".email")
+        _check.distinct("candidates", [one.email for one in people], ".email")
         items = await self._caller.call(
             REGISTER_CANDIDATES,
             access_key=access_key,

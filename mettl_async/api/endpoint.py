@@ -169,7 +169,8 @@ class Endpoint(Generic[R_co]):
 
     def in_version(self, version: ApiVersion) -> Endpoint[R_co]:
         """Give the row as it is in a version."""
-        return evolve(self, **self.variants[version]) if version in self.variants else self
+        changes = self.variants.get(version) if self.variants else None
+        return evolve(self, **changes) if changes else self
 
     def bind(
         self, given: Mapping[str, object]

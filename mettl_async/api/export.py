@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 from attrs import frozen
 
 from mettl_async.bulk.reading import each
-from mettl_async.core.tasks import is_cancelled
-from mettl_async.errors import (
-    ClientClosedError,
-    ConfigurationError,
-    InvalidInputError,
-    MettlError,
-)
+from mettl_async.core.tasks import catching
+from mettl_async.errors import ClientClosedError, MettlError
 from mettl_async.models import CandidateResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+
+    from anyio.streams.memory import MemoryObjectSendStream
 
     from mettl_async.api.pager import AsyncPager
     from mettl_async.core.lifecycle import Lifecycle
@@ -55,72 +51,6 @@ class FailedExport:
 Exported: TypeAlias = ExportedResult | FailedExport
 
 
-class _Export:
-    """Workers that read one schedule after another, and send what they find to one stream."""
-
-    def __init__(
-        self,
-        access_keys: Iterable[str] | AsyncIterable[str],
-        results_of: Callable[[str], AsyncPager[CandidateResult]],
-        concurrency: int,
-    ) -> None:
-        self._access_keys, self._results_of = access_keys, results_of
-        self._concurrency = concurrency
-        self._scope = anyio.CancelScope()
-        self._turn = anyio.Lock()
-        self._found, self.found = anyio.create_memory_object_stream[Exported](concurrency)
-        self.failure: Exception | None = None
-
-    async def work(self) -> None:
-        async with self._found, aclosing(self._each_once()) as keys:
-            with self._scope:
-                async with anyio.create_task_group() as group:
-                    for _ in range(self._concurrency):
-                        group.start_soon(self._worker, keys)
-
-    def abandon(self) -> None:
-        # These are reads: nothing is lost by cancelling them.
-        self._scope.cancel()
-        self.found.close()
-
-    async def _each_once(self) -> AsyncGenerator[str]:
-        seen: set[str] = set()
-        async with aclosing(each(self._access_keys)) as keys:
-            async for key in keys:
-                if key not in seen:
-                    seen.add(key)
-                    yield key
-
-    async def _worker(self, keys: AsyncGenerator[str]) -> None:
-        while True:
-            try:
-                async with self._turn:
-                    key = await anext(keys, None)
-                if key is None:
-                    return
-                await self._read(key)
-            except anyio.BrokenResourceError:
-                return
-            except (Exception, anyio.get_cancelled_exc_class()) as exc:
-                if is_cancelled(exc):
-                    raise
-                # Raised to the caller when the rest has been read. A cancellation out of somebody's
-                # code must not look like the end.
-                self.failure = self.failure or (
-                    exc
-                    if isinstance(exc, Exception)
-                    else ConfigurationError("cancelled from inside, by what was read")
-                )
-
-    async def _read(self, key: str) -> None:
-        try:
-            async with aclosing(aiter(self._results_of(key))) as results:
-                async for result in results:
-                    await self._found.send(ExportedResult(access_key=key, result=result))
-        except MettlError as error:
-            await self._found.send(FailedExport(access_key=key, error=error))
-
-
 async def export_results(
     access_keys: Iterable[str] | AsyncIterable[str],
     results_of: Callable[[str], AsyncPager[CandidateResult]],
@@ -131,23 +61,56 @@ async def export_results(
     """Read the results of several schedules at once; see `Results.export`.
 
     Raises:
-        InvalidInputError: ``access_keys`` is no iterable.
         ClientClosedError: The client was closed.
         Exception: What the keys or a reading raise, when the rest has been read.
     """
-    if isinstance(access_keys, (str, bytes)) or not isinstance(
-        access_keys, (Iterable, AsyncIterable)
-    ):
-        raise InvalidInputError("access_keys", "is not a list", "pass a list of access keys")
     lifecycle.check()
-    export = _Export(access_keys, results_of, concurrency)
-    lifecycle.start(export.work(), export.abandon)
+    give, found = anyio.create_memory_object_stream[Exported](concurrency)
+    scope, turn, seen = anyio.CancelScope(), anyio.Lock(), set[str]()
+    # Raised when the rest has been read.
+    failures: list[Exception] = []
+
+    async def work() -> None:
+        async with give, aclosing(each(access_keys)) as keys:
+            with scope:
+                async with anyio.create_task_group() as group:
+                    for _ in range(concurrency):
+                        group.start_soon(worker, keys)
+
+    async def worker(keys: AsyncGenerator[str]) -> None:
+        key: str | None = ""
+        while key is not None:
+            key = None
+            with catching(failures.append), suppress(anyio.BrokenResourceError):
+                async with turn:
+                    key = await anext(keys, None)
+                if key is not None and key not in seen:
+                    seen.add(key)
+                    await _read(key, results_of(key), give)
+
+    def abandon() -> None:
+        # These are reads: nothing is lost by cancelling them.
+        scope.cancel()
+        found.close()
+
+    lifecycle.start(work(), abandon)
     try:
-        async for one in export.found:
+        async for one in found:
             yield one
-        if export.failure is not None:
-            raise export.failure
+        if failures:
+            raise failures[0]
     except anyio.ClosedResourceError:
         raise ClientClosedError("the client was closed before this was read") from None
     finally:
-        export.abandon()
+        abandon()
+
+
+async def _read(
+    key: str, results: AsyncPager[CandidateResult], give: MemoryObjectSendStream[Exported]
+) -> None:
+    try:
+        async with aclosing(aiter(results)) as found:
+            async for result in found:
+                await give.send(ExportedResult(access_key=key, result=result))
+    except MettlError as error:
+        await give.send(FailedExport(access_key=key, error=error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable, Iterable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -23,7 +24,7 @@ from mettl_async.api.waiting import NotReady, judge_result, poll
 from mettl_async.bulk.reading import each
 from mettl_async.bulk.run_options import checked_concurrency
 from mettl_async.core.retry import is_transient
-from mettl_async.errors import CallError, NotFoundError
+from mettl_async.errors import CallError, InvalidInputError, NotFoundError
 from mettl_async.models import (
     EVENTS,
     CandidateResult,
@@ -36,7 +37,7 @@ from mettl_async.models import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+    from collections.abc import AsyncGenerator
     from os import PathLike
     from pathlib import Path
 
@@ -217,6 +218,10 @@ class Results(Resource):
 
         Vendor page: "Get Results of All Candidates in Schedule".
         """
+        if isinstance(access_keys, (str, bytes)) or not isinstance(
+            access_keys, (Iterable, AsyncIterable)
+        ):
+            raise InvalidInputError("access_keys", "is not a list", "pass a list of access keys")
         concurrency = checked_concurrency(concurrency, self._caller.options.max_concurrency, 4)
         check_page_size(page_size)
         _check.instance("detail", detail, ResultDetail)

@@ -11,11 +11,11 @@ import anyio
 from attrs import frozen
 
 from mettl_async.bulk.batch import Batch, Entry, first_batch
-from mettl_async.bulk.outcomes import Rejected
+from mettl_async.bulk.outcomes import JournalError, Rejected
 from mettl_async.bulk.progress import OPERATION, log_stop
 from mettl_async.bulk.splitting import Splitting
 from mettl_async.bulk.stop_policy import StopPolicy, is_call_wide, is_too_long, stops_the_run
-from mettl_async.core.tasks import is_cancelled
+from mettl_async.core.tasks import catching
 from mettl_async.errors import (
     CallError,
     CallFacts,
@@ -87,16 +87,18 @@ class Dispatcher:
         """Send nothing further, because the caller left."""
         self._stopped_by = self._stopped_by or ConfigurationError("the run was left before its end")
 
-    def fail(self, exc: BaseException) -> None:
-        """Read nothing further, and keep an exception that is not about candidates for the end of the run."""
-        # A cancellation that is not ours came out of somebody's code, and would look like ours.
-        if not isinstance(exc, Exception):
-            exc = ConfigurationError(
-                "cancelled from inside: by the input, a hook, a middleware or credentials"
-            )
-        if self.failure is None:
-            self.failure = exc
+    def fail(self, exc: Exception) -> None:
+        """Read nothing further, and keep what is not about candidates for the end of the run.
+
+        Once the journal has failed, nothing further is sent either.
+        """
+        if isinstance(exc, JournalError):
+            self.stop(exc)
+        elif self.failure is None:
             log_stop(exc)
+        # What could not be recorded comes before all else: nothing else says that it was registered.
+        if self.failure is None or (isinstance(exc, JournalError) and exc.unrecorded):
+            self.failure = exc
         self._stop_reading()
 
     async def register(self, batch: Batch) -> list[Outcome]:
@@ -165,23 +167,24 @@ class Dispatcher:
 
     async def _call(self, group: Batch) -> BatchResponse | MettlError:
         answer: BatchResponse | MettlError
+        raised: list[Exception] = []
         self._tracker.in_flight += 1
         try:
-            answer = await self._send(group)
-        except MettlError as error:
-            answer = error
-        except (Exception, anyio.get_cancelled_exc_class()) as exc:
-            if is_cancelled(exc):
-                raise
-            # A middleware's, or a bug: siblings still finish.
-            self.fail(exc)
-            # Only its type: the exception itself is raised at the end of the run, unwrapped.
-            answer = CallError(
-                f"{type(exc).__name__} was raised while sending",
-                CallFacts(operation=OPERATION, sent=True, may_have_been_handled=True),
-            )
+            with catching(raised.append):
+                try:
+                    answer = await self._send(group)
+                except MettlError as error:
+                    answer = error
         finally:
             self._tracker.in_flight -= 1
+        if raised:
+            # A middleware's, or a bug: siblings still finish.
+            self.fail(raised[0])
+            # Only its type: the exception itself is raised at the end of the run, unwrapped.
+            answer = CallError(
+                f"{type(raised[0]).__name__} was raised while sending",
+                CallFacts(operation=OPERATION, sent=True, may_have_been_handled=True),
+            )
         self._tracker.record_call(
             answer.attempts if isinstance(answer, (BatchResponse, CallError)) else 0
         )
@@ -255,13 +258,9 @@ class Dispatcher:
         by_index = {entry.index: entry for entry in batch}
         for outcome, error in rejected:
             candidate: Candidate | None = None
-            try:
+            with catching(self.fail):
                 if self._is_going_on:
                     candidate = await ask_fallback(fallback, outcome)
-            except (Exception, anyio.get_cancelled_exc_class()) as exc:
-                if is_cancelled(exc):
-                    raise
-                self.fail(exc)  # the caller's own; raised when all calls have ended
             if candidate is None:
                 outcomes.append(outcome)
                 if error is not None and self._stop_policy.record_rejection(error):

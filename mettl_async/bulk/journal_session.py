@@ -9,7 +9,7 @@ import anyio
 
 from mettl_async.bulk.journal_record import to_record
 from mettl_async.bulk.outcomes import JournalError
-from mettl_async.core.tasks import is_cancelled
+from mettl_async.core.tasks import catching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,19 +54,18 @@ class JournalSession:
         new = [record for record in records if record is not None]
         if not new:
             return outcomes
-        try:
+        raised: list[Exception] = []
+        with catching(raised.append):
             await self._journal.record(new)
-        except (Exception, anyio.get_cancelled_exc_class()) as exc:
-            if is_cancelled(exc):
-                raise
-            # Raised by the run when all calls have ended.
-            if self.failure is None:
-                self.failure = _journal_error("written", exc)
-                self.failure.__cause__ = _cause(exc)
-            pairs = list(zip(outcomes, records, strict=True))
-            self.failure.unrecorded += tuple(one for one, record in pairs if record is not None)
-            return [one for one, record in pairs if record is None]
-        return outcomes
+        if not raised:
+            return outcomes
+        # Raised by the run when all calls have ended.
+        if self.failure is None:
+            self.failure = _journal_error("written", raised[0])
+            self.failure.__cause__ = _cause(raised[0])
+        pairs = list(zip(outcomes, records, strict=True))
+        self.failure.unrecorded += tuple(one for one, record in pairs if record is not None)
+        return [one for one, record in pairs if record is None]
 
 
 @contextmanager
@@ -77,7 +76,7 @@ def _as_journal_error(action: str) -> Iterator[None]:
         raise _journal_error(action, exc) from _cause(exc)
 
 
-def _journal_error(action: str, exc: BaseException) -> JournalError:
+def _journal_error(action: str, exc: Exception) -> JournalError:
     if isinstance(exc, JournalError):
         return exc
     # Only the system's own words: a database repeats what it was given, links and all.
@@ -85,5 +84,5 @@ def _journal_error(action: str, exc: BaseException) -> JournalError:
     return JournalError(f"the journal cannot be {action}: {words}")
 
 
-def _cause(exc: BaseException) -> BaseException | None:
+def _cause(exc: Exception) -> BaseException | None:
     return exc.__cause__ if isinstance(exc, JournalError) else exc

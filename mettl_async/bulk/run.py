@@ -18,7 +18,7 @@ from mettl_async.bulk.journal_session import JournalSession
 from mettl_async.bulk.outcomes import JournalError, Outcome
 from mettl_async.bulk.progress import ProgressTracker
 from mettl_async.bulk.reading import read_batches
-from mettl_async.core.tasks import is_cancelled
+from mettl_async.core.tasks import catching
 from mettl_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -87,8 +87,7 @@ class Run:
                                 group.start_soon(self._worker, take.clone())
                 self._finished = not group.cancel_scope.cancel_called
             except JournalError as error:
-                self._dispatcher.stop(error)
-                self._dispatcher.failure = self._dispatcher.failure or error
+                self._dispatcher.fail(error)
             finally:
                 self._tracker.report(final=True)
                 self._tracker.log_end()
@@ -119,15 +118,13 @@ class Run:
         )
         async with workers:
             try:
-                with self._reading:
+                with (
+                    catching(self._dispatcher.fail),
+                    suppress(anyio.BrokenResourceError),  # the workers left, because nobody listens
+                    self._reading,
+                ):
                     async for work in source:
                         await workers.send(work)
-            except anyio.BrokenResourceError:
-                pass  # the workers went away, because nobody listens
-            except (Exception, anyio.get_cancelled_exc_class()) as exc:
-                if is_cancelled(exc):
-                    raise
-                self._dispatcher.fail(exc)  # raised to the caller after the drain
             finally:
                 with anyio.CancelScope(shield=True):
                     await source.aclose()
@@ -154,11 +151,8 @@ class Run:
         if self._journal is None:
             return outcomes
         recorded = await self._journal.record(outcomes)
-        if (failure := self._journal.failure) is not None:
-            self._dispatcher.stop(failure)
-            # Before all else: it alone says what was registered and will not be reported.
-            self._dispatcher.failure = failure
-            self._reading.cancel()
+        if self._journal.failure is not None:
+            self._dispatcher.fail(self._journal.failure)
         return recorded
 
     async def _tell(self, outcomes: list[Outcome]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import anyio
@@ -17,7 +18,7 @@ import sniffio
 from mettl_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -112,10 +113,23 @@ def begin(work: Coroutine[Any, Any, T], at_end: Callable[[Work[T]], object]) -> 
     return TrioWork(work, at_end)
 
 
-def is_cancelled(by: BaseException) -> bool:
-    """Whether what was caught is our own cancellation, for a cancel scope around the caller was cancelled.
+@contextmanager
+def catching(handle: Callable[[Exception], object]) -> Iterator[None]:
+    """Give what the block raises to ``handle``, and go on after the block; a cancellation of ours passes.
 
-    If none was, a cancellation came out of somebody's code. A task of asyncio's that is cancelled
-    without a scope is not noticed: ask inside of a task group, which has one.
+    It is ours if a cancel scope around the caller was cancelled. Otherwise it came out of somebody's
+    code, where it must not look like the end, and `ConfigurationError` stands for it. A task of asyncio's
+    that is cancelled without a scope is not noticed: use this inside of a task group, which has one.
     """
-    return not isinstance(by, Exception) and anyio.current_effective_deadline() == -math.inf
+    try:
+        yield
+    except Exception as exc:  # noqa: BLE001 - the caller's own code may raise anything
+        handle(exc)
+    except anyio.get_cancelled_exc_class():
+        if anyio.current_effective_deadline() == -math.inf:
+            raise
+        handle(
+            ConfigurationError(
+                "cancelled from inside: by the input, a hook, a middleware or credentials"
+            )
+        )

@@ -233,13 +233,15 @@ def mapping(path: str, value: object) -> None:
 
 def distinct(path: str, emails: Iterable[str], suffix: str = "") -> None:
     """Check for addresses that differ by more than case."""
-    seen: dict[str, int] = {}
-    for index, address in enumerate(emails):
-        first = seen.setdefault(fold_email(address), index)
-        if first != index:
-            raise InvalidInputError(
-                f"{path}[{index}]{suffix}", f"repeats the email of item {first}", "keep one of them"
-            )
+    folded = [fold_email(address) for address in emails]
+    if len(set(folded)) == len(folded):
+        return
+    index, first = next(
+        (index, folded.index(one)) for index, one in enumerate(folded) if one in folded[:index]
+    )
+    raise InvalidInputError(
+        f"{path}[{index}]{suffix}", f"repeats the email of item {first}", "keep one of them"
+    )
 
 
 def json_like(path: str, value: object, depth: int = 0) -> Any:

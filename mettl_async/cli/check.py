@@ -20,19 +20,11 @@ SHOWN: Final = 20
 
 @frozen
 class Checked:
-    """The result of the check.
-
-    Attributes:
-        good_total: Rows that can be sent.
-        bad_total: Rows that cannot.
-        bad: The first `SHOWN` of those.
-        columns: The input's own columns; of JSON Lines those of all rows.
-    """
+    """The result of the check: ``bad`` holds the first `SHOWN` of ``bad_total`` bad rows."""
 
     good_total: int
     bad_total: int
     bad: tuple[BadRow, ...]
-    columns: tuple[str, ...]
 
 
 def check_file(source: Source) -> Checked:
@@ -45,10 +37,7 @@ def check_file(source: Source) -> Checked:
     good = bad = 0
     shown: list[BadRow] = []
     repeated: dict[int, str] = {}
-    columns: dict[str, object] = {}  # a dict only for its order
     for row in source.rows():
-        if isinstance(row, Row):
-            columns |= row.cells
         if isinstance(row, Row) and seen.add(row.candidate.email):
             good += 1
             continue
@@ -62,8 +51,7 @@ def check_file(source: Source) -> Checked:
     if not good + bad:
         raise CommandError(f"{source.name}: holds no candidates")
     first = _first_lines(source, set(repeated.values()))
-    worded = tuple(_worded(one, source.unit, repeated, first) for one in shown)
-    return Checked(good, bad, worded, tuple(columns))
+    return Checked(good, bad, tuple(_worded(one, source.unit, repeated, first) for one in shown))
 
 
 def report(source: Source, checked: Checked) -> str:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from mettl_async.cli.columns import Layout, columns_of
 from mettl_async.cli.detect import DELIMITERS, without_separator_line
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.rows import BadRow, Row, row_of
+from mettl_async.cli.rows import BadRow, Cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 
-def csv_rows(layout: Layout, lines: Iterable[str], delimiter: str) -> Iterator[Row | BadRow]:
+def csv_rows(layout: Layout, lines: Iterable[str], delimiter: str) -> Iterator[Cells | BadRow]:
     """Read row by row; blank lines, and rows whose cells are all empty, are skipped.
 
     Raises:
@@ -45,7 +45,7 @@ def csv_rows(layout: Layout, lines: Iterable[str], delimiter: str) -> Iterator[R
         else:
             kept = {one: cell for one, cell in zip(names, cells, strict=True) if one is not None}
             if any(map(str.strip, kept.values())):
-                yield row_of(layout, line, kept, dict(zip(header, cells, strict=True)))
+                yield Cells(line, kept, dict(zip(header, cells, strict=True)))
     if names is None:
         raise CommandError(f"{layout.name}: is empty; the first line must name the columns")
 

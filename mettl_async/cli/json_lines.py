@@ -16,13 +16,13 @@ from mettl_async.cli.columns import (
     mapped_twice,
 )
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.rows import BadRow, CellError, Row, number_text, row_of
+from mettl_async.cli.rows import BadRow, CellError, Cells, number_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-def json_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Row | BadRow]:
+def json_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Cells | BadRow]:
     """Read line by line; blank lines, and objects whose texts are all empty, are skipped.
 
     Numbers and booleans in optional columns are taken as text, whole numbers without ``.0``.
@@ -50,7 +50,7 @@ def json_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Row | BadRow]:
             yield BadRow(line, str(error))
         else:
             if any(map(str.strip, cells.values())):
-                yield row_of(layout, line, cells, found)
+                yield Cells(line, cells, found)
     if first is not None:
         check_options(layout, layout.name, [*seen, *first])
 

@@ -6,9 +6,10 @@ import json
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from mettl_async.cli.outfile import check_whole, csv_line, whole_file
+from mettl_async.cli.columns import EMAIL
+from mettl_async.cli.outfile import check_whole, csv_line, csv_lines, whole_file
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.rows import Row, is_json_lines
+from mettl_async.cli.rows import Cells, is_json_lines
 from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def check_out(path: Path, source: Path | None, *, overwrite: bool, resume: bool)
 
 
 async def write_links(
-    path: Path, rows: Iterable[Row | BadRow], columns: Sequence[str], read: Read
+    path: Path, rows: Iterable[Cells | BadRow], columns: Sequence[str], read: Read
 ) -> None:
     """Write a whole file of links, in the order of the input.
 
@@ -74,30 +75,39 @@ async def write_links(
     """
     as_json = is_json_lines(path)
     own = [name for name in columns if name not in COLUMNS]
-    people = (row for row in rows if isinstance(row, Row))
+    people = (row for row in rows if isinstance(row, Cells))
     with whole_file(path, overwrite=True) as file:
         if not as_json:
             file.write(_encoded(csv_line([*own, *COLUMNS])))
         while some := list(islice(people, _ROWS_AT_ONCE)):
-            emails = [fold_email(row.candidate.email) for row in some]
+            emails = [fold_email(row.known.get(EMAIL, "")) for row in some]
             found = await read(emails)
-            for email, row in zip(emails, some, strict=True):
-                outcome = _outcome(found.get(email))
-                if as_json:
-                    cells = {name: row.cells[name] for name in row.cells if name not in COLUMNS}
-                    line = json.dumps(cells | outcome, ensure_ascii=False) + "\n"
-                else:
-                    line = csv_line([*_texts(row.cells, own), *outcome.values()])
-                file.write(_encoded(line))
+            pairs = [
+                (row.own, _outcome(found.get(email)))
+                for email, row in zip(emails, some, strict=True)
+            ]
+            if as_json:
+                text = "".join(_json_line(cells, outcome) for cells, outcome in pairs)
+            else:
+                text = csv_lines([*_texts(cells, own), *outcome] for cells, outcome in pairs)
+            file.write(_encoded(text))
 
 
-def _outcome(record: JournalRecord | None) -> dict[str, str]:
+def _outcome(record: JournalRecord | None) -> tuple[str, ...]:
     if record is None:
-        values = (NOT_SENT, "", "", "")
-    else:
-        code = "" if record.url else record.code
-        values = (record.status, record.url, code, record.reason)
-    return {name: " ".join(one.split()) for name, one in zip(COLUMNS, values, strict=True)}
+        return NOT_SENT, "", "", ""
+    code = "" if record.url else record.code
+    return record.status, record.url, _one_line(code), _one_line(record.reason)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _json_line(cells: Mapping[str, Any], outcome: tuple[str, ...]) -> str:
+    values = {name: cell for name, cell in cells.items() if name not in COLUMNS}
+    values |= zip(COLUMNS, outcome, strict=True)
+    return json.dumps(values, ensure_ascii=False) + "\n"
 
 
 def _texts(cells: Mapping[str, Any], names: Iterable[str]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mettl_async.cli.columns import EMAIL, FIRST_NAME
-from mettl_async.cli.rows import Row
+from mettl_async.cli.rows import Cells, Row
 from mettl_async.models import Candidate
 
 if TYPE_CHECKING:
@@ -16,9 +16,20 @@ _LAST: Final = ("Rao", "García", "Müller", "王", "Шевченко", "Okafor"
 
 
 def made_up_rows(count: int) -> Iterator[Row]:
-    """Make candidates, each with another address of a reserved domain."""
+    """Make so many candidates, each with an address of its own that nobody can have."""
+    for cells in made_up_cells(count):
+        fields = dict(cells.known)
+        email, first_name = fields.pop(EMAIL), fields.pop(FIRST_NAME)
+        candidate = Candidate(email=email, first_name=first_name, fields=fields)
+        yield Row(cells.line, candidate)
+
+
+def made_up_cells(count: int) -> Iterator[Cells]:
+    """Make the same candidates, as the cells of a file."""
     for number in range(1, count + 1):
-        email, first = f"candidate{number}@example.com", _FIRST[number % len(_FIRST)]
-        fields = {"Last Name": _LAST[number % len(_LAST)]}
-        candidate = Candidate(email=email, first_name=first, fields=fields)
-        yield Row(number, candidate, {EMAIL: email, FIRST_NAME: first, **fields})
+        cells = {
+            EMAIL: f"candidate{number}@example.com",
+            FIRST_NAME: _FIRST[number % len(_FIRST)],
+            "Last Name": _LAST[number % len(_LAST)],
+        }
+        yield Cells(number, cells, cells)

@@ -16,11 +16,12 @@ from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.errors import MettlError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mettl_async.cli.printing import Cell
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_SIGNS: Final = ("'", *_FORMULA)
 _OTHERS: Final = 0o077
 _UNFINISHED: Final = ".part"
 
@@ -97,8 +98,15 @@ def private_files() -> Iterator[None]:
 
 def csv_line(cells: Sequence[Cell]) -> str:
     """Write one row of CSV, with cells that a spreadsheet cannot take for formulas."""
+    return csv_lines([cells])
+
+
+def csv_lines(rows: Iterable[Sequence[Cell]]) -> str:
+    """Write rows of CSV as `csv_line` does."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow([_guarded(cell) for cell in cells])
+    csv.writer(text, lineterminator="\n").writerows(
+        [_guarded(cell) for cell in row] for row in rows
+    )
     return text.getvalue()
 
 
@@ -107,9 +115,8 @@ def _guarded(cell: Cell) -> Cell:
 
     A few honest addresses ("+tag@...") get the apostrophe too; JSON Lines has them unchanged.
     """
-    return f"'{cell}" if isinstance(cell, str) and _is_formula(cell) else cell
-
-
-def _is_formula(cell: str) -> bool:
     # With apostrophes before it too: else nobody could tell theirs from ours.
-    return cell.lstrip("'").startswith(_FORMULA)
+    formula = (
+        isinstance(cell, str) and cell.startswith(_SIGNS) and cell.lstrip("'").startswith(_FORMULA)
+    )
+    return f"'{cell}" if formula else cell

@@ -36,6 +36,7 @@ from mettl_async.cli.detect import (
 from mettl_async.cli.json_lines import json_rows
 from mettl_async.cli.printing import shown
 from mettl_async.cli.problems import CommandError, os_reason
+from mettl_async.cli.rows import BadRow, row_of
 from mettl_async.cli.spreadsheets import sheet_rows
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
     from _typeshed import WriteableBuffer
 
-    from mettl_async.cli.rows import BadRow, Row
+    from mettl_async.cli.rows import Cells, Row
 
 STDIN: Final = Path("-")
 _CHUNK: Final = 1 << 16
@@ -169,6 +170,7 @@ class Source:
     _form: _Form | None = field(default=None, init=False)
     # In order of appearance; a dict only for that.
     _extra: dict[str, None] = field(factory=dict, init=False, repr=False)
+    _columns: dict[str, object] = field(factory=dict, init=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -197,7 +199,27 @@ class Source:
         more = ["..."] if len(names) == _MOST_NAMED else []
         return ", ".join(names + more)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The file's own columns, once rows were read; of JSON Lines those of all rows."""
+        return tuple(self._columns)
+
     def rows(self) -> Iterator[Row | BadRow]:
+        """Make candidates of the `cells`.
+
+        Raises:
+            CommandError: See there.
+        """
+        layout: Layout | None = None
+        for cells in self.cells():
+            if isinstance(cells, BadRow):
+                yield cells
+                continue
+            layout = layout or self._layout()  # which is known from the first row on
+            self._columns |= cells.own
+            yield row_of(layout, cells)
+
+    def cells(self) -> Iterator[Cells | BadRow]:
         """Read from the beginning, keeping one row.
 
         Of XLSX its table of different texts is kept too, and about 300 bytes a row.
@@ -207,13 +229,7 @@ class Source:
         """
         try:
             form = self._form = self._form or self._find_form()
-            layout = Layout(
-                name=self.name,
-                mapping=self.options.mapping,
-                drop=self.options.drop,
-                note_columns=self._note,
-                encoding="UTF-8" if form.encoding == UTF_8 else form.encoding,
-            )
+            layout = self._layout()
             with self._open() as raw:
                 if form.format == Format.XLSX:
                     yield from sheet_rows(layout, raw, self.options.sheet)
@@ -238,6 +254,16 @@ class Source:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _layout(self) -> Layout:
+        encoding = UTF_8 if self._form is None else self._form.encoding
+        return Layout(
+            name=self.name,
+            mapping=self.options.mapping,
+            drop=self.options.drop,
+            note_columns=self._note,
+            encoding="UTF-8" if encoding == UTF_8 else encoding,
+        )
 
     def _note(self, names: Iterable[str]) -> None:
         for name in names:

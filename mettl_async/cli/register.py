@@ -19,7 +19,7 @@ from mettl_async.bulk.registration_run import RegistrationRun
 from mettl_async.cli.check import check_file, report
 from mettl_async.cli.interrupt import on_interrupt
 from mettl_async.cli.links import check_out, journal_of, write_links
-from mettl_async.cli.made_up import made_up_rows
+from mettl_async.cli.made_up import made_up_cells, made_up_rows
 from mettl_async.cli.outfile import remove_unfinished
 from mettl_async.cli.problems import INTERRUPTED, MISSING, WRONG, CommandError, tell
 from mettl_async.cli.progress import REFRESH_EVERY, Tally, busy, make_display, rate_text
@@ -35,7 +35,7 @@ from mettl_async.models import RegistrationOptions, RegistrationStatus
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 
-    from mettl_async.cli.rows import Row
+    from mettl_async.cli.rows import Cells, Row
     from mettl_async.models import Candidate
     from mettl_async.sandbox import Sandbox
 
@@ -66,6 +66,15 @@ class Job:
         """Read, or make up, the rows from the beginning."""
         return self.source.rows() if self.source else made_up_rows(self.generate or 0)
 
+    def cells(self) -> Iterator[Cells | BadRow]:
+        """Read, or make up, the same rows as they are in the file."""
+        return self.source.cells() if self.source else made_up_cells(self.generate or 0)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The file's own columns, once the rows were read."""
+        return self.source.columns if self.source else tuple(next(made_up_cells(1)).own)
+
 
 def register(job: Job) -> int:
     """Do the whole job; gives the exit code.
@@ -77,7 +86,7 @@ def register(job: Job) -> int:
     target = _check_target(job)
     key = job.schedule or "" if isinstance(target, MettlClient) else target.access_key
     check_out(job.out, job.file, overwrite=job.overwrite, resume=job.resume)
-    total, columns = job.generate or 0, tuple(next(made_up_rows(1)).cells)
+    total = job.generate or 0
     if job.source is not None:
         with busy(f"checking {job.source.name}"):
             checked = check_file(job.source)
@@ -88,8 +97,8 @@ def register(job: Job) -> int:
             return WRONG
         if job.source.also_sends:
             tell(f"also sends: {job.source.also_sends}")
-        total, columns = checked.good_total, checked.columns
-    run = _Run(job, key, columns, Tally(total))
+        total = checked.good_total
+    run = _Run(job, key, Tally(total))
     with on_interrupt(run.interrupt):
         asyncio.run(run.go(target))
     typer.echo(summary(run.tally, job.out))
@@ -185,7 +194,6 @@ class _OpenJournal:
 class _Run:
     job: Job
     key: str
-    columns: tuple[str, ...]
     tally: Tally
     _journal: FileJournal = field(init=False)
     _registration: RegistrationRun | None = None
@@ -276,7 +284,7 @@ class _Run:
         async def read(emails: Sequence[str]) -> Mapping[str, JournalRecord]:
             return {**await self._journal.read(emails), **self._unrecorded}
 
-        await write_links(self.job.out, self.job.rows(), self.columns, read)
+        await write_links(self.job.out, self.job.cells(), self.job.columns, read)
 
     @asynccontextmanager
     async def _ready(self, target: MettlClient | Sandbox) -> AsyncGenerator[MettlClient, None]:

@@ -40,18 +40,26 @@ _MINUTES: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 @frozen
-class Row:
-    """A candidate.
+class Cells:
+    """A row as it was read, before a candidate is made of it.
 
     Attributes:
         line: Where the row begins, counted from 1.
-        candidate: As it is sent.
-        cells: All of the row by the names of the input's own columns, as text or as JSON has it.
+        known: Texts of what is sent, by the names that registration knows.
+        own: Everything in it by the names of the input's own columns, as text or as JSON has it.
     """
 
     line: int
+    known: Mapping[str, str] = field(repr=False)
+    own: Mapping[str, Any] = field(repr=False)
+
+
+@frozen
+class Row:
+    """A candidate; ``line`` is where the row begins, counted from 1."""
+
+    line: int
     candidate: Candidate = field(repr=False)
-    cells: Mapping[str, Any] = field(factory=dict, repr=False, eq=False)
 
 
 @frozen
@@ -87,25 +95,17 @@ def number_text(number: float) -> str:
     return str(int(number))
 
 
-def row_of(
-    layout: Layout, line: int, cells: Mapping[str, str], own: Mapping[str, Any]
-) -> Row | BadRow:
+def row_of(layout: Layout, cells: Cells) -> Row | BadRow:
     """Make a candidate of the cells.
 
     Blank cells of optional columns are left out, spaces around emails are dropped.
-
-    Args:
-        layout: Of the input.
-        line: Where the row begins.
-        cells: By the names that registration knows.
-        own: By the names of the input; also those that are not sent.
     """
     try:
-        return Row(line, _candidate(cells), own)
+        return Row(cells.line, _candidate(cells.known))
     except CellError as error:
-        return BadRow(line, str(error))
+        return BadRow(cells.line, str(error))
     except InvalidInputError as error:
-        return BadRow(line, _explain(error, cells, layout))
+        return BadRow(cells.line, _explain(error, cells.known, layout))
 
 
 def _candidate(cells: Mapping[str, str]) -> Candidate:

@@ -13,7 +13,7 @@ from zipfile import BadZipFile, ZipFile
 
 from mettl_async.cli.columns import Layout, columns_of, did_you_mean
 from mettl_async.cli.problems import CommandError, MissingColumnError
-from mettl_async.cli.rows import BadRow, CellError, Row, number_text, row_of
+from mettl_async.cli.rows import BadRow, CellError, Cells, number_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,7 +30,7 @@ _DAMAGED: Final = (
 )  # fmt: skip
 
 
-def sheet_rows(layout: Layout, file: IO[bytes], sheet: str | None) -> Iterator[Row | BadRow]:
+def sheet_rows(layout: Layout, file: IO[bytes], sheet: str | None) -> Iterator[Cells | BadRow]:
     """Read row by row the named sheet, or the first one that is not hidden; empty rows are skipped.
 
     Cells are what is stored, as text: whole numbers without ``.0`` and with the leading zeros of their
@@ -60,8 +60,7 @@ def sheet_rows(layout: Layout, file: IO[bytes], sheet: str | None) -> Iterator[R
             pairs = zip_longest(names, texts, fillvalue="")
             kept = {one: text for one, text in pairs if one is not None}
             if any(map(str.strip, kept.values())):
-                own = dict(zip_longest(header, texts, fillvalue=""))
-                yield row_of(layout, line, kept, own)
+                yield Cells(line, kept, dict(zip_longest(header, texts, fillvalue="")))
     if names is None:
         raise CommandError(
             f"{layout.name}: is empty; the first row must name the columns; "

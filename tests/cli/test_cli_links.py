@@ -14,8 +14,7 @@ from mettl_async.cli.links import check_out, journal_of, write_links
 from mettl_async.cli.outfile import remove_unfinished, whole_file
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading import ReadOptions, Source
-from mettl_async.cli.rows import BadRow, Row
-from mettl_async.models import Candidate
+from mettl_async.cli.rows import BadRow, Cells
 
 NAMES = ("links.csv", "links.jsonl")
 LINK = "https://tests.example.org/?ecc=1"
@@ -38,8 +37,8 @@ async def read_answers(emails):
 
 
 def row(number, email, **more):
-    candidate = Candidate(email=email, first_name="A")
-    return Row(number, candidate, {"Email Address": email, "First Name": "A", **more})
+    known = {"Email Address": email, "First Name": "A"}
+    return Cells(number, known, {**known, **more})
 
 
 def write(path, rows, columns=("Email Address", "First Name"), read=read_answers):

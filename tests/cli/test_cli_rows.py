@@ -15,7 +15,7 @@ from mettl_async.cli.delimited import csv_rows
 from mettl_async.cli.json_lines import json_rows
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading import Source
-from mettl_async.cli.rows import BadRow, Row
+from mettl_async.cli.rows import BadRow, Row, row_of
 from mettl_async.models import Candidate
 
 DATA = Path(__file__).parent.parent / "data"
@@ -62,7 +62,8 @@ def test_a_csv_is_read_as_it_was_written_with_the_lines_where_rows_begin(rows, e
         writer.writerow([person[name] for name in HEADER])
     # Split where a file opened with newline="" splits.
     again = io.TextIOWrapper(io.BytesIO(file.getvalue().encode()), encoding="utf-8", newline="")
-    read = list(csv_rows(Layout(name="p.csv"), again, ","))
+    layout = Layout(name="p.csv")
+    read = [row_of(layout, one) for one in csv_rows(layout, again, ",")]
     assert read == [Row(line, expected(one)) for line, (one, _) in zip(lines, rows, strict=True)]
 
 
@@ -70,7 +71,8 @@ def test_a_csv_is_read_as_it_was_written_with_the_lines_where_rows_begin(rows, e
 def test_json_lines_are_read_as_they_were_written(rows, ascii_only):
     text = "".join(json.dumps(one, ensure_ascii=ascii_only) + "\n" for one in rows)
     again = io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8", newline="\n")
-    assert list(json_rows(Layout(name="p.jsonl"), again)) == [
+    layout = Layout(name="p.jsonl")
+    assert [row_of(layout, one) for one in json_rows(layout, again)] == [
         Row(i, expected(one)) for i, one in enumerate(rows, 1)
     ]
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mettl_async.api.caller import Resource
 from mettl_async.api.endpoints import GET_ACCOUNT, UPDATE_LOGO, UPDATE_WHITE_LABEL
-from mettl_async.models import WhiteLabel, _check
-
-if TYPE_CHECKING:
-    from mettl_async.models import AccountInfo, CoverImage, Favicon, Logo
+from mettl_async.models import AccountInfo, CoverImage, Favicon, Logo, WhiteLabel, _check
 
 
 class Account(Resource):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mettl_async.api.caller import Resource
 from mettl_async.api.endpoints import (
     CREATE_ASSESSMENT,
@@ -11,16 +9,15 @@ from mettl_async.api.endpoints import (
     GET_ASSESSMENT,
     LIST_ASSESSMENTS,
 )
-from mettl_async.models import AssessmentSort, SortOrder
-
-if TYPE_CHECKING:
-    from mettl_async.api.pager import AsyncPager
-    from mettl_async.models import (
-        Assessment,
-        AssessmentSettings,
-        CreatedAssessment,
-        NewAssessment,
-    )
+from mettl_async.api.pager import AsyncPager
+from mettl_async.models import (
+    Assessment,
+    AssessmentSettings,
+    AssessmentSort,
+    CreatedAssessment,
+    NewAssessment,
+    SortOrder,
+)
 
 
 class Assessments(Resource):

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from attrs import evolve, frozen
 
+from mettl_async.api.endpoint import Endpoint
 from mettl_async.api.pager import MOST_PER_PAGE, AsyncPager, Page, check_page_size
 from mettl_async.api.placeholders import PERSONAL
 from mettl_async.config import ApiVersion, ClientOptions
-from mettl_async.core.pipeline import Pipeline, Shared
+from mettl_async.core.multipart import FilePart
+from mettl_async.core.pipeline import ApiResponse, Pipeline, Shared
 from mettl_async.core.request import Placement, Request, RunContext, encoded_length, path_segment
 from mettl_async.errors import ConfigurationError, InvalidInputError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from mettl_async.api.endpoint import Endpoint
-    from mettl_async.core.multipart import FilePart
-    from mettl_async.core.pipeline import ApiResponse
 
 R = TypeVar("R")
 T = TypeVar("T")

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable, Iterable
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from mettl_async.api.caller import Resource
 from mettl_async.api.endpoints import REGISTER_CANDIDATES
 from mettl_async.api.placeholders import check_access_key
 from mettl_async.api.results import Results
-from mettl_async.bulk.batch import MAX_BATCH, rd_text
+from mettl_async.bulk.batch import MAX_BATCH, Batch, rd_text
 from mettl_async.bulk.dispatcher import BatchResponse
+from mettl_async.bulk.journal import Journal
 from mettl_async.bulk.journal_table import schedule_digest
+from mettl_async.bulk.progress import OnProgress
 from mettl_async.bulk.reading import check_candidate, check_source
 from mettl_async.bulk.registration_run import RegistrationRun
 from mettl_async.bulk.run import Run
-from mettl_async.bulk.run_options import RunOptions, checked_concurrency
+from mettl_async.bulk.run_options import CandidateFallback, RunOptions, checked_concurrency
 from mettl_async.codec import to_params
+from mettl_async.core.pipeline import ApiResponse
 from mettl_async.core.request import RunContext
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import (
@@ -25,6 +28,7 @@ from mettl_async.models import (
     NoLink,
     NoLinkReason,
     ReadyLink,
+    Registration,
     RegistrationOptions,
     RegistrationStatus,
     _check,
@@ -32,16 +36,6 @@ from mettl_async.models import (
 )
 from mettl_async.models._fold_email import fold_email
 from mettl_async.models.registration_options import DEFAULT_OPTIONS
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable
-
-    from mettl_async.bulk.batch import Batch
-    from mettl_async.bulk.journal import Journal
-    from mettl_async.bulk.progress import OnProgress
-    from mettl_async.bulk.run_options import CandidateFallback
-    from mettl_async.core.pipeline import ApiResponse
-    from mettl_async.models import Registration
 
 FIRST_ANSWER_TIMEOUT = 30.0
 """Seconds that a call of a run may take until the run has had its first answer."""

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
+from mettl_async.api.caller import Caller
 from mettl_async.api.endpoint import Argument, Endpoint, Returns
 from mettl_async.config import ApiVersion
 from mettl_async.core.multipart import FilePart
+from mettl_async.core.pipeline import ApiResponse
 from mettl_async.core.request import Placement
 from mettl_async.core.signing import SIGNATURE_PARAMETERS
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import _check
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from mettl_async.api.caller import Caller
-    from mettl_async.core.pipeline import ApiResponse
 
 _METHOD = re.compile(r"[A-Z]{3,10}")
 _PATH = re.compile(r"(/([A-Za-z0-9_~-]+|\{[a-z_]+\}))+")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Hashable
+from typing import Final
 
 from mettl_async.api.endpoint import NOTHING, Argument, Endpoint, items, one, pages
 from mettl_async.config import ApiVersion
@@ -34,9 +35,6 @@ from mettl_async.models import (
     WhiteLabel,
 )
 from mettl_async.models._fold_email import fold_email
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable
 
 _ORDER: Final = Argument("order", SortOrder, "sort_order")
 _DETAIL: Final = Argument("detail", ResultDetail, None)

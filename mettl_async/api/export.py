@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 from attrs import frozen
 
+from mettl_async.api.pager import AsyncPager
 from mettl_async.bulk.reading import each
+from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.core.tasks import catching
 from mettl_async.errors import ClientClosedError, MettlError
 from mettl_async.models import CandidateResult
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
-
     from anyio.streams.memory import MemoryObjectSendStream
-
-    from mettl_async.api.pager import AsyncPager
-    from mettl_async.core.lifecycle import Lifecycle
 
 
 @frozen(kw_only=True)

@@ -6,17 +6,14 @@ a signature and could name any host, so they are never followed; only their pres
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
+from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.models import _check
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
-
-    from mettl_async.core.lifecycle import Lifecycle
 
 T = TypeVar("T")
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from mettl_async.api.caller import Resource
 from mettl_async.api.endpoints import ADD_PBTS, LIST_PBTS
+from mettl_async.api.pager import AsyncPager
 from mettl_async.errors import InvalidInputError
-from mettl_async.models import _check
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from mettl_async.api.pager import AsyncPager
-    from mettl_async.models import Pbt, PbtAddition
+from mettl_async.models import Pbt, PbtAddition, _check
 
 
 class Pbts(Resource):

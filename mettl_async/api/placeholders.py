@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import _check
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # Letters and digits [doc]; "-" and "_" are let through in case new keys have them [assumed].
 _ACCESS_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from attrs import define, evolve, field, frozen
 
@@ -16,17 +16,17 @@ from mettl_async.models import (
     CompletionMode,
     DetailedStatus,
     FinishMode,
+    Schedule,
     SectionalScore,
     TestEvent,
     TestFinished,
     TestGraded,
+    TestResult,
     TestResumeEnabled,
     TestStarted,
+    TestStatus,
 )
 from mettl_async.models._fold_email import fold_email
-
-if TYPE_CHECKING:
-    from mettl_async.models import Schedule, TestResult, TestStatus
 
 _Kind = TypeVar("_Kind", bound=TestEvent)
 _Graded: TypeAlias = tuple[datetime | None, float | None]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import suppress
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import anyio
 
+from mettl_async.api.caller import Caller
 from mettl_async.api.waiting import NotReady, poll
 from mettl_async.core.download import PDF_EDGE, check_link, check_pdf, fetch
 from mettl_async.errors import (
@@ -18,12 +19,7 @@ from mettl_async.errors import (
     NotReadyError,
     TransportError,
 )
-
-if TYPE_CHECKING:
-    from os import PathLike
-
-    from mettl_async.api.caller import Caller
-    from mettl_async.models import CandidateResult
+from mettl_async.models import CandidateResult
 
 _OK = 200
 _FINAL = {400, 401, 403, 405, 410}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from os import PathLike
+from pathlib import Path
+from typing import Final
 
 from mettl_async.api.caller import Resource
 from mettl_async.api.endpoints import (
@@ -14,8 +16,8 @@ from mettl_async.api.endpoints import (
     LIST_RESULTS,
     LIST_RESULTS_OF_CANDIDATE,
 )
-from mettl_async.api.export import export_results
-from mettl_async.api.pager import check_page_size
+from mettl_async.api.export import Exported, export_results
+from mettl_async.api.pager import AsyncPager, check_page_size
 from mettl_async.api.placeholders import check_access_key
 from mettl_async.api.reconciling import Delivered, Reconciler, described
 from mettl_async.api.report import save_report
@@ -32,18 +34,10 @@ from mettl_async.models import (
     ResultSort,
     SortOrder,
     TestEvent,
+    TestInstance,
     UnknownEvent,
     _check,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-    from os import PathLike
-    from pathlib import Path
-
-    from mettl_async.api.export import Exported
-    from mettl_async.api.pager import AsyncPager
-    from mettl_async.models import TestInstance
 
 _PLAIN: Final = ResultDetail()
 

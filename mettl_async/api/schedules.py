@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from attrs import evolve
@@ -15,13 +14,18 @@ from mettl_async.api.endpoints import (
     LIST_SCHEDULES,
     LIST_SCHEDULES_IN_ASSESSMENT,
 )
+from mettl_async.api.pager import AsyncPager
 from mettl_async.api.placeholders import check_assessment_id
 from mettl_async.errors import CallError
-from mettl_async.models import CreatedSchedule, NewSchedule, ScheduleEdit, Webhooks, _check
-
-if TYPE_CHECKING:
-    from mettl_async.api.pager import AsyncPager
-    from mettl_async.models import Schedule, ScheduleFilter
+from mettl_async.models import (
+    CreatedSchedule,
+    NewSchedule,
+    Schedule,
+    ScheduleEdit,
+    ScheduleFilter,
+    Webhooks,
+    _check,
+)
 
 NAME_IS_TAKEN = "E000"
 """[seen] "Please use unique title for Schedule"; the code is a catch-all, so it is looked for anyway."""

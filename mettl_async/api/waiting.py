@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import anyio
 from attrs import frozen
 
+from mettl_async.core.effects import Effects
 from mettl_async.errors import NotReadyError
-from mettl_async.models import DetailedStatus, OverallStatus, TestState, _check
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from mettl_async.core.effects import Effects
-    from mettl_async.models import CandidateResult
+from mettl_async.models import CandidateResult, DetailedStatus, OverallStatus, TestState, _check
 
 T = TypeVar("T")
 

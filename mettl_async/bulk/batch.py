@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from attrs import define, field
 
 from mettl_async.bulk.outcomes import Failed, Registered, Rejected, Unknown
 from mettl_async.codec import candidate_details, candidate_optionals, dumps
 from mettl_async.core.request import Escaped
-from mettl_async.models import Candidate
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from mettl_async.errors import MettlError
-    from mettl_async.models import Registration
+from mettl_async.errors import MettlError
+from mettl_async.models import Candidate, Registration
 
 MAX_BATCH: Final = 20
 """Candidates in one call at most [doc]. Vendor page: "Register Candidates in Schedule"."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import anyio
 from attrs import frozen
 
 from mettl_async.bulk.batch import Batch, Entry, first_batch
-from mettl_async.bulk.outcomes import JournalError, Rejected
-from mettl_async.bulk.progress import OPERATION, log_stop
+from mettl_async.bulk.outcomes import JournalError, Outcome, Rejected
+from mettl_async.bulk.progress import OPERATION, ProgressTracker, log_stop
+from mettl_async.bulk.run_options import CandidateFallback, RunOptions
 from mettl_async.bulk.splitting import Splitting
 from mettl_async.bulk.stop_policy import StopPolicy, is_call_wide, is_too_long, stops_the_run
 from mettl_async.core.tasks import catching
@@ -26,11 +27,6 @@ from mettl_async.errors import (
 )
 from mettl_async.models import Candidate, Registration
 from mettl_async.models._fold_email import fold_email
-
-if TYPE_CHECKING:
-    from mettl_async.bulk.outcomes import Outcome
-    from mettl_async.bulk.progress import ProgressTracker
-    from mettl_async.bulk.run_options import CandidateFallback, RunOptions
 
 MAX_LOST: Final = 2_000
 """Candidates that wait for the end of the run; if there are more, the oldest are sent at once."""

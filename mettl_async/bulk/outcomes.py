@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
 from mettl_async.errors import CallError, MettlError
 from mettl_async.models import Candidate, RegistrationStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 DUPLICATE_EMAIL = "DuplicateEmail"
 """`Rejected.code` of a candidate whose email came earlier in the same run, without regard to case."""

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable
+from typing import Final
 
 from attrs import asdict, frozen
 
-from mettl_async.bulk.outcomes import Failed, Registered, Rejected, Unknown
+from mettl_async.bulk.outcomes import Failed, Outcome, Registered, Rejected, Unknown
 from mettl_async.core.redaction import run_fields
+from mettl_async.core.request import RunContext
 from mettl_async.errors import CallError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from mettl_async.bulk.outcomes import Outcome
-    from mettl_async.core.request import RunContext
 
 EVERY: Final = 0.1
 """Seconds between two calls of ``on_progress`` at least."""

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import anyio
 
 from mettl_async.bulk.outcomes import JournalError, Outcome, RegistrationReport, RunInterruptedError
+from mettl_async.bulk.progress import Progress
+from mettl_async.bulk.run import Run
+from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import ClientClosedError, ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator
-
-    from mettl_async.bulk.progress import Progress
-    from mettl_async.bulk.run import Run
-    from mettl_async.core.lifecycle import Lifecycle
 
 
 class RegistrationRun:

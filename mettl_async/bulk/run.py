@@ -7,30 +7,26 @@ would know whether a cancelled registration took place.
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterable, Iterable
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
 import anyio
 
 from mettl_async.bulk.batch import Batch
-from mettl_async.bulk.dispatcher import MAX_LOST, Dispatcher
+from mettl_async.bulk.dispatcher import MAX_LOST, Dispatcher, Send
 from mettl_async.bulk.journal_session import JournalSession
 from mettl_async.bulk.outcomes import JournalError, Outcome
-from mettl_async.bulk.progress import ProgressTracker
+from mettl_async.bulk.progress import Progress, ProgressTracker
 from mettl_async.bulk.reading import read_batches
+from mettl_async.bulk.run_options import RunOptions
+from mettl_async.core.request import RunContext
 from mettl_async.core.tasks import catching
 from mettl_async.errors import ConfigurationError
+from mettl_async.models import Candidate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable
-
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-
-    from mettl_async.bulk.dispatcher import Send
-    from mettl_async.bulk.progress import Progress
-    from mettl_async.bulk.run_options import RunOptions
-    from mettl_async.core.request import RunContext
-    from mettl_async.models import Candidate
 
 SPARE_WORKERS = 2
 """More than may send at once: these encode a batch, or report one, while the others' calls are out."""

@@ -12,7 +12,8 @@ of the frozen class. What comes out has the very type of the model; the twin is 
 from __future__ import annotations
 
 import types
-from typing import TYPE_CHECKING, Any, TypeAlias, Union, get_args, get_origin
+from collections.abc import Callable
+from typing import Any, TypeAlias, Union, get_args, get_origin
 
 import attrs
 
@@ -21,9 +22,6 @@ from mettl_async.codec.scalars import to_frozen
 from mettl_async.models._frozen_map import EMPTY, FrozenMap
 from mettl_async.models._open_enum import OpenStrEnum
 from mettl_async.models._wire import Place, places_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 Hook: TypeAlias = "Callable[[Any, Any], Any]"
 

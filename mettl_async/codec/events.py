@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from mettl_async.codec.converter import converter
 from mettl_async.codec.json_text import dumps, loads
@@ -10,9 +11,6 @@ from mettl_async.codec.mismatch import MismatchError, Problem, expected
 from mettl_async.codec.reading import model_hook, with_times_inside
 from mettl_async.models._wire import WHOLE
 from mettl_async.models.event import EVENTS, UnknownEvent
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _KEYS = ("invitation_key", "email")
 # A larger number is no id: databases cannot store it, and orjson rounds it.

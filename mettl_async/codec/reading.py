@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 import attrs
 
@@ -25,9 +26,6 @@ from mettl_async.errors import MettlDecodeError
 from mettl_async.models import CandidateResult
 from mettl_async.models._frozen_map import FrozenMap
 from mettl_async.models._open_enum import OpenStrEnum
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 T = TypeVar("T")
 

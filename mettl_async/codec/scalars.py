@@ -6,15 +6,13 @@ import math
 import re
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mettl_async.codec.json_text import dumps
 from mettl_async.codec.mismatch import MismatchError, expected
 from mettl_async.models import _wire_time
 from mettl_async.models._frozen_map import FrozenMap
-
-if TYPE_CHECKING:
-    from mettl_async.models._open_enum import OpenStrEnum
+from mettl_async.models._open_enum import OpenStrEnum
 
 _WHOLE = re.compile(r"\s*[+-]?\d{1,18}(?:\.0+)?\s*", re.ASCII)
 _NESTING = 32  # as deep as anything we send; far from the interpreter's limit

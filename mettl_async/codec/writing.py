@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -18,9 +19,6 @@ from mettl_async.models._open_enum import OpenStrEnum
 from mettl_async.models._wire import MERGED, places_of
 from mettl_async.models.event import EVENTS
 from mettl_async.models.webhooks import AUTH_PROPERTY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 _MINUTE_SECONDS = 60
 _MINUTE = timedelta(minutes=1)

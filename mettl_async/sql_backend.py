@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-__all__ = ["INSERTS", "PATIENCE", "Backend", "sa"]
+__all__ = ["INSERTS", "RETRY_SECONDS", "Backend", "sa"]
 
-PATIENCE: Final = 5.0
-"""Seconds for which a statement is tried again; as long as sqlite3 itself waits for a lock.
+RETRY_SECONDS: Final = 5.0
+"""Time limit for trying a statement again; as long as sqlite3 itself waits for a lock.
 
-So long a cancellation waits for a statement too.
+A cancellation waits for a running statement as long.
 """
 INSERTS: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 """The insert of each dialect that knows ``ON CONFLICT DO UPDATE``."""
@@ -78,8 +78,8 @@ class Backend:
         *,
         also: frozenset[str] = frozenset(),
     ) -> _T:
-        """Do something in a transaction of its own, to its end, and again as `patiently` does."""
-        return await self.patiently(lambda: self.alone(engine, work), also=also)
+        """Do something in a transaction of its own, to its end, and again as `retried` does."""
+        return await self.retried(lambda: self.alone(engine, work), also=also)
 
     async def alone(
         self, engine: AsyncEngine, run: Callable[[AsyncConnection], Awaitable[_T]]
@@ -104,7 +104,7 @@ class Backend:
         try:
             await asyncio.wait([task])
         except asyncio.CancelledError:
-            ends_at = anyio.current_time() + PATIENCE
+            ends_at = anyio.current_time() + RETRY_SECONDS
             with anyio.CancelScope(shield=True):
                 while not task.done() and (left := ends_at - anyio.current_time()) > 0:
                     # To be cancelled again changes nothing: the first one is raised below.
@@ -117,15 +117,15 @@ class Backend:
             error.hide_parameters = True  # they may be links, or the token of a claim
             raise
 
-    async def patiently(
+    async def retried(
         self, attempt: Callable[[], Awaitable[_T]], *, also: frozenset[str] = frozenset()
     ) -> _T:
-        """Try again, for `PATIENCE` with growing random pauses, what met a lock or was undone.
+        """Try again what met a lock or was undone, for `RETRY_SECONDS` with growing random pauses.
 
         Raises:
             sqlalchemy.exc.StatementError: It stayed so, or it was something else; without parameters.
         """
-        gives_up_at = anyio.current_time() + PATIENCE
+        gives_up_at = anyio.current_time() + RETRY_SECONDS
         longest = 0.01
         while True:
             try:

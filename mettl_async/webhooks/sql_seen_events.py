@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 
 from mettl_async.errors import ClaimLostError, ConfigurationError
-from mettl_async.sql_backend import INSERTS, PATIENCE, Backend, sa
+from mettl_async.sql_backend import INSERTS, RETRY_SECONDS, Backend, sa
 from mettl_async.webhooks.seen_events import DAY, LEASE, Claim, Refused, check_positive, key_digest
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class SqlSeenEvents:
             given_up = True
             # The database may have granted it, and nobody would release it before the lease ends.
             # If that fails, the cancellation is still raised.
-            with anyio.move_on_after(PATIENCE, shield=True), suppress(Exception):
+            with anyio.move_on_after(RETRY_SECONDS, shield=True), suppress(Exception):
                 await self.release(claim)
             raise
         return Refused.BUSY
@@ -201,7 +201,7 @@ class SqlSeenEvents:
         async with self._engine.begin() as connection:
             if self._on_sqlite:
                 hold = self._statements.hold
-                await self._backend.patiently(
+                await self._backend.retried(
                     lambda: self._backend.uncut(self._mine(connection, hold, claim))
                 )
             if await _commits_each_statement(connection):

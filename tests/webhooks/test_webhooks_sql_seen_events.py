@@ -107,7 +107,7 @@ async def test_a_locked_sqlite_is_waited_for(tmp_path, table_name):
 async def test_a_sqlite_that_stays_locked_is_an_error_after_a_while(
     tmp_path, table_name, monkeypatch
 ):
-    monkeypatch.setattr(sql_backend, "PATIENCE", 0.1)
+    monkeypatch.setattr(sql_backend, "RETRY_SECONDS", 0.1)
     engine = create_async_engine(
         f"sqlite+aiosqlite:///{tmp_path / 'x.sqlite3'}", connect_args={"timeout": 0}
     )
@@ -326,7 +326,7 @@ async def let_go_later(entered, go_on, cancelled):
 async def test_a_claim_that_is_granted_long_after_it_was_cancelled_is_given_back(
     tmp_path, table_name, monkeypatch
 ):
-    monkeypatch.setattr(sql_backend, "PATIENCE", 0.05)
+    monkeypatch.setattr(sql_backend, "RETRY_SECONDS", 0.05)
     engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'x.sqlite3'}")
     seen = SqlSeenEvents(engine, table=table_name)
     await seen.create_table()

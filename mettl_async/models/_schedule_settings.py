@@ -21,19 +21,7 @@ _WEBHOOK_PROPERTIES: Final = (*(kind.url_property for kind in EVENTS.values()), 
 
 @frozen(kw_only=True)
 class ScheduleSettings(Extensible):
-    """Settings of a schedule.
-
-    Attributes:
-        schedule_type: ``FIXED`` follows from a ``schedule_window``.
-        schedule_window: When the link works.
-        web_proctoring: How often a candidate may leave the test window.
-        visual_proctoring: Camera and screen pictures.
-        secure_browser: Whether Mettl's own browser is needed.
-        protected: Whether a password sent by mail is asked for.
-        webhooks: Where Mettl reports what happens.
-        test_grade_notification: Who gets result mails.
-        ip_access_restriction: From which addresses the test may be taken.
-    """
+    """Settings of a schedule; `NewSchedule` describes them."""
 
     schedule_type: ScheduleType | None = None
     schedule_window: ScheduleWindow | None = None

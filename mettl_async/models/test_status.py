@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Self
 
 from attrs import field, frozen
 
@@ -40,66 +41,46 @@ class OverallStatus(OpenStrEnum):
 
 
 class DetailedStatus(OpenStrEnum):
-    """State of a test, second column of the vendor's table."""
+    """State of a test, second column of the vendor's table; beside it stands the first."""
 
-    MAPPED = "Mapped"
-    INVITED = "Invited"
-    REGISTERED = "Registered"
-    ACCESS_EXPIRED = "Access Expired"
-    IN_PROGRESS = "In-progress"
-    AWAITING_RESUME_PERMISSION = "Awaiting Resume Permission"
+    _overall: OverallStatus | None
+
+    MAPPED = "Mapped", OverallStatus.YET_TO_START
+    INVITED = "Invited", OverallStatus.YET_TO_START
+    REGISTERED = "Registered", OverallStatus.YET_TO_START
+    ACCESS_EXPIRED = "Access Expired", OverallStatus.NOT_STARTED
+    IN_PROGRESS = "In-progress", OverallStatus.IN_PROGRESS
+    AWAITING_RESUME_PERMISSION = "Awaiting Resume Permission", OverallStatus.IN_PROGRESS
     # The table has a small c; samples and real data a capital one.
-    TEST_TAKER_COMPLETED = "Test-taker Completed"
-    TIME_OVER = "Time Over"
-    MIC_MUTE_LIMIT_EXCEEDED = "Mic Mute Limit exceeded"
-    BROWSING_TOLERANCE_LIMIT_EXCEEDED = "Browsing Tolerance Limit Exceeded"
-    PROCTOR_STOPPED = "Proctor Stopped"
-    SUSPICIOUS_SOFTWARE_DETECTED = "Suspicious Software Detected"
-    MULTIPLE_SCREEN_DETECTED = "Multiple Screen Detected"
-    PROHIBITED_APPS_RUNNING = "Prohibited Apps Running"
-    SCREEN_CAPTURE_DETECTED = "Screen Capture/Recording Detected"
-    SCREEN_SHARING_DETECTED = "Screen Sharing/Remote Access Detected"
-    AUTHORIZER_BLOCKED = "Authorizer Blocked"
-    DISCONNECTED_FROM_SERVER = "Disconnected from Server"
-    TEST_WINDOW_CLOSED = "Test Window Closed"
-    AWAITING_TEST_TAKER_RESUME = "Awaiting Test-taker Resume"
+    TEST_TAKER_COMPLETED = "Test-taker Completed", OverallStatus.COMPLETED
+    TIME_OVER = "Time Over", OverallStatus.COMPLETED
+    MIC_MUTE_LIMIT_EXCEEDED = "Mic Mute Limit exceeded", OverallStatus.TEST_STOPPED
+    BROWSING_TOLERANCE_LIMIT_EXCEEDED = (
+        "Browsing Tolerance Limit Exceeded",
+        OverallStatus.TEST_STOPPED,
+    )
+    PROCTOR_STOPPED = "Proctor Stopped", OverallStatus.TEST_STOPPED
+    SUSPICIOUS_SOFTWARE_DETECTED = "Suspicious Software Detected", OverallStatus.TEST_STOPPED
+    MULTIPLE_SCREEN_DETECTED = "Multiple Screen Detected", OverallStatus.TEST_STOPPED
+    PROHIBITED_APPS_RUNNING = "Prohibited Apps Running", OverallStatus.TEST_STOPPED
+    SCREEN_CAPTURE_DETECTED = "Screen Capture/Recording Detected", OverallStatus.TEST_STOPPED
+    SCREEN_SHARING_DETECTED = "Screen Sharing/Remote Access Detected", OverallStatus.TEST_STOPPED
+    AUTHORIZER_BLOCKED = "Authorizer Blocked", OverallStatus.BLOCKED
+    DISCONNECTED_FROM_SERVER = "Disconnected from Server", OverallStatus.DISCONNECTED
+    TEST_WINDOW_CLOSED = "Test Window Closed", OverallStatus.DISCONNECTED
+    AWAITING_TEST_TAKER_RESUME = "Awaiting Test-taker Resume", OverallStatus.DISCONNECTED
+
+    def __new__(cls, word: str, overall: OverallStatus | None = None) -> Self:  # noqa: D102 - as any enum
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member._overall = overall  # noqa: SLF001 - its own
+        return member
 
     @property
     def overall(self) -> OverallStatus | None:
-        """The first column for this row of the table; None for unknown words."""
-        return _OVERALL.get(self)
+        """First column of the table's row; None for unknown words."""
+        return getattr(self, "_overall", None)
 
-
-_ROWS: dict[OverallStatus, tuple[DetailedStatus, ...]] = {
-    OverallStatus.YET_TO_START: (
-        DetailedStatus.MAPPED,
-        DetailedStatus.INVITED,
-        DetailedStatus.REGISTERED,
-    ),
-    OverallStatus.NOT_STARTED: (DetailedStatus.ACCESS_EXPIRED,),
-    OverallStatus.IN_PROGRESS: (
-        DetailedStatus.IN_PROGRESS,
-        DetailedStatus.AWAITING_RESUME_PERMISSION,
-    ),
-    OverallStatus.COMPLETED: (DetailedStatus.TEST_TAKER_COMPLETED, DetailedStatus.TIME_OVER),
-    OverallStatus.TEST_STOPPED: (
-        DetailedStatus.MIC_MUTE_LIMIT_EXCEEDED,
-        DetailedStatus.BROWSING_TOLERANCE_LIMIT_EXCEEDED,
-        DetailedStatus.PROCTOR_STOPPED,
-        DetailedStatus.SUSPICIOUS_SOFTWARE_DETECTED,
-        DetailedStatus.MULTIPLE_SCREEN_DETECTED,
-        DetailedStatus.PROHIBITED_APPS_RUNNING,
-        DetailedStatus.SCREEN_CAPTURE_DETECTED,
-        DetailedStatus.SCREEN_SHARING_DETECTED,
-    ),
-    OverallStatus.BLOCKED: (DetailedStatus.AUTHORIZER_BLOCKED,),
-    OverallStatus.DISCONNECTED: (
-        DetailedStatus.DISCONNECTED_FROM_SERVER,
-        DetailedStatus.TEST_WINDOW_CLOSED,
-        DetailedStatus.AWAITING_TEST_TAKER_RESUME,
-    ),
-}
-_OVERALL = {detailed: overall for overall, row in _ROWS.items() for detailed in row}
 
 _OVER = {
     OverallStatus.COMPLETED,
@@ -136,7 +117,7 @@ class TestStatus(ServerValue):
         pdf_report: Address of the report: who has it can read it, so it is not in the repr.
         html_report: The same.
 
-    Vendor page: "Get Result of Candidate in Schedule"section 7.
+    Vendor page: "Get Result of Candidate in Schedule".
     """
 
     __test__ = False  # its name makes pytest think it holds tests

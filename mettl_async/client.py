@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Generic, TypeVar, overload
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Generic, Self, TypeVar, overload
 
 import anyio
 from attrs import evolve, fields
@@ -22,6 +24,9 @@ from mettl_async.config import (
     ApiVersion,
     ClientOptions,
     Credentials,
+    CredentialsProvider,
+    KeyPair,
+    Region,
     RetryPolicy,
     base_url_for,
     require,
@@ -30,23 +35,14 @@ from mettl_async.config import (
 from mettl_async.core.admission import Admission, RateLimiter
 from mettl_async.core.auth import ServerClock, SignatureAuth
 from mettl_async.core.middleware import Middleware, Middlewares, check_middleware
+from mettl_async.core.multipart import FilePart
 from mettl_async.core.pacing import Pacer
 from mettl_async.core.pipeline import ApiResponse, Pipeline, Shared
 from mettl_async.core.request import Placement
 from mettl_async.core.retry import RetryQuota
-from mettl_async.core.transports import make_transport
+from mettl_async.core.transports import TransportName, make_transport
+from mettl_async.core.transports.injected import AsyncHttpClient
 from mettl_async.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from types import TracebackType
-    from typing import Self
-
-    from mettl_async.config import CredentialsProvider, KeyPair, Region
-    from mettl_async.core.multipart import FilePart
-    from mettl_async.core.transports import TransportName
-    from mettl_async.core.transports.injected import AsyncHttpClient
-
 
 R = TypeVar("R")
 

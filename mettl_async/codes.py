@@ -3,8 +3,6 @@
 Codes beyond E401, E403 and E504 are [seen]; the vendor's pages have none of them.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 from attrs import frozen

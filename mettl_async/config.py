@@ -5,23 +5,17 @@ from __future__ import annotations
 import os
 import re
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Annotated, Literal, Protocol, Self, TypeAlias, runtime_checkable
 from urllib.parse import urlsplit
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from mettl_async.errors import ConfigurationError, InvalidInputError
 from mettl_async.models import Webhooks, _check
 from mettl_async.models._user_value import AnyText, Check, UserValue
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Self
-
-    from attrs import Attribute
 
 PUBLIC_KEY_VARIABLE = "METTL_PUBLIC_KEY"
 PRIVATE_KEY_VARIABLE = "METTL_PRIVATE_KEY"

@@ -4,8 +4,6 @@ First come, first served. The transport never makes a request wait, because the 
 slow and unfair.
 """
 
-from __future__ import annotations
-
 from typing import Protocol, runtime_checkable
 
 import anyio

@@ -4,23 +4,17 @@ Any other middleware can take its place (``MettlClient(auth=...)``): it must put
 ``request.params`` and call the next one.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from inspect import isawaitable
-from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from mettl_async.config import Credentials, KeyPair, keys_or_provider
+from mettl_async.config import Credentials, CredentialsProvider, KeyPair, keys_or_provider
+from mettl_async.core.middleware import Next
+from mettl_async.core.request import Request, Response
 from mettl_async.core.signing import SIGNATURE_PARAMETERS, signature, string_to_sign
 from mettl_async.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from mettl_async.config import CredentialsProvider
-    from mettl_async.core.middleware import Next
-    from mettl_async.core.request import Request, Response
 
 
 @define

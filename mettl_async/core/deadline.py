@@ -1,16 +1,12 @@
 """A bound on the time that something may take, on asyncio or trio."""
 
-from __future__ import annotations
-
 import asyncio
+from contextlib import AbstractContextManager
 from contextvars import Context
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
 import anyio
-
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-    from types import TracebackType
 
 
 def give_up_after(seconds: float) -> AbstractContextManager[object]:

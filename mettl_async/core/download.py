@@ -4,19 +4,13 @@ The address goes out exactly as it came (its double escapes matter [seen]), with
 never into a log or an error.
 """
 
-from __future__ import annotations
-
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from mettl_async.config import is_loopback
+from mettl_async.core.transports.contract import Download, Transport
 from mettl_async.errors import CallFacts, ConnectError, InvalidInputError, MettlDecodeError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from mettl_async.core.transports.contract import Download, Transport
 
 MOST_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}

@@ -1,7 +1,5 @@
 """Clock, pauses and chance: what a call takes from the outside world, so that tests can script it."""
 
-from __future__ import annotations
-
 import os
 import random
 import time

@@ -4,21 +4,17 @@ Errors mostly come with HTTP 200 and ``status: ERROR`` [seen]; real statuses, pa
 empty bodies are distinguished here too. The content type is never trusted: what parses is taken.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import field, frozen
 
 from mettl_async.codec import loads
 from mettl_async.codes import meaning
 from mettl_async.core.redaction import personal_values, scrub
+from mettl_async.core.request import Request, Response
 from mettl_async.core.retry import retry_after
 from mettl_async.errors import CallError, CallFacts, MettlDecodeError
-
-if TYPE_CHECKING:
-    from mettl_async.core.request import Request, Response
 
 _SUCCESS, _REDIRECT, _CLIENT_ERROR = 200, 300, 400
 _CODE = re.compile(r"[A-Z0-9_]{1,20}")

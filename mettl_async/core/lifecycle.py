@@ -1,20 +1,14 @@
 """From a client's first use to its end: one event loop, background work, closed or not."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import anyio
 from attrs import define, field
 
 from mettl_async.core.tasks import Work, begin, running_loop
 from mettl_async.errors import ClientClosedError, ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
-
 
 T = TypeVar("T")
 

@@ -8,8 +8,6 @@ Two slots, for two kinds of work: ``per_call`` sees a call once, however many re
 ``per_attempt`` sees every request that goes out, before it is signed (headers of a gateway, budgets).
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial

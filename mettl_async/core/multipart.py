@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 from attrs import Attribute, field, frozen
 
 from mettl_async.errors import InvalidInputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 
 def _header_word(_: object, attribute: Attribute[str], value: object) -> None:

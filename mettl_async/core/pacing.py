@@ -5,8 +5,6 @@ Additive increase, multiplicative decrease, with a memory of where the limit was
 a refusal, quickly back to nearly where it was, then slowly beyond.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from typing import Final
 

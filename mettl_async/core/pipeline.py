@@ -4,12 +4,11 @@ Outermost first: per-call middleware, retry loop, admission, per-attempt middlew
 log, transport. Signing comes after admission, so that a timestamp never ages in a queue.
 """
 
-from __future__ import annotations
-
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -17,6 +16,8 @@ from mettl_async.core import envelope
 from mettl_async.core.admission import Admission
 from mettl_async.core.auth import ServerClock
 from mettl_async.core.deadline import give_up_after
+from mettl_async.core.effects import Effects
+from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.core.middleware import Middleware, Middlewares, build_chain
 from mettl_async.core.redaction import log_fields
 from mettl_async.core.request import Request, Response, encode
@@ -40,12 +41,6 @@ from mettl_async.errors import (
     ServiceUnavailableError,
     TransportTimeoutError,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from mettl_async.core.effects import Effects
-    from mettl_async.core.lifecycle import Lifecycle
 
 T = TypeVar("T")
 

@@ -1,18 +1,14 @@
 """What may appear in a log or an error: by allow-list, everything else stays out."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from mettl_async.core.request import Request
+from mettl_async.core.request import Request
 
 BLANK = "<redacted>"
 LOGGED_FIELDS = (

@@ -4,22 +4,16 @@ A call is repeated where that may help (no answer, a spoilt answer, throttling, 
 no harm: either the operation may be handled twice, or the server cannot have handled it.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
 from mettl_async.codes import meaning_of
+from mettl_async.config import RetryPolicy
 from mettl_async.errors import ApiError, CallError, MettlDecodeError, TimestampError, TransportError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from mettl_async.config import RetryPolicy
 
 RETRY_COST = 5
 

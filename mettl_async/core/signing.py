@@ -3,16 +3,11 @@
 Pure, in two stages, so that each can be compared with the vendor's worked examples.
 """
 
-from __future__ import annotations
-
 import hmac
 from binascii import b2a_base64
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from mettl_async.config import ApiVersion
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 SIGNATURE_PARAMETERS = ("ak", "ts", "asgn")
 """Added by signing; what a request has under these names is dropped first."""

@@ -5,20 +5,16 @@ may begin in an async generator, which must not keep a nursery open over its yie
 the event loop in asyncio and a system task in trio; the client that began it waits for it in its end.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import anyio
 import sniffio
 
 from mettl_async.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

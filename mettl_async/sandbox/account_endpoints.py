@@ -1,7 +1,5 @@
 """The endpoints of the account and of pre-built tests."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from mettl_async.sandbox.assessment_endpoints import describe_fields

@@ -4,21 +4,15 @@ A property that the vendor's pages don't have is let through and not looked at. 
 [seen] in one client, their rules are [assumed].
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from mettl_async.sandbox import shapes
 from mettl_async.sandbox.clock import gmt
 from mettl_async.sandbox.envelope import RefusalError, bad_request
 from mettl_async.sandbox.grading import CATEGORY_NAMES
 from mettl_async.sandbox.request import ApiRequest, Payload, endpoint
-from mettl_async.sandbox.state import DEFAULT_SECTIONS, RegistrationField, max_marks
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from mettl_async.sandbox.state import Assessment
+from mettl_async.sandbox.state import DEFAULT_SECTIONS, Assessment, RegistrationField, max_marks
 
 LEVELS: Final = ("EASY", "MEDIUM", "DIFFICULT")  # the last two are [seen] in a comment only
 QUESTION_TYPES: Final = (

@@ -1,10 +1,8 @@
 """The endpoint of registrations, and what it accepts in ``rd``."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from mettl_async.sandbox import life
 from mettl_async.sandbox.assessment_endpoints import NEVER_SKIPPED
@@ -12,12 +10,7 @@ from mettl_async.sandbox.candidates import candidate_link
 from mettl_async.sandbox.envelope import RefusalError, bad_request
 from mettl_async.sandbox.request import ApiRequest, Payload, endpoint
 from mettl_async.sandbox.shapes import EMAIL, TEXT, is_http_url, matching, shape
-from mettl_async.sandbox.state import fold_email
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from mettl_async.sandbox.state import Schedule
+from mettl_async.sandbox.state import Schedule, fold_email
 
 MOST_CANDIDATES: Final = 20  # [doc]
 IMAGE_FIELDS: Final = ("Candidate Image(Verification)", "RegistrationImage")  # [seen]

@@ -1,7 +1,5 @@
 """The people registered in a sandbox, and what a test or a page may let them do."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from typing import Final
 

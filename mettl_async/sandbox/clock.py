@@ -1,12 +1,8 @@
 """The sandbox's clock: the given one plus advances, and how Mettl writes times."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Final
 
 _IST_SECONDS: Final = 5.5 * 3600
 

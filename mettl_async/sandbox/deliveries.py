@@ -5,24 +5,20 @@ Whether Mettl repeats a webhook, keeps an order or waits for an answer is not kn
 environment, and no log of URLs, which may hold a token.
 """
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import logging
 from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from random import Random
+from typing import Any, Final
 
 import httpx
 from attrs import define, field, frozen
 from attrs.validators import ge, gt, le
 
 from mettl_async.sandbox.state import fold_email
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
-    from random import Random
 
 PENDING: Final = "pending"
 HELD: Final = "held"

@@ -1,7 +1,5 @@
 """The envelope of answers, the error codes with their messages, JSON in and out."""
 
-from __future__ import annotations
-
 import json
 from typing import Any, Final
 

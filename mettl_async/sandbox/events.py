@@ -1,16 +1,12 @@
 """The payloads of webhooks, with the keys and quirks of the samples on the vendor's page "Webhooks"."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from mettl_async.sandbox.clock import gmt, ist
 from mettl_async.sandbox.envelope import dumps
+from mettl_async.sandbox.life import Pace
+from mettl_async.sandbox.state import SandboxCandidate
 from mettl_async.sandbox.status import describe_status
-
-if TYPE_CHECKING:
-    from mettl_async.sandbox.life import Pace
-    from mettl_async.sandbox.state import SandboxCandidate
 
 STARTED: Final = "startAssessment"
 FINISHED: Final = "finishTest"

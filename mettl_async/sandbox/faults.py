@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from random import Random
+from typing import Final
 
 from attrs import define, field, frozen
 from attrs.validators import and_, ge, le
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from random import Random
 
 # Each kind with its variants, taken in turn.
 VARIANTS: Final[dict[str, tuple[str, ...]]] = {

@@ -4,20 +4,13 @@ The assessment and the candidate decide, nothing else. Shapes are those of the v
 of Candidate in Schedule".
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import field, frozen
 
-from mettl_async.sandbox.state import fold_email, max_marks
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from mettl_async.sandbox.state import SandboxCandidate
+from mettl_async.sandbox.state import SandboxCandidate, fold_email, max_marks
 
 ESSAYS: Final = ("LONG_ANSWER", "SHORT_ANSWER")
 _CATEGORIES: Final = ((0.4, "Poor"), (0.7, "Average"), (1.0, "Good"))

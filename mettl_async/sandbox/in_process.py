@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
 from urllib.parse import unquote_to_bytes
 
 import anyio
 import httpx
+from starlette.types import ASGIApp, Message
 
 from mettl_async.sandbox.injection import HANG_UP, RESET
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from starlette.types import ASGIApp, Message
 
 
 async def _cut(part: bytes, request: httpx.Request) -> AsyncIterator[bytes]:

@@ -10,20 +10,17 @@ import logging
 from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import anyio
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from mettl_async.sandbox.envelope import failed
+from mettl_async.sandbox.faults import Fault
+from mettl_async.sandbox.simulation import Simulation
 from mettl_async.sandbox.stats import Call
-
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
-
-    from mettl_async.sandbox.faults import Fault
-    from mettl_async.sandbox.simulation import Simulation
 
 RESET: Final = "mettl_async.sandbox.reset"
 HANG_UP: Final = "mettl_async.sandbox.hang_up"

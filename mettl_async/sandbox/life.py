@@ -4,14 +4,11 @@ Functions of a candidate and the time; `lifecycle` moves tests on. The modes are
 page "Webhooks"; which overall and detailed status belongs to which mode is [assumed].
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from attrs import define, frozen
 
-if TYPE_CHECKING:
-    from mettl_async.sandbox.state import SandboxCandidate
+from mettl_async.sandbox.state import SandboxCandidate
 
 RECONNECT_SECONDS: Final = 30 * 60.0  # [doc]
 NEVER_GRADED: Final = frozenset({"Blocked"})  # [assumed]: nothing was answered

@@ -1,17 +1,11 @@
 """Tests that move on with the time, and the webhooks of each step."""
 
-from __future__ import annotations
-
 import heapq
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from mettl_async.sandbox import events, grading, life
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from mettl_async.sandbox.deliveries import Deliveries
-    from mettl_async.sandbox.state import SandboxCandidate, State
+from mettl_async.sandbox.deliveries import Deliveries
+from mettl_async.sandbox.state import SandboxCandidate, State
 
 
 class Lifecycle:

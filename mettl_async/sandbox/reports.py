@@ -4,22 +4,16 @@ A made-up PDF and HTML page with the score and nothing personal. The links look 
 double escapes included, but stay on the sandbox's own host.
 """
 
-from __future__ import annotations
-
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from attrs import frozen
 
 from mettl_async.sandbox import grading, life
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from mettl_async.sandbox.state import SandboxCandidate, State
+from mettl_async.sandbox.state import SandboxCandidate, State
 
 PDF_PATH: Final = "/analytics/download-candidate-report"
 HTML_PATH: Final = "/analytics/share-report"

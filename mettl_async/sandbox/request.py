@@ -1,10 +1,8 @@
 """A request that was checked, as the endpoints see it; and how an endpoint is declared."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from attrs import field, frozen
@@ -12,10 +10,7 @@ from attrs import field, frozen
 from mettl_async.sandbox.envelope import RefusalError, bad_request, loads
 from mettl_async.sandbox.signature import expected_signature
 from mettl_async.sandbox.simulation import Simulation
-from mettl_async.sandbox.state import Account, fold_email
-
-if TYPE_CHECKING:
-    from mettl_async.sandbox.state import Assessment, SandboxCandidate, Schedule
+from mettl_async.sandbox.state import Account, Assessment, SandboxCandidate, Schedule, fold_email
 
 MOST_ON_PAGE: Final = 100  # [doc]
 _USUAL_ON_PAGE: Final = 20  # [doc]

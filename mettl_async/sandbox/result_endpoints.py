@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mettl_async.sandbox.envelope import RefusalError, bad_request
@@ -10,8 +11,6 @@ from mettl_async.sandbox.state import SandboxCandidate, fold_email
 from mettl_async.sandbox.status import describe_status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     Describe = Callable[[SandboxCandidate], Payload]
 
 

@@ -7,9 +7,10 @@ The last three are in the documented order; that the first come before is [assum
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import unquote
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from mettl_async.sandbox import (  # noqa: F401 - imported so that they declare their endpoints
@@ -23,12 +24,8 @@ from mettl_async.sandbox.envelope import RefusalError, bad_request, failed, resp
 from mettl_async.sandbox.reports import HTML_PATH, PDF_PATH, make_pdf, read_report
 from mettl_async.sandbox.request import ENDPOINTS, ApiRequest, Endpoint, Payload
 from mettl_async.sandbox.signature import check_signature, check_timestamp, read_parameters
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    from mettl_async.sandbox.simulation import Simulation
-    from mettl_async.sandbox.stats import Call
+from mettl_async.sandbox.simulation import Simulation
+from mettl_async.sandbox.stats import Call
 
 _REPORTS: Final = {PDF_PATH: "reports.pdf", HTML_PATH: "reports.html"}
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
+import httpx
 from attrs import field, frozen
 
+from mettl_async.sandbox.faults import Faults
 from mettl_async.sandbox.in_process import InProcessTransport
 from mettl_async.sandbox.injection import FaultLayer
 from mettl_async.sandbox.pages.app import PagesApp
@@ -20,14 +24,6 @@ from mettl_async.sandbox.server import listening
 from mettl_async.sandbox.simulation import Simulation
 from mettl_async.sandbox.snapshot import SnapshotError, SnapshotFile
 from mettl_async.sandbox.state import SandboxCredentials
-
-if TYPE_CHECKING:
-    import os
-    from collections.abc import AsyncIterator, Callable
-
-    import httpx
-
-    from mettl_async.sandbox.faults import Faults
 
 SNAPSHOT_SECONDS: Final = 5.0
 # A snapshot of very many candidates takes long: so much of the time at most.

@@ -1,8 +1,7 @@
 """The endpoints of schedules; `schedule_rules` has what they accept."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from mettl_async.sandbox import life, schedule_rules
 from mettl_async.sandbox.clock import gmt
@@ -10,9 +9,6 @@ from mettl_async.sandbox.envelope import RefusalError, bad_request
 from mettl_async.sandbox.events import AUTH_PROPERTY
 from mettl_async.sandbox.request import ApiRequest, Payload, endpoint
 from mettl_async.sandbox.state import Assessment, Invited, Schedule, fold_email
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @endpoint("GET", "/assessments/{assessment_id}/schedules", "schedules.list_in_assessment")

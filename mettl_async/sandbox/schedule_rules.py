@@ -3,22 +3,18 @@
 A property that the vendor's pages don't have is kept and not looked at: clients send several [seen].
 """
 
-from __future__ import annotations
-
 import re
 from calendar import timegm
+from collections.abc import Mapping
 from email.utils import formatdate, parsedate
 from functools import cache
 from ipaddress import AddressValueError, IPv4Address
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from mettl_async.sandbox import shapes
 from mettl_async.sandbox.envelope import bad_request
 from mettl_async.sandbox.events import AUTH_PROPERTY, URL_PROPERTIES
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _DATE: Final = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4}", re.ASCII)
 _ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", re.ASCII)

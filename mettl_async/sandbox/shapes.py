@@ -4,8 +4,6 @@ Each takes a value and its place, and raises E400 that names the place, never th
 rule is answered so is [assumed].
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final

@@ -4,21 +4,17 @@ It shares nothing with the client on purpose: two programs that agree because th
 lines prove nothing. Source: the vendor's page "Authentication".
 """
 
-from __future__ import annotations
-
 import hmac
 import re
 from base64 import b64encode
+from collections.abc import Mapping
 from email.parser import BytesParser
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from attrs import define, field
 
 from mettl_async.sandbox.envelope import RefusalError, bad_request
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MAX_AGE: Final = 24 * 3600.0  # [doc]
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)  # fractions are [seen]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
+
+import httpx
 
 from mettl_async.sandbox.candidates import Candidates, SandboxPerson
 from mettl_async.sandbox.clock import SandboxClock
@@ -27,11 +30,6 @@ from mettl_async.sandbox.state import (
     complete_section,
 )
 from mettl_async.sandbox.stats import Stats
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    import httpx
 
 # Made up for the sandbox, the same in each: not secrets.
 READY_CREDENTIALS: Final = SandboxCredentials(

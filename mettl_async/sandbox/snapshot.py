@@ -4,24 +4,20 @@ The file is replaced as a whole, so a reader sees an old snapshot or a new one. 
 loses what came after its last snapshot.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sqlite3
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import frozen
 from cattrs.preconf.json import make_converter
 
 from mettl_async.sandbox.deliveries import Delivery
+from mettl_async.sandbox.simulation import Simulation
 from mettl_async.sandbox.state import Account
-
-if TYPE_CHECKING:
-    from mettl_async.sandbox.simulation import Simulation
 
 FORMAT: Final = "mettl-async sandbox"
 VERSION: Final = 1

@@ -8,14 +8,11 @@ a reference back to the owner is therefore no argument of a class, and `State` s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import define, field, frozen
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 # Names and numbers as the vendor's page "Add PBTs" has them.
 PBTS: Final = {

@@ -1,7 +1,5 @@
 """The sandbox's counters, for tests that must prove something about a client."""
 
-from __future__ import annotations
-
 from collections import Counter, deque
 
 from attrs import define, field

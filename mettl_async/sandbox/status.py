@@ -3,18 +3,13 @@
 Shapes are those of the vendor's page "Get Result of Candidate in Schedule".
 """
 
-from __future__ import annotations
-
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mettl_async.sandbox import grading, reports
 from mettl_async.sandbox.clock import gmt, ist
-from mettl_async.sandbox.life import ending
-
-if TYPE_CHECKING:
-    from mettl_async.sandbox.life import Pace
-    from mettl_async.sandbox.state import SandboxCandidate
+from mettl_async.sandbox.life import Pace, ending
+from mettl_async.sandbox.state import SandboxCandidate
 
 Payload = dict[str, Any]
 

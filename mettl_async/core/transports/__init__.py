@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from mettl_async.config import ClientOptions
+from mettl_async.core.transports.contract import Transport
 from mettl_async.core.transports.httpx_lanes import LaneTransport
-from mettl_async.core.transports.injected import InjectedTransport
+from mettl_async.core.transports.injected import AsyncHttpClient, InjectedTransport
 from mettl_async.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from mettl_async.config import ClientOptions
-    from mettl_async.core.transports.contract import Transport
-    from mettl_async.core.transports.injected import AsyncHttpClient
 
 TransportName = Literal["httpx", "aiohttp"]
 

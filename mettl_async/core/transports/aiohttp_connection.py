@@ -1,12 +1,9 @@
 """One connection of aiohttp's: bytes in, an answer out, and what its exceptions mean."""
 
-from __future__ import annotations
-
 import asyncio
 import select
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 import aiohttp
 import anyio
@@ -14,6 +11,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import HttpProcessingError, RawResponseMessage, StreamWriter
 from attrs import define, field
 
+from mettl_async.config import ClientOptions
 from mettl_async.core.redaction import scrub
 from mettl_async.core.transports.common import KEEPALIVE_SECONDS
 from mettl_async.errors import (
@@ -23,11 +21,6 @@ from mettl_async.errors import (
     ConnectionLostError,
     TransportTimeoutError,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from mettl_async.config import ClientOptions
 
 FAILURES = (aiohttp.ClientError, HttpProcessingError, OSError)
 """What aiohttp raises when the world is to blame."""

@@ -9,14 +9,13 @@ answer; which bytes go out, and which connection is used again, is said here. ai
 URL beyond its host, so none can appear in its logs or exceptions.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
+import ssl
 from base64 import b64encode
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from time import monotonic
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
@@ -25,6 +24,8 @@ from attrs import field, frozen
 from multidict import CIMultiDict
 from yarl import URL
 
+from mettl_async.config import ClientOptions
+from mettl_async.core.request import Response, SignedRequest
 from mettl_async.core.transports.aiohttp_connection import FAILURES, Lane, chunks, meaning
 from mettl_async.core.transports.common import (
     CLOSE_SECONDS,
@@ -45,13 +46,6 @@ from mettl_async.errors import (
     ConfigurationError,
     ConnectError,
 )
-
-if TYPE_CHECKING:
-    import ssl
-    from collections.abc import AsyncGenerator, Iterable, Mapping
-
-    from mettl_async.config import ClientOptions
-    from mettl_async.core.request import Response, SignedRequest
 
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00-\x08\x0a-\x1f\x7f]*")
 _OURS = {"host", "content-length", "transfer-encoding"}

@@ -1,19 +1,14 @@
 """What all transports have in common: headers, the proxy of the environment, responses."""
 
-from __future__ import annotations
-
 import platform
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined] # typeshed lacks the second
 
 from mettl_async._version import __version__
+from mettl_async.config import ClientOptions
 from mettl_async.core.request import Response
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from mettl_async.config import ClientOptions
 
 KEEPALIVE_SECONDS: Final = 5.0
 """How long an idle connection is kept, as httpx does: most servers keep it longer."""

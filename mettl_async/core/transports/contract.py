@@ -1,16 +1,12 @@
 """What a transport is: it sends one request, and says of a failure whether bytes may have been sent."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Protocol
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
 from attrs import frozen
 
-if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
-    from mettl_async.core.request import Response, SignedRequest
+from mettl_async.core.request import Response, SignedRequest
 
 
 @frozen

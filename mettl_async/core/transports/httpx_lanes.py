@@ -1,17 +1,17 @@
 """The only module that names httpx (and httpcore, the layer below it): exact bytes out, a response in."""
 
-from __future__ import annotations
-
 import ssl
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import anyio
 import httpcore
 import httpx
 
+from mettl_async.config import ClientOptions
 from mettl_async.core.redaction import guard_http_loggers
+from mettl_async.core.request import Response, SignedRequest
 from mettl_async.core.transports.common import (
     CLOSE_SECONDS,
     KEEPALIVE_SECONDS,
@@ -27,12 +27,6 @@ from mettl_async.core.transports.common import (
 from mettl_async.core.transports.contract import Download
 from mettl_async.core.transports.translation import translate, translated, translated_chunks
 from mettl_async.errors import CallError, ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from mettl_async.config import ClientOptions
-    from mettl_async.core.request import Response, SignedRequest
 
 Lane = httpcore.AsyncHTTPConnection | httpcore.AsyncConnectionPool
 

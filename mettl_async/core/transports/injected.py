@@ -1,23 +1,18 @@
 """A client that the caller made, as a transport."""
 
-from __future__ import annotations
-
 import inspect
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from mettl_async.config import ClientOptions
 from mettl_async.core.redaction import guard_http_loggers, hidden_urls
+from mettl_async.core.request import Response, SignedRequest
 from mettl_async.core.transports.common import joined, make_response, user_agent
 from mettl_async.core.transports.contract import Download
 from mettl_async.core.transports.httpx_lanes import LIBRARY
 from mettl_async.core.transports.translation import translate, translated, translated_chunks
 from mettl_async.errors import CallError, CallFacts, ConfigurationError, ConnectError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from mettl_async.config import ClientOptions
-    from mettl_async.core.request import Response, SignedRequest
 
 
 class AsyncHttpClient(Protocol):

@@ -5,10 +5,9 @@ know: those of our own connections. An injected client's transport may hide anyt
 connect error, so with it every failure counts as maybe sent.
 """
 
-from __future__ import annotations
-
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from mettl_async.core.redaction import scrub
 from mettl_async.errors import (
@@ -19,9 +18,6 @@ from mettl_async.errors import (
     MettlDecodeError,
     TransportTimeoutError,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Mapping
 
 T = TypeVar("T")
 

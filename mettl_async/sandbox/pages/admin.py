@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from attrs import fields
+from starlette.responses import Response
 
 from mettl_async.sandbox import events, life, reports
 from mettl_async.sandbox.candidates import candidate_link
 from mettl_async.sandbox.deliveries import DeliveryRules
 from mettl_async.sandbox.faults import VARIANTS, Faults
 from mettl_async.sandbox.pages.rendering import page, problem, see_other
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from starlette.responses import Response
-
-    from mettl_async.sandbox.pages.visit import Visit
-    from mettl_async.sandbox.state import SandboxCandidate
+from mettl_async.sandbox.pages.visit import Visit
+from mettl_async.sandbox.state import SandboxCandidate
 
 SCHEDULES: Final = "/admin"
 SCHEDULE: Final = "/admin/schedules"

@@ -5,20 +5,18 @@ from __future__ import annotations
 import logging
 import re
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import parse_qsl, unquote
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mettl_async.sandbox.candidates import TAKE_TEST
 from mettl_async.sandbox.injection import place_of
 from mettl_async.sandbox.pages import admin, candidate, guard
 from mettl_async.sandbox.pages.rendering import problem, see_other
 from mettl_async.sandbox.pages.visit import Visit
-
-if TYPE_CHECKING:
-    from starlette.responses import Response
-    from starlette.types import ASGIApp, Receive, Scope, Send
-
-    from mettl_async.sandbox.simulation import Simulation
+from mettl_async.sandbox.simulation import Simulation
 
 MOST_FORM: Final = 16 * 1024
 _KEY: Final = "/{access_key}"

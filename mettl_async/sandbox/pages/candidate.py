@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
+from starlette.responses import Response
+
 from mettl_async.sandbox import reports
-from mettl_async.sandbox.candidates import TAKE_TEST, candidate_link
+from mettl_async.sandbox.candidates import TAKE_TEST, PersonView, SandboxPerson, candidate_link
 from mettl_async.sandbox.pages.rendering import page, problem, see_other
-
-if TYPE_CHECKING:
-    from starlette.responses import Response
-
-    from mettl_async.sandbox.candidates import PersonView, SandboxPerson
-    from mettl_async.sandbox.pages.visit import Visit
+from mettl_async.sandbox.pages.visit import Visit
 
 ENDED: Final = f"{TAKE_TEST}/ended"  # the sandbox's own
 # How a candidate's test may end here, by the button's value.

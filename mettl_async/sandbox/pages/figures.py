@@ -1,7 +1,5 @@
 """Numbers as people read them; pure, and each of them a filter of the templates."""
 
-from __future__ import annotations
-
 import math
 from email.utils import formatdate
 from typing import Final

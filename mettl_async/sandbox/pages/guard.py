@@ -5,14 +5,9 @@ rebinding): then ``Host`` has that name. It can post a form to here (CSRF): then
 ``Sec-Fetch-Site`` or ``Origin``.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def host_is_here(host: str, bound: str | None) -> bool:

@@ -1,7 +1,5 @@
 """Answers with a page: the templates, and the headers that go with them."""
 
-from __future__ import annotations
-
 from base64 import b64encode
 from hashlib import sha256
 from typing import Any, Final

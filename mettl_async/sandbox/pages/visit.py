@@ -1,7 +1,5 @@
 """What the handler of a page is given."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from attrs import field, frozen

@@ -60,7 +60,7 @@ class Layout:
         return f"is not {self.encoding}; pass another --encoding"
 
 
-def bare(name: str) -> str:
+def normalized(name: str) -> str:
     """Take from a name what people write in many ways: case, spaces, dashes, underscores."""
     return re.sub(r"[\s_-]", "", name).casefold()
 
@@ -81,7 +81,7 @@ def parse_mapping(options: Iterable[str]) -> dict[str, str]:
         if target in mapping.values():
             raise CommandError(f"--map: two columns are mapped to {target!r}")
         for known in RECOGNISED:
-            if target != known and bare(target) == bare(known):
+            if target != known and normalized(target) == normalized(known):
                 raise CommandError(f"--map {option!r}: did you mean {known!r}?")
         mapping[source] = target
     return mapping
@@ -160,9 +160,9 @@ def mapped_twice(target: str) -> str:
 
 def did_you_mean(name: str, among: Iterable[str]) -> str:
     """Suggest a similar name: ``; did you mean 'E-mail'?``, or nothing."""
-    by_bare = {bare(one): one for one in among}
-    close = get_close_matches(bare(name), by_bare, n=1)
-    return f"; did you mean {by_bare[close[0]]!r}?" if close else ""
+    by_normalized = {normalized(one): one for one in among}
+    close = get_close_matches(normalized(name), by_normalized, n=1)
+    return f"; did you mean {by_normalized[close[0]]!r}?" if close else ""
 
 
 def _check_names(layout: Layout, where: str, header: Sequence[str]) -> None:
@@ -188,18 +188,20 @@ def _check_names(layout: Layout, where: str, header: Sequence[str]) -> None:
 def _check_near_miss(where: str, name: str) -> None:
     """Refuse a misspelt name of ours, which would silently become a registration field."""
     for known in (CONTEXT_DATA, COMPENSATORY_TIME):
-        if name.strip() != known and bare(name) == bare(known):
+        if name.strip() != known and normalized(name) == normalized(known):
             raise CommandError(f"{where}: column {name!r}: rename it to {known!r}")
     if name != name.strip() and name.strip() in RECOGNISED:
         raise CommandError(f"{where}: column {name!r}: remove the spaces around its name")
 
 
 def _missing(target: str, header: Sequence[str]) -> str:
-    by_bare = {bare(one): one for one in header if one not in RECOGNISED}
-    close = get_close_matches(bare(target), by_bare, n=1)
-    found = next((one for one in (bare(target), *_ALIKE[target], *close) if one in by_bare), None)
+    by_normalized = {normalized(one): one for one in header if one not in RECOGNISED}
+    close = get_close_matches(normalized(target), by_normalized, n=1)
+    found = next(
+        (one for one in (normalized(target), *_ALIKE[target], *close) if one in by_normalized), None
+    )
     said = f"there is no column {target!r}"
     if found is None:
         return f'{said}; the first line must name the columns, or pass --map "NAME={target}"'
-    meant = by_bare[found].strip()
+    meant = by_normalized[found].strip()
     return f'{said}; did you mean {meant!r}? rename it, or pass --map "{meant}={target}"'

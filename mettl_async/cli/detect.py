@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from mettl_async.cli.columns import UNDECODED, bare
+from mettl_async.cli.columns import UNDECODED, normalized
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.rows import CSV_SUFFIXES, JSON_SUFFIXES
 
@@ -125,11 +125,11 @@ def delimiter_of(sample: str, wanted: Collection[str]) -> str:
     said = _SEPARATOR_LINE.fullmatch(lines.readline())
     if said:
         return said[1]
-    sought = {bare(one) for one in wanted}
+    sought = {normalized(one) for one in wanted}
 
     def score(delimiter: str) -> tuple[int, int]:
         header = _header(sample, delimiter)
-        return len(sought & set(map(bare, header))), len(header)
+        return len(sought & set(map(normalized, header))), len(header)
 
     return max(DELIMITERS, key=score)
 

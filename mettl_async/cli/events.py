@@ -10,7 +10,7 @@ import attrs
 from rich.console import Console
 from rich.text import Text
 
-from mettl_async.cli.printing import number, plain, shown, utc_text
+from mettl_async.cli.printing import number, plain, printable, utc_text
 from mettl_async.models import EVENTS, Event, TestGraded, UnknownEvent
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def cells(event: Event, at: datetime, *, personal: bool) -> tuple[str, ...]:
         _marks(event) if isinstance(event, TestGraded) else None,
         ended,
     )
-    return tuple(map(shown, values))
+    return tuple(map(printable, values))
 
 
 def _marks(event: TestGraded) -> str:

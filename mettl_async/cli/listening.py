@@ -13,7 +13,7 @@ from attrs import define, field
 from mettl_async.cli.events import COLUMNS, cells, document, print_aligned, tabbed
 from mettl_async.cli.interrupt import on_interrupt
 from mettl_async.cli.printing import at_terminal, print_text
-from mettl_async.cli.problems import CommandError, os_reason, tell
+from mettl_async.cli.problems import CommandError, os_reason, print_stderr
 from mettl_async.models import EVENTS, BasicAuth, Event, TestEvent, UnknownEvent
 from mettl_async.webhooks import Claim, MemorySeenEvents, Refused, WebhookReceiver
 from mettl_async.webhooks.asgi import OK, HttpResponse, send_response
@@ -55,7 +55,7 @@ class _StderrLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one line."""
-        tell(f"mettl: {record.getMessage()}")
+        print_stderr(f"mettl: {record.getMessage()}")
 
 
 class _CountingStore(MemorySeenEvents):
@@ -109,7 +109,7 @@ class Listener:
                 'listening needs more packages: pip install "mettl-async[sandbox]"'
             ) from None
         asyncio.run(self._run(lambda: listening(self, host, port), f"{host} port {port}"))
-        tell(f"mettl: {self.tally}")
+        print_stderr(f"mettl: {self.tally}")
         if self._trouble is not None:
             raise self._trouble
 
@@ -129,7 +129,7 @@ class Listener:
         _LOGGER.addHandler(log)
         try:
             with on_interrupt(stop):
-                tell(greeting(base_url + self._path, self._auth))
+                print_stderr(greeting(base_url + self._path, self._auth))
                 if self._aligned and not self._as_json:
                     print_aligned(COLUMNS, "bold")
                 elif not self._as_json:
@@ -144,7 +144,7 @@ class Listener:
         if scope["path"] == self._path:
             await self._receiver(scope, receive, self._counting(send))
         else:
-            tell(f"mettl: {_ANOTHER_PATH}")
+            print_stderr(f"mettl: {_ANOTHER_PATH}")
             await send_response(scope, self._counting(send), _ANOTHER_PATH)
 
     def _counting(self, send: Send) -> Send:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from mettl_async.cli.printing import cell_at, plain, print_json, print_table
-from mettl_async.cli.problems import MISSING, tell
-from mettl_async.cli.progress import busy
+from mettl_async.cli.problems import MISSING, print_stderr
+from mettl_async.cli.progress import spinner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 def account(target: Target, *, as_json: bool) -> int:
     """Show the account that the keys belong to."""
-    with busy("reading the account"):
+    with spinner("reading the account"):
         info = target.ask(lambda client: client.account.get())
     if as_json:
         print_json(plain(info))
@@ -82,12 +82,12 @@ def unread(pager: AsyncPager[Any], count: int, limit: int | None) -> int:
     return max(0, pager.total - count) if limit is None and pager.total is not None else 0
 
 
-def tell_unread(lost: int) -> int:
+def report_unread(lost: int) -> int:
     """Report missing rows on stderr, if there are any; gives the exit code."""
     if not lost:
         return 0
     rows = "1 row is" if lost == 1 else f"{lost:,} rows are"
-    tell(f"mettl: {rows} missing: not readable, or the list changed while it was read")
+    print_stderr(f"mettl: {rows} missing: not readable, or the list changed while it was read")
     return MISSING
 
 
@@ -105,13 +105,13 @@ def _list(
         items = await pager.collect(limit)
         return items, unread(pager, len(items), limit)
 
-    with busy(f"reading {what}"):
+    with spinner(f"reading {what}"):
         items, lost = target.ask(read)
     if as_json:
         print_json(plain(items))
     else:
         _print_rows(items, columns)
-    return tell_unread(lost)
+    return report_unread(lost)
 
 
 def _print_rows(items: Iterable[object], columns: Mapping[str, str]) -> None:

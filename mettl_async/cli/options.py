@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type
 import attrs
 import typer
 
-from mettl_async.cli.problems import told
+from mettl_async.cli.problems import exit_on_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ def command(
 
         @wraps(function)
         def run(**given: Any) -> None:
-            with told(interrupted):
+            with exit_on_error(interrupted):
                 for name, value in values.items():
                     fields = [one.name for one in attrs.fields(value)]
                     given[name] = value(**{field: given.pop(field) for field in fields})

@@ -38,7 +38,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     """
     if not at_terminal():
         for row in (columns, *rows):
-            print_text("\t".join(shown(cell) for cell in row) + "\n")
+            print_text("\t".join(printable(cell) for cell in row) + "\n")
         return
     texts = list(rows)
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -47,7 +47,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
         # Folded rather than cut: keys and addresses are there to be copied.
         table.add_column(Text(name), overflow="fold", justify="right" if numbers else "left")
     for row in texts:
-        table.add_row(*(Text(shown(cell)) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     Console(highlight=False).print(table)
 
 
@@ -82,7 +82,7 @@ def _forget_stdout() -> None:
         os.close(nowhere)
 
 
-def shown(cell: Cell) -> str:
+def printable(cell: Cell) -> str:
     """Write a cell in one line of printable characters."""
     if cell is None:
         return ""

@@ -24,22 +24,22 @@ class MissingColumnError(CommandError):
 
 
 @contextmanager
-def told(interrupted: str = "nothing was sent") -> Iterator[None]:
+def exit_on_error(interrupted: str = "nothing was sent") -> Iterator[None]:
     """Turn a user's errors into one line on stderr and exit code 2, or 1 for what is not ready yet."""
     try:
         yield
     except NotReadyError as error:
-        tell(f"mettl: {error}")
+        print_stderr(f"mettl: {error}")
         raise typer.Exit(MISSING) from None
     except (CommandError, MettlError) as error:
-        tell(f"mettl: {error}")
+        print_stderr(f"mettl: {error}")
         raise typer.Exit(WRONG) from None
     except KeyboardInterrupt:
-        tell(f"mettl: interrupted; {interrupted}")
+        print_stderr(f"mettl: interrupted; {interrupted}")
         raise typer.Exit(INTERRUPTED) from None
 
 
-def tell(text: str) -> None:
+def print_stderr(text: str) -> None:
     """Write a line to stderr."""
     typer.echo(text, err=True)
 

@@ -19,7 +19,7 @@ from rich.text import Text
 from mettl_async.bulk.journal_record import code_of
 from mettl_async.bulk.outcomes import Failed, Outcome, Registered, Rejected, Unknown
 from mettl_async.bulk.stop_policy import stops_the_run
-from mettl_async.cli.problems import tell
+from mettl_async.cli.problems import print_stderr
 from mettl_async.errors import CallError, InvalidInputError, MettlError
 from mettl_async.models import RegistrationStatus
 
@@ -160,7 +160,7 @@ class Lines:
     """Progress for logs and pipes: a line when something has changed, at most one in `PLAIN_EVERY` s."""
 
     tally: Tally
-    write: Callable[[str], None] = tell
+    write: Callable[[str], None] = print_stderr
     _next: float = field(init=False)
     _last: str = field(default="", init=False)
     _said: bool = field(default=False, init=False)
@@ -222,7 +222,7 @@ def make_display(tally: Tally) -> Lines | Bar:
 
 
 @contextmanager
-def busy(what: str) -> Iterator[None]:
+def spinner(what: str) -> Iterator[None]:
     """Show a spinner on a terminal while the block runs."""
     if not at_terminal():
         yield

@@ -34,7 +34,7 @@ from mettl_async.cli.detect import (
     marked_encoding,
 )
 from mettl_async.cli.json_lines import json_rows
-from mettl_async.cli.printing import shown
+from mettl_async.cli.printing import printable
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.rows import BadRow, row_of
 from mettl_async.cli.spreadsheets import sheet_rows
@@ -195,7 +195,7 @@ class Source:
     @property
     def also_sends(self) -> str:
         """The columns that become registration fields, in one line, once rows were read."""
-        names = [shown(name) for name in self._extra]
+        names = [printable(name) for name in self._extra]
         more = ["..."] if len(names) == _MOST_NAMED else []
         return ", ".join(names + more)
 

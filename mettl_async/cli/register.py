@@ -21,8 +21,8 @@ from mettl_async.cli.interrupt import on_interrupt
 from mettl_async.cli.links import check_out, journal_of, write_links
 from mettl_async.cli.made_up import made_up_cells, made_up_rows
 from mettl_async.cli.outfile import remove_unfinished
-from mettl_async.cli.problems import INTERRUPTED, MISSING, WRONG, CommandError, tell
-from mettl_async.cli.progress import REFRESH_EVERY, Tally, busy, make_display, rate_text
+from mettl_async.cli.problems import INTERRUPTED, MISSING, WRONG, CommandError, print_stderr
+from mettl_async.cli.progress import REFRESH_EVERY, Tally, spinner, make_display, rate_text
 from mettl_async.cli.reading import Source
 from mettl_async.cli.rows import BadRow
 from mettl_async.cli.sandbox import load_sandbox
@@ -88,15 +88,15 @@ def register(job: Job) -> int:
     check_out(job.out, job.file, overwrite=job.overwrite, resume=job.resume)
     total = job.generate or 0
     if job.source is not None:
-        with busy(f"checking {job.source.name}"):
+        with spinner(f"checking {job.source.name}"):
             checked = check_file(job.source)
         if job.source.note is not None:
-            tell(f"mettl: {job.source.note}")
+            print_stderr(f"mettl: {job.source.note}")
         if checked.bad_total:
-            tell(report(job.source, checked))
+            print_stderr(report(job.source, checked))
             return WRONG
         if job.source.also_sends:
-            tell(f"also sends: {job.source.also_sends}")
+            print_stderr(f"also sends: {job.source.also_sends}")
         total = checked.good_total
     run = _Run(job, key, Tally(total))
     with on_interrupt(run.interrupt):
@@ -293,7 +293,7 @@ class _Run:
                 yield target
             return
         async with target.serve() as server:
-            tell(f"sandbox: a made-up Mettl at {server.base_url}; nothing leaves this machine")
+            print_stderr(f"sandbox: a made-up Mettl at {server.base_url}; nothing leaves this machine")
             async with MettlClient(
                 server.credentials,
                 base_url=server.base_url,

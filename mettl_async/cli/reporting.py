@@ -11,7 +11,7 @@ from mettl_async.api.placeholders import check_access_key, check_email
 from mettl_async.api.waiting import NotReady, poll
 from mettl_async.cli.outfile import check_whole, private_files
 from mettl_async.cli.problems import CommandError, os_reason
-from mettl_async.cli.progress import busy
+from mettl_async.cli.progress import spinner
 from mettl_async.core.effects import Effects
 from mettl_async.errors import MettlError
 
@@ -50,7 +50,7 @@ def report(
         await client.results.download_report(result, out, timeout=left)
 
     try:
-        with private_files(), busy("waiting for the report"):
+        with private_files(), spinner("waiting for the report"):
             target.ask(save)
     except MettlError:
         raise  # some of these are OSErrors too

@@ -18,11 +18,11 @@ from attrs import frozen
 
 from mettl_async.api.placeholders import check_access_key
 from mettl_async.cli.flat import Columns, Part, Row, flatten
-from mettl_async.cli.listing import page_size, tell_unread, unread
+from mettl_async.cli.listing import page_size, report_unread, unread
 from mettl_async.cli.outfile import check_whole, csv_line, whole_file
 from mettl_async.cli.printing import at_terminal, plain, print_table, print_text
 from mettl_async.cli.problems import CommandError, os_reason
-from mettl_async.cli.progress import busy
+from mettl_async.cli.progress import spinner
 from mettl_async.cli.rows import is_json_lines
 from mettl_async.models import ResultDetail
 
@@ -69,7 +69,7 @@ def results(target: Target, job: Job) -> int:
         is_json_lines(job.out)
         check_whole(job.out, overwrite=job.overwrite)
     with _spool(job) as spool:
-        with busy("reading results"):
+        with spinner("reading results"):
             count, lost = target.ask(spool.fill)
         if job.out is None:
             _print(job, spool)
@@ -78,7 +78,7 @@ def results(target: Target, job: Job) -> int:
                 for text in spool.lines() if job.nested else spool.csv():
                     file.write(text.encode())
             typer.echo(f"results     {count:,}\nfile        {job.out}")
-    return tell_unread(lost)
+    return report_unread(lost)
 
 
 def _print(job: Job, spool: _Spool) -> None:

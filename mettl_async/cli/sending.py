@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from mettl_async.cli.printing import print_text
-from mettl_async.cli.problems import MISSING, CommandError, tell
+from mettl_async.cli.problems import MISSING, CommandError, print_stderr
 from mettl_async.webhooks import ContextSigner, sample_event
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ def send(bodies: Iterable[bytes], *, to: str, auth: BasicAuth | None, name: str)
             hints.add(_HINTS.get(response.status_code, ""))
     if accepted == sent:
         return 0
-    tell(f"mettl: {sent - accepted:,} of {sent:,} were not accepted")
+    print_stderr(f"mettl: {sent - accepted:,} of {sent:,} were not accepted")
     for hint in sorted(hints - {""}):
-        tell(f"       {hint}")
+        print_stderr(f"       {hint}")
     return MISSING
 
 

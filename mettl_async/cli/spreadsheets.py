@@ -82,7 +82,7 @@ def _numbered(
     layout: Layout, file: IO[bytes], sheet: str | None
 ) -> Iterator[tuple[int, Sequence[Any], Sequence[Any]]]:
     """Yield the rows with their numbers, and with formulas where the workbook has any."""
-    with _told(layout):
+    with _damage_reported(layout):
         formulas = _has_formulas(file)
     with _worksheet(layout, file, sheet, values=True) as values:
         if not formulas:
@@ -111,7 +111,7 @@ def _workbook(layout: Layout, file: IO[bytes], *, values: bool) -> Iterator[Any]
         from openpyxl import load_workbook  # noqa: PLC0415 - needs the extra
     except ImportError:
         raise CommandError('XLSX needs one more package: pip install "mettl-async[xlsx]"') from None
-    with _told(layout):
+    with _damage_reported(layout):
         book = load_workbook(file, read_only=True, data_only=values, keep_links=False)
     try:
         yield book
@@ -131,7 +131,7 @@ def _chosen(layout: Layout, book: Any, sheet: str | None) -> Any:
 
 
 @contextmanager
-def _told(layout: Layout) -> Iterator[None]:
+def _damage_reported(layout: Layout) -> Iterator[None]:
     """Replace openpyxl's warnings and errors, which may quote cells."""
     try:
         with warnings.catch_warnings():
@@ -146,7 +146,7 @@ def _told(layout: Layout) -> Iterator[None]:
 def _quietly(layout: Layout, rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
     rest = iter(rows)
     while True:
-        with _told(layout):
+        with _damage_reported(layout):
             some = list(islice(rest, _ROWS_AT_ONCE))
         if not some:
             return

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 from mettl_async.cli.flat import Columns, flatten
 from mettl_async.cli.outfile import csv_line
-from mettl_async.cli.printing import plain, shown, utc_text
+from mettl_async.cli.printing import plain, printable, utc_text
 from mettl_async.codec import from_wire
 from mettl_async.models import CandidateResult, TestState, TestStatus
 
@@ -100,5 +100,5 @@ def test_moments_are_written_so_that_they_can_be_read_again():
 
 
 def test_what_a_terminal_would_obey_is_not_shown():
-    assert shown("a\x1b[31m\tb\nc\u202e") == "a\ufffd[31m b c\ufffd"
-    assert (shown(None), shown(0), shown("आशा")) == ("", "0", "आशा")
+    assert printable("a\x1b[31m\tb\nc\u202e") == "a\ufffd[31m b c\ufffd"
+    assert (printable(None), printable(0), printable("आशा")) == ("", "0", "आशा")

@@ -22,7 +22,7 @@ from mettl_async.cli.links import check_out, journal_of, write_links
 from mettl_async.cli.made_up import made_up_cells, made_up_rows
 from mettl_async.cli.outfile import remove_unfinished
 from mettl_async.cli.problems import INTERRUPTED, MISSING, WRONG, CommandError, print_stderr
-from mettl_async.cli.progress import REFRESH_EVERY, Tally, spinner, make_display, rate_text
+from mettl_async.cli.progress import REFRESH_EVERY, Tally, make_display, rate_text, spinner
 from mettl_async.cli.reading import Source
 from mettl_async.cli.rows import BadRow
 from mettl_async.cli.sandbox import load_sandbox
@@ -293,7 +293,9 @@ class _Run:
                 yield target
             return
         async with target.serve() as server:
-            print_stderr(f"sandbox: a made-up Mettl at {server.base_url}; nothing leaves this machine")
+            print_stderr(
+                f"sandbox: a made-up Mettl at {server.base_url}; nothing leaves this machine"
+            )
             async with MettlClient(
                 server.credentials,
                 base_url=server.base_url,

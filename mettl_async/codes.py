@@ -5,7 +5,7 @@ Codes beyond E401, E403 and E504 are [seen]; the vendor's pages have none of the
 
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mettl_async.errors import (
     ApiError,
@@ -80,10 +80,20 @@ _BY_CLASS: Final = {one.error: one for one in (*CODES.values(), *STATUSES.values
 
 
 def meaning(code: str | None, status: int) -> Meaning:
-    """Look up an answer by its code, or else by its HTTP status."""
-    known = CODES.get(code or "") or STATUSES.get(status)
-    if known is not None:
-        return known
+    """Look up an answer by its code, or else by its HTTP status.
+
+    A refusal that may pass counts as handled if either of the two says so [assumed].
+    """
+    by_status = STATUSES.get(status) or _of_class(status)
+    by_code = CODES.get(code or "")
+    if by_code is None:
+        return by_status
+    if by_code.transient and by_status.handled:
+        return evolve(by_code, handled=True)
+    return by_code
+
+
+def _of_class(status: int) -> Meaning:
     if 300 <= status < 400:  # noqa: PLR2004 - the classes of statuses
         return _REDIRECT
     return _SERVER_ERROR if status >= 500 else _OTHER  # noqa: PLR2004 - same

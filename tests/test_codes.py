@@ -41,3 +41,9 @@ def test_an_error_without_code_and_status_is_looked_up_by_its_class():
     assert codes.meaning_of(Ours("x")).handled
     assert codes.meaning_of(errors.RateLimitError("x")).transient
     assert codes.meaning_of(errors.ApiError("x")).error is errors.ApiError
+
+
+def test_a_refusal_that_may_pass_counts_as_handled_if_code_or_status_says_so():
+    assert not codes.meaning("E509", 200).handled
+    assert codes.meaning("E509", 503).handled
+    assert not codes.meaning("E401", 503).handled

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Annotated, Literal, Protocol, Self, TypeAlias, runtime_checkable
 from urllib.parse import urlsplit
 
-from attrs import Attribute, field, frozen
+from attrs import field, frozen
 
 from mettl_async.errors import ConfigurationError, InvalidInputError
 from mettl_async.models import Webhooks, _check
@@ -61,27 +61,37 @@ class KeyPair(Protocol):
     def private_key(self) -> str: ...  # noqa: D102 - same
 
 
-def _key(_: object, attribute: Attribute[str], value: object) -> None:
+@frozen(kw_only=True)
+class _ClientValue(UserValue):
+    """Values of a client, each of which must fit its annotation."""
+
+    def __attrs_post_init__(self) -> None:
+        try:
+            super().__attrs_post_init__()
+        except InvalidInputError as error:
+            raise ConfigurationError(str(error)) from None
+
+
+def _check_key(path: str, value: object) -> None:
     if (
         not isinstance(value, str)
         or not 0 < len(value) <= MAX_KEY_LENGTH
         or not value.isascii()
         or not value.isprintable()
-        or " " in value.strip()
+        or " " in value
     ):
-        shape = f"{len(value)} characters" if isinstance(value, str) else type(value).__name__
-        raise ConfigurationError(
-            f"{attribute.name}: not a key of 1 to {MAX_KEY_LENGTH} ASCII characters ({shape}); "
-            "copy it from the API settings of the Mettl account, without spaces or line ends"
+        raise InvalidInputError(
+            f"{path} (METTL_{path.upper()})",
+            f"is not a key of 1 to {MAX_KEY_LENGTH} ASCII characters ({_check.shape(value)})",
+            "copy it from the API settings of the Mettl account, without spaces or line ends",
         )
-    if value != value.strip():
-        raise ConfigurationError(
-            f"{attribute.name} (METTL_{attribute.name.upper()}): has spaces around it; remove them"
-        )
+
+
+_Key: TypeAlias = Annotated[str, _check_key]
 
 
 @frozen(kw_only=True)
-class Credentials:
+class Credentials(_ClientValue):
     """The two keys of a Mettl account.
 
     Both are sent or used exactly as given. The private key never appears in a repr.
@@ -90,8 +100,8 @@ class Credentials:
         ConfigurationError: A key is empty or holds spaces, line ends or non-ASCII characters.
     """
 
-    public_key: str = field(validator=_key, repr=lambda _: "***")
-    private_key: str = field(validator=_key, repr=lambda _: "***")
+    public_key: _Key = field(repr=lambda _: "***")
+    private_key: _Key = field(repr=lambda _: "***")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -226,18 +236,7 @@ _Pause: TypeAlias = Annotated[float, number(0, 3600)]
 
 
 @frozen(kw_only=True)
-class _Options(UserValue):
-    """Options, each of which must fit its annotation."""
-
-    def __attrs_post_init__(self) -> None:
-        try:
-            super().__attrs_post_init__()
-        except InvalidInputError as error:
-            raise ConfigurationError(str(error)) from None
-
-
-@frozen(kw_only=True)
-class RetryPolicy(_Options):
+class RetryPolicy(_ClientValue):
     """How often, how fast and for how long a call is tried again.
 
     The wait before attempt n+1 is random between 0 and ``min(backoff_cap, backoff_base * 2**(n-1))``
@@ -259,7 +258,7 @@ class RetryPolicy(_Options):
 
 
 @frozen(kw_only=True)
-class ClientOptions(_Options):
+class ClientOptions(_ClientValue):
     """Everything about a client that has a default.
 
     Attributes:

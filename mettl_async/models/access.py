@@ -90,7 +90,7 @@ class Access(_AccessSettings):
         send_email: bool = False,
         is_candidate_crf_prefilled: bool = False,
     ) -> Self:
-        """Only these candidates.
+        """Admit only these candidates.
 
         Args:
             candidates: At least one, no address twice (case does not count).
@@ -152,7 +152,7 @@ class AccessEdit(_AccessSettings):
         send_email: bool = False,
         is_candidate_crf_prefilled: bool | None = None,
     ) -> Self:
-        """Only invited candidates; add some, remove some.
+        """Admit only invited candidates; add some, remove some.
 
         Args:
             add: Candidates to add.

@@ -94,15 +94,15 @@ class IpAccessRestriction(UserValue):
 
     @classmethod
     def single(cls, ip: IPv4Address | str) -> Self:
-        """Only from this address."""
+        """Admit only this address."""
         return cls(enabled=True, type=IpRestrictionType.SINGLE, ip=ip)
 
     @classmethod
     def range(cls, *ranges: IpRange) -> Self:
-        """Only from these ranges; at least one."""
+        """Admit only these ranges, at least one."""
         return cls(enabled=True, type=IpRestrictionType.RANGE, ranges=ranges)
 
     @classmethod
     def disabled(cls) -> Self:
-        """From anywhere."""
+        """Admit any address."""
         return cls(enabled=False)

@@ -6,7 +6,7 @@ a signature and could name any host, so they are never followed; only their pres
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Hashable
 from contextlib import aclosing
 from typing import Generic, TypeVar
 
@@ -62,7 +62,7 @@ class AsyncPager(Generic[T]):
 
     def __init__(
         self,
-        fetch: Callable[[int, int], Awaitable[Page[T]]],
+        fetch: Callable[[int, int], Coroutine[None, None, Page[T]]],
         lifecycle: Lifecycle,
         *,
         page_size: int,
@@ -77,23 +77,18 @@ class AsyncPager(Generic[T]):
         return self._items()
 
     async def _items(self) -> AsyncGenerator[T]:
-        pages = self.pages()
-        try:
+        async with aclosing(self._pages(ahead=True)) as pages:
             async for page in pages:
                 for item in page.items:
                     yield item
-        finally:
-            await pages.aclose()
 
-    async def pages(self) -> AsyncGenerator[Page[T]]:
+    def pages(self) -> AsyncGenerator[Page[T]]:
         """Give whole pages; the next is fetched while one is used.
 
         Raises:
             CallError: See `mettl_async.errors`.
         """
-        async with aclosing(self._pages(ahead=True)) as pages:
-            async for page in pages:
-                yield page
+        return self._pages(ahead=True)
 
     async def collect(self, limit: int | None = None) -> list[T]:
         """Read the list to its end, or up to ``limit`` items.
@@ -110,14 +105,11 @@ class AsyncPager(Generic[T]):
         items: list[T] = []
         if limit == 0:
             return items
-        pages = self._pages(ahead=limit is None)
-        try:
+        async with aclosing(self._pages(ahead=limit is None)) as pages:
             async for page in pages:
                 items += page.items
                 if limit is not None and len(items) >= limit:
                     break
-        finally:
-            await pages.aclose()
         return items[:limit]
 
     async def _pages(self, *, ahead: bool) -> AsyncGenerator[Page[T]]:
@@ -140,15 +132,12 @@ class AsyncPager(Generic[T]):
                 yield page
                 page = await self._fetch(offset, self.page_size)
                 continue
-            upcoming = self._lifecycle.prefetch(self._read(offset))
+            upcoming = self._lifecycle.prefetch(self._fetch(offset, self.page_size))
             try:
                 yield page
                 page = await upcoming.get()
             finally:
                 upcoming.drop()
-
-    async def _read(self, offset: int) -> Page[T]:
-        return await self._fetch(offset, self.page_size)
 
     def _without_repeats(self, page: Page[T], seen: set[Hashable]) -> tuple[Page[T], int]:
         """Leave out what came before, and count the items that certainly did not."""

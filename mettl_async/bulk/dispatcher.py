@@ -103,14 +103,15 @@ class Dispatcher:
         Returns:
             Outcomes of its candidates, but for those whose answer was lost.
         """
-        fallback = self._options.candidate_fallback
-        if fallback is None:
+        if self._options.candidate_fallback is None:
             return await self._register(batch)
-        rejected: list[tuple[Rejected, CallError | None]] = []
-        outcomes = await self._register(batch, rejected)
-        return (
-            outcomes + await self._send_mended(batch, rejected, fallback) if rejected else outcomes
-        )
+        mended: list[Entry] = []
+        outcomes = await self._register(batch, mended)
+        while mended:
+            group = first_batch(mended, self._options.batch_size, self._room)
+            del mended[: len(group)]
+            outcomes += await self._register(group)
+        return outcomes
 
     async def register_lost(self) -> list[Outcome]:
         """Send those once more, in one call, whose answer was lost the longest ago; see `lost`."""
@@ -124,14 +125,13 @@ class Dispatcher:
     def _is_going_on(self) -> bool:
         return self._stopped_by is None and self.failure is None
 
-    async def _register(
-        self, batch: Batch, rejected: list[tuple[Rejected, CallError | None]] | None = None
-    ) -> list[Outcome]:
+    async def _register(self, batch: Batch, mended: list[Entry] | None = None) -> list[Outcome]:
         """Send a batch, and splits of it as long as a candidate makes the whole call fail.
 
         Args:
             batch: At least one.
-            rejected: Receives rejected candidates, which may be mended; None if they may not.
+            mended: Receives rejected candidates that the caller's fallback has mended, which have no
+                outcome yet; None if it is not asked.
         """
         outcomes: list[Outcome] = []
         splitting = Splitting(batch)
@@ -145,20 +145,18 @@ class Dispatcher:
                 settled = self._after_success(group, answer)
             elif isinstance(answer, CallError) and not_sent is None:
                 settled = self._after_failure(
-                    splitting, group, answer, may_be_mended=rejected is not None
+                    splitting, group, answer, may_be_mended=mended is not None
                 )
             else:
                 splitting.record_no_answer(group)
                 settled = self._unanswered(group, answer)
-            if rejected is None:
-                outcomes += settled
-                continue
-            error = answer if isinstance(answer, CallError) else None
             for outcome in settled:
-                if isinstance(outcome, Rejected):
-                    rejected.append((outcome, error))
-                else:
-                    outcomes.append(outcome)
+                if mended is not None and isinstance(outcome, Rejected):
+                    entry = next(one for one in group if one.index == outcome.index)
+                    if await self._mend(entry, outcome, answer):
+                        mended.append(entry)
+                        continue
+                outcomes.append(outcome)
         return outcomes
 
     async def _call(self, group: Batch) -> BatchResponse | MettlError:
@@ -242,35 +240,22 @@ class Dispatcher:
                 outcomes.append(entry.unanswered(error))
         return outcomes
 
-    async def _send_mended(
-        self,
-        batch: Batch,
-        rejected: Iterable[tuple[Rejected, CallError | None]],
-        fallback: CandidateFallback,
-    ) -> list[Outcome]:
-        """Send those once more that the caller has mended; return outcomes of all, mended or not."""
-        outcomes: list[Outcome] = []
-        mended: list[Entry] = []
-        by_index = {entry.index: entry for entry in batch}
-        for outcome, error in rejected:
-            candidate: Candidate | None = None
-            with catching(self.fail):
-                if self._is_going_on:
-                    candidate = await ask_fallback(fallback, outcome)
-            if candidate is None:
-                outcomes.append(outcome)
-                if error is not None and self._stop_policy.record_rejection(error):
-                    self.stop(error)
-            else:
-                entry = by_index[outcome.index]
-                # The refusal was certain, even if an answer was lost before it.
-                entry.candidate, entry.may_be_registered = candidate, False
-                mended.append(entry)
-        while mended:
-            group = first_batch(mended, self._options.batch_size, self._room)
-            del mended[: len(group)]
-            outcomes += await self._register(group)
-        return outcomes
+    async def _mend(
+        self, entry: Entry, rejected: Rejected, answer: BatchResponse | MettlError
+    ) -> bool:
+        """Ask the caller's fallback for other values; return whether the candidate is to be sent again."""
+        candidate: Candidate | None = None
+        fallback = self._options.candidate_fallback
+        with catching(self.fail):
+            if fallback is not None and self._is_going_on:
+                candidate = await ask_fallback(fallback, rejected)
+        if candidate is None:
+            if isinstance(answer, CallError) and self._stop_policy.record_rejection(answer):
+                self.stop(answer)
+            return False
+        # The refusal was certain, even if an answer was lost before it.
+        entry.candidate, entry.may_be_registered = candidate, False
+        return True
 
 
 async def ask_fallback(fallback: CandidateFallback, rejected: Rejected) -> Candidate | None:

@@ -120,14 +120,14 @@ class ProgressTracker:
         """Log one record about the whole run."""
         if not logger.isEnabledFor(logging.INFO):
             return
-        end = self._progress(self._now(), (self._started, 0))
+        end = asdict(self._progress(self._now(), (self._started, 0)))
         logger.info(
-            "candidates.register: run of %d candidates ended after %.1f s: %d registered, %d rejected,"
-            " %d failed, %d unknown; %d calls, %.1f requests/s",
-            end.read, end.seconds, end.registered, end.rejected, end.failed, end.unknown, end.calls,
-            end.rate,
-            extra=run_fields(OPERATION, **asdict(end)),
-        )  # fmt: skip
+            "candidates.register: run of %(read)d candidates ended after %(seconds).1f s:"
+            " %(registered)d registered, %(rejected)d rejected, %(failed)d failed, %(unknown)d unknown;"
+            " %(calls)d calls, %(rate).1f requests/s",
+            end,
+            extra=run_fields(OPERATION, **end),
+        )
 
     def _progress(self, now: float, since: tuple[float, int]) -> Progress:
         """Make the figures, with the rate since a time and a count of requests."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
+    AsyncIterator,
     Awaitable,
     Callable,
     Iterable,
@@ -105,33 +106,29 @@ async def read_batches(
     seen = SeenEmails()
     waiting: list[Entry] = []
     settled: list[Outcome] = []
-    passed_over = 0
-    failure: Exception | None = None
-    try:
-        async with aclosing(_chunks(candidates, size)) as chunks:
-            async for chunk in chunks:
+    index = passed_over = 0
+    end: Exception | None = None
+    async with aclosing(each(candidates)) as source:
+        while end is None:
+            chunk, end = await _chunk(source, index, size)
+            index += len(chunk)
+            try:
                 emails = [fold_email(entry.candidate.email) for entry in chunk] if find else []
-                recorded = await find(emails) if find else {}
+                recorded = await find(emails) if find and emails else {}
                 passed_over += _sort(chunk, recorded, seen, waiting, settled)
-                # Many repeated emails must not keep the few candidates between them waiting.
-                while waiting and len(waiting) + passed_over >= size:
-                    batch = first_batch(waiting, size, room)
-                    yield batch
-                    del waiting[: len(batch)]
-                    passed_over = 0
-                if len(settled) >= size:
-                    yield settled
-                    settled = []
-    except Exception as exc:  # noqa: BLE001 - anything the input raises, raised again below
-        failure = exc
-    while waiting:
-        batch = first_batch(waiting, size, room)
-        yield batch
-        del waiting[: len(batch)]
-    if settled:
-        yield settled
-    if failure is not None:
-        raise failure
+            except Exception as exc:  # noqa: BLE001 - raised again below
+                end = exc
+            # Many repeated emails must not keep the few candidates between them waiting.
+            while waiting and (end or len(waiting) + passed_over >= size):
+                batch = first_batch(waiting, size, room)
+                yield batch
+                del waiting[: len(batch)]
+                passed_over = 0
+            if settled and (end or len(settled) >= size):
+                yield settled
+                settled = []
+    if not isinstance(end, StopAsyncIteration):
+        raise end
 
 
 def _sort(
@@ -160,24 +157,16 @@ def _sort(
     return repeated
 
 
-async def _chunks(
-    candidates: Iterable[Candidate] | AsyncIterable[Candidate], size: int
-) -> AsyncGenerator[list[Entry]]:
-    """Give the entries in lists of ``size``; the last list may be shorter, be it before an error."""
+async def _chunk(
+    source: AsyncIterator[Candidate], index: int, size: int
+) -> tuple[list[Entry], Exception | None]:
+    """Read up to ``size`` entries, and what came instead of more: `StopAsyncIteration` at the end."""
     chunk: list[Entry] = []
-    index = 0
     try:
-        async with aclosing(each(candidates)) as source:
-            async for candidate in source:
-                check_candidate(index, candidate)
-                chunk.append(Entry(index, candidate))
-                index += 1
-                if len(chunk) >= size:
-                    yield chunk
-                    chunk = []
-    except Exception:
-        if chunk:
-            yield chunk
-        raise
-    if chunk:
-        yield chunk
+        while len(chunk) < size:
+            candidate = await anext(source)
+            check_candidate(index + len(chunk), candidate)
+            chunk.append(Entry(index + len(chunk), candidate))
+    except Exception as exc:  # noqa: BLE001 - anything the input raises, raised again by the caller
+        return chunk, exc
+    return chunk, None

@@ -26,6 +26,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from contextlib import contextmanager
+from http import HTTPMethod
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -57,9 +58,7 @@ BUCKETS: Final = (
 )  # fmt: skip
 """Seconds: what the conventions advise for durations of requests."""
 
-_METHODS: Final = frozenset(
-    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"}
-)
+_METHODS: Final = frozenset(HTTPMethod)
 _OTHER: Final = "_OTHER"
 _CANCELLED: Final = frozenset({"CancelledError", "Cancelled"})  # asyncio's and trio's
 _REGISTER: Final = "candidates.register"
@@ -146,12 +145,12 @@ class _Telemetry:
         try:
             with _inside(span):
                 response, error = _read(request, await call_next(request))
-                _tell(span, error)
+                _mark(span, error)
                 if error is None and request.operation == _REGISTER:
                     self._count(response, labels)
                 return response
         except BaseException as exc:
-            _tell(span, exc)
+            _mark(span, exc)
             raise
         finally:
             self._active.add(-1, labels)
@@ -159,11 +158,12 @@ class _Telemetry:
             span.end()
 
     async def attempt(self, request: Request, call_next: Next) -> Response:
+        server = _server(request.url)
         method = request.method if request.method in _METHODS else _OTHER
         labels: dict[str, str | int] = {
             "http.request.method": method,
             "url.template": request.template,
-            **_server(request.url),
+            **server,
         }
         own = {"mettl.operation": request.operation, "mettl.request_id": request.request_id}
         span = self._tracer.start_span(
@@ -175,18 +175,18 @@ class _Telemetry:
             span.set_attribute("http.request.method_original", request.method)
         if (resent := request.history.attempts - 1) > 0:
             span.set_attribute("http.request.resend_count", resent)
-            self._retries.add(1, {"mettl.operation": request.operation, **_server(request.url)})
+            self._retries.add(1, {"mettl.operation": request.operation, **server})
         began = self._now()
         with _inside(span, alone=True):
             try:
                 response, error = _read(request, await call_next(self._with_trace(request)))
             except BaseException as exc:
-                labels.update(_tell(span, exc))
+                labels.update(_mark(span, exc))
                 raise
             else:
                 labels["http.response.status_code"] = response.status_code
                 span.set_attribute("http.response.status_code", response.status_code)
-                labels.update(_tell(span, error))
+                labels.update(_mark(span, error))
                 return response
             finally:
                 # Inside of the span's context, so that an exemplar can point to it.
@@ -202,10 +202,7 @@ class _Telemetry:
 
     def _count(self, response: Response, labels: Mapping[str, str | int]) -> None:
         items = response.envelope.payload.get("registrationStatus")
-        words = (
-            Counter(_word(item) for item in items) if isinstance(items, list) else Counter[str]()
-        )
-        for word, count in words.items():
+        for word, count in Counter(map(_word, items if isinstance(items, list) else ())).items():
             self._registrations.add(count, {**labels, "mettl.registration.status": word})
 
 
@@ -238,7 +235,7 @@ def _read(request: Request, response: Response) -> tuple[Response, CallError | N
     return (response.evolve(envelope=read) if read.error is None else response), read.error
 
 
-def _tell(span: trace.Span, error: BaseException | None) -> dict[str, str]:
+def _mark(span: trace.Span, error: BaseException | None) -> dict[str, str]:
     """Mark a span as failed; returns the label of a metric."""
     if error is None:
         return {}
@@ -266,8 +263,7 @@ def _batch_size(request: Request) -> dict[str, int]:
     if request.operation != _REGISTER:
         return {}
     try:
-        return {
-            "mettl.batch_size": len(loads(request.params["rd"].encode())["registrationDetails"])
-        }
+        people = loads(request.params["rd"].encode())["registrationDetails"]
+        return {"mettl.batch_size": len(people)}
     except (KeyError, TypeError, ValueError):
         return {}  # a middleware has changed it

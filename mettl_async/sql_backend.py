@@ -44,13 +44,19 @@ _T = TypeVar("_T")
 
 
 class Backend:
-    """Runs statements to their end, again when they met a lock, on an engine that stays its owner's.
+    """Run statements to their end, again when they met a lock, on an engine that stays its owner's.
+
+    Args:
+        engine: Engine.
+        table: Name of the table, only to check it.
+        autocommit: Whether each statement is its own transaction on PostgreSQL: one way to the server
+            instead of three, and each sees what was committed before it.
 
     Raises:
         ConfigurationError: Another database, a SQLite in memory, or a blank table name.
     """
 
-    def __init__(self, engine: AsyncEngine, table: str) -> None:
+    def __init__(self, engine: AsyncEngine, table: str, *, autocommit: bool = False) -> None:
         if engine.dialect.name not in INSERTS:
             raise ConfigurationError(
                 f"engine: {engine.dialect.name} is neither sqlite nor postgresql"
@@ -60,37 +66,37 @@ class Backend:
         if not table.strip():
             raise ConfigurationError("table: must not be blank")
         self.dialect = engine.dialect.name
+        self._engine = engine
+        if autocommit and self.dialect == "postgresql":
+            self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._at_work: set[asyncio.Task[Any]] = set()  # asyncio itself holds tasks weakly
 
-    async def create(self, engine: AsyncEngine, table: sa.Table) -> None:
-        """Make a table unless it is there; any number of processes may do so at once."""
+    async def create(self, table: sa.Table) -> None:
+        """Create a table unless it exists; any number of processes may do so at once."""
         create = sa.schema.CreateTable(table, if_not_exists=True)
+        await self.run(lambda connection: connection.execute(create), also=_CREATED_MEANWHILE)
 
-        async def run(connection: AsyncConnection) -> None:
-            await connection.execute(create)
+    async def change(self, statement: sa.Executable, bound: Any) -> int:
+        """Execute a statement in a transaction of its own; return the number of rows it changed."""
 
-        await self.run(engine, run, also=_CREATED_MEANWHILE)
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(statement, bound)).rowcount
+
+        return await self.run(work)
 
     async def run(
         self,
-        engine: AsyncEngine,
         work: Callable[[AsyncConnection], Awaitable[_T]],
         *,
         also: frozenset[str] = frozenset(),
     ) -> _T:
-        """Do something in a transaction of its own, to its end, and again as `retried` does."""
-        return await self.retried(lambda: self.alone(engine, work), also=also)
+        """Run something in a transaction of its own, to its end, and again as `retried` does."""
 
-    async def alone(
-        self, engine: AsyncEngine, run: Callable[[AsyncConnection], Awaitable[_T]]
-    ) -> _T:
-        """Run something in a transaction of its own, to its end."""
+        async def whole() -> _T:
+            async with self._engine.begin() as connection:
+                return await work(connection)
 
-        async def work() -> _T:
-            async with engine.begin() as connection:
-                return await run(connection)
-
-        return await self.uncut(work())
+        return await self.retried(lambda: self.uncut(whole()), also=also)
 
     async def uncut(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Await something that goes on to its end although whoever awaits it is cancelled.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from mettl_async.bulk.group_commit import GroupCommit
 from mettl_async.bulk.journal_table import (
@@ -72,7 +72,6 @@ class SqlJournal:
                 for name, kind in COLUMNS.items()
             ),
         )
-        self._engine = engine
         self._schedule: str | None = None
         row = self.table.c
         insert = INSERTS[engine.dialect.name](self.table)
@@ -88,7 +87,7 @@ class SqlJournal:
 
     async def create_table(self) -> None:
         """Make the table unless it is there; any number of processes may do so at once."""
-        await self._backend.create(self._engine, self.table)
+        await self._backend.create(self.table)
 
     async def open(self, schedule: str) -> None:
         """See `Journal`."""
@@ -106,7 +105,7 @@ class SqlJournal:
             bound = {"digests": list(emails_by_digest)}
             return (await connection.execute(self._select, bound)).mappings().all()
 
-        rows = await self._backend.run(self._engine, read) if emails else ()
+        rows = await self._backend.run(read) if emails else ()
         return {(email := emails_by_digest[row[KEY]]): from_row(email, row) for row in rows}
 
     async def record(self, records: Sequence[JournalRecord]) -> None:
@@ -122,7 +121,7 @@ class SqlJournal:
     async def forget(self, access_key: str) -> int:
         """Delete what is recorded of a schedule; return how many candidates that were."""
         bound = {"schedule": schedule_digest(access_key)}
-        return await self._change(self._delete, bound)
+        return await self._backend.change(self._delete, bound)
 
     def _opened(self) -> str:
         if self._schedule is None:
@@ -132,10 +131,4 @@ class SqlJournal:
     async def _commit(self, rows: list[dict[str, str | bool]]) -> None:
         if rows:
             # In the same order for all, so that two runs never wait for each other.
-            await self._change(self._insert, sorted(rows, key=itemgetter(KEY)))
-
-    async def _change(self, statement: sa.Executable, bound: Any) -> int:
-        async def run(connection: AsyncConnection) -> int:
-            return (await connection.execute(statement, bound)).rowcount
-
-        return await self._backend.run(self._engine, run)
+            await self._backend.change(self._insert, sorted(rows, key=itemgetter(KEY)))

@@ -6,8 +6,6 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
-from attrs import frozen
-
 from mettl_async.models._wire_time import date_text, time_text
 from mettl_async.models.completion_mode import FinishMode
 
@@ -31,60 +29,57 @@ _STATUSES: Final = {
 _USUAL: Final = ("Completed", "Test-taker Completed")
 
 
-@frozen(kw_only=True)
-class SampleValues:
-    """What the caller of `sample_event` chooses."""
-
-    email: str
-    name: str
-    at: datetime
-    finish_mode: FinishMode
-    marks_scored: float
-    max_marks: float
-
-
-def finished_sample(values: SampleValues) -> dict[str, Any]:
+def finished_sample(*, finish_mode: FinishMode, **_: object) -> dict[str, Any]:
     """Make what a finished event has beyond others."""
-    return {"finish_mode": values.finish_mode.value}
+    return {"finish_mode": finish_mode.value}
 
 
-def graded_sample(values: SampleValues) -> dict[str, Any]:
+def graded_sample(
+    *,
+    email: str,
+    name: str,
+    at: datetime,
+    finish_mode: FinishMode,
+    marks_scored: float,
+    max_marks: float,
+) -> dict[str, Any]:
     """Make what a graded event has beyond others, and its name without the space of the others."""
-    end = values.at
-    start = end - timedelta(seconds=_SECONDS)
+    start = at - timedelta(seconds=_SECONDS)
     section = {
         "sectionName": "Section #1",
-        "sectionScore": values.marks_scored,
-        "sectionMaxScore": values.max_marks,
+        "sectionScore": marks_scored,
+        "sectionMaxScore": max_marks,
     }
     return {
-        "name": values.name,
-        "finish_mode": values.finish_mode.value,
+        "name": name,
+        "finish_mode": finish_mode.value,
         "start_time_GMT": wire_time(start, UTC, "UTC"),
-        "end_time_GMT": wire_time(end, UTC, "UTC"),
-        "marks_scored": values.marks_scored,
-        "max_marks": values.max_marks,
+        "end_time_GMT": wire_time(at, UTC, "UTC"),
+        "marks_scored": marks_scored,
+        "max_marks": max_marks,
         "total_attempt_time": _SECONDS,
         "percentile": 100.0,
         "assessment_name": "Assessment Name",
         "client_id": 99_999,
         "schedule_title": "Test Link Name",
         "start_time": wire_time(start, _IST, "IST"),
-        "end_time": wire_time(end, _IST, "IST"),
+        "end_time": wire_time(at, _IST, "IST"),
         "sectional_scores": json.dumps([section]),
         "grading_type": "NormalGrading",
-        "registrationDetails": {"Email Address": values.email, "First Name": values.name},
+        "registrationDetails": {"Email Address": email, "First Name": name},
         "proctoringDetails": None,
-        "testStatus": _status(values, start),
+        "testStatus": _status(start, at, finish_mode, marks_scored, max_marks),
     }
 
 
-def _status(values: SampleValues, start: datetime) -> dict[str, Any]:
-    overall, detailed = _STATUSES.get(values.finish_mode, _USUAL)
-    completion = values.finish_mode.completion_mode
+def _status(
+    start: datetime, end: datetime, finish_mode: FinishMode, scored: float, reachable: float
+) -> dict[str, Any]:
+    overall, detailed = _STATUSES.get(finish_mode, _USUAL)
+    completion = finish_mode.completion_mode
     marks = {
-        "totalMarks": values.marks_scored,
-        "maxMarks": values.max_marks,
+        "totalMarks": scored,
+        "maxMarks": reachable,
         "timeTaken": float(_SECONDS),
     }
     # [doc] Counts are floats but in difficultyMarks, and the section has no time although its skills do.
@@ -111,11 +106,11 @@ def _status(values: SampleValues, start: datetime) -> dict[str, Any]:
         "overallStatus": overall,
         "detailedStatus": detailed,
         "startTime": wire_time(start, _IST, "IST"),
-        "endTime": wire_time(values.at, _IST, "IST"),
+        "endTime": wire_time(end, _IST, "IST"),
         "completionMode": None if completion is None else completion.value,
         "result": {
-            "totalMarks": values.marks_scored,
-            "maxMarks": values.max_marks,
+            "totalMarks": scored,
+            "maxMarks": reachable,
             "percentile": 100.0,
             "attemptTime": float(_SECONDS),
             "candidateCredibilityIndex": "Low",

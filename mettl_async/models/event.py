@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 from attrs import field, frozen
 
-from mettl_async.models._event_samples import SampleValues, finished_sample, graded_sample
+from mettl_async.models._event_samples import finished_sample, graded_sample
 from mettl_async.models._frozen_map import EMPTY, FrozenMap
 from mettl_async.models._server_value import ServerValue
 from mettl_async.models._wire import WHOLE, wire
@@ -210,12 +210,12 @@ class EventKind:
     Attributes:
         event_type: ``EVENT_TYPE`` on the wire.
         url_property: Property of the schedule that holds the URL it is sent to.
-        sample: Makes the properties of a sample that not all events have.
+        sample: Makes the properties of a sample that not all events have, of arguments of `sample_event`.
     """
 
     event_type: str
     url_property: str
-    sample: Callable[[SampleValues], dict[str, Any]] = lambda _: {}
+    sample: Callable[..., dict[str, Any]] = lambda **_: {}
 
 
 # [doc] Source: vendor page "Create Schedule", its section on webhooks.

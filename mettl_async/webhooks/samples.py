@@ -8,7 +8,7 @@ from typing import Any, Final
 from mettl_async.codec import dumps
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import FinishMode, TestGraded, UnknownEvent
-from mettl_async.models._event_samples import SampleValues, wire_time
+from mettl_async.models._event_samples import wire_time
 from mettl_async.models.event import EVENTS, Event, EventKind
 
 _AT: Final = datetime(2022, 2, 11, 23, 8, 2, tzinfo=UTC)
@@ -60,7 +60,7 @@ def sample_event(
     row = _UNKNOWN if kind is UnknownEvent else EVENTS.get(kind)  # type: ignore[arg-type]
     if row is None:
         raise InvalidInputError("kind", "is no kind of event", "give a class such as TestGraded")
-    values = SampleValues(
+    own = row.sample(
         email=email,
         name=name,
         at=at,
@@ -80,6 +80,6 @@ def sample_event(
         **({} if notification_url is None else {"notification_url": notification_url}),
         "name": f"{name} ",
         "email": email,
-        **row.sample(values),
+        **own,
     }
     return dumps(body).encode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -14,7 +14,7 @@ from mettl_async.sql_backend import INSERTS, RETRY_SECONDS, Backend, sa
 from mettl_async.webhooks.seen_events import DAY, LEASE, Claim, Refused, check_positive, key_digest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -29,7 +29,6 @@ _NOW = {
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
     "postgresql": "cast(extract(epoch from clock_timestamp()) as double precision)",
 }
-_T = TypeVar("_T")
 
 
 class SqlSeenEvents:
@@ -89,7 +88,7 @@ class SqlSeenEvents:
         lease: float = LEASE,
         remember: float = REMEMBER,
     ) -> None:
-        self._backend = Backend(engine, table)
+        self._backend = Backend(engine, table, autocommit=True)
         check_positive(lease=lease, remember=remember)
         self.table = sa.Table(
             table,
@@ -105,16 +104,11 @@ class SqlSeenEvents:
         self._remember = remember
         self._engine = engine
         self._on_sqlite = self._backend.dialect == "sqlite"
-        # On PostgreSQL each statement is its own transaction: one way to the server instead of three,
-        # and each sees what was committed before it. SQLite needs one for a claim's two statements.
-        self._single = (
-            engine if self._on_sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
-        )
         self._statements = _Statements(self.table, self._backend.dialect)
 
     async def create_table(self) -> None:
         """Create the table unless it exists; any number of processes may do so at once."""
-        await self._backend.create(self._single, self.table)
+        await self._backend.create(self.table)
 
     async def claim(self, key: str) -> Claim | Refused:
         """Claim an event; see `SeenEvents`.
@@ -140,7 +134,7 @@ class SqlSeenEvents:
 
         try:
             for _ in range(_TRIES_AT_A_VANISHING_ROW):
-                outcome = await self._alone(run)
+                outcome = await self._backend.run(run)
                 if outcome is not None:
                     return outcome
                 # It was released between the two statements, so it can be claimed.
@@ -158,11 +152,11 @@ class SqlSeenEvents:
 
         True again for what `transaction` has completed, so the receiver may do both.
         """
-        return await self._changes(self._statements.complete, claim)
+        return await self._backend.change(self._statements.complete, _bound(claim)) == 1
 
     async def release(self, claim: Claim) -> bool:
         """Release the event; see `SeenEvents`."""
-        return await self._changes(self._statements.release, claim)
+        return await self._backend.change(self._statements.release, _bound(claim)) == 1
 
     @asynccontextmanager
     async def transaction(self, claim: Claim) -> AsyncIterator[AsyncConnection]:
@@ -227,24 +221,12 @@ class SqlSeenEvents:
         if not age >= 0:
             raise ConfigurationError("older_than: must not be negative")
 
-        async def run(connection: AsyncConnection) -> int:
-            return (await connection.execute(self._statements.forget, {"age": age})).rowcount
-
-        return await self._alone(run)
-
-    async def _changes(self, statement: sa.UpdateBase, claim: Claim) -> bool:
-        async def run(connection: AsyncConnection) -> bool:
-            return (await connection.execute(statement, _bound(claim))).rowcount == 1
-
-        return await self._alone(run)
+        return await self._backend.change(self._statements.forget, {"age": age})
 
     @staticmethod
     async def _mine(connection: AsyncConnection, statement: sa.UpdateBase, claim: Claim) -> None:
         if (await connection.execute(statement, _bound(claim))).rowcount != 1:
             raise ClaimLostError("the event was claimed again, or it is done already")
-
-    async def _alone(self, run: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
-        return await self._backend.run(self._single, run)
 
 
 class _Statements:

@@ -165,15 +165,15 @@ async def test_a_server_that_restarted_is_not_noticed(postgres_url, table_name):
 
 
 async def test_a_claim_whose_answer_was_lost_finds_itself(sql_seen, monkeypatch):
-    alone, answers = sql_seen._backend.alone, []
+    uncut, answers = sql_seen._backend.uncut, []
 
-    async def lose_the_first_answer(engine, run):
-        answers.append(await alone(engine, run))
+    async def lose_the_first_answer(work):
+        answers.append(await uncut(work))
         if len(answers) == 1:
             raise sa.exc.DBAPIError("insert", {}, OSError(), connection_invalidated=True)
         return answers[-1]
 
-    monkeypatch.setattr(sql_seen._backend, "alone", lose_the_first_answer)
+    monkeypatch.setattr(sql_seen._backend, "uncut", lose_the_first_answer)
     assert isinstance(await sql_seen.claim(KEY), Claim)
     assert answers[0] == answers[1]
     assert await sql_seen.claim(KEY) is Refused.BUSY
@@ -200,16 +200,16 @@ async def test_an_event_released_between_two_looks_is_had(engine, sql_seen, monk
 async def test_a_claim_that_is_cancelled_when_it_was_just_granted_is_given_back(
     engine, sql_seen, monkeypatch
 ):
-    alone = sql_seen._alone
+    run_once = sql_seen._backend.run
 
     async def granted_but_never_told(run):
-        granted = await alone(run)
+        granted = await run_once(run)
         if isinstance(granted, Claim):
             await anyio.sleep_forever()
         return granted
 
     with monkeypatch.context() as slowed:
-        slowed.setattr(sql_seen, "_alone", granted_but_never_told)
+        slowed.setattr(sql_seen._backend, "run", granted_but_never_told)
         with anyio.move_on_after(0.2) as scope:
             await sql_seen.claim(KEY)
     assert scope.cancelled_caught
@@ -357,7 +357,7 @@ async def test_a_cancelled_claim_that_cannot_be_given_back_is_cancelled_all_the_
         await anyio.sleep_forever()
 
     monkeypatch.setattr(sql_seen, "release", broken)
-    monkeypatch.setattr(sql_seen, "_alone", never)
+    monkeypatch.setattr(sql_seen._backend, "run", never)
     task = asyncio.create_task(sql_seen.claim(KEY))
     await asyncio.sleep(0.01)
     task.cancel()

@@ -106,7 +106,8 @@ def plain(value: object) -> Any:
         case tuple() | list():
             return [plain(item) for item in value]
         case Mapping():
-            return {str(name): plain(item) for name, item in value.items()}
+            names = (getattr(name, "__name__", str(name)) for name in value)
+            return {name: plain(item) for name, item in zip(names, value.values(), strict=True)}
     kind: type[Any] = type(value)
     if attrs.has(kind):
         pairs = ((one.name, getattr(value, one.name)) for one in attrs.fields(kind))

@@ -21,7 +21,7 @@ from mettl_async.codec.mismatch import MismatchError, Problem, expected
 from mettl_async.codec.scalars import to_frozen
 from mettl_async.models._frozen_map import EMPTY, FrozenMap
 from mettl_async.models._open_enum import OpenStrEnum
-from mettl_async.models._wire import Place, places_of
+from mettl_async.models._wire import MERGED, Place, places_of
 
 Hook: TypeAlias = "Callable[[Any, Any], Any]"
 
@@ -110,6 +110,8 @@ def _reading(
     kind = _without_none(attribute.type)
     hook, default = f"h{number}(v, k{number})", f"d{number}"
     names |= {f"h{number}": hook_of(kind), f"k{number}": kind, f"d{number}": attribute.default}
+    if places[0] == MERGED:
+        return [f" v = h{number}(data, k{number})"]
     wire = places[0][0]
     required = attribute.default is attrs.NOTHING
     if len(places) > 1 or len(places[0]) > 1:
@@ -231,7 +233,7 @@ def _leftover(cls: Any, names: dict[str, Any]) -> list[str]:
     counted: set[str] = set()
     for attribute in attrs.fields(cls):
         places = places_of(cls, attribute) if attribute.name != _EXTRA else ()
-        for name, *inner in places:
+        for name, *inner in places[places[:1] == (MERGED,) :]:
             if not inner:
                 known[name] = None
             elif (within := known.setdefault(name, set())) is not None:

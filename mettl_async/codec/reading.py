@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -23,8 +23,8 @@ from mettl_async.codec.scalars import (
     to_texts,
 )
 from mettl_async.errors import MettlDecodeError
-from mettl_async.models import CandidateResult
-from mettl_async.models._frozen_map import FrozenMap
+from mettl_async.models import EVENTS, CandidateResult
+from mettl_async.models._frozen_map import EMPTY, FrozenMap
 from mettl_async.models._open_enum import OpenStrEnum
 
 T = TypeVar("T")
@@ -101,6 +101,12 @@ def to_frozen_map(value: Any, _: Any) -> FrozenMap[Any]:
     return frozen
 
 
+def _to_webhook_urls(data: dict[str, Any], _: Any) -> FrozenMap[str]:
+    urls = {cls: data.get(kind.url_property) for cls, kind in EVENTS.items()}
+    there = {cls: url for cls, url in urls.items() if isinstance(url, str)}
+    return FrozenMap(there) if there else EMPTY  # type: ignore[arg-type]  # its keys are classes
+
+
 _TIMES = ("start_time_GMT", "end_time_GMT")
 
 
@@ -150,5 +156,6 @@ converter.register_structure_hook(OpenStrEnum, to_enum)
 converter.register_structure_hook(Any, to_frozen)
 converter.register_structure_hook_factory(_origin_is(tuple), _tuple_hook)
 converter.register_structure_hook_factory(_origin_is(FrozenMap), _map_hook)
+converter.register_structure_hook_factory(_origin_is(Mapping), lambda _: _to_webhook_urls)
 converter.register_structure_hook_factory(attrs.has, model_hook)
 converter.register_structure_hook_factory(lambda cls: cls is CandidateResult, _candidate_hook)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 from typing import Any
@@ -97,8 +97,12 @@ def _model_hook(cls: Any) -> Callable[[Any], dict[str, Any]]:
     return unstructure
 
 
-def _from_map(value: FrozenMap[Any]) -> dict[str, Any]:
-    return {name: to_wire(item) for name, item in value.items()}
+def _from_map(value: Mapping[Any, Any]) -> dict[str, Any]:
+    # URLs of webhooks are by class of event.
+    return {
+        EVENTS[name].url_property if name in EVENTS else name: to_wire(item)
+        for name, item in value.items()
+    }
 
 
 def _from_invited(value: models.InvitedCandidate) -> dict[str, Any]:
@@ -126,7 +130,7 @@ def _from_window(value: models.ScheduleWindow) -> dict[str, Any]:
 
 
 def _from_webhooks(value: models.Webhooks) -> dict[str, Any]:
-    pairs: dict[str, Any] = {EVENTS[event].url_property: url for event, url in value.urls.items()}
+    pairs = _from_map(value.urls)
     if value.basic_auth is not None:
         pair = f"{value.basic_auth.username}:{value.basic_auth.password}"
         pairs[AUTH_PROPERTY] = b64encode(pair.encode()).decode()

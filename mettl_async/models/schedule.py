@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from attrs import field, frozen
 
 from mettl_async.models import _check
+from mettl_async.models._frozen_map import EMPTY
 from mettl_async.models._open_enum import OpenStrEnum
 from mettl_async.models._server_value import ServerValue
+from mettl_async.models._wire import wire
 from mettl_async.models.access import AccessType
 from mettl_async.models.event import EVENTS, TestEvent
 from mettl_async.models.ip_access_restriction import IpRestrictionType
@@ -131,7 +134,9 @@ class Schedule(ServerValue):
     Only ``access_key`` is certain; what is absent, or not of the expected form, is None.
     Times are aware. Words the library does not know are kept (``is_known`` is False).
 
-    Vendor page: "Edit Schedule". The URLs of webhooks may hold a token, so the repr shows none.
+    ``webhook_urls`` are by class of event, as in `Webhooks`. They may hold a token, so the repr shows none.
+
+    Vendor page: "Edit Schedule".
     """
 
     access_key: str
@@ -154,12 +159,11 @@ class Schedule(ServerValue):
     ip_access_restriction: IpAccessRestrictionInfo | None = None
     test_grade_notification: TestGradeNotificationInfo | None = None
     assessment_details: AssessmentDetails | None = None
-
-    @property
-    def webhook_urls(self) -> dict[type[TestEvent], str]:
-        """URLs of the webhooks by class of event, as in `Webhooks`; also in ``extra``."""
-        given = {cls: self.extra.get(kind.url_property) for cls, kind in EVENTS.items()}
-        return {cls: url for cls, url in given.items() if isinstance(url, str)}
+    webhook_urls: Mapping[type[TestEvent], str] = field(
+        default=EMPTY,
+        repr=False,
+        metadata=wire("*", *(kind.url_property for kind in EVENTS.values())),
+    )
 
 
 @frozen(kw_only=True)

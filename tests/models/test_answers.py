@@ -99,6 +99,9 @@ def test_the_whole_schedule_is_typed_to_the_leaf():
     url = "testResumeEnabledForExpiredTestURL"
     known({name: item for name, item in SCHEDULE.items() if name != url}, schedule)
     assert schedule.webhook_urls == {models.TestResumeEnabled: SCHEDULE[url]}
+    assert schedule.extra == {}
+    elsewhere = SCHEDULE | {url: "https://example.org/elsewhere"}
+    assert codec.from_wire(models.Schedule, elsewhere, where="$") != schedule
 
 
 def test_numbers_and_booleans_arrive_in_several_forms():

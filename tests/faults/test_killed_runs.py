@@ -185,13 +185,12 @@ async def test_a_full_disk_ends_the_run_and_room_lets_it_go_on(tmp_path):
 
 async def test_two_commands_on_one_output_are_one_too_many(tmp_path):
     async with killing(tmp_path, "links.csv", 2_000) as run:
-        run.box.faults.latency = (
-            0.4  # so that the first one is still there when the second one begins
-        )
         first = await run.start()
         while run.box.stats.requests < 20:  # noqa: ASYNC110 - the other side is a process
             await asyncio.sleep(0.005)
+        first.send_signal(signal.SIGSTOP)  # it is still there when the second one begins
         code, _, err = await run.finish()
+        first.send_signal(signal.SIGCONT)
         assert code == 2
         assert "links.csv.journal: is in use by another run" in err
         await first.communicate()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mettl_async.api import endpoints
 from mettl_async.api.caller import Resource
-from mettl_async.api.endpoints import GET_ACCOUNT, UPDATE_LOGO, UPDATE_WHITE_LABEL
 from mettl_async.models import AccountInfo, CoverImage, Favicon, Logo, WhiteLabel, _check
 
 
@@ -21,7 +21,7 @@ class Account(Resource):
 
         Vendor page: "Get Account Info".
         """
-        return await self._caller.call(GET_ACCOUNT)
+        return await self._caller.call(endpoints.GET_ACCOUNT)
 
     async def update_logo(self, logo: Logo) -> None:
         """Replace the account's logo.
@@ -35,7 +35,7 @@ class Account(Resource):
 
         Vendor page: "Update Logo". The file is not signed.
         """
-        await self._caller.call(UPDATE_LOGO, logo=logo)
+        await self._caller.call(endpoints.UPDATE_LOGO, logo=logo)
 
     async def update_white_label(
         self,
@@ -62,7 +62,7 @@ class Account(Resource):
         """
         _check.instance("white_label", white_label, WhiteLabel)
         await self._caller.call(
-            UPDATE_WHITE_LABEL,
+            endpoints.UPDATE_WHITE_LABEL,
             white_label=white_label,
             support_numbers=white_label.support_numbers or None,
             favicon=favicon,

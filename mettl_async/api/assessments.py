@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
+from mettl_async.api import endpoints
 from mettl_async.api.caller import Resource
-from mettl_async.api.endpoints import (
-    CREATE_ASSESSMENT,
-    EDIT_ASSESSMENT_SETTINGS,
-    GET_ASSESSMENT,
-    LIST_ASSESSMENTS,
-)
 from mettl_async.api.pager import AsyncPager
 from mettl_async.models import (
     Assessment,
@@ -42,7 +37,9 @@ class Assessments(Resource):
 
         Vendor page: "Get All Assessments".
         """
-        return self._caller.pages(LIST_ASSESSMENTS, sort=sort, order=order, page_size=page_size)
+        return self._caller.pages(
+            endpoints.LIST_ASSESSMENTS, sort=sort, order=order, page_size=page_size
+        )
 
     async def get(self, assessment_id: int) -> Assessment:
         """Get one assessment, with its sections and registration fields.
@@ -57,7 +54,7 @@ class Assessments(Resource):
 
         Vendor page: "Get Assessment".
         """
-        return await self._caller.call(GET_ASSESSMENT, assessment_id=assessment_id)
+        return await self._caller.call(endpoints.GET_ASSESSMENT, assessment_id=assessment_id)
 
     async def create(self, assessment: NewAssessment) -> CreatedAssessment:
         """Create an assessment of questions that are already in the account.
@@ -74,7 +71,7 @@ class Assessments(Resource):
 
         Vendor page: "Create Assessment"; the answer is [seen], and so is the form of sections.
         """
-        return await self._caller.call(CREATE_ASSESSMENT, assessment=assessment)
+        return await self._caller.call(endpoints.CREATE_ASSESSMENT, assessment=assessment)
 
     async def edit_settings(self, assessment_id: int, settings: AssessmentSettings) -> Assessment:
         """Change some settings of an assessment; what is not given stays as it is.
@@ -93,5 +90,5 @@ class Assessments(Resource):
         Vendor page: "Edit Assessment Settings".
         """
         return await self._caller.call(
-            EDIT_ASSESSMENT_SETTINGS, assessment_id=assessment_id, settings=settings
+            endpoints.EDIT_ASSESSMENT_SETTINGS, assessment_id=assessment_id, settings=settings
         )

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterable, Iterable
 from functools import partial
 from itertools import islice
 
+from mettl_async.api import endpoints
 from mettl_async.api.caller import Resource
-from mettl_async.api.endpoints import REGISTER_CANDIDATES
 from mettl_async.api.placeholders import check_access_key
 from mettl_async.api.results import Results
 from mettl_async.bulk.batch import MAX_BATCH, Batch, rd_text
@@ -83,7 +83,7 @@ class Candidates(Resource):
             )
         _check.distinct("candidates", [one.email for one in people], ".email")
         items = await self._caller.call(
-            REGISTER_CANDIDATES,
+            endpoints.REGISTER_CANDIDATES,
             access_key=access_key,
             candidates=rd_text(people),
             options=options,
@@ -163,14 +163,16 @@ class Candidates(Resource):
         async def send(batch: Batch) -> BatchResponse:
             # No quota: a run has no more retries outstanding than it has workers.
             params = {"rd": batch.rd, **fixed}
-            return await caller.send(REGISTER_CANDIDATES, path, params, _answered, run=context)
+            return await caller.send(
+                endpoints.REGISTER_CANDIDATES, path, params, _answered, run=context
+            )
 
         make = partial(
             Run,
             candidates,
             send,
             run_options,
-            room=caller.room(REGISTER_CANDIDATES, path, fixed),
+            room=caller.room(endpoints.REGISTER_CANDIDATES, path, fixed),
             schedule=schedule_digest(key),
             context=context,
         )
@@ -241,7 +243,7 @@ class Candidates(Resource):
 
 def _answered(answer: ApiResponse) -> BatchResponse:
     # A success without the list is like one without items: the run asks again.
-    returns = REGISTER_CANDIDATES.returns
+    returns = endpoints.REGISTER_CANDIDATES.returns
     has_list = isinstance(answer.payload.get(returns.payload), list)
     response = answer.response
     return BatchResponse(

@@ -5,42 +5,17 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Final
 
+from mettl_async import models
 from mettl_async.api.endpoint import NOTHING, Argument, Endpoint, items, one, pages
 from mettl_async.config import ApiVersion
 from mettl_async.core.request import Placement
-from mettl_async.models import (
-    AccountInfo,
-    Assessment,
-    AssessmentSettings,
-    AssessmentSort,
-    CandidateResult,
-    CoverImage,
-    CreatedAssessment,
-    CreatedSchedule,
-    Favicon,
-    Logo,
-    NewAssessment,
-    NewSchedule,
-    Pbt,
-    PbtAddition,
-    Registration,
-    RegistrationOptions,
-    ResultDetail,
-    ResultSort,
-    Schedule,
-    ScheduleEdit,
-    ScheduleFilter,
-    SortOrder,
-    TestInstance,
-    WhiteLabel,
-)
 from mettl_async.models._fold_email import fold_email
 
-_ORDER: Final = Argument("order", SortOrder, "sort_order")
-_DETAIL: Final = Argument("detail", ResultDetail, None)
+_ORDER: Final = Argument("order", models.SortOrder, "sort_order")
+_DETAIL: Final = Argument("detail", models.ResultDetail, None)
 
 
-def _test_instance(test: TestInstance) -> Hashable:
+def _test_instance(test: models.TestInstance) -> Hashable:
     # Without an access key nothing tells two tests apart.
     if test.access_key is None:
         return None
@@ -51,7 +26,7 @@ def _test_instance(test: TestInstance) -> Hashable:
 GET_ACCOUNT: Final = Endpoint(
     operation="account.get",
     path="/account",
-    returns=one(AccountInfo, "accountInfo"),
+    returns=one(models.AccountInfo, "accountInfo"),
 )
 UPDATE_LOGO: Final = Endpoint(
     operation="account.update_logo",
@@ -59,7 +34,7 @@ UPDATE_LOGO: Final = Endpoint(
     path="/account/upload-logo",
     # The newer page contradicts itself about the body; this is what was seen working [seen].
     placement=Placement.QUERY,
-    arguments=(Argument("logo", Logo, "logo"),),
+    arguments=(Argument("logo", models.Logo, "logo"),),
     returns=NOTHING,
     repeatable=True,
 )
@@ -71,10 +46,10 @@ UPDATE_WHITE_LABEL: Final = Endpoint(
     placement=Placement.FORM,
     placement_with_files=Placement.QUERY,
     arguments=(
-        Argument("white_label", WhiteLabel, "wl"),
+        Argument("white_label", models.WhiteLabel, "wl"),
         Argument("support_numbers", tuple, "sn", optional=True),
-        Argument("favicon", Favicon, "fav", optional=True),
-        Argument("cover", CoverImage, "cov", optional=True),
+        Argument("favicon", models.Favicon, "fav", optional=True),
+        Argument("cover", models.CoverImage, "cov", optional=True),
     ),
     returns=NOTHING,
     repeatable=True,
@@ -84,7 +59,7 @@ UPDATE_WHITE_LABEL: Final = Endpoint(
 LIST_PBTS: Final = Endpoint(
     operation="pbts.list",
     path="/pbts",
-    returns=pages(Pbt, "pbts", identity=lambda pbt: pbt.pbt_id, documented=()),
+    returns=pages(models.Pbt, "pbts", identity=lambda pbt: pbt.pbt_id, documented=()),
 )
 # The page prints /pbts; its own sample's signature only verifies for /pbts/add.
 ADD_PBTS: Final = Endpoint(
@@ -93,7 +68,7 @@ ADD_PBTS: Final = Endpoint(
     path="/pbts/add",
     placement=Placement.FORM,
     arguments=(Argument("pbt_ids", list, "pbts"),),
-    returns=items(PbtAddition, "pbts"),
+    returns=items(models.PbtAddition, "pbts"),
     partial_success=True,
     # A repeat adds nothing twice, but would answer "already added" for what the first one added.
     repeatable=False,
@@ -102,21 +77,21 @@ ADD_PBTS: Final = Endpoint(
 LIST_ASSESSMENTS: Final = Endpoint(
     operation="assessments.list",
     path="/assessments",
-    arguments=(Argument("sort", AssessmentSort, "sort"), _ORDER),
-    returns=pages(Assessment, "assessments", identity=lambda assessment: assessment.id),
+    arguments=(Argument("sort", models.AssessmentSort, "sort"), _ORDER),
+    returns=pages(models.Assessment, "assessments", identity=lambda assessment: assessment.id),
 )
 GET_ASSESSMENT: Final = Endpoint(
     operation="assessments.get",
     path="/assessments/{assessment_id}",
-    returns=one(Assessment, "assessment"),
+    returns=one(models.Assessment, "assessment"),
 )
 CREATE_ASSESSMENT: Final = Endpoint(
     operation="assessments.create",
     method="POST",
     path="/assessments",
     placement=Placement.FORM,
-    arguments=(Argument("assessment", NewAssessment, "assessments"),),
-    returns=one(CreatedAssessment, "assessmentId", whole=True),
+    arguments=(Argument("assessment", models.NewAssessment, "assessments"),),
+    returns=one(models.CreatedAssessment, "assessmentId", whole=True),
     # A repeat after a lost answer is refused, for names are unique, and the id stays unknown.
     repeatable=False,
 )
@@ -125,38 +100,38 @@ EDIT_ASSESSMENT_SETTINGS: Final = Endpoint(
     method="POST",
     # The page's syntax line prints another endpoint's URL; this one is seen working [seen].
     path="/assessments/{assessment_id}/settings/edit",
-    arguments=(Argument("settings", AssessmentSettings, "as"),),
-    returns=one(Assessment, "assessment"),
+    arguments=(Argument("settings", models.AssessmentSettings, "as"),),
+    returns=one(models.Assessment, "assessment"),
     repeatable=True,
 )
 
 LIST_SCHEDULES_IN_ASSESSMENT: Final = Endpoint(
     operation="schedules.list_in_assessment",
     path="/assessments/{assessment_id}/schedules",
-    arguments=(Argument("filter", ScheduleFilter, "filter", optional=True),),
+    arguments=(Argument("filter", models.ScheduleFilter, "filter", optional=True),),
     # The page describes no paging.
     returns=pages(
-        Schedule, "schedules", identity=lambda schedule: schedule.access_key, documented=()
+        models.Schedule, "schedules", identity=lambda schedule: schedule.access_key, documented=()
     ),
 )
 LIST_SCHEDULES: Final = Endpoint(
     operation="schedules.list",
     # The page's syntax line prints another endpoint's URL; this one is seen working [seen].
     path="/schedules",
-    returns=pages(Schedule, "schedules", identity=lambda schedule: schedule.access_key),
+    returns=pages(models.Schedule, "schedules", identity=lambda schedule: schedule.access_key),
 )
 GET_SCHEDULE: Final = Endpoint(
     operation="schedules.get",
     path="/schedules/{access_key}",
-    returns=one(Schedule, "schedule"),
+    returns=one(models.Schedule, "schedule"),
 )
 CREATE_SCHEDULE: Final = Endpoint(
     operation="schedules.create",
     method="POST",
     path="/assessments/{assessment_id}/schedules",
     placement=Placement.FORM,
-    arguments=(Argument("schedule", NewSchedule, "sc", personal=True),),
-    returns=one(CreatedSchedule, "createdSchedule"),
+    arguments=(Argument("schedule", models.NewSchedule, "sc", personal=True),),
+    returns=one(models.CreatedSchedule, "createdSchedule"),
     # A repeat after a lost answer is refused (names are unique), and the access key stays unknown.
     repeatable=False,
 )
@@ -164,8 +139,8 @@ EDIT_SCHEDULE: Final = Endpoint(
     operation="schedules.edit",
     method="POST",
     path="/schedules/{access_key}/edit",
-    arguments=(Argument("changes", ScheduleEdit, "sc", personal=True),),
-    returns=one(Schedule, "schedule"),
+    arguments=(Argument("changes", models.ScheduleEdit, "sc", personal=True),),
+    returns=one(models.Schedule, "schedule"),
     repeatable=True,
 )
 
@@ -175,9 +150,9 @@ REGISTER_CANDIDATES: Final = Endpoint(
     path="/schedules/{access_key}/candidates",
     arguments=(
         Argument("candidates", str, "rd", personal=True),
-        Argument("options", RegistrationOptions, None),
+        Argument("options", models.RegistrationOptions, None),
     ),
-    returns=items(Registration, "registrationStatus"),
+    returns=items(models.Registration, "registrationStatus"),
     # Registering someone again succeeds and gives the link again [seen].
     repeatable=True,
 )
@@ -185,14 +160,16 @@ REGISTER_CANDIDATES: Final = Endpoint(
 LIST_RESULTS: Final = Endpoint(
     operation="results.list",
     path="/schedules/{access_key}/candidates",
-    arguments=(Argument("sort", ResultSort, "sort"), _ORDER, _DETAIL),
-    returns=pages(CandidateResult, "candidates", identity=lambda result: fold_email(result.email)),
+    arguments=(Argument("sort", models.ResultSort, "sort"), _ORDER, _DETAIL),
+    returns=pages(
+        models.CandidateResult, "candidates", identity=lambda result: fold_email(result.email)
+    ),
 )
 GET_RESULT: Final = Endpoint(
     operation="results.get",
     path="/schedules/{access_key}/candidates/{email}",
     arguments=(_DETAIL,),
-    returns=one(CandidateResult, "candidate"),
+    returns=one(models.CandidateResult, "candidate"),
 )
 LIST_RESULTS_OF_CANDIDATE: Final = Endpoint(
     operation="results.list_for_candidate",
@@ -200,7 +177,7 @@ LIST_RESULTS_OF_CANDIDATE: Final = Endpoint(
     arguments=(_DETAIL,),
     # [seen] for v1; the same name for v2 and v3 is [assumed]. Paging exists in v3 only [doc].
     returns=pages(
-        TestInstance, "testInstances", identity=_test_instance, documented=(ApiVersion.V3,)
+        models.TestInstance, "testInstances", identity=_test_instance, documented=(ApiVersion.V3,)
     ),
     versions=tuple(ApiVersion),
 )

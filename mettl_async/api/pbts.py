@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
+from mettl_async.api import endpoints
 from mettl_async.api.caller import Resource
-from mettl_async.api.endpoints import ADD_PBTS, LIST_PBTS
 from mettl_async.api.pager import AsyncPager
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import Pbt, PbtAddition, _check
@@ -22,7 +22,7 @@ class Pbts(Resource):
 
         Vendor page: "Get All PBTs".
         """
-        return self._caller.pages(LIST_PBTS)
+        return self._caller.pages(endpoints.LIST_PBTS)
 
     async def add(self, pbt_ids: Iterable[int]) -> tuple[PbtAddition, ...]:
         """Add pre-built tests to the account's assessments.
@@ -47,4 +47,4 @@ class Pbts(Resource):
         if not ids or len(set(ids)) != len(ids):
             problem = "has an id twice" if ids else "is empty"
             raise InvalidInputError("pbt_ids", problem, "pass each PBT id once")
-        return await self._caller.call(ADD_PBTS, pbt_ids=[*ids])
+        return await self._caller.call(endpoints.ADD_PBTS, pbt_ids=[*ids])

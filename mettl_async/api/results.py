@@ -9,13 +9,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
+from mettl_async.api import endpoints
 from mettl_async.api.caller import Resource
-from mettl_async.api.endpoints import (
-    DELETE_RESULT,
-    GET_RESULT,
-    LIST_RESULTS,
-    LIST_RESULTS_OF_CANDIDATE,
-)
 from mettl_async.api.export import Exported, export_results
 from mettl_async.api.pager import AsyncPager, check_page_size
 from mettl_async.api.placeholders import check_access_key
@@ -69,7 +64,7 @@ class Results(Resource):
         Vendor page: "Get Results of All Candidates in Schedule".
         """
         return self._caller.pages(
-            LIST_RESULTS,
+            endpoints.LIST_RESULTS,
             access_key=access_key,
             detail=detail,
             sort=sort,
@@ -95,7 +90,7 @@ class Results(Resource):
         Vendor page: "Get Result of Candidate in Schedule".
         """
         return await self._caller.call(
-            GET_RESULT, access_key=access_key, email=email, detail=detail
+            endpoints.GET_RESULT, access_key=access_key, email=email, detail=detail
         )
 
     def list_for_candidate(
@@ -117,7 +112,7 @@ class Results(Resource):
         """
         detail = ResultDetail(essay_answers=essay_answers)
         return self._caller.pages(
-            LIST_RESULTS_OF_CANDIDATE, email=email, detail=detail, page_size=page_size
+            endpoints.LIST_RESULTS_OF_CANDIDATE, email=email, detail=detail, page_size=page_size
         )
 
     async def delete(self, access_key: str, email: str) -> None:
@@ -136,7 +131,7 @@ class Results(Resource):
         Vendor page: "Delete Result of Candidate in Schedule".
         """
         try:
-            await self._caller.call(DELETE_RESULT, access_key=access_key, email=email)
+            await self._caller.call(endpoints.DELETE_RESULT, access_key=access_key, email=email)
         except NotFoundError as error:
             # The answer to the first attempt was lost, and it had done its work.
             if not error.may_have_been_handled:

@@ -6,14 +6,8 @@ from urllib.parse import urlsplit
 
 from attrs import evolve
 
+from mettl_async.api import endpoints
 from mettl_async.api.caller import Resource
-from mettl_async.api.endpoints import (
-    CREATE_SCHEDULE,
-    EDIT_SCHEDULE,
-    GET_SCHEDULE,
-    LIST_SCHEDULES,
-    LIST_SCHEDULES_IN_ASSESSMENT,
-)
 from mettl_async.api.pager import AsyncPager
 from mettl_async.api.placeholders import check_assessment_id
 from mettl_async.errors import CallError
@@ -48,7 +42,7 @@ class Schedules(Resource):
 
         Vendor page: "Get All Schedules in Account".
         """
-        return self._caller.pages(LIST_SCHEDULES, page_size=page_size)
+        return self._caller.pages(endpoints.LIST_SCHEDULES, page_size=page_size)
 
     def list_in_assessment(
         self,
@@ -71,7 +65,7 @@ class Schedules(Resource):
         Vendor page: "Get All Schedules in Assessment".
         """
         return self._caller.pages(
-            LIST_SCHEDULES_IN_ASSESSMENT, assessment_id=assessment_id, filter=filter
+            endpoints.LIST_SCHEDULES_IN_ASSESSMENT, assessment_id=assessment_id, filter=filter
         )
 
     async def get(self, access_key: str) -> Schedule:
@@ -87,7 +81,7 @@ class Schedules(Resource):
 
         Vendor page: "Get Schedule".
         """
-        return await self._caller.call(GET_SCHEDULE, access_key=access_key)
+        return await self._caller.call(endpoints.GET_SCHEDULE, access_key=access_key)
 
     async def get_or_create(self, assessment_id: int, schedule: NewSchedule) -> CreatedSchedule:
         """Find the schedule of that name in the assessment, or create it if there is none.
@@ -196,7 +190,7 @@ class Schedules(Resource):
         """
         _check.instance("schedule", schedule, NewSchedule)
         return await self._caller.call(
-            CREATE_SCHEDULE,
+            endpoints.CREATE_SCHEDULE,
             assessment_id=assessment_id,
             schedule=self._with_default_webhooks(schedule),
         )
@@ -236,7 +230,7 @@ class Schedules(Resource):
         _check.instance("changes", changes, ScheduleEdit)
         people = changes.access is not None and bool(changes.access.add or changes.access.remove)
         return await self._caller.call(
-            EDIT_SCHEDULE, access_key=access_key, changes=changes, repeatable=not people
+            endpoints.EDIT_SCHEDULE, access_key=access_key, changes=changes, repeatable=not people
         )
 
 

@@ -3,25 +3,20 @@
 Each raises `InvalidInputError` naming the field, the value's shape and the fix.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sized
 from datetime import tzinfo
-from typing import TYPE_CHECKING, Any, TypeVar
+from enum import Enum
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from attrs import AttrsInstance
 from attrs import fields as fields_of
 
 from mettl_async.errors import InvalidInputError
 from mettl_async.models._fold_email import fold_email
 from mettl_async.models._frozen_map import FrozenMap
-
-if TYPE_CHECKING:
-    from enum import Enum
-
-    from attrs import AttrsInstance
 
 T = TypeVar("T")
 

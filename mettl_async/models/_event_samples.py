@@ -1,7 +1,5 @@
 """Properties of sample events that only some kinds have, as the vendor's samples print them."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final

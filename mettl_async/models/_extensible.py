@@ -1,8 +1,7 @@
 """What values that users build have in common, where their JSON may hold further properties."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from attrs import field, frozen
 
@@ -11,9 +10,6 @@ from mettl_async.models import _check
 from mettl_async.models._frozen_map import EMPTY, FrozenMap
 from mettl_async.models._user_value import UserValue
 from mettl_async.models._wire import names_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def _freeze(value: Mapping[str, Any]) -> FrozenMap[Any]:

@@ -1,7 +1,5 @@
 """Enums of words the server may add to at any time."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Self
 

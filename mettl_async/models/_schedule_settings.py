@@ -1,7 +1,5 @@
 """What creating and editing a schedule have in common."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from attrs import field, frozen

@@ -1,7 +1,5 @@
 """What all values from the server have in common."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 from attrs import field, frozen

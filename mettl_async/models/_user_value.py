@@ -1,7 +1,5 @@
 """What all values that users build have in common: annotations say what is checked."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache, partial

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from attrs import fields
-
-if TYPE_CHECKING:
-    from attrs import Attribute
+from attrs import Attribute, fields
 
 Place: TypeAlias = tuple[str, ...]  # names from the object inwards
 

@@ -1,7 +1,5 @@
 """Dates and times as text, with English names in every locale (so never strftime or strptime)."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo

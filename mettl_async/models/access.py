@@ -1,8 +1,7 @@
 """Who may take the test of a schedule."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Self
+from collections.abc import Iterable
+from typing import Self
 
 from attrs import field, fields, frozen
 
@@ -13,9 +12,6 @@ from mettl_async.models._open_enum import OpenStrEnum
 from mettl_async.models._user_value import Email, UserValue
 from mettl_async.models._wire import wire
 from mettl_async.models.candidate import InvitedCandidate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class AccessType(OpenStrEnum):

@@ -1,7 +1,5 @@
 """What a report says in words."""
 
-from __future__ import annotations
-
 from attrs import field, frozen
 
 from mettl_async.models._server_value import ServerValue

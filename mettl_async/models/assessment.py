@@ -1,7 +1,5 @@
 """An assessment as the server sends it."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """A change of an assessment's settings."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from attrs import field, frozen

@@ -1,7 +1,5 @@
 """People who take tests."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import lru_cache

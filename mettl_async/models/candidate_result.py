@@ -1,7 +1,5 @@
 """How a candidate did."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from attrs import field, frozen

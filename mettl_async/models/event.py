@@ -4,8 +4,6 @@ To add an event, add its class and its row in the table. Parsing, handlers, samp
 commands derive from the table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ClassVar, Final, TypeAlias

@@ -1,7 +1,5 @@
 """Pictures to upload."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from attrs import field, frozen

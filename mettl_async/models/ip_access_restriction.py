@@ -1,7 +1,5 @@
 """From which addresses a test may be taken."""
 
-from __future__ import annotations
-
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Annotated, Self, TypeAlias
 

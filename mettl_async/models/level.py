@@ -1,7 +1,5 @@
 """How hard a question is."""
 
-from __future__ import annotations
-
 from mettl_async.models._open_enum import OpenStrEnum
 
 

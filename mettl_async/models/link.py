@@ -1,7 +1,5 @@
 """Whether a candidate has a usable link."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from attrs import field, frozen

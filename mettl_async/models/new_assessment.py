@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from attrs import field, frozen
 
@@ -13,9 +13,6 @@ from mettl_async.models._user_value import AnyText, Positive, Url
 from mettl_async.models._wire import wire
 from mettl_async.models.level import Level
 from mettl_async.models.question_response import QuestionType
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 def _skills(value: Iterable[NewSkill]) -> tuple[NewSkill, ...]:

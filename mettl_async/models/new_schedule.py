@@ -1,7 +1,5 @@
 """A schedule (test link) to be created."""
 
-from __future__ import annotations
-
 from attrs import frozen
 
 from mettl_async.errors import InvalidInputError

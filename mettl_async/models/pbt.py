@@ -1,7 +1,5 @@
 """Pre-built tests (PBTs)."""
 
-from __future__ import annotations
-
 from attrs import field, frozen
 
 from mettl_async.models._server_value import ServerValue

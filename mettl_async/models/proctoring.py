@@ -1,7 +1,5 @@
 """How a test is watched over."""
 
-from __future__ import annotations
-
 from attrs import field, frozen
 
 from mettl_async.errors import InvalidInputError

@@ -1,7 +1,5 @@
 """What a candidate answered to one question."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from attrs import field, frozen

@@ -1,7 +1,5 @@
 """The answer to registering a candidate."""
 
-from __future__ import annotations
-
 from attrs import field, frozen
 
 from mettl_async.models._open_enum import OpenStrEnum

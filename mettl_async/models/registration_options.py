@@ -1,7 +1,5 @@
 """What can be asked for when candidates are registered."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Annotated, Final
 

@@ -1,7 +1,5 @@
 """What results are to hold beyond marks."""
 
-from __future__ import annotations
-
 from attrs import field, frozen
 
 from mettl_async.models._user_value import UserValue

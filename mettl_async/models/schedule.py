@@ -1,7 +1,5 @@
 """A schedule (test link) as the server sends it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 

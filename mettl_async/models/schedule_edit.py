@@ -1,7 +1,5 @@
 """A change of a schedule."""
 
-from __future__ import annotations
-
 from attrs import frozen
 
 from mettl_async.models import _check

@@ -1,7 +1,5 @@
 """Which schedules of an assessment to list."""
 
-from __future__ import annotations
-
 from attrs import frozen
 
 from mettl_async.models import _check

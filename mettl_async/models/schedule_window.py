@@ -1,7 +1,5 @@
 """When a test link works."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 

@@ -1,7 +1,5 @@
 """Orders in which lists come."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 

@@ -1,7 +1,5 @@
 """Result mails to the staff."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from attrs import field, frozen

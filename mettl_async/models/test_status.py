@@ -1,7 +1,5 @@
 """How far a candidate's test is."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from typing import Self
 

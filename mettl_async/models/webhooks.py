@@ -1,7 +1,5 @@
 """Webhooks of a schedule: where Mettl posts events, and with which credentials."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Final, Self
 

@@ -1,7 +1,5 @@
 """How the account's pages look."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, TypeAlias
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Unknown,
     )
     from mettl_async.bulk.progress import Progress
+    from mettl_async.bulk.registration_run import RegistrationRun
     from mettl_async.client import MettlClient
     from mettl_async.config import ApiVersion, ClientOptions, Credentials, Region, RetryPolicy
     from mettl_async.core.auth import SignatureAuth
@@ -55,58 +56,23 @@ if TYPE_CHECKING:
     )
     from mettl_async.models import Candidate, RegistrationOptions
 
-_HOMES = {
-    "ApiError": "mettl_async.errors",
-    "ApiResponse": "mettl_async.core.pipeline",
-    "ApiVersion": "mettl_async.config",
-    "AsyncPager": "mettl_async.api.pager",
-    "AuthenticationError": "mettl_async.errors",
-    "BadRequestError": "mettl_async.errors",
-    "CallError": "mettl_async.errors",
-    "Candidate": "mettl_async.models",
-    "ClientClosedError": "mettl_async.errors",
-    "ClientOptions": "mettl_async.config",
-    "ConfigurationError": "mettl_async.errors",
-    "ConnectError": "mettl_async.errors",
-    "ConnectionLostError": "mettl_async.errors",
-    "Credentials": "mettl_async.config",
-    "Failed": "mettl_async.bulk.outcomes",
-    "FileJournal": "mettl_async.bulk.file_journal",
-    "InvalidInputError": "mettl_async.errors",
-    "Journal": "mettl_async.bulk.journal",
-    "JournalError": "mettl_async.bulk.outcomes",
-    "MettlClient": "mettl_async.client",
-    "MettlDecodeError": "mettl_async.errors",
-    "MettlError": "mettl_async.errors",
-    "Middleware": "mettl_async.core.middleware",
-    "Middlewares": "mettl_async.core.middleware",
-    "Next": "mettl_async.core.middleware",
-    "NotFoundError": "mettl_async.errors",
-    "NotReadyError": "mettl_async.errors",
-    "Outcome": "mettl_async.bulk.outcomes",
-    "Page": "mettl_async.api.pager",
-    "PermissionDeniedError": "mettl_async.errors",
-    "Progress": "mettl_async.bulk.progress",
-    "RateLimitError": "mettl_async.errors",
-    "Region": "mettl_async.config",
-    "Registered": "mettl_async.bulk.outcomes",
-    "RegistrationFailuresError": "mettl_async.bulk.outcomes",
-    "RegistrationLimitError": "mettl_async.errors",
-    "RegistrationOptions": "mettl_async.models",
-    "RegistrationReport": "mettl_async.bulk.outcomes",
-    "Rejected": "mettl_async.bulk.outcomes",
-    "Request": "mettl_async.core.request",
-    "Response": "mettl_async.core.request",
-    "RetryPolicy": "mettl_async.config",
-    "RunInterruptedError": "mettl_async.bulk.outcomes",
-    "ServerError": "mettl_async.errors",
-    "ServiceUnavailableError": "mettl_async.errors",
-    "SignatureAuth": "mettl_async.core.auth",
-    "TimestampError": "mettl_async.errors",
-    "TransportError": "mettl_async.errors",
-    "TransportTimeoutError": "mettl_async.errors",
-    "Unknown": "mettl_async.bulk.outcomes",
-}
+_MODULES = (
+    "mettl_async.errors",
+    "mettl_async.config",
+    "mettl_async.models",
+    "mettl_async.core.request",
+    "mettl_async.core.middleware",
+    "mettl_async.core.auth",
+    "mettl_async.core.pipeline",
+    "mettl_async.bulk.outcomes",
+    "mettl_async.bulk.progress",
+    "mettl_async.bulk.journal",
+    "mettl_async.bulk.file_journal",
+    "mettl_async.bulk.registration_run",
+    "mettl_async.api.pager",
+    "mettl_async.client",
+)
+"""Modules that define the public names; those that load quickly come first."""
 
 __all__ = [
     "ApiError",
@@ -147,6 +113,7 @@ __all__ = [
     "RegistrationLimitError",
     "RegistrationOptions",
     "RegistrationReport",
+    "RegistrationRun",
     "Rejected",
     "Request",
     "Response",
@@ -165,11 +132,12 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Load a public name from the module that defines it."""
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(home), name)
-    return value
+    if name in __all__:
+        for module in map(import_module, _MODULES):
+            if hasattr(module, name):
+                value = globals()[name] = getattr(module, name)
+                return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

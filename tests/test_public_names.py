@@ -1,0 +1,38 @@
+"""The names at the top of the package: few, loaded when they are used, each from where it is defined."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mettl_async
+
+
+def test_there_are_at_most_sixty_and_each_can_be_loaded():
+    assert len(mettl_async.__all__) <= 60
+    assert all(getattr(mettl_async, name) is not None for name in mettl_async.__all__)
+    assert set(mettl_async.__all__) <= set(dir(mettl_async))
+
+
+def test_type_checkers_are_told_of_the_same_names():
+    tree = ast.parse(Path(mettl_async.__file__).read_text(encoding="utf-8"))
+    (block,) = (one for one in tree.body if isinstance(one, ast.If))
+    told = {alias.name for one in block.body for alias in one.names}
+    assert told | {"__version__"} == set(mettl_async.__all__)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'MettlCient'"):
+        _ = mettl_async.MettlCient
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    program = (
+        "import sys, mettl_async; print(sorted({'httpx', 'attrs', 'anyio'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

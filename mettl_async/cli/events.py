@@ -10,7 +10,7 @@ import attrs
 from rich.console import Console
 from rich.text import Text
 
-from mettl_async.cli.printing import number, plain, printable, utc_text
+from mettl_async.cli.printing import at_terminal, number, plain, print_text, printable, utc_text
 from mettl_async.models import EVENTS, Event, TestGraded, UnknownEvent
 
 if TYPE_CHECKING:
@@ -64,13 +64,11 @@ def _marks(event: TestGraded) -> str:
     return f"{scored} / {reachable}"
 
 
-def tabbed(texts: tuple[str, ...]) -> str:
-    """Join the texts of a line for programs and files."""
-    return "\t".join(texts) + "\n"
-
-
-def print_aligned(texts: tuple[str, ...], style: str = "") -> None:
-    """Print the texts of a line under each other on a terminal."""
+def print_line(texts: tuple[str, ...], style: str = "") -> None:
+    """Print the texts of a line: aligned on a terminal, elsewhere with tabs between them."""
+    if not at_terminal():
+        print_text("\t".join(texts) + "\n")
+        return
     line = Text("  ".join(text.ljust(width) for text, width in zip(texts, _WIDTHS, strict=True)))
     line.rstrip()
     line.stylize(style or _COLORS.get(texts[1], "magenta"))

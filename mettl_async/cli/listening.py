@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
 
-from mettl_async.cli.events import COLUMNS, cells, document, print_aligned, tabbed
+from mettl_async.cli.events import COLUMNS, cells, document, print_line
 from mettl_async.cli.interrupt import on_interrupt
-from mettl_async.cli.printing import at_terminal, print_text
+from mettl_async.cli.printing import print_text
 from mettl_async.cli.problems import CommandError, os_reason, print_stderr
 from mettl_async.models import EVENTS, BasicAuth, Event, TestEvent, UnknownEvent
 from mettl_async.webhooks import Claim, MemorySeenEvents, Refused, WebhookReceiver
 from mettl_async.webhooks.asgi import OK, HttpResponse, send_response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
     from mettl_async.webhooks.asgi import Message, Receive, Scope, Send
@@ -88,7 +88,6 @@ class Listener:
         self._as_json = as_json
         self._personal = personal
         self._stop = asyncio.Event()
-        self._aligned = at_terminal()
         self._trouble: Exception | None = None
         self.tally = Tally()
         self._receiver = WebhookReceiver(auth=auth, seen=_CountingStore(self.tally))
@@ -108,36 +107,30 @@ class Listener:
             raise CommandError(
                 'listening needs more packages: pip install "mettl-async[sandbox]"'
             ) from None
-        asyncio.run(self._run(lambda: listening(self, host, port), f"{host} port {port}"))
+        asyncio.run(self._run(listening(self, host, port), f"{host} port {port}"))
         print_stderr(f"mettl: {self.tally}")
         if self._trouble is not None:
             raise self._trouble
 
-    async def _run(
-        self, serve: Callable[[], AbstractAsyncContextManager[str]], address: str
-    ) -> None:
-        loop, serving = asyncio.get_running_loop(), serve()
-        try:
-            base_url = await serving.__aenter__()
-        except OSError as error:
-            raise CommandError(f"cannot listen on {address}: {os_reason(error)}") from None
+    async def _run(self, server: AbstractAsyncContextManager[str], address: str) -> None:
+        loop = asyncio.get_running_loop()
 
         def stop() -> None:
             loop.call_soon_threadsafe(self._stop.set)
 
-        log = _StderrLog(logging.WARNING)
-        _LOGGER.addHandler(log)
-        try:
+        async with AsyncExitStack() as stack:
+            try:
+                base_url = await stack.enter_async_context(server)
+            except OSError as error:
+                raise CommandError(f"cannot listen on {address}: {os_reason(error)}") from None
+            log = _StderrLog(logging.WARNING)
+            _LOGGER.addHandler(log)
+            stack.callback(_LOGGER.removeHandler, log)
             with on_interrupt(stop):
                 print_stderr(greeting(base_url + self._path, self._auth))
-                if self._aligned and not self._as_json:
-                    print_aligned(COLUMNS, "bold")
-                elif not self._as_json:
-                    print_text(tabbed(COLUMNS))
+                if not self._as_json:
+                    print_line(COLUMNS, "bold")
                 await self._stop.wait()
-        finally:
-            _LOGGER.removeHandler(log)
-            await serving.__aexit__(None, None, None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, and count it if it is refused."""
@@ -160,10 +153,8 @@ class Listener:
         try:
             if self._as_json:
                 print_text(document(event, at, personal=self._personal))
-            elif self._aligned:
-                print_aligned(cells(event, at, personal=self._personal))
             else:
-                print_text(tabbed(cells(event, at, personal=self._personal)))
+                print_line(cells(event, at, personal=self._personal))
         except (OSError, CommandError) as error:
             # Not printed, so not accepted: the event may come again.
             self._trouble = error

@@ -30,6 +30,7 @@ from mettl_async.models._open_enum import OpenStrEnum
 T = TypeVar("T")
 
 _PROBLEMS_SHOWN = 10
+_URL_PROPERTIES = [(cls, kind.url_property) for cls, kind in EVENTS.items()]
 
 
 def from_wire(cls: type[T], data: Any, *, where: str) -> T:
@@ -102,9 +103,11 @@ def to_frozen_map(value: Any, _: Any) -> FrozenMap[Any]:
 
 
 def _to_webhook_urls(data: dict[str, Any], _: Any) -> FrozenMap[str]:
-    urls = {cls: data.get(kind.url_property) for cls, kind in EVENTS.items()}
-    there = {cls: url for cls, url in urls.items() if isinstance(url, str)}
-    return FrozenMap(there) if there else EMPTY  # type: ignore[arg-type]  # its keys are classes
+    urls: dict[Any, str] = {}
+    for cls, name in _URL_PROPERTIES:
+        if name in data and isinstance(url := data[name], str):
+            urls[cls] = url
+    return FrozenMap(urls) if urls else EMPTY
 
 
 _TIMES = ("start_time_GMT", "end_time_GMT")

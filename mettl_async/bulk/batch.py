@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 from attrs import define, field
 
@@ -16,6 +16,8 @@ from mettl_async.codec import candidate_details, candidate_optionals, dumps
 from mettl_async.core.request import Escaped
 from mettl_async.errors import MettlError
 from mettl_async.models import Candidate, Registration
+
+T = TypeVar("T")
 
 MAX_BATCH: Final = 20
 """Candidates in one call at most [doc]. Vendor page: "Register Candidates in Schedule"."""
@@ -54,37 +56,20 @@ class Entry:
         if not answer.url:
             # SUCCESS is no proof of a usable link [seen]: Completed and InValid come without one.
             return self.rejected(answer.message, str(answer.status))
-        return Registered(
-            index=self.index,
-            candidate=self.candidate,
-            attempts=self.attempts,
-            url=answer.url,
-            status=answer.status,
-        )
+        return self._outcome(Registered, url=answer.url, status=answer.status)
 
     def rejected(self, reason: str, code: str) -> Rejected:
         """Return the outcome of a refusal."""
-        return Rejected(
-            index=self.index,
-            candidate=self.candidate,
-            attempts=self.attempts,
-            reason=reason,
-            code=code,
-        )
+        return self._outcome(Rejected, reason=reason, code=code)
 
     def unanswered(self, error: MettlError) -> Failed | Unknown:
         """Return `Unknown` if a request may have registered the candidate, else `Failed`."""
         if not self.may_be_registered:
-            return Failed(
-                index=self.index, candidate=self.candidate, attempts=self.attempts, error=error
-            )
-        return Unknown(
-            index=self.index,
-            candidate=self.candidate,
-            attempts=self.attempts,
-            error=error,
-            sent_at=self.sent_at,
-        )
+            return self._outcome(Failed, error=error)
+        return self._outcome(Unknown, error=error, sent_at=self.sent_at)
+
+    def _outcome(self, kind: Callable[..., T], **facts: object) -> T:
+        return kind(index=self.index, candidate=self.candidate, attempts=self.attempts, **facts)
 
 
 class Batch(tuple[Entry, ...]):  # noqa: SLOT001 - what is cached needs a place

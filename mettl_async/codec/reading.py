@@ -90,10 +90,6 @@ def model_hook(cls: Any) -> Callable[[Any, Any], Any]:
     return compile_reader(cls, converter.get_structure_hook)
 
 
-def _map_hook(cls: Any) -> Callable[[Any, Any], Any]:
-    return to_texts if get_args(cls) == (str,) else to_frozen_map
-
-
 def to_frozen_map(value: Any, _: Any) -> FrozenMap[Any]:
     """Freeze an object of unknown form."""
     if not isinstance(value, dict):
@@ -158,7 +154,9 @@ converter.register_structure_hook(timedelta, to_minutes)
 converter.register_structure_hook(OpenStrEnum, to_enum)
 converter.register_structure_hook(Any, to_frozen)
 converter.register_structure_hook_factory(_origin_is(tuple), _tuple_hook)
-converter.register_structure_hook_factory(_origin_is(FrozenMap), _map_hook)
+converter.register_structure_hook_factory(
+    _origin_is(FrozenMap), lambda cls: to_texts if get_args(cls) == (str,) else to_frozen_map
+)
 converter.register_structure_hook_factory(_origin_is(Mapping), lambda _: _to_webhook_urls)
 converter.register_structure_hook_factory(attrs.has, model_hook)
 converter.register_structure_hook_factory(lambda cls: cls is CandidateResult, _candidate_hook)

@@ -228,8 +228,8 @@ def _inside(span: trace.Span, *, alone: bool = False) -> Iterator[None]:
 
 def _read(request: Request, response: Response) -> tuple[Response, CallError | None]:
     """Return the error that an answer is, if any; a success keeps its decoded payload, to be read once."""
-    if (known := envelope.known(response)) is not None:
-        return response, known.error
+    if response.envelope is not None:
+        return response, response.envelope.error
     # An error is left for the pipeline to read, with its clock: only type and code are used here.
     read = envelope.read(request, response, 0.0)
     return (response.evolve(envelope=read) if read.error is None else response), read.error

@@ -132,12 +132,12 @@ class AsyncPager(Generic[T]):
                 yield page
                 page = await self._fetch(offset, self.page_size)
                 continue
-            upcoming = self._lifecycle.prefetch(self._fetch(offset, self.page_size))
+            upcoming = self._lifecycle.start(self._fetch(offset, self.page_size))
             try:
                 yield page
-                page = await upcoming.get()
+                page = await upcoming.result()
             finally:
-                upcoming.drop()
+                upcoming.stop()
 
     def _without_repeats(self, page: Page[T], seen: set[Hashable]) -> tuple[Page[T], int]:
         """Leave out what came before, and count the items that certainly did not."""

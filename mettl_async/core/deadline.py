@@ -32,7 +32,8 @@ class _Timeout:
     def __init__(self, task: asyncio.Task[object], seconds: float) -> None:
         self._task, self._passed, self._before = task, False, task.cancelling()
         # A context of its own: that of the call may hold its user's data, and outlive the call here.
-        self._timer = task.get_loop().call_later(seconds, self._end, context=Context())
+        loop = task.get_loop()
+        self._timer = loop.call_at(loop.time() + seconds, self._end, context=Context())
 
     def _end(self) -> None:
         self._passed = True

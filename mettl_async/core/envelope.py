@@ -20,33 +20,17 @@ _SUCCESS, _REDIRECT, _CLIENT_ERROR = 200, 300, 400
 _CODE = re.compile(r"[A-Z0-9_]{1,20}")
 
 
-@frozen
+@frozen(slots=False)  # quicker to make
 class Envelope:
     """A response, read.
 
     Attributes:
-        content: The bytes it was read from.
-        status: The HTTP status it was read with.
         payload: The whole JSON object of a success.
         error: The typed error otherwise; its facts are completed by the pipeline.
     """
 
-    content: bytes = field(repr=False)
-    status: int
     payload: dict[str, Any] = field(factory=dict, repr=False)
     error: CallError | None = None
-
-
-def known(response: Response) -> Envelope | None:
-    """Look up what a response was read as before, if its bytes and status are still the same."""
-    before = response.envelope
-    if (
-        isinstance(before, Envelope)
-        and before.content is response.content
-        and before.status == response.status_code
-    ):
-        return before
-    return None
 
 
 def read(request: Request, response: Response, now: float) -> Envelope:
@@ -66,23 +50,13 @@ def read(request: Request, response: Response, now: float) -> Envelope:
     if isinstance(body, dict):
         failure = _failure(body)
         if response.status_code < _REDIRECT and not failure and _is_success(request, body):
-            return Envelope(response.content, response.status_code, payload=body)
+            return Envelope(payload=body)
         if failure or response.status_code < _REDIRECT:
-            return Envelope(
-                response.content,
-                response.status_code,
-                error=_api_error(request, response, failure, body, now),
-            )
+            return Envelope(error=_api_error(request, response, failure, body, now))
     if response.status_code >= _REDIRECT or response.status_code < _SUCCESS:
-        return Envelope(response.content, response.status_code, error=_status_error(response, now))
-    return Envelope(
-        response.content,
-        response.status_code,
-        error=MettlDecodeError(
-            spoilt or f"the answer is JSON, but a {type(body).__name__} instead of an object",
-            CallFacts(status_code=response.status_code),
-        ),
-    )
+        return Envelope(error=_status_error(response, now))
+    problem = spoilt or f"the answer is JSON, but a {type(body).__name__} instead of an object"
+    return Envelope(error=MettlDecodeError(problem, CallFacts(status_code=response.status_code)))
 
 
 def _failure(body: dict[str, Any]) -> dict[str, Any] | None:

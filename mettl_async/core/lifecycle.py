@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import anyio
 from attrs import define, field
@@ -13,29 +13,6 @@ from mettl_async.errors import ClientClosedError, ConfigurationError
 T = TypeVar("T")
 
 
-class Prefetched(Generic[T]):
-    """A value that is being read ahead: `get` it, or `drop` it."""
-
-    def __init__(self, work: Work[T]) -> None:
-        self._work = work
-
-    async def get(self) -> T:
-        """Wait for it, and return it or raise its error.
-
-        Raises:
-            ClientClosedError: The client was closed meanwhile.
-        """
-        await self._work.wait()
-        if self._work.was_stopped:
-            # Closing stopped what was read ahead; to the reader that must not look like its own end.
-            raise ClientClosedError("the client was closed before this was read")
-        return self._work.value()
-
-    def drop(self) -> None:
-        """Cancel it, and let no error of it be reported."""
-        self._work.stop()
-
-
 @define(eq=False)
 class Lifecycle:
     """Shared by a client and its clones."""
@@ -44,8 +21,7 @@ class Lifecycle:
     closed: bool = False
     _loop: object = field(default=None, repr=False)
     _waiting: set[anyio.CancelScope] = field(factory=set, repr=False)
-    _ahead: set[Work[Any]] = field(factory=set, repr=False)
-    _work: dict[Work[None], Callable[[], None]] = field(factory=dict, repr=False)
+    _work: dict[Work[Any], Callable[[], None]] = field(factory=dict, repr=False)
 
     def check(self) -> None:
         """Refuse use after closing, and from a second event loop.
@@ -91,29 +67,26 @@ class Lifecycle:
                 return
         raise ClientClosedError("the client was closed before this was sent")
 
-    def start(self, work: Coroutine[None, None, None], abandon: Callable[[], None]) -> None:
-        """Run something that may outlive its caller; ``abandon`` tells it to come to an end."""
-        started = begin(work, self._work.pop)
-        self._work[started] = abandon
+    def start(
+        self, work: Coroutine[None, None, T], abandon: Callable[[], None] | None = None
+    ) -> Work[T]:
+        """Run something that may outlive its caller.
 
-    def prefetch(self, work: Coroutine[None, None, T]) -> Prefetched[T]:
-        """Run a read ahead of its use; closing the client cancels it."""
-        started = begin(work, self._ahead.discard)
-        self._ahead.add(started)
-        return Prefetched(started)
+        Args:
+            work: What to run.
+            abandon: Tells it to come to an end when the client closes; by default it is stopped.
+        """
+        started = begin(work, self._work.pop)
+        self._work[started] = abandon or started.stop
+        return started
 
     async def drain(self) -> None:
         """Have all background work come to an end, and wait for it; calls are not tried again."""
         self.closing = True
         for scope in tuple(self._waiting):
             scope.cancel()
-        for ahead in tuple(self._ahead):
-            ahead.stop()
         while self._work:
-            for abandon in self._work.values():
+            for abandon in tuple(self._work.values()):
                 abandon()
             for work in tuple(self._work):
                 await work.wait()
-        while self._ahead:
-            for ahead in tuple(self._ahead):
-                await ahead.wait()

@@ -108,10 +108,8 @@ class Pipeline:
             raise
 
     def _read(self, request: Request, response: Response) -> envelope.Envelope:
-        known = envelope.known(response)
-        if known is not None and (
-            known.error is None or known.error.request_id in {"", request.request_id}
-        ):
+        known: envelope.Envelope | None = response.envelope
+        if known and (known.error is None or known.error.request_id in {"", request.request_id}):
             return known
         return envelope.read(request, response, self._shared.effects.wall())
 
@@ -162,13 +160,15 @@ class Pipeline:
             if isinstance(verdict, SignAgain):
                 signed_again = True
                 self._shared.clock.learn(verdict.server_time)
-                _log_retry(request, error, 0.0)
+                _log_failed_attempt(request, error, "signing again", wait=0.0)
                 continue
             if isinstance(verdict, Wait) and request.run is None and not quota.take():
                 verdict = GiveUp("the client's quota of retries is used up")
             if isinstance(verdict, Wait):
                 retries += 1
-                _log_retry(request, error, verdict.seconds)
+                _log_failed_attempt(
+                    request, error, f"trying again in {verdict.seconds:.2f} s", wait=verdict.seconds
+                )
                 try:
                     run = request.run
                     with (
@@ -179,7 +179,7 @@ class Pipeline:
                     continue
                 except ClientClosedError:
                     verdict = GiveUp("the client closes")
-            _log_failure(request, error, verdict.reason)
+            _log_failed_attempt(request, error, f"giving up: {verdict.reason}")
             if response is None:
                 raise error
             return response
@@ -282,17 +282,9 @@ def _complete(error: CallError, request: Request, response: Response | None) -> 
     )
 
 
-def _log_retry(request: Request, error: CallError, wait: float) -> None:
+def _log_failed_attempt(request: Request, error: CallError, what_next: str, **more: float) -> None:
     logger.info(
-        "%s: attempt %d failed (%s), trying again in %.2f s (request %s)",
-        request.operation, request.attempt, type(error).__name__, wait, request.request_id,
-        extra=log_fields(request, failure=type(error).__name__, wait=wait),
-    )  # fmt: skip
-
-
-def _log_failure(request: Request, error: CallError, reason: str) -> None:
-    logger.info(
-        "%s: attempt %d failed (%s), giving up: %s (request %s)",
-        request.operation, request.attempt, type(error).__name__, reason, request.request_id,
-        extra=log_fields(request, failure=type(error).__name__),
+        "%s: attempt %d failed (%s), %s (request %s)",
+        request.operation, request.attempt, type(error).__name__, what_next, request.request_id,
+        extra=log_fields(request, failure=type(error).__name__, **more),
     )  # fmt: skip

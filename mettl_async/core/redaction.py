@@ -96,24 +96,20 @@ def hidden_urls() -> Iterator[None]:
         _hide_urls.reset(token)
 
 
-class LocationFilter(logging.Filter):
-    """Blanks the address of a redirect in what httpcore says at DEBUG."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the message; it is always let through."""
-        if isinstance(record.msg, str) and "ocation'" in record.msg:
-            record.msg = _LOCATION.sub(rf"\1'{BLANK}'", record.msg)
-        return True
-
-
 _LOCATION = re.compile(r"(\(b'[Ll]ocation', b)'[^']*'")
 
 
-class SignedUrlFilter(logging.Filter):
-    """Blanks queries and emails of URLs that are signed, or links to a report, in an HTTP library's log."""
+class UrlFilter(logging.Filter):
+    """Blanks what is secret of URLs in an HTTP library's log.
+
+    That is the query and emails of one that is signed or a link to a report (httpx, at INFO), and the
+    address of a redirect (httpcore, at DEBUG).
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record's arguments; it is always let through."""
+        """Rewrite the record's message and arguments; it is always let through."""
+        if isinstance(record.msg, str) and "ocation'" in record.msg:
+            record.msg = _LOCATION.sub(rf"\1'{BLANK}'", record.msg)
         if isinstance(record.args, tuple):
             record.args = tuple(self._clean(argument) for argument in record.args)
         return True
@@ -130,12 +126,13 @@ class SignedUrlFilter(logging.Filter):
         return _EMAIL.sub(BLANK, _SIGNED_QUERY.sub(f"?{BLANK}", text))
 
 
-_filter, _location_filter = SignedUrlFilter(), LocationFilter()
+_FILTER = UrlFilter()
 
 
 def guard_http_loggers() -> None:
-    """Keep signed URLs out of what httpx and httpx2 log at INFO; doing it again changes nothing."""
-    for name in ("httpx", "httpx2"):
-        logging.getLogger(name).addFilter(_filter)
-    for name in ("httpcore.http11", "httpcore.http2", "httpcore2.http11", "httpcore2.http2"):
-        logging.getLogger(name).addFilter(_location_filter)
+    """Keep signed URLs out of what httpx and httpx2 log; doing it again changes nothing."""
+    for name in (
+        "httpx", "httpcore.http11", "httpcore.http2",
+        "httpx2", "httpcore2.http11", "httpcore2.http2",
+    ):  # fmt: skip
+        logging.getLogger(name).addFilter(_FILTER)

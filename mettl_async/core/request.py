@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, Self
 from urllib.parse import quote
 
 from attrs import define, field, frozen
@@ -14,8 +14,6 @@ from attrs import define, field, frozen
 from mettl_async.config import ApiVersion, RetryPolicy
 from mettl_async.core.multipart import FilePart, encode_multipart
 from mettl_async.errors import InvalidInputError
-
-T = TypeVar("T")
 
 UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _ESCAPES = tuple((bytes((byte,)), b"%%%02X" % byte) for byte in range(256))
@@ -73,9 +71,23 @@ class RunContext:
             self.retry_reason = self.retry_reason if self.retrying else None
 
 
-# With slots a frozen value of so many attributes takes three times as long to make and to copy.
+class _Evolving:
+    def evolve(self, **changes: Any) -> Self:
+        """Copy with the named attributes changed; an unknown name is a TypeError."""
+        # As attrs does it, without a call for each attribute: none has a converter or a validator.
+        own = self.__dict__
+        changed = {**own, **changes}
+        if len(changed) > len(own):
+            names = ", ".join(sorted(changes.keys() - own.keys()))
+            raise TypeError(f"{type(self).__name__} has no attribute {names}")
+        copy = object.__new__(type(self))
+        object.__setattr__(copy, "__dict__", changed)
+        return copy
+
+
+# With slots a frozen value takes three times as long to make and to copy.
 @frozen(kw_only=True, slots=False)
-class Request:
+class Request(_Evolving):
     """What one call wants, before and after signing; parameters are decoded text.
 
     Middleware reads it and passes on a changed copy (`evolve`). Its repr shows neither the URL nor a
@@ -131,12 +143,8 @@ class Request:
             return self.retry.deadline
         return min(self.retry.deadline, self.run.first_answer_timeout)
 
-    def evolve(self, **changes: Any) -> Request:
-        """Copy with the named attributes changed; an unknown name is a TypeError."""
-        return _changed(self, changes)
 
-
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)  # as above
 class SignedRequest:
     """The exact bytes to send; made by `encode`, consumed by a transport.
 
@@ -156,7 +164,7 @@ class SignedRequest:
 
 
 @frozen(kw_only=True, slots=False)  # as above
-class Response:
+class Response(_Evolving):
     """What came back; a 4xx or 5xx is a response too.
 
     Attributes:
@@ -165,7 +173,7 @@ class Response:
         content: The body, decompressed.
         attempts: How many requests the call has made so far.
         sent_at: When those of them that left were sent, by this machine's clock, in UTC.
-        envelope: Filled in when the body was read already; None otherwise.
+        envelope: What was read of this body with this status; None if it was not read yet.
     """
 
     status_code: int
@@ -173,23 +181,13 @@ class Response:
     content: bytes = field(repr=lambda content: f"<{len(content)} bytes>")
     attempts: int = 1
     sent_at: tuple[datetime, ...] = field(default=(), repr=False, eq=False)
-    envelope: Any = field(default=None, repr=False, eq=False)
+    envelope: Any = field(default=None, init=False, repr=False, eq=False)
 
-    def evolve(self, **changes: Any) -> Response:
+    def evolve(self, **changes: Any) -> Self:
         """Copy with the named attributes changed; an unknown name is a TypeError."""
-        return _changed(self, changes)
-
-
-def _changed(value: T, changes: dict[str, Any]) -> T:
-    # As attrs does it, without a call for each attribute: none has a converter or a validator.
-    own = value.__dict__
-    changed = {**own, **changes}
-    if len(changed) > len(own):
-        names = ", ".join(sorted(changes.keys() - own.keys()))
-        raise TypeError(f"{type(value).__name__} has no attribute {names}")
-    copy = object.__new__(type(value))
-    object.__setattr__(copy, "__dict__", changed)
-    return copy
+        if "content" in changes or "status_code" in changes:
+            changes = {"envelope": None, **changes}
+        return super().evolve(**changes)
 
 
 class Escaped(str):
@@ -266,34 +264,20 @@ def encode_params(params: Mapping[str, str]) -> bytes:
 
 def encode(request: Request) -> SignedRequest:
     """Turn a signed request into the bytes of its request line and body."""
-    path = request.url[request.url.index("/", 8) :].encode("ascii")
+    target, body, content_type = request.url[request.url.index("/", 8) :].encode("ascii"), b"", ""
+    in_form = request.placement is Placement.FORM
+    if not in_form:
+        target += b"?" + encode_params(request.params)
     if request.files:
-        return _encode_with_files(request, path)
-    encoded = encode_params(request.params)
-    if request.placement is Placement.FORM:
-        return SignedRequest(
-            method=request.method,
-            url=request.url,
-            target=path,
-            body=encoded,
-            headers={**request.headers, "Content-Type": FORM_CONTENT_TYPE},
-        )
+        content_type, body = encode_multipart(request.params if in_form else {}, request.files)
+    elif in_form:
+        content_type, body = FORM_CONTENT_TYPE, encode_params(request.params)
     return SignedRequest(
         method=request.method,
         url=request.url,
-        target=path + b"?" + encoded,
-        body=b"",
-        headers=request.headers,
-    )
-
-
-def _encode_with_files(request: Request, path: bytes) -> SignedRequest:
-    in_query = request.placement is Placement.QUERY
-    content_type, body = encode_multipart({} if in_query else request.params, request.files)
-    return SignedRequest(
-        method=request.method,
-        url=request.url,
-        target=path + b"?" + encode_params(request.params) if in_query else path,
+        target=target,
         body=body,
-        headers={**request.headers, "Content-Type": content_type},
+        headers={**request.headers, "Content-Type": content_type}
+        if content_type
+        else request.headers,
     )

@@ -41,5 +41,5 @@ def signature(private_key: str, text: str, version: ApiVersion) -> str:
         Standard base64 with padding, not percent-encoded.
     """
     digest = "sha1" if version == ApiVersion.V1 else "sha256"
-    made = hmac.new(private_key.encode(), text.encode(), digest).digest()
+    made = hmac.digest(private_key.encode(), text.encode(), digest)
     return b2a_base64(made, newline=False).decode("ascii")

@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import anyio
 import sniffio
 
-from mettl_async.errors import ConfigurationError
+from mettl_async.errors import ClientClosedError, ConfigurationError
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -23,17 +23,16 @@ T_co = TypeVar("T_co", covariant=True)
 class Work(Protocol[T_co]):
     """Something that runs by itself."""
 
-    @property
-    def was_stopped(self) -> bool:
-        """Whether it has ended by `stop`, or with the event loop, and has no value."""
-        ...
-
     async def wait(self) -> None:
         """Wait until it has ended, with or without an error; its error is not raised here."""
         ...
 
-    def value(self) -> T_co:
-        """Return the task's result, once it has ended; raise what it raised."""
+    async def result(self) -> T_co:
+        """Wait until it has ended; return its result, or raise what it raised.
+
+        Raises:
+            ClientClosedError: It was stopped, or has ended with the event loop.
+        """
         ...
 
     def stop(self) -> None:
@@ -46,14 +45,13 @@ class _AsyncioWork(Generic[T]):
         self._task = asyncio.get_running_loop().create_task(work)
         self._task.add_done_callback(lambda _: at_end(self))
 
-    @property
-    def was_stopped(self) -> bool:
-        return self._task.cancelled()
-
     async def wait(self) -> None:
         await asyncio.wait((self._task,))
 
-    def value(self) -> T:
+    async def result(self) -> T:
+        await self.wait()
+        if self._task.cancelled():
+            raise ClientClosedError("the client was closed before this was read")
         return self._task.result()
 
     def stop(self) -> None:

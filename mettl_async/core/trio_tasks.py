@@ -10,6 +10,8 @@ from typing import Any, Generic, TypeVar
 
 import trio
 
+from mettl_async.errors import ClientClosedError
+
 T = TypeVar("T")
 
 logger = logging.getLogger("mettl_async")
@@ -29,7 +31,6 @@ class TrioWork(Generic[T]):
     def __init__(
         self, work: Coroutine[Any, Any, T], at_end: Callable[[TrioWork[T]], object]
     ) -> None:
-        self.was_stopped = False
         self._at_end = at_end
         self._scope = trio.CancelScope()
         self._ended = trio.Event()
@@ -51,7 +52,6 @@ class TrioWork(Generic[T]):
                 # Ctrl-C met a task below this one. From here trio gives it to the main task.
                 signal.raise_signal(signal.SIGINT)
         finally:
-            self.was_stopped = not self._values and self._error is None
             self._ended.set()
             self._at_end(self)
 
@@ -59,9 +59,12 @@ class TrioWork(Generic[T]):
         """See `Work`."""
         await self._ended.wait()
 
-    def value(self) -> T:
+    async def result(self) -> T:
         """See `Work`."""
+        await self._ended.wait()
         error, self._error = self._error, None
+        if error is None and not self._values:
+            raise ClientClosedError("the client was closed before this was read")
         if error is None:
             return self._values[0]
         try:

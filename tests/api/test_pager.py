@@ -227,11 +227,11 @@ async def test_leaving_early_cancels_what_was_fetched_ahead():
 
     pages = AsyncPager(slow, lifecycle, page_size=1, key=lambda item: item).pages()
     await anext(pages)
-    assert len(lifecycle._ahead) == 1
+    assert len(lifecycle._work) == 1
     await pages.aclose()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert not lifecycle._ahead
+    assert not lifecycle._work
 
 
 @pytest.mark.parametrize("wrong", [0, 101, True, "20", 1.0])

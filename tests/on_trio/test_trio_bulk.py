@@ -397,7 +397,6 @@ async def test_many_schedules_are_exported_and_an_export_may_be_left(remote):
         with pytest.raises(InvalidInputError, match="access_keys"):
             await anext(mettl.results.export("one key"))
     assert not mettl._shared.lifecycle._work
-    assert not mettl._shared.lifecycle._ahead
 
 
 async def mettl_keys(mettl):

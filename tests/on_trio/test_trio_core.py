@@ -356,7 +356,7 @@ async def test_leaving_a_list_early_cancels_what_was_fetched_ahead():
             break
     await trio.testing.wait_all_tasks_blocked()
     assert rows.stopped
-    assert not lifecycle._ahead
+    assert not lifecycle._work
 
 
 @on_trio
@@ -367,7 +367,7 @@ async def test_a_reader_who_is_cancelled_takes_the_page_ahead_along():
     assert scope.cancelled_caught
     await trio.testing.wait_all_tasks_blocked()
     assert rows.stopped
-    assert not lifecycle._ahead
+    assert not lifecycle._work
 
 
 @on_trio
@@ -459,7 +459,7 @@ async def test_background_work_has_the_context_of_who_began_it():
 
     started = begin(work(), ended.append)
     await started.wait()
-    assert started.value() == 7
+    assert await started.result() == 7
     assert (seen, ended) == (["mine"], [started])
 
 
@@ -472,7 +472,7 @@ async def test_whatever_background_work_raises_goes_to_who_asks(exc):
     started = begin(work(), lambda _: None)
     await started.wait()
     with pytest.raises(type(exc)):
-        started.value()
+        await started.result()
 
 
 @on_trio
@@ -502,7 +502,8 @@ async def test_a_cancellation_out_of_somebodys_code_is_no_value_and_no_crash():
 
     started = begin(work(), lambda _: None)
     await started.wait()
-    assert started.was_stopped
+    with pytest.raises(ClientClosedError):
+        await started.result()
 
 
 def test_an_interrupt_that_meets_background_work_reaches_the_program():

@@ -227,9 +227,9 @@ def account(
     target: _Target,
 ) -> int:
     """Show the account that the keys belong to."""
-    from mettl_async.cli import listing
+    from mettl_async.cli import queries
 
-    return listing.account(target, as_json=as_json)
+    return queries.account(target, as_json=as_json)
 
 
 @command(app, interrupted=_NOTHING_WRITTEN)
@@ -242,9 +242,9 @@ def assessments(
     target: _Target,
 ) -> int:
     """List the account's assessments."""
-    from mettl_async.cli import listing
+    from mettl_async.cli import queries
 
-    return listing.assessments(target, sort=sort, order=order, limit=limit, as_json=as_json)
+    return queries.assessments(target, sort=sort, order=order, limit=limit, as_json=as_json)
 
 
 @command(app, interrupted=_NOTHING_WRITTEN)
@@ -259,9 +259,9 @@ def schedules(
     target: _Target,
 ) -> int:
     """List the schedules of the account, or of one assessment, with their access keys."""
-    from mettl_async.cli import listing
+    from mettl_async.cli import queries
 
-    return listing.schedules(target, assessment=assessment, limit=limit, as_json=as_json)
+    return queries.schedules(target, assessment=assessment, limit=limit, as_json=as_json)
 
 
 @command(app, interrupted=_NOTHING_WRITTEN)
@@ -284,12 +284,11 @@ def results(
     --json only. Marks of a psychometric assessment mean nothing: ignore them. Exit code: 0
     all read, 1 some rows are missing, 2 nothing could be done, 130 interrupted.
     """
-    from mettl_async.cli import results as reading
+    from mettl_async.cli import queries
 
-    job = reading.Job(
-        access_key=key, out=out, overwrite=overwrite, detail=detail, limit=limit, as_json=as_json
+    return queries.results(
+        target, key, out=out, overwrite=overwrite, detail=detail, limit=limit, as_json=as_json
     )
-    return reading.results(target, job)
 
 
 @command(app, interrupted=_NOTHING_WRITTEN)
@@ -308,9 +307,9 @@ def report(
 
     Exit code: 0 saved, 1 there is none (yet), 2 nothing could be done, 130 interrupted.
     """
-    from mettl_async.cli import reporting
+    from mettl_async.cli import queries
 
-    return reporting.report(target, key, email, out, overwrite=overwrite, timeout=timeout)
+    return queries.report(target, key, email, out, overwrite=overwrite, timeout=timeout)
 
 
 @command(app)

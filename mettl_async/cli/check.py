@@ -13,6 +13,8 @@ from mettl_async.cli.rows import BadRow, Row
 from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mettl_async.cli.reading import Source
 
 SHOWN: Final = 20
@@ -35,23 +37,17 @@ def check_file(source: Source) -> Checked:
     """
     seen = SeenEmails()
     good = bad = 0
-    shown: list[BadRow] = []
-    repeated: dict[int, str] = {}
+    shown: list[Row | BadRow] = []
     for row in source.rows():
         if isinstance(row, Row) and seen.add(row.candidate.email):
             good += 1
             continue
         bad += 1
-        if len(shown) == SHOWN:
-            continue
-        if isinstance(row, Row):
-            repeated[row.line] = fold_email(row.candidate.email)
-            row = BadRow(row.line, "")  # noqa: PLW2901 - its words follow below
-        shown.append(row)
+        if len(shown) < SHOWN:
+            shown.append(row)
     if not good + bad:
         raise CommandError(f"{source.name}: holds no candidates")
-    first = _first_lines(source, set(repeated.values()))
-    return Checked(good, bad, tuple(_worded(one, source.unit, repeated, first) for one in shown))
+    return Checked(good, bad, tuple(_explained(source, shown)))
 
 
 def report(source: Source, checked: Checked) -> str:
@@ -65,24 +61,19 @@ def report(source: Source, checked: Checked) -> str:
     return "\n".join(lines)
 
 
-def _worded(one: BadRow, unit: str, repeated: dict[int, str], first: dict[str, int]) -> BadRow:
-    if one.line not in repeated:
-        return one
-    line = first[repeated[one.line]]
-    return BadRow(one.line, f"{EMAIL}: is the same as in {unit} {line} (case is ignored)")
-
-
-def _first_lines(source: Source, emails: set[str]) -> dict[str, int]:
-    """Find the first rows with these emails; to read again is cheaper than to keep them all."""
-    found: dict[str, int] = {}
-    if not emails:
-        return found
-    for row in source.rows():
-        if not isinstance(row, Row):
-            continue
-        key = fold_email(row.candidate.email)
-        if key in emails and key not in found:
-            found[key] = row.line
-            if len(found) == len(emails):
-                break
-    return found
+def _explained(source: Source, rows: list[Row | BadRow]) -> Iterator[BadRow]:
+    """Give the rows whose email came before its reason; to read again is cheaper than to keep all."""
+    first = {fold_email(row.candidate.email): 0 for row in rows if isinstance(row, Row)}
+    if first:
+        for row in source.rows():
+            if isinstance(row, Row) and not first.get(fold_email(row.candidate.email), 1):
+                first[fold_email(row.candidate.email)] = row.line
+                if all(first.values()):
+                    break
+    for row in rows:
+        if isinstance(row, Row):
+            line = first[fold_email(row.candidate.email)]
+            problem = f"{EMAIL}: is the same as in {source.unit} {line} (case is ignored)"
+            yield BadRow(row.line, problem)
+        else:
+            yield row

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
@@ -14,6 +15,7 @@ from mettl_async.cli.problems import CommandError, MissingColumnError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+UTF_8: Final = "utf-8-sig"  # with or without a BOM
 EMAIL: Final = "Email Address"
 FIRST_NAME: Final = "First Name"
 CONTEXT_DATA: Final = "context_data"
@@ -30,8 +32,12 @@ _ALIKE: Final = {
 }
 
 
-def _ignore(_: Iterable[str]) -> None:
-    """Do nothing."""
+class Format(StrEnum):
+    """The format of an input."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    XLSX = "xlsx"
 
 
 @frozen(kw_only=True)
@@ -42,20 +48,27 @@ class Layout:
         name: Name of the file, for messages.
         mapping: New names of columns, by their names in the file.
         drop: Columns to leave out, by their names in the file.
-        encoding: Encoding of the file, for messages.
-        note_columns: Called with the names of the columns that are read, after mapping.
+        format: Format of the file.
+        encoding: Encoding of the file; no matter for XLSX.
+        delimiter: Of CSV.
     """
 
     name: str
     mapping: Mapping[str, str] = field(factory=dict)
     drop: frozenset[str] = frozenset()
-    encoding: str = "UTF-8"
-    note_columns: Callable[[Iterable[str]], None] = field(default=_ignore, repr=False)
+    format: Format = Format.CSV
+    encoding: str = UTF_8
+    delimiter: str = ","
+
+    @property
+    def encoding_name(self) -> str:
+        """Encoding for messages."""
+        return "UTF-8" if self.encoding == UTF_8 else self.encoding
 
     @property
     def not_decoded(self) -> str:
         """The problem of bytes that are not text, and what to do."""
-        if self.encoding == "UTF-8":
+        if self.encoding == UTF_8:
             return "is not UTF-8; save the file as UTF-8 (in Excel: CSV UTF-8), or pass --encoding"
         return f"is not {self.encoding}; pass another --encoding"
 
@@ -128,7 +141,6 @@ def columns_of(layout: Layout, line: int, header: Sequence[str]) -> list[str | N
     for name in (EMAIL, FIRST_NAME):
         if name not in names:
             raise MissingColumnError(f"{where}: {_missing(name, names)}")
-    layout.note_columns(names)
     return columns
 
 

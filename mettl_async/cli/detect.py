@@ -9,11 +9,10 @@ import codecs
 import csv
 import io
 import re
-from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from mettl_async.cli.columns import UNDECODED, normalized
+from mettl_async.cli.columns import UNDECODED, UTF_8, Format, normalized
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.rows import CSV_SUFFIXES, JSON_SUFFIXES
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
 DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
-UTF_8: Final = "utf-8-sig"  # with or without a BOM
 WESTERN: Final = "cp1252"
 
 _ZIP: Final = b"PK\x03\x04"
@@ -51,14 +49,6 @@ _NOT_WESTERN: Final = re.compile(
     rb"\xb5\xb6\xb8\xb9\xbc-\xbf\xd0\xd7\xdd\xde\xf0\xf7\xfd\xfe]|[\xc0-\xff]{3}"
 )
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)
-
-
-class Format(StrEnum):
-    """The format of an input."""
-
-    CSV = "csv"
-    JSONL = "jsonl"
-    XLSX = "xlsx"
 
 
 def format_of(name: str, ending: str, head: bytes, asked: Format | None) -> Format:

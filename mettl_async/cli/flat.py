@@ -1,22 +1,15 @@
-"""Results as rows: one for each candidate, with registration fields and sections as columns.
-
-The columns are known only when all candidates were seen, so rows are made first and put under
-columns later.
-"""
+"""Results as rows of a table, with registration fields and sections as columns."""
 
 from __future__ import annotations
 
-from enum import IntEnum
-from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from mettl_async.cli.printing import cell_at
+from mettl_async.cli.printing import number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mettl_async.cli.printing import Cell
-    from mettl_async.models import Analysis, CandidateResult, SectionMarks
 
 _RESULT: Final = {
     "status": "test_status.status",
@@ -35,59 +28,60 @@ _RESULT: Final = {
 }
 """Columns that are always there, and where their cells are in a result."""
 
-Cells = dict[str, "Cell"]
+# The parts of the table, from left to right.
+EMAIL, REGISTRATION, RESULT, SECTIONS = range(4)
+
+Key = tuple[int, str]
+"""A part, and the name that the server gave."""
+Row = dict[Key, "Cell"]
+
+_FIXED: Final = ((EMAIL, "email"), *((RESULT, name) for name in _RESULT))
 
 
-class Part(IntEnum):
-    """A part of the table, from left to right."""
-
-    EMAIL = 0
-    REGISTRATION = 1
-    RESULT = 2
-    SECTIONS = 3
-
-
-Row = dict[tuple[int, str], "Cell"]
-"""Cells by part, and by the name that the server gave."""
+def cell_at(value: Any, path: str) -> Cell:
+    """Read plain data at a dotted path, such as ``access.type``; None where a part of it is absent."""
+    for name in path.split("."):
+        value = None if value is None else value[name]
+    cell: Cell = number(value) if isinstance(value, float) else value
+    return cell
 
 
-def flatten(result: CandidateResult) -> Row:
-    """Make a row of a result; what is absent is None.
+def flatten(result: dict[str, Any]) -> Row:
+    """Make a row of a result as plain data; what is absent is None.
 
     The sections begin with the report's recommendations and response styles, where asked for.
     """
-    status = result.test_status
-    marks = status.result if status else None
-    parts: dict[Part, Cells] = {
-        Part.EMAIL: {"email": result.email},
-        Part.REGISTRATION: dict(result.registration),
-        Part.RESULT: {name: cell_at(result, path) for name, path in _RESULT.items()},
-        Part.SECTIONS: {
-            **(_in_words(status.analysis) if status and status.analysis else {}),
-            **dict(_sections(marks.section_marks if marks else ())),
-        },
+    status = result["test_status"] or {}
+    marks = status.get("result") or {}
+    return {
+        (EMAIL, "email"): result["email"],
+        **{(REGISTRATION, name): cell for name, cell in result["registration"].items()},
+        **{(RESULT, name): cell_at(result, path) for name, path in _RESULT.items()},
+        **{(SECTIONS, name): cell for name, cell in _words(status.get("analysis") or {})},
+        **{(SECTIONS, name): cell for name, cell in _sections(marks.get("section_marks", ()))},
     }
-    return {(part, name): cell for part, cells in parts.items() for name, cell in cells.items()}
 
 
-def _in_words(analysis: Analysis) -> Cells:
-    said = {
-        "recommendation": [one.value for one in analysis.recommendations],
-        "response_style": [one.title for one in analysis.response_styles],
-    }
-    return {name: "; ".join(filter(None, words)) for name, words in said.items() if any(words)}
+def _words(analysis: Mapping[str, Any]) -> Iterator[tuple[str, Cell]]:
+    for name, items, attribute in (
+        ("recommendation", "recommendations", "value"),
+        ("response_style", "response_styles", "title"),
+    ):
+        words = [one[attribute] for one in analysis.get(items, ()) if one[attribute]]
+        if words:
+            yield name, "; ".join(words)
 
 
-def _sections(sections: tuple[SectionMarks, ...]) -> Iterator[tuple[str, Cell]]:
+def _sections(sections: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Cell]]:
     seen: set[str] = set()
     for place, section in enumerate(sections, 1):
-        name = _free(section.section_name or f"section {place}", seen)
+        name = _free(section["section_name"] or f"section {place}", seen)
         seen.add(name)
         yield f"{name} marks", cell_at(section, "total_marks")
         yield f"{name} max", cell_at(section, "max_marks")
 
 
-def _free(name: str, taken: set[str]) -> str:
+def _free(name: str, taken: Iterable[str]) -> str:
     """Make a name unique: a registration field may be called ``status``."""
     free, count = name, 1
     while free in taken:
@@ -96,26 +90,16 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
-class Columns:
-    """The columns of all rows so far, in order of first appearance within each part."""
+def headings(keys: Iterable[Key]) -> dict[Key, str]:
+    """Name the columns of a table, from left to right; all names are different.
 
-    def __init__(self) -> None:
-        self._names: dict[tuple[int, str], str] = {(Part.EMAIL, "email"): "email"}
-        self._names |= {(Part.RESULT, name): name for name in _RESULT}
-        self._order = list(self._names)
-
-    def note(self, row: Row) -> None:
-        """Add the columns that appear first in this row."""
-        new = [key for key in row if key not in self._names]
-        for key in new:
-            self._names[key] = _free(key[1], set(self._names.values()))
-        if new:
-            self._order = sorted(self._names, key=itemgetter(0))
-
-    def header(self) -> list[str]:
-        """List the names of the columns; all are different."""
-        return [self._names[key] for key in self._order]
-
-    def line(self, row: Row) -> list[Cell]:
-        """List the cells of a row in the order of the columns."""
-        return [row.get(key) for key in self._order]
+    Args:
+        keys: Of all rows, in order of first appearance.
+    """
+    names = {key: key[1] for key in _FIXED}
+    taken = set(names.values())
+    for key in keys:
+        if key not in names:
+            names[key] = _free(key[1], taken)
+            taken.add(names[key])
+    return dict(sorted(names.items(), key=lambda one: one[0][0]))

@@ -115,14 +115,6 @@ def plain(value: object) -> Any:
     return value
 
 
-def cell_at(value: object, path: str) -> Cell:
-    """Read the attribute at a dotted path, such as ``access.type``; None where a part of it is absent."""
-    for name in path.split("."):
-        value = None if value is None else getattr(value, name)
-    cell: Cell = number(value) if isinstance(value, float) else plain(value)
-    return cell
-
-
 def utc_text(moment: datetime) -> str:
     """Write an aware datetime in UTC: ``2026-01-31T09:30:00Z``.
 

@@ -18,26 +18,25 @@ from mettl_async.cli.columns import (
     EMAIL,
     FIRST_NAME,
     RECOGNISED,
+    UTF_8,
+    Format,
     Layout,
     check_drop,
     parse_mapping,
 )
-from mettl_async.cli.delimited import csv_rows
 from mettl_async.cli.detect import (
     DELIMITERS,
-    UTF_8,
     WESTERN,
-    Format,
     delimiter_of,
     encoding_of,
     format_of,
     marked_encoding,
 )
-from mettl_async.cli.json_lines import json_rows
 from mettl_async.cli.printing import printable
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.rows import BadRow, row_of
 from mettl_async.cli.spreadsheets import sheet_rows
+from mettl_async.cli.text_rows import csv_rows, json_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -93,39 +92,22 @@ class ReadOptions:
         check_drop(self.drop, self.mapping)
 
 
-@frozen(kw_only=True)
-class _Form:
-    format: Format
-    encoding: str = UTF_8
-    delimiter: str = ","
-
-
-class Spool:
-    """A copy of a stream that can be read only once, in a temporary file without a name.
+def spool(stream: io.BufferedIOBase) -> IO[bytes]:
+    """Copy a stream that can be read only once into a temporary file without a name.
 
     The file has mode 0600 and its name is removed as soon as it is made (on Windows when it is closed),
     so that nothing is left behind however the process ends.
     """
-
-    def __init__(self, stream: io.BufferedIOBase) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-        try:
-            # Not read(), which collects several pieces and hears no Ctrl-C between them.
-            while chunk := stream.read1(_CHUNK):
-                self._file.write(chunk)
-            self._file.flush()
-        except BaseException:  # Ctrl-C too
-            self._file.close()
-            raise
-
-    def open(self) -> io.BufferedReader:
-        """Read from the beginning; readings do not disturb each other within one thread."""
-        self._file.seek(0)
-        return io.BufferedReader(_Reading(self._file))
-
-    def close(self) -> None:
-        """Remove the copy."""
-        self._file.close()
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    try:
+        # Not read(), which collects several pieces and hears no Ctrl-C between them.
+        while chunk := stream.read1(_CHUNK):
+            file.write(chunk)
+        file.flush()
+    except BaseException:  # Ctrl-C too
+        file.close()
+        raise
+    return file
 
 
 class _Reading(io.RawIOBase):
@@ -139,9 +121,6 @@ class _Reading(io.RawIOBase):
 
     def seekable(self) -> bool:
         return True
-
-    def fileno(self) -> int:
-        return self._file.fileno()
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence == io.SEEK_CUR:
@@ -166,11 +145,11 @@ class Source:
 
     path: Path
     options: ReadOptions = field(factory=ReadOptions)
-    _spool: Spool | None = field(default=None, init=False, repr=False)
-    _form: _Form | None = field(default=None, init=False)
-    # In order of appearance; a dict only for that.
-    _extra: dict[str, None] = field(factory=dict, init=False, repr=False)
+    _spool: IO[bytes] | None = field(default=None, init=False, repr=False)
+    _layout: Layout | None = field(default=None, init=False)
+    # In order of appearance; dicts only for that.
     _columns: dict[str, object] = field(factory=dict, init=False, repr=False)
+    _known: dict[str, object] = field(factory=dict, init=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -180,12 +159,12 @@ class Source:
     @property
     def unit(self) -> str:
         """Unit of positions: lines, or rows of a sheet."""
-        return "row" if self._form is not None and self._form.format == Format.XLSX else "line"
+        return "row" if self._layout and self._layout.format == Format.XLSX else "line"
 
     @property
     def note(self) -> str | None:
         """A remark on the encoding for the user, once rows were read; None for none."""
-        if self._form is None or self.options.encoding or self._form.encoding != WESTERN:
+        if self.options.encoding or not self._layout or self._layout.encoding != WESTERN:
             return None
         return (
             f"{self.name}: is not UTF-8, and is read as Windows-1252; "
@@ -195,9 +174,9 @@ class Source:
     @property
     def also_sends(self) -> str:
         """The columns that become registration fields, in one line, once rows were read."""
-        names = [printable(name) for name in self._extra]
-        more = ["..."] if len(names) == _MOST_NAMED else []
-        return ", ".join(names + more)
+        names = [printable(name) for name in self._known if name not in RECOGNISED]
+        more = ["..."] if len(names) > _MOST_NAMED else []
+        return ", ".join(names[:_MOST_NAMED] + more)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -210,14 +189,13 @@ class Source:
         Raises:
             CommandError: See there.
         """
-        layout: Layout | None = None
         for cells in self.cells():
-            if isinstance(cells, BadRow):
-                yield cells
+            if self._layout is None or isinstance(cells, BadRow):
+                yield cast("BadRow", cells)
                 continue
-            layout = layout or self._layout()  # which is known from the first row on
             self._columns |= cells.own
-            yield row_of(layout, cells)
+            self._known |= cells.known
+            yield row_of(self._layout, cells)
 
     def cells(self) -> Iterator[Cells | BadRow]:
         """Read from the beginning, keeping one row.
@@ -227,22 +205,30 @@ class Source:
         Raises:
             CommandError: It cannot be read, or its header or the options for it cannot be used.
         """
+        line = 0
         try:
-            form = self._form = self._form or self._find_form()
-            layout = self._layout()
+            layout = self._layout = self._layout or self._find_layout()
             with self._open() as raw:
-                if form.format == Format.XLSX:
-                    yield from sheet_rows(layout, raw, self.options.sheet)
-                    return
-                # JSON strings may hold U+2028 and the like; only "\n" ends a line there.
-                newline = "\n" if form.format == Format.JSONL else ""
-                with _text(raw, form.encoding, newline) as lines:
-                    if form.format == Format.JSONL:
-                        yield from json_rows(layout, lines)
-                    else:
-                        yield from csv_rows(layout, lines, form.delimiter)
+                for row in self._read(layout, raw):
+                    line = row.line
+                    yield row
+        except UnicodeDecodeError as error:
+            raise CommandError(
+                f"{self.name}: is not {error.encoding} somewhere after line {line}"
+            ) from None
         except OSError as error:
             raise CommandError(f"{self.name}: {os_reason(error)}") from None
+
+    def _read(self, layout: Layout, raw: IO[bytes]) -> Iterator[Cells | BadRow]:
+        if layout.format == Format.XLSX:
+            yield from sheet_rows(layout, raw, self.options.sheet)
+        elif layout.format == Format.JSONL:
+            # JSON strings may hold U+2028 and the like; only "\n" ends a line there.
+            with _text(raw, layout.encoding, "\n") as lines:
+                yield from json_rows(layout, lines)
+        else:
+            with _text(raw, layout.encoding, "") as lines:
+                yield from csv_rows(layout, lines)
 
     def close(self) -> None:
         """Remove the temporary file."""
@@ -255,67 +241,48 @@ class Source:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _layout(self) -> Layout:
-        encoding = UTF_8 if self._form is None else self._form.encoding
-        return Layout(
-            name=self.name,
-            mapping=self.options.mapping,
-            drop=self.options.drop,
-            note_columns=self._note,
-            encoding="UTF-8" if encoding == UTF_8 else encoding,
-        )
-
-    def _note(self, names: Iterable[str]) -> None:
-        for name in names:
-            if name not in RECOGNISED and len(self._extra) < _MOST_NAMED:
-                self._extra[name] = None
-
     def _open(self) -> IO[bytes]:
-        if self._spool is not None:
-            return self._spool.open()
-        if self.path == STDIN:
+        if self._spool is None and self.path == STDIN:
             if sys.stdin is None:  # "mettl register - <&-"
                 raise CommandError("stdin is closed")
-            self._spool = Spool(cast("io.BufferedReader", sys.stdin.buffer))
-            return self._spool.open()
-        if self.path.is_fifo():
+            self._spool = spool(cast("io.BufferedReader", sys.stdin.buffer))
+        elif self._spool is None and self.path.is_fifo():
             with self.path.open("rb") as pipe:
-                self._spool = Spool(pipe)
-            return self._spool.open()
+                self._spool = spool(pipe)
+        if self._spool is not None:
+            return io.BufferedReader(_Reading(self._spool))
         if not self.path.exists():
             raise CommandError(f"{self.path}: no such file")
         if not self.path.is_file():
             raise CommandError(f"{self.path}: is not a file")
         return self.path.open("rb")
 
-    def _find_form(self) -> _Form:
+    def _find_layout(self) -> Layout:
+        options = self.options
+        encoding, delimiter = options.encoding, options.delimiter
         with self._open() as raw:
             head = raw.read(_CHUNK)
-            kind = format_of(self.name, self.path.suffix.lower(), head, self.options.format)
+            kind = format_of(self.name, self.path.suffix.lower(), head, options.format)
             self._check_options(kind)
-            if kind == Format.XLSX:
-                return _Form(format=kind)
-            encoding = self.options.encoding or marked_encoding(head)
-            if kind == Format.JSONL:
-                return _Form(
-                    format=kind, encoding=encoding or UTF_8
-                )  # JSON is UTF-8 [doc: RFC 8259]
-            if encoding is None:
+            encoding = encoding or marked_encoding(head)
+            if encoding is None and kind == Format.CSV:  # JSON is UTF-8 [doc: RFC 8259]
                 raw.seek(0)
                 encoding = encoding_of(iter(lambda: raw.read(_CHUNK), b""))
-            raw.seek(0)
-            with _text(raw, encoding, "") as lines:
-                delimiter = self.options.delimiter or self._delimiter(lines, encoding)
-        return _Form(format=kind, encoding=encoding, delimiter=delimiter)
-
-    def _delimiter(self, lines: IO[str], encoding: str) -> str:
-        mapping = self.options.mapping
-        try:
-            sample = lines.read(_CHUNK)
-        except UnicodeDecodeError:
-            raise CommandError(f"{self.name}: is not {encoding} near its beginning") from None
-        wanted = {EMAIL, FIRST_NAME} - set(mapping.values()) | mapping.keys()
-        return delimiter_of(sample, wanted)
+            encoding = encoding or UTF_8
+            if delimiter is None and kind == Format.CSV:
+                raw.seek(0)
+                with _text(raw, encoding, "") as lines:
+                    mapping = options.mapping
+                    wanted = {EMAIL, FIRST_NAME} - set(mapping.values()) | mapping.keys()
+                    delimiter = delimiter_of(lines.read(_CHUNK), wanted)
+        return Layout(
+            name=self.name,
+            mapping=options.mapping,
+            drop=options.drop,
+            format=kind,
+            encoding=encoding,
+            delimiter=delimiter or ",",
+        )
 
     def _check_options(self, kind: Format) -> None:
         for option, given, fits in (

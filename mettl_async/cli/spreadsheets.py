@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import warnings
 import zlib
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import date, datetime, time, timedelta
-from itertools import islice, zip_longest
+from itertools import zip_longest
 from typing import IO, TYPE_CHECKING, Any, Final
 from zipfile import BadZipFile, ZipFile
 
@@ -16,9 +16,8 @@ from mettl_async.cli.problems import CommandError, MissingColumnError
 from mettl_async.cli.rows import BadRow, CellError, Cells, number_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-_ROWS_AT_ONCE: Final = 256
 _CHUNK: Final = 1 << 20
 _FORMULA: Final = re.compile(rb"<(?:\w+:)?f[\s/>]")
 _LONGEST_SIGN: Final = 64
@@ -70,7 +69,7 @@ def sheet_rows(layout: Layout, file: IO[bytes], sheet: str | None) -> Iterator[C
 
 def _which(layout: Layout, file: IO[bytes], sheet: str | None) -> str:
     """Say which sheet was read, and what others there are."""
-    with _workbook(layout, file, values=True) as book:
+    with _workbook(file, values=True) as book:
         read = _chosen(layout, book, sheet).title
         others = [repr(one.title) for one in book.worksheets if one.title != read]
     if not others:
@@ -82,41 +81,33 @@ def _numbered(
     layout: Layout, file: IO[bytes], sheet: str | None
 ) -> Iterator[tuple[int, Sequence[Any], Sequence[Any]]]:
     """Yield the rows with their numbers, and with formulas where the workbook has any."""
-    with _damage_reported(layout):
-        formulas = _has_formulas(file)
-    with _worksheet(layout, file, sheet, values=True) as values:
-        if not formulas:
-            for line, cells in enumerate(_quietly(layout, values), 1):
-                yield line, cells, ()
-            return
-        with _worksheet(layout, file, sheet, values=False) as sources:
-            pairs = zip_longest(_quietly(layout, values), _quietly(layout, sources), fillvalue=())
-            for line, (cells, sources_of) in enumerate(pairs, 1):
-                yield line, cells, sources_of
+    try:
+        with ExitStack() as stack:
+            kinds = (True, False) if _has_formulas(file) else (True,)  # values, formulas
+            sheets = []
+            for values in kinds:
+                book = stack.enter_context(_workbook(file, values=values))
+                sheets.append(_chosen(layout, book, sheet))
+                sheets[-1].reset_dimensions()  # what some programs write there is too small
+            rows = zip_longest(*(one.iter_rows() for one in sheets), fillvalue=())
+            for line, (cells, *formulas) in enumerate(rows, 1):
+                yield line, cells, formulas[0] if formulas else ()
+    except _DAMAGED:  # whose words may quote cells
+        raise CommandError(
+            f"{layout.name}: is damaged, or not a workbook; open it and save it as .xlsx"
+        ) from None
 
 
 @contextmanager
-def _worksheet(
-    layout: Layout, file: IO[bytes], sheet: str | None, *, values: bool
-) -> Iterator[Iterable[Sequence[Any]]]:
-    with _workbook(layout, file, values=values) as book:
-        found = _chosen(layout, book, sheet)
-        found.reset_dimensions()  # what some programs write there is too small
-        yield found.iter_rows()
-
-
-@contextmanager
-def _workbook(layout: Layout, file: IO[bytes], *, values: bool) -> Iterator[Any]:
+def _workbook(file: IO[bytes], *, values: bool) -> Iterator[Any]:
     try:
         from openpyxl import load_workbook  # noqa: PLC0415 - needs the extra
     except ImportError:
         raise CommandError('XLSX needs one more package: pip install "mettl-async[xlsx]"') from None
-    with _damage_reported(layout):
-        book = load_workbook(file, read_only=True, data_only=values, keep_links=False)
-    try:
+    warnings.filterwarnings("ignore", module="openpyxl")  # which may quote cells
+    book = load_workbook(file, read_only=True, data_only=values, keep_links=False)
+    with closing(book):
         yield book
-    finally:
-        book.close()
 
 
 def _chosen(layout: Layout, book: Any, sheet: str | None) -> Any:
@@ -128,29 +119,6 @@ def _chosen(layout: Layout, book: Any, sheet: str | None) -> Any:
     if not there:
         raise CommandError(f"{layout.name}: has no sheet that is not hidden; pass --sheet")
     return there[titles.index(sheet) if sheet is not None else 0]
-
-
-@contextmanager
-def _damage_reported(layout: Layout) -> Iterator[None]:
-    """Replace openpyxl's warnings and errors, which may quote cells."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except _DAMAGED:
-        raise CommandError(
-            f"{layout.name}: is damaged, or not a workbook; open it and save it as .xlsx"
-        ) from None
-
-
-def _quietly(layout: Layout, rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
-    rest = iter(rows)
-    while True:
-        with _damage_reported(layout):
-            some = list(islice(rest, _ROWS_AT_ONCE))
-        if not some:
-            return
-        yield from some
 
 
 def _has_formulas(file: IO[bytes]) -> bool:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mettl_async.cli.check import check_file
-from mettl_async.cli.detect import DELIMITERS, Format, delimiter_of, encoding_of, format_of
+from mettl_async.cli.columns import Format
+from mettl_async.cli.detect import DELIMITERS, delimiter_of, encoding_of, format_of
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading import ReadOptions, Source
 from mettl_async.cli.rows import BadRow
@@ -200,7 +201,7 @@ def test_broken_utf_16_is_told_without_its_text():
         check_file(Source(path))
     assert "secret" not in str(caught.value)
     path.write_bytes("Email".encode("utf-16") + b"\x00\xd8A\x00")
-    with pytest.raises(CommandError, match=r"p\.csv: is not utf-16 near its beginning"):
+    with pytest.raises(CommandError, match=r"p\.csv: is not utf-16 somewhere after line 0"):
         check_file(Source(path))
 
 

@@ -5,7 +5,7 @@ import io
 import json
 from datetime import datetime, timedelta, timezone
 
-from mettl_async.cli.flat import Columns, flatten
+from mettl_async.cli.flat import flatten, headings
 from mettl_async.cli.outfile import csv_line
 from mettl_async.cli.printing import plain, printable, utc_text
 from mettl_async.codec import from_wire
@@ -32,11 +32,10 @@ def result(email="a@x.org", sections=(), registration=None, **marks):
 
 
 def table(*results):
-    rows, columns = [flatten(one) for one in results], Columns()
-    for row in rows:
-        columns.note(row)
-    header = columns.header()
-    return header, [dict(zip(header, columns.line(row), strict=True)) for row in rows]
+    rows = [flatten(plain(one)) for one in results]
+    columns = headings(key for row in rows for key in row)
+    header = list(columns.values())
+    return header, [{columns[key]: row.get(key) for key in columns} for row in rows]
 
 
 def test_different_sections_and_fields_share_one_table():

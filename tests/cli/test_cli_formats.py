@@ -20,7 +20,7 @@ from openpyxl import Workbook
 
 from mettl_async.cli.check import check_file, report
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.reading import ReadOptions, Source, Spool
+from mettl_async.cli.reading import ReadOptions, Source, _Reading, spool
 from mettl_async.cli.rows import BadRow
 from mettl_async.sandbox import Sandbox
 
@@ -226,7 +226,7 @@ def test_a_long_file_is_never_held(spooled):
     path.write_bytes(b"Email Address;First Name;Note\n" + content)
     with path.open("rb") as file, Source(path) as source:
         if spooled:
-            source._spool = Spool(file)
+            source._spool = spool(file)
         rows, peak = traced(source)
     assert rows == 30_000
     assert peak < 500_000 < len(content)
@@ -266,23 +266,27 @@ def test_a_spool_is_private_nameless_and_read_twice(monkeypatch, tmp_path):
     home.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(home))
     content = bytes(range(256)) * 1000
-    spool = Spool(io.BytesIO(content))
-    for _ in range(2):
-        with spool.open() as reading:
-            assert stat.S_IMODE(os.fstat(reading.fileno()).st_mode) == 0o600
-            assert reading.read(1000) == content[:1000]
-            reading.seek(-5, os.SEEK_END)
-            assert reading.read() == content[-5:]
+    file = spool(io.BytesIO(content))
+    assert stat.S_IMODE(os.fstat(file.fileno()).st_mode) == 0o600
     assert list(home.iterdir()) == []
-    spool.close()
-    with pytest.raises(ValueError, match="closed"):
-        spool.open()
+    first, second = (io.BufferedReader(_Reading(file)) for _ in range(2))
+    assert first.read(1000) == content[:1000]
+    second.seek(-5, os.SEEK_END)
+    assert second.read() == content[-5:]
+    assert first.read() == content[1000:]
+
+
+def test_a_source_closes_its_spool():
+    with Source(Path("p.csv")) as source:
+        file = source._spool = spool(io.BytesIO(b"Email Address,First Name\n"))
+        assert list(source.rows()) == []
+    assert file.closed
 
 
 def test_ctrl_c_while_stdin_is_read_closes_the_spool(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(KeyboardInterrupt):
-        Spool(Endless())
+        spool(Endless())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from mettl_async.cli.check import SHOWN, check_file, report
 from mettl_async.cli.columns import Layout
-from mettl_async.cli.delimited import csv_rows
-from mettl_async.cli.json_lines import json_rows
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading import Source
 from mettl_async.cli.rows import BadRow, Row, row_of
+from mettl_async.cli.text_rows import csv_rows, json_rows
 from mettl_async.models import Candidate
 
 DATA = Path(__file__).parent.parent / "data"
@@ -63,7 +62,7 @@ def test_a_csv_is_read_as_it_was_written_with_the_lines_where_rows_begin(rows, e
     # Split where a file opened with newline="" splits.
     again = io.TextIOWrapper(io.BytesIO(file.getvalue().encode()), encoding="utf-8", newline="")
     layout = Layout(name="p.csv")
-    read = [row_of(layout, one) for one in csv_rows(layout, again, ",")]
+    read = [row_of(layout, one) for one in csv_rows(layout, again)]
     assert read == [Row(line, expected(one)) for line, (one, _) in zip(lines, rows, strict=True)]
 
 

@@ -15,10 +15,9 @@ import typer
 from mettl_async._version import __version__
 from mettl_async.bulk.batch import MAX_BATCH
 from mettl_async.cli import webhooks
-from mettl_async.cli.options import command
+from mettl_async.cli.options import MOST_PORT, Target, command
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading import ReadOptions, opened
-from mettl_async.cli.target import MOST_PORT, Target
 from mettl_async.config import ApiVersion, Credentials
 from mettl_async.models import AssessmentSort, RegistrationOptions, ResultDetail, SortOrder
 

@@ -172,9 +172,15 @@ def mapped_twice(target: str) -> str:
 
 def did_you_mean(name: str, among: Iterable[str]) -> str:
     """Suggest a similar name: ``; did you mean 'E-mail'?``, or nothing."""
+    found = _similar(name, among)
+    return "" if found is None else f"; did you mean {found!r}?"
+
+
+def _similar(name: str, among: Iterable[str]) -> str | None:
     by_normalized = {normalized(one): one for one in among}
     close = get_close_matches(normalized(name), by_normalized, n=1)
-    return f"; did you mean {by_normalized[close[0]]!r}?" if close else ""
+    alike = (normalized(name), *_ALIKE.get(name, ()), *close)
+    return next((by_normalized[one] for one in alike if one in by_normalized), None)
 
 
 def _check_names(layout: Layout, where: str, header: Sequence[str]) -> None:
@@ -207,13 +213,9 @@ def _check_near_miss(where: str, name: str) -> None:
 
 
 def _missing(target: str, header: Sequence[str]) -> str:
-    by_normalized = {normalized(one): one for one in header if one not in RECOGNISED}
-    close = get_close_matches(normalized(target), by_normalized, n=1)
-    found = next(
-        (one for one in (normalized(target), *_ALIKE[target], *close) if one in by_normalized), None
-    )
     said = f"there is no column {target!r}"
+    found = _similar(target, [one for one in header if one not in RECOGNISED])
     if found is None:
         return f'{said}; the first line must name the columns, or pass --map "NAME={target}"'
-    meant = by_normalized[found].strip()
+    meant = found.strip()
     return f'{said}; did you mean {meant!r}? rename it, or pass --map "{meant}={target}"'

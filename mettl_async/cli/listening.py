@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Final
 from attrs import define, field
 
 from mettl_async.cli.events import COLUMNS, cells, document, print_line
-from mettl_async.cli.interrupt import on_interrupt
 from mettl_async.cli.printing import print_text
-from mettl_async.cli.problems import CommandError, os_reason, print_stderr
+from mettl_async.cli.problems import CommandError, on_interrupt, os_reason, print_stderr
 from mettl_async.models import EVENTS, BasicAuth, Event, TestEvent, UnknownEvent
 from mettl_async.webhooks import Claim, MemorySeenEvents, Refused, WebhookReceiver
 from mettl_async.webhooks.asgi import OK, HttpResponse, send_response

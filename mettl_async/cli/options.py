@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Final,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import attrs
 import typer
+from attrs import frozen
 
 from mettl_async.cli.problems import exit_on_error
+from mettl_async.config import ApiVersion, ClientOptions, Region
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from mettl_async.client import MettlClient
 
     Function = Callable[..., int]
+
+T = TypeVar("T")
+
+MOST_PORT: Final = 65_535
 
 
 def command(
@@ -74,3 +92,42 @@ def _parameters(value: type[Any], options: dict[str, Any]) -> Iterator[inspect.P
         yield inspect.Parameter(
             one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=option
         )
+
+
+@frozen(kw_only=True)
+class Target:
+    """An account's address; its keys come from the environment."""
+
+    region: Region | None = None
+    base_url: str | None = None
+    version: ApiVersion = ApiVersion.V2
+
+    def client(self, options: ClientOptions | None = None) -> MettlClient:
+        """Make a client; what no option says comes from the environment.
+
+        Raises:
+            ConfigurationError: A key is missing, or a value cannot work.
+        """
+        from mettl_async.client import MettlClient
+
+        return MettlClient(
+            region=self.region,
+            base_url=self.base_url,
+            version=self.version,
+            options=options,
+        )
+
+    def ask(self, work: Callable[[MettlClient], Awaitable[T]]) -> T:
+        """Run what needs a client, which is closed afterwards.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; calls in flight were given up.
+            MettlError: Of the client or the work.
+        """
+        client = self.client()
+
+        async def whole() -> T:
+            async with client:
+                return await work(client)
+
+        return asyncio.run(whole())

@@ -1,18 +1,25 @@
-"""Errors of a command: one line on stderr for the user, never a traceback."""
+"""How a command ends: errors as one line on stderr, exit codes, and Ctrl-C."""
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from mettl_async.errors import MettlError, NotReadyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from types import FrameType
 
 MISSING, WRONG, INTERRUPTED = 1, 2, 130
+
+_SHOW_CURSOR: Final = b"\x1b[?25h\r\n"
 
 
 class CommandError(Exception):
@@ -47,3 +54,31 @@ def print_stderr(text: str) -> None:
 def os_reason(error: OSError) -> str:
     """Take the operating system's message, without the path that it repeats."""
     return error.strerror or type(error).__name__
+
+
+@contextmanager
+def on_interrupt(first: Callable[[], None]) -> Iterator[None]:
+    """Call ``first`` on the first SIGINT inside the block, and exit at once on the second.
+
+    A process that was started with SIGINT ignored (a shell's background job) goes on ignoring it.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        yield
+        return
+    asked = False
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            if sys.stderr.isatty():
+                os.write(2, _SHOW_CURSOR)  # the bar hides it; a buffered write may be under way
+            os._exit(INTERRUPTED)
+        asked = True
+        first()
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

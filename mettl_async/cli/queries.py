@@ -22,32 +22,26 @@ from mettl_async.core.effects import Effects
 from mettl_async.errors import MettlError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from mettl_async.api.pager import AsyncPager
+    from mettl_async.cli.options import Target
     from mettl_async.cli.printing import Cell
-    from mettl_async.cli.target import Target
     from mettl_async.client import MettlClient
     from mettl_async.models import AssessmentSort, CandidateResult, ResultDetail, SortOrder
 
-# Columns by name, and where their cells are in a value.
-_ACCOUNT: Final = {name: name for name in ("email", "first_name", "last_name", "account_type")}
-_ASSESSMENTS: Final = {
-    "id": "id",
-    "name": "name",
-    "minutes": "duration",
-    "tests_taken": "tests_taken",
-    "created_at": "created_at",
-}
-_SCHEDULES: Final = {
-    "access_key": "access_key",
-    "name": "name",
-    "status": "status",
-    "access": "access.type",
-    "created_at": "created_at",
-    "assessment": "assessment_details.name",
-}
+# Columns: where their cells are in a value; the first part is the name.
+_ACCOUNT: Final = ("email", "first_name", "last_name", "account_type")
+_ASSESSMENTS: Final = ("id", "name", "duration", "tests_taken", "created_at")
+_SCHEDULES: Final = (
+    "access_key",
+    "name",
+    "status",
+    "access.type",
+    "created_at",
+    "assessment_details.name",
+)
 
 T = TypeVar("T")
 
@@ -97,7 +91,7 @@ def _list(
     target: Target,
     pager_of: Callable[[MettlClient], AsyncPager[T]],
     what: str,
-    columns: Mapping[str, str],
+    columns: Sequence[str],
     *,
     limit: int | None,
     as_json: bool,
@@ -111,10 +105,9 @@ def _list(
     return _tell_missing(missing)
 
 
-def _print_rows(items: Iterable[Any], columns: Mapping[str, str]) -> None:
-    print_table(
-        list(columns), [[cell_at(item, path) for path in columns.values()] for item in items]
-    )
+def _print_rows(items: Iterable[Any], columns: Sequence[str]) -> None:
+    names = [path.partition(".")[0] for path in columns]
+    print_table(names, [[cell_at(item, path) for path in columns] for item in items])
 
 
 def _read(

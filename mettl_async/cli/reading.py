@@ -7,7 +7,7 @@ import io
 import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, cast
 
@@ -40,7 +40,6 @@ from mettl_async.cli.text_rows import csv_rows, json_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Self
 
     from _typeshed import WriteableBuffer
 
@@ -235,12 +234,6 @@ class Source:
         if self._spool is not None:
             self._spool.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _open(self) -> IO[bytes]:
         if self._spool is None and self.path == STDIN:
             if sys.stdin is None:  # "mettl register - <&-"
@@ -308,7 +301,7 @@ def opened(path: Path | None, options: ReadOptions) -> Iterator[Source | None]:
             )
         yield None
         return
-    with Source(path, options) as source:
+    with closing(Source(path, options)) as source:
         yield source
 
 

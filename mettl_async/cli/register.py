@@ -17,16 +17,22 @@ from mettl_async.bulk.journal_table import schedule_digest
 from mettl_async.bulk.outcomes import JournalError
 from mettl_async.bulk.registration_run import RegistrationRun
 from mettl_async.cli.check import check_file, report
-from mettl_async.cli.interrupt import on_interrupt
 from mettl_async.cli.links import check_out, journal_of, write_links
 from mettl_async.cli.made_up import made_up_cells, made_up_rows
+from mettl_async.cli.options import Target
 from mettl_async.cli.outfile import remove_unfinished
-from mettl_async.cli.problems import INTERRUPTED, MISSING, WRONG, CommandError, print_stderr
+from mettl_async.cli.problems import (
+    INTERRUPTED,
+    MISSING,
+    WRONG,
+    CommandError,
+    on_interrupt,
+    print_stderr,
+)
 from mettl_async.cli.progress import REFRESH_EVERY, Tally, make_display, rate_text, spinner
 from mettl_async.cli.reading import Source
 from mettl_async.cli.rows import BadRow
 from mettl_async.cli.sandbox import load_sandbox
-from mettl_async.cli.target import Target
 from mettl_async.client import MettlClient
 from mettl_async.config import ClientOptions
 from mettl_async.errors import MettlError

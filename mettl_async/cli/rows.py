@@ -6,7 +6,8 @@ Messages name lines and columns, never a cell's content.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
@@ -93,6 +94,24 @@ def number_text(number: float) -> str:
     if number != int(number):
         return format(number, ".15g")  # more digits than a spreadsheet has are noise
     return str(int(number))
+
+
+def table_row(
+    line: int, header: Sequence[str], names: Sequence[str | None], texts: Sequence[str]
+) -> Cells | None:
+    """Put the texts of a row under the columns of a table; None if all that is sent is blank.
+
+    Args:
+        line: Where the row begins.
+        header: The input's own names of the columns.
+        names: Those after mapping; None for what is not sent.
+        texts: No more than columns.
+    """
+    pairs = zip_longest(names, texts, fillvalue="")
+    known = {name: text for name, text in pairs if name is not None}
+    if not any(map(str.strip, known.values())):
+        return None
+    return Cells(line, known, dict(zip_longest(header, texts, fillvalue="")))
 
 
 def row_of(layout: Layout, cells: Cells) -> Row | BadRow:

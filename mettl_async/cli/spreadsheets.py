@@ -13,7 +13,7 @@ from zipfile import BadZipFile, ZipFile
 
 from mettl_async.cli.columns import Layout, columns_of, did_you_mean
 from mettl_async.cli.problems import CommandError, MissingColumnError
-from mettl_async.cli.rows import BadRow, CellError, Cells, number_text
+from mettl_async.cli.rows import BadRow, CellError, Cells, number_text, table_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,11 +55,8 @@ def sheet_rows(layout: Layout, file: IO[bytes], sheet: str | None) -> Iterator[C
                 raise CommandError(f"{error}; {_which(layout, file, sheet)}") from None
         elif len(texts) > len(names):
             yield BadRow(line, f"has a cell in column {len(texts)}, which has no name")
-        else:
-            pairs = zip_longest(names, texts, fillvalue="")
-            kept = {one: text for one, text in pairs if one is not None}
-            if any(map(str.strip, kept.values())):
-                yield Cells(line, kept, dict(zip_longest(header, texts, fillvalue="")))
+        elif row := table_row(line, header, names, texts):
+            yield row
     if names is None:
         raise CommandError(
             f"{layout.name}: is empty; the first row must name the columns; "

@@ -19,7 +19,7 @@ from mettl_async.cli.columns import (
 )
 from mettl_async.cli.detect import DELIMITERS, without_separator_line
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.rows import BadRow, CellError, Cells, number_text
+from mettl_async.cli.rows import BadRow, CellError, Cells, number_text, table_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -49,10 +49,8 @@ def csv_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Cells | BadRow]:
             header, names = cells, columns_of(layout, line, cells)
         elif len(cells) != len(names):
             yield BadRow(line, _uneven(layout, cells, names))
-        else:
-            kept = {one: cell for one, cell in zip(names, cells, strict=True) if one is not None}
-            if any(map(str.strip, kept.values())):
-                yield Cells(line, kept, dict(zip(header, cells, strict=True)))
+        elif row := table_row(line, header, names, cells):
+            yield row
     if names is None:
         raise CommandError(f"{layout.name}: is empty; the first line must name the columns")
 
@@ -93,10 +91,10 @@ def json_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Cells | BadRow]:
             yield BadRow(line, layout.not_decoded)
             continue
         try:
-            found = _as_object(json.loads(text, object_pairs_hook=_object))
+            found = _parsed(text)
             first = tuple(found) if first is None else first
             seen |= (layout.mapping.keys() | layout.drop) & found.keys()
-            cells = _cells(_renamed(found, layout))
+            cells = _cells(layout, found)
         except (ValueError, RecursionError):
             yield BadRow(line, "is not a JSON value; write one object on each line")
         except CellError as error:
@@ -108,46 +106,35 @@ def json_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Cells | BadRow]:
         check_options(layout, layout.name, [*seen, *first])
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _parsed(text: str) -> dict[str, Any]:
+    found = json.loads(text, object_pairs_hook=_without_repeats)
+    if not isinstance(found, dict):
+        raise CellError('is not a JSON object; write {"Email Address": ..., "First Name": ...}')
+    return found
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise CellError("names a column twice; remove one")
     return found
 
 
-def _as_object(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise CellError('is not a JSON object; write {"Email Address": ..., "First Name": ...}')
-    return value
-
-
-def _renamed(found: dict[str, Any], layout: Layout) -> dict[str, Any]:
-    if not layout.mapping and not layout.drop:
-        return found
-    result: dict[str, Any] = {}
-    for name, content in found.items():
-        if name in layout.drop:
-            continue
-        target = layout.mapping.get(name, name)
-        if target in result:
-            raise CellError(mapped_twice(target))
-        result[target] = content
-    return result
-
-
-def _cells(found: dict[str, Any]) -> dict[str, str]:
+def _cells(layout: Layout, found: dict[str, Any]) -> dict[str, str]:
     cells: dict[str, str] = {}
     for name, content in found.items():
-        if name == COMPENSATORY_TIME and type(content) is int:
-            cells[name] = str(content)
-        elif isinstance(content, str):
-            cells[name] = content
-        elif content is not None:
-            cells[name] = _text(name, content)
+        if name in layout.drop or content is None:
+            continue
+        target = layout.mapping.get(name, name)
+        if target in cells:
+            raise CellError(mapped_twice(target))
+        cells[target] = content if isinstance(content, str) else _text(target, content)
     return cells
 
 
 def _text(name: str, content: object) -> str:
+    if name == COMPENSATORY_TIME and type(content) is int:
+        return str(content)
     if name in (EMAIL, FIRST_NAME, COMPENSATORY_TIME) or not isinstance(content, (int, float)):
         raise CellError(f"{name}: is not text; put it in quotes")
     if isinstance(content, bool):

@@ -6,9 +6,8 @@ from typing import Annotated, Final
 
 import typer
 
-from mettl_async.cli.options import command
+from mettl_async.cli.options import MOST_PORT, command
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.target import MOST_PORT
 from mettl_async.models import EVENTS
 
 _MAX_EVENTS: Final = 100_000

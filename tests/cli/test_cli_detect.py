@@ -196,12 +196,12 @@ def test_broken_utf_16_is_told_without_its_text():
     text = "Email Address,First Name\n" + "secret@x.org,A\n" * 5000
     path.write_bytes(text.encode("utf-16") + b"\x00\xd8A\x00")
     with pytest.raises(
-        CommandError, match=r"p\.csv: is not utf-16 somewhere after line \d"
+        CommandError, match=r"p\.csv: is not utf-16-le somewhere after line \d"
     ) as caught:
         check_file(Source(path))
     assert "secret" not in str(caught.value)
     path.write_bytes("Email".encode("utf-16") + b"\x00\xd8A\x00")
-    with pytest.raises(CommandError, match=r"p\.csv: is not utf-16 somewhere after line 0"):
+    with pytest.raises(CommandError, match=r"p\.csv: is not utf-16-le somewhere after line 0"):
         check_file(Source(path))
 
 

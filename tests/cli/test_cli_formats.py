@@ -8,6 +8,7 @@ import stat
 import sys
 import threading
 import tracemalloc
+from contextlib import closing
 from datetime import date, datetime, time, timedelta
 from itertools import count
 from pathlib import Path
@@ -224,7 +225,7 @@ def test_a_long_file_is_never_held(spooled):
     content = b"".join(b"p%d@x.org;Ada %d;%b\n" % (n, n, b"x" * 50) for n in range(30_000))
     path = Path("p.csv")
     path.write_bytes(b"Email Address;First Name;Note\n" + content)
-    with path.open("rb") as file, Source(path) as source:
+    with path.open("rb") as file, closing(Source(path)) as source:
         if spooled:
             source._spool = spool(file)
         rows, peak = traced(source)
@@ -277,7 +278,7 @@ def test_a_spool_is_private_nameless_and_read_twice(monkeypatch, tmp_path):
 
 
 def test_a_source_closes_its_spool():
-    with Source(Path("p.csv")) as source:
+    with closing(Source(Path("p.csv"))) as source:
         file = source._spool = spool(io.BytesIO(b"Email Address,First Name\n"))
         assert list(source.rows()) == []
     assert file.closed
@@ -392,7 +393,7 @@ def test_a_pipe_with_a_name_is_kept_like_stdin():
         target=Path("pipe").write_text, args=("Email Address|First Name\na@x.org|A\n",)
     )
     writer.start()
-    with Source(Path("pipe")) as source:
+    with closing(Source(Path("pipe"))) as source:
         for _ in range(2):
             assert [row.candidate.email for row in source.rows()] == ["a@x.org"]
     writer.join()

@@ -4,6 +4,7 @@ import asyncio
 import os
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -241,7 +242,7 @@ def test_a_stream_can_be_read_at_two_places_at_once(tmp_path):
         target=pipe.write_text, args=("Email Address,First Name\n" + "".join(lines),)
     )
     writer.start()
-    with Source(pipe, ReadOptions()) as source:
+    with closing(Source(pipe, ReadOptions())) as source:
         slow = source.rows()
         first = [next(slow) for _ in range(3_000)]
         assert len(list(source.rows())) == 10_000

@@ -338,10 +338,10 @@ def sign(
     from mettl_async.cli import sign as signing
 
     keys = Credentials.from_env()
-    signed = signing.sign(
+    text = signing.sign(
         method, url, parameters or (), version=version, ts=ts, now=time.time(), keys=keys
     )
-    typer.echo(signing.render(signed))
+    typer.echo(text)
     return 0
 
 

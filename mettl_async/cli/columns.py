@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
-from mettl_async.cli.problems import CommandError, MissingColumnError
+from mettl_async.cli.problems import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,11 +59,6 @@ class Layout:
     format: Format = Format.CSV
     encoding: str = UTF_8
     delimiter: str = ","
-
-    @property
-    def encoding_name(self) -> str:
-        """Encoding for messages."""
-        return "UTF-8" if self.encoding == UTF_8 else self.encoding
 
     @property
     def not_decoded(self) -> str:
@@ -140,7 +135,7 @@ def columns_of(layout: Layout, line: int, header: Sequence[str]) -> list[str | N
         _check_near_miss(where, name)
     for name in (EMAIL, FIRST_NAME):
         if name not in names:
-            raise MissingColumnError(f"{where}: {_missing(name, names)}")
+            raise CommandError(f"{where}: {_missing(name, names)}")
     return columns
 
 
@@ -148,19 +143,19 @@ def check_options(layout: Layout, where: str, there: Iterable[str]) -> None:
     """Refuse a mapped or dropped column that is not there.
 
     Raises:
-        MissingColumnError: Names it, and the column that is perhaps meant.
+        CommandError: Names it, and the column that is perhaps meant.
     """
     names = list(there)
     for source, target in layout.mapping.items():
         if source not in names and target in names:
-            raise MissingColumnError(
+            raise CommandError(
                 f"{where}: --map: there is no column {source!r}, but there is {target!r}; the order "
                 f'is YOURS=OURS: --map "{target}={source}"'
             )
     for option, wanted in (("--map", layout.mapping), ("--drop", sorted(layout.drop))):
         for name in wanted:
             if name not in names:
-                raise MissingColumnError(
+                raise CommandError(
                     f"{where}: {option}: there is no column {name!r}{did_you_mean(name, names)}"
                 )
 

@@ -23,7 +23,15 @@ def basic_auth(user: str | None, password_env: str | None) -> BasicAuth | None:
         if password_env is not None:
             raise CommandError("--password-env needs --user: whose password is it")
         return None
-    auth = BasicAuth(username=user, password=_password(password_env))
+    if password_env is not None:
+        password = _variable("--password-env", password_env)
+    elif sys.stdin.isatty():
+        password = typer.prompt("Password", hide_input=True, err=True)
+    else:
+        raise CommandError(
+            "--user needs --password-env: the name of an environment variable with the password"
+        )
+    auth = BasicAuth(username=user, password=password)
     if not (auth.username + auth.password).isprintable():
         raise CommandError("the credentials have a control character, perhaps the end of a line")
     return auth
@@ -52,14 +60,3 @@ def _variable(option: str, name: str) -> str:
             "it takes the name of one, not the secret"
         )
     return value
-
-
-def _password(variable: str | None) -> str:
-    if variable is not None:
-        return _variable("--password-env", variable)
-    if not sys.stdin.isatty():
-        raise CommandError(
-            "--user needs --password-env: the name of an environment variable with the password"
-        )
-    typed: str = typer.prompt("Password", hide_input=True, err=True)
-    return typed

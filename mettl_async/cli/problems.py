@@ -26,10 +26,6 @@ class CommandError(Exception):
     """The command cannot do what was asked; the message is for the user, without personal data."""
 
 
-class MissingColumnError(CommandError):
-    """The header lacks a column that is needed, or that an option names."""
-
-
 @contextmanager
 def exit_on_error(interrupted: str = "nothing was sent") -> Iterator[None]:
     """Turn a user's errors into one line on stderr and exit code 2, or 1 for what is not ready yet."""

@@ -7,8 +7,6 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote
 
-from attrs import field, frozen
-
 from mettl_async.cli.problems import CommandError
 from mettl_async.config import ApiVersion, Credentials
 from mettl_async.core.signing import signature, string_to_sign
@@ -21,16 +19,6 @@ _URL: Final = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 _METHOD: Final = re.compile(r"[A-Za-z]+")
 
 
-@frozen(kw_only=True)
-class Signed:
-    """A signature, the text that was signed, and how it compares with the URL's ``asgn``."""
-
-    version: ApiVersion
-    text: str = field(repr=False)
-    signature: str = field(repr=False)
-    verdict: str | None
-
-
 def sign(
     method: str,
     url: str,
@@ -40,7 +28,7 @@ def sign(
     ts: int | None,
     now: float,
     keys: Credentials,
-) -> Signed:
+) -> str:
     """Sign one request as the client does.
 
     Args:
@@ -51,6 +39,10 @@ def sign(
         ts: Seconds since the epoch; ``now`` when nobody gives one.
         now: Seconds since the epoch.
         keys: Of the account.
+
+    Returns:
+        Lines for people, with invisible characters escaped: the text that was signed, the signature, and
+        how it compares with the URL's ``asgn``.
 
     Raises:
         CommandError: The request is not one that could be signed.
@@ -69,24 +61,16 @@ def sign(
     params.setdefault("ts", str(int(now)))
     text = string_to_sign(method, bare, params)
     made = signature(keys.private_key, text, version)
-    verdict = None
+    lines = [
+        f"version          {version}, HMAC-{'SHA1' if version is ApiVersion.V1 else 'SHA256'}",
+        f"string to sign   {json.dumps(text)}",
+        f"signature        {made}",
+        f"percent-encoded  {quote(made, safe='')}",
+    ]
     if given is not None:
         others = {one: signature(keys.private_key, text, one) for one in ApiVersion}
         verdict = _compare(given, made, others, other_key=params["ak"] != keys.public_key)
-    return Signed(version=version, text=text, signature=made, verdict=verdict)
-
-
-def render(signed: Signed) -> str:
-    """Format for people: one line each, with invisible characters escaped."""
-    digest = "HMAC-SHA1" if signed.version is ApiVersion.V1 else "HMAC-SHA256"
-    lines = [
-        f"version          {signed.version}, {digest}",
-        f"string to sign   {json.dumps(signed.text)}",
-        f"signature        {signed.signature}",
-        f"percent-encoded  {quote(signed.signature, safe='')}",
-    ]
-    if signed.verdict is not None:
-        lines.append(f"asgn as given    {signed.verdict}")
+        lines.append(f"asgn as given    {verdict}")
     return "\n".join(lines)
 
 

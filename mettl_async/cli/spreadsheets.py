@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from zipfile import BadZipFile, ZipFile
 
 from mettl_async.cli.columns import Layout, columns_of, did_you_mean
-from mettl_async.cli.problems import CommandError, MissingColumnError
+from mettl_async.cli.problems import CommandError
 from mettl_async.cli.rows import BadRow, CellError, Cells, number_text, table_row
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def sheet_rows(layout: Layout, file: IO[bytes], sheet: str | None) -> Iterator[C
         if names is None:
             try:
                 header, names = texts, columns_of(layout, line, texts)
-            except MissingColumnError as error:
+            except CommandError as error:
                 raise CommandError(f"{error}; {_which(layout, file, sheet)}") from None
         elif len(texts) > len(names):
             yield BadRow(line, f"has a cell in column {len(texts)}, which has no name")

@@ -243,7 +243,13 @@ def assessments(
     """List the account's assessments."""
     from mettl_async.cli import queries
 
-    return queries.assessments(target, sort=sort, order=order, limit=limit, as_json=as_json)
+    return queries.show_list(
+        target,
+        lambda client: client.assessments.list(sort=sort, order=order),
+        "assessments",
+        limit=limit,
+        as_json=as_json,
+    )
 
 
 @command(app, interrupted=_NOTHING_WRITTEN)
@@ -260,7 +266,17 @@ def schedules(
     """List the schedules of the account, or of one assessment, with their access keys."""
     from mettl_async.cli import queries
 
-    return queries.schedules(target, assessment=assessment, limit=limit, as_json=as_json)
+    return queries.show_list(
+        target,
+        lambda client: (
+            client.schedules.list()
+            if assessment is None
+            else client.schedules.list_in_assessment(assessment)
+        ),
+        "schedules",
+        limit=limit,
+        as_json=as_json,
+    )
 
 
 @command(app, interrupted=_NOTHING_WRITTEN)

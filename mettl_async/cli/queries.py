@@ -22,90 +22,71 @@ from mettl_async.core.effects import Effects
 from mettl_async.errors import MettlError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from mettl_async.api.pager import AsyncPager
     from mettl_async.cli.options import Target
     from mettl_async.cli.printing import Cell
     from mettl_async.client import MettlClient
-    from mettl_async.models import AssessmentSort, CandidateResult, ResultDetail, SortOrder
+    from mettl_async.models import CandidateResult, ResultDetail
 
-# Columns: where their cells are in a value; the first part is the name.
-_ACCOUNT: Final = ("email", "first_name", "last_name", "account_type")
-_ASSESSMENTS: Final = ("id", "name", "duration", "tests_taken", "created_at")
-_SCHEDULES: Final = (
-    "access_key",
-    "name",
-    "status",
-    "access.type",
-    "created_at",
-    "assessment_details.name",
-)
+# Columns of each list: where their cells are in a value; the first part is the name.
+_COLUMNS: Final = {
+    "account": ("email", "first_name", "last_name", "account_type"),
+    "assessments": ("id", "name", "duration", "tests_taken", "created_at"),
+    "schedules": (
+        "access_key",
+        "name",
+        "status",
+        "access.type",
+        "created_at",
+        "assessment_details.name",
+    ),
+}
 
 T = TypeVar("T")
 
 
 def account(target: Target, *, as_json: bool) -> int:
-    """Show the account that the keys belong to."""
+    """Show the account that the keys belong to; gives the exit code."""
     with spinner("reading the account"):
         info = plain(target.ask(lambda client: client.account.get()))
     if as_json:
         print_json(info)
     else:
-        _print_rows([info], _ACCOUNT)
+        _print_rows([info], "account")
     return 0
 
 
-def assessments(
-    target: Target, *, sort: AssessmentSort, order: SortOrder, limit: int | None, as_json: bool
-) -> int:
-    """List the account's assessments; gives the exit code."""
-    return _list(
-        target,
-        lambda client: client.assessments.list(sort=sort, order=order),
-        "assessments",
-        _ASSESSMENTS,
-        limit=limit,
-        as_json=as_json,
-    )
-
-
-def schedules(target: Target, *, assessment: int | None, limit: int | None, as_json: bool) -> int:
-    """List the schedules of the account or of one assessment; gives the exit code."""
-    return _list(
-        target,
-        lambda client: (
-            client.schedules.list()
-            if assessment is None
-            else client.schedules.list_in_assessment(assessment)
-        ),
-        "schedules",
-        _SCHEDULES,
-        limit=limit,
-        as_json=as_json,
-    )
-
-
-def _list(
+def show_list(
     target: Target,
     pager_of: Callable[[MettlClient], AsyncPager[T]],
     what: str,
-    columns: Sequence[str],
     *,
     limit: int | None,
     as_json: bool,
 ) -> int:
+    """Show a list of what the account has; gives the exit code.
+
+    Args:
+        target: Account.
+        pager_of: Makes the pager of the list.
+        what: ``assessments`` or ``schedules``.
+        limit: Number of rows at most; None for all.
+        as_json: Print whole values instead of a table.
+    """
     items: list[Any] = []
     missing = _read(target, pager_of, what, limit, lambda item: items.append(plain(item)))
     if as_json:
         print_json(items)
     else:
-        _print_rows(items, columns)
-    return _tell_missing(missing)
+        _print_rows(items, what)
+    return _report_missing(missing)
 
 
-def _print_rows(items: Iterable[Any], columns: Sequence[str]) -> None:
+def _print_rows(items: Iterable[Any], what: str) -> None:
+    columns = _COLUMNS[what]
     names = [path.partition(".")[0] for path in columns]
     print_table(names, [[cell_at(item, path) for path in columns] for item in items])
 
@@ -140,7 +121,7 @@ def _read(
         return target.ask(read)
 
 
-def _tell_missing(missing: int) -> int:
+def _report_missing(missing: int) -> int:
     if not missing:
         return 0
     rows = "1 row is" if missing == 1 else f"{missing:,} rows are"
@@ -197,7 +178,7 @@ def results(
         else:
             for line in spool.csv():
                 print_text(line)
-    return _tell_missing(missing)
+    return _report_missing(missing)
 
 
 def _brief(row: Row) -> tuple[Cell, ...]:

@@ -36,7 +36,7 @@ _COLUMNS: Final = {
     "candidate.context_data": CONTEXT_DATA,
     "candidate.compensatory_time": COMPENSATORY_TIME,
 }
-_HALF: Final = re.compile("[\ud800-\udfff]")
+_NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
 _MINUTES: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
@@ -119,41 +119,29 @@ def row_of(layout: Layout, cells: Cells) -> Row | BadRow:
 
     Blank cells of optional columns are left out, spaces around emails are dropped.
     """
-    try:
-        return Row(cells.line, _candidate(cells.known))
-    except CellError as error:
-        return BadRow(cells.line, str(error))
-    except InvalidInputError as error:
-        return BadRow(cells.line, _explain(error, cells.known, layout))
-
-
-def _candidate(cells: Mapping[str, str]) -> Candidate:
-    for name in (EMAIL, FIRST_NAME):
-        if not cells.get(name, "").strip():
-            raise CellError(f"{name}: is empty")
-    present = {name: cell for name, cell in cells.items() if cell.strip()}
+    present = {name: cell for name, cell in cells.known.items() if cell.strip()}
     minutes = present.pop(COMPENSATORY_TIME, None)
     if minutes is not None and not _MINUTES.fullmatch(minutes.strip()):
-        raise CellError(f"{COMPENSATORY_TIME}: is not a whole number of minutes")
-    return Candidate(
-        email=present.pop(EMAIL).strip(),
-        first_name=present.pop(FIRST_NAME),
-        context_data=present.pop(CONTEXT_DATA, None),
-        compensatory_time=None if minutes is None else int(minutes),
-        fields=present,
-    )
+        return BadRow(cells.line, f"{COMPENSATORY_TIME}: is not a whole number of minutes")
+    try:
+        candidate = Candidate(
+            email=present.pop(EMAIL, "").strip(),
+            first_name=present.pop(FIRST_NAME, ""),
+            context_data=present.pop(CONTEXT_DATA, None),
+            compensatory_time=None if minutes is None else int(minutes),
+            fields=present,
+        )
+    except InvalidInputError as error:
+        return BadRow(cells.line, _explain(error, cells.known, layout))
+    return Row(cells.line, candidate)
 
 
 def _explain(error: InvalidInputError, cells: Mapping[str, str], layout: Layout) -> str:
     for name, cell in cells.items():
         if UNDECODED.search(cell):
             return f"{name}: {layout.not_decoded}"
-        if "\0" in cell:
-            return f"{name}: holds a NUL character; remove it"
-        if _HALF.search(cell):
-            return (
-                f"{name}: holds half of a character (a lone surrogate such as \\ud800); remove it"
-            )
+        if _NO_TEXT.search(cell):
+            return f"{name}: holds a NUL or half of a character (a lone surrogate); remove it"
     shown = error.field.removeprefix("candidate.fields[").removesuffix("]")
     column = next((name for name in cells if ascii(name) == shown), shown)
     return f"{_COLUMNS.get(error.field, column)}: {error.problem}; {error.fix}"

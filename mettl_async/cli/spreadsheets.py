@@ -42,7 +42,7 @@ def sheet_rows(layout: Layout, file: IO[bytes], sheet: str | None) -> Iterator[C
     names: list[str | None] | None = None
     for line, cells, formulas in _numbered(layout, file, sheet):
         try:
-            texts = _trimmed(_texts(cells, formulas, names))
+            texts = _texts(cells, formulas, names)
         except CellError as error:
             yield BadRow(line, str(error))
             continue
@@ -149,13 +149,9 @@ def _texts(
                 f"{called}: holds a formula without its value; open the file in Excel and save it"
             )
         result.append(_text(cell))
+    while result and not result[-1].strip():
+        result.pop()
     return result
-
-
-def _trimmed(texts: list[str]) -> list[str]:
-    while texts and not texts[-1].strip():
-        texts.pop()
-    return texts
 
 
 def _text(cell: Any) -> str:
@@ -167,7 +163,9 @@ def _text(cell: Any) -> str:
         case bool() as yes:
             return "TRUE" if yes else "FALSE"
         case int() | float() as number:
-            return _number(number, cell.number_format)
+            text, shown_as = number_text(number), cell.number_format
+            padded = text.isdecimal() and _LEADING_ZEROS.fullmatch(shown_as)
+            return text.zfill(len(shown_as)) if padded else text
         case datetime() as moment:
             # A date is a moment at midnight [doc of the format].
             whole = moment.time() == time()
@@ -177,16 +175,6 @@ def _text(cell: Any) -> str:
         case time() as hour:
             return hour.isoformat(timespec="seconds")
         case timedelta() as long:
-            return _duration(long)
+            minutes, seconds = divmod(round(long.total_seconds()), 60)
+            return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
     return str(cell.value)
-
-
-def _number(number: float, shown_as: str) -> str:
-    text = number_text(number)
-    padded = text.isdecimal() and _LEADING_ZEROS.fullmatch(shown_as)
-    return text.zfill(len(shown_as)) if padded else text
-
-
-def _duration(long: timedelta) -> str:
-    minutes, seconds = divmod(round(long.total_seconds()), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"

@@ -65,13 +65,9 @@ def _csv_problem(error: csv.Error) -> str:
 def _uneven(layout: Layout, cells: Sequence[str], names: Sequence[str | None]) -> str:
     much = "much" if len(cells) > len(names) else "few"
     return (
-        f"has {_count(cells, 'cell')}, the header has {_count(names, 'column')}; "
+        f"cells: {len(cells)}, columns in the header: {len(names)}; "
         f"a {DELIMITERS.get(layout.delimiter, 'delimiter')} too {much}, or a missing quote"
     )
-
-
-def _count(items: Sequence[str | None], noun: str) -> str:
-    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
 
 
 def json_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Cells | BadRow]:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from mettl_async.cli.columns import EMAIL
-from mettl_async.cli.outfile import check_whole, csv_line, csv_lines, whole_file
+from mettl_async.cli.outfile import check_whole, csv_lines, whole_file
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.rows import Cells, is_json_lines
 from mettl_async.models._fold_email import fold_email
@@ -78,7 +78,7 @@ async def write_links(
     people = (row for row in rows if isinstance(row, Cells))
     with whole_file(path, overwrite=True) as file:
         if not as_json:
-            file.write(_encoded(csv_line([*own, *COLUMNS])))
+            file.write(_encoded(csv_lines([[*own, *COLUMNS]])))
         while some := list(islice(people, _ROWS_AT_ONCE)):
             emails = [fold_email(row.known.get(EMAIL, "")) for row in some]
             found = await read(emails)

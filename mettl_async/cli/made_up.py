@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mettl_async.cli.columns import EMAIL, FIRST_NAME
-from mettl_async.cli.rows import Cells, Row
-from mettl_async.models import Candidate
+from mettl_async.cli.columns import EMAIL, FIRST_NAME, Layout
+from mettl_async.cli.rows import BadRow, Cells, Row, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,13 +14,10 @@ _FIRST: Final = ("Asha", "José", "Zoë", "李", "Олена", "Nguyễn", "आ�
 _LAST: Final = ("Rao", "García", "Müller", "王", "Шевченко", "Okafor", "O'Neill")
 
 
-def made_up_rows(count: int) -> Iterator[Row]:
+def made_up_rows(count: int) -> Iterator[Row | BadRow]:
     """Make so many candidates, each with an address of its own that nobody can have."""
-    for cells in made_up_cells(count):
-        fields = dict(cells.known)
-        email, first_name = fields.pop(EMAIL), fields.pop(FIRST_NAME)
-        candidate = Candidate(email=email, first_name=first_name, fields=fields)
-        yield Row(cells.line, candidate)
+    layout = Layout(name="made up")
+    return (row_of(layout, cells) for cells in made_up_cells(count))
 
 
 def made_up_cells(count: int) -> Iterator[Cells]:

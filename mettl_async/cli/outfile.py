@@ -96,13 +96,8 @@ def private_files() -> Iterator[None]:
         os.umask(before)
 
 
-def csv_line(cells: Sequence[Cell]) -> str:
-    """Write one row of CSV, with cells that a spreadsheet cannot take for formulas."""
-    return csv_lines([cells])
-
-
 def csv_lines(rows: Iterable[Sequence[Cell]]) -> str:
-    """Write rows of CSV as `csv_line` does."""
+    """Write rows of CSV, with cells that a spreadsheet cannot take for formulas."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(
         [_guarded(cell) for cell in row] for row in rows

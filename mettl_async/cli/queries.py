@@ -13,7 +13,7 @@ import typer
 from mettl_async.api.placeholders import check_access_key, check_email
 from mettl_async.api.waiting import NotReady, poll
 from mettl_async.cli.flat import EMAIL, RESULT, Key, Row, cell_at, flatten, headings
-from mettl_async.cli.outfile import check_whole, csv_line, private_files, whole_file
+from mettl_async.cli.outfile import check_whole, csv_lines, private_files, whole_file
 from mettl_async.cli.printing import at_terminal, plain, print_json, print_table, print_text
 from mettl_async.cli.problems import MISSING, CommandError, os_reason, print_stderr
 from mettl_async.cli.progress import spinner
@@ -219,9 +219,9 @@ class _Spool:
     def csv(self) -> Iterator[str]:
         """Make the lines of a CSV file, the header first."""
         columns = headings(self._keys)
-        yield csv_line(list(columns.values()))
+        yield csv_lines([list(columns.values())])
         for row in self.rows():
-            yield csv_line([row.get(key) for key in columns])
+            yield csv_lines([[row.get(key) for key in columns]])
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timedelta, timezone
 
 from mettl_async.cli.flat import flatten, headings
-from mettl_async.cli.outfile import csv_line
+from mettl_async.cli.outfile import csv_lines
 from mettl_async.cli.printing import plain, printable, utc_text
 from mettl_async.codec import from_wire
 from mettl_async.models import CandidateResult, TestState, TestStatus
@@ -72,10 +72,10 @@ def test_a_candidate_without_a_test_status_has_a_row():
 
 
 def test_numbers_are_never_taken_for_formulas_and_texts_never_run_as_one():
-    line = csv_line([-2.5, "-2.5", "=A1", "\tx", "+49", "@a", 'say "hi"', None, "a\nb"])
+    line = csv_lines([[-2.5, "-2.5", "=A1", "\tx", "+49", "@a", 'say "hi"', None, "a\nb"]])
     [cells] = csv.reader(io.StringIO(line, newline=""))
     assert cells == ["-2.5", "'-2.5", "'=A1", "'\tx", "'+49", "'@a", 'say "hi"', "", "a\nb"]
-    assert csv_line(["=evil marks"]) == "'=evil marks\n"  # names of sections too
+    assert csv_lines([["=evil marks"]]) == "'=evil marks\n"  # names of sections too
 
 
 def test_plain_data_has_the_librarys_names_and_no_python_in_it():

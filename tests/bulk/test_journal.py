@@ -35,6 +35,7 @@ from mettl_async import (
     RunInterruptedError,
     Unknown,
 )
+from mettl_async.bulk import file_journal
 from mettl_async.bulk.journal_record import JournalRecord
 from mettl_async.bulk.journal_table import schedule_digest
 from mettl_async.core.lifecycle import Lifecycle
@@ -58,7 +59,8 @@ async def run(path, candidates, server=None, **more):
 def count_of(path):
     """How many candidates a journal that is not in use holds."""
     with contextlib.closing(sqlite3.connect(path)) as database:
-        return database.execute("SELECT count(*) FROM mettl_journal").fetchone()[0]
+        tables = ("mettl_journal", "mettl_journal_added")
+        return sum(database.execute(f"SELECT count(*) FROM {one}").fetchone()[0] for one in tables)  # noqa: S608
 
 
 def copy_of(path, to):
@@ -457,6 +459,23 @@ async def test_batches_that_wait_for_the_disk_go_there_together(tmp_path):
     )
     assert (mode, synchronous) == ("wal", 2)  # FULL: a commit waits for the disk
     await journal.close()
+
+
+async def test_new_records_are_merged_some_at_a_time_and_at_the_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(file_journal, "_MERGED_AT_ONCE", 50)
+    journal, path = FileJournal(tmp_path / "journal"), tmp_path / "journal"
+    await journal.open(KEY)
+    added = []
+    for number in range(130):
+        await journal.record([registered(number)])
+        count = journal._database.execute("SELECT count(*) FROM mettl_journal_added")
+        added.append(count.fetchone()[0])
+    assert added == [n % 50 for n in range(1, 131)]
+    copy = copy_of(path, tmp_path / "copy")
+    await journal.close()
+    for one in (path, copy):  # which was closed, and which was killed
+        _, server = await run(one, people(131))
+        assert list(server.sent) == ["c130@x.org"]
 
 
 async def test_a_record_that_is_not_final_never_replaces_one_that_is(tmp_path):

@@ -77,8 +77,10 @@ class Killing:
             with contextlib.closing(sqlite3.connect(f"{home}/{self.out.name}.journal")) as database:
                 if not database.execute("SELECT * FROM sqlite_schema").fetchall():
                     return Counter()
-                urls = database.execute("SELECT url FROM mettl_journal WHERE url <> ''").fetchall()
-        return Counter(self.box.owner_of(url) for (url,) in urls)
+                urls = database.execute(
+                    "SELECT url FROM mettl_journal UNION SELECT url FROM mettl_journal_added"
+                ).fetchall()
+        return Counter(self.box.owner_of(url) for (url,) in urls if url)
 
     def rows(self):
         """The rows of the file of links, which is whole or absent at any time."""

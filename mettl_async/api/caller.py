@@ -127,7 +127,7 @@ class Caller:
             files=files,
             version=self.version,
             repeatable=row.repeatable if repeatable is None else repeatable,
-            success_keys=row.success_keys,
+            payload_key=row.returns.payload,
             partial_success=row.partial_success,
             personal_params=row.personal_params,
             personal_values=tuple([path[name] for name in PERSONAL if name in path]),

@@ -160,12 +160,6 @@ class Endpoint(Generic[R_co]):
             lambda self: tuple(one.wire for one in self.arguments if one.personal), takes_self=True
         ),
     )
-    success_keys: tuple[str, ...] = field(
-        init=False,
-        default=Factory(
-            lambda self: (self.returns.payload,) if self.returns.payload else (), takes_self=True
-        ),
-    )
 
     def in_version(self, version: ApiVersion) -> Endpoint[R_co]:
         """Give the row as it is in a version."""

@@ -12,7 +12,7 @@ import anyio
 
 from mettl_async.api.caller import Caller
 from mettl_async.api.waiting import NotReady, poll
-from mettl_async.core.download import PDF_EDGE, check_link, check_pdf, fetch
+from mettl_async.core.download import check_link, fetch
 from mettl_async.errors import (
     InvalidInputError,
     MettlDecodeError,
@@ -20,6 +20,9 @@ from mettl_async.errors import (
     TransportError,
 )
 from mettl_async.models import CandidateResult
+
+_PDF_EDGE = 1024
+"""Bytes at either end of a PDF within which readers look for its marks."""
 
 _OK = 200
 _FINAL = {400, 401, 403, 405, 410}
@@ -82,8 +85,11 @@ async def _fetch_into(caller: Caller, url: str, part: Path) -> NotReady | None:
         async with await anyio.open_file(part, "wb") as file:
             head = tail = b""
             async for chunk in download.chunks:
-                head = head if len(head) >= PDF_EDGE else head + chunk
-                tail = (tail + chunk)[-PDF_EDGE:]
+                head = head if len(head) >= _PDF_EDGE else head + chunk
+                tail = (tail + chunk)[-_PDF_EDGE:]
                 await file.write(chunk)
-        check_pdf(head, tail)
-    return None
+    if b"%PDF-" not in head[:_PDF_EDGE]:
+        return NotReady(
+            f"the report is {'an HTML page' if head.lstrip()[:1] == b'<' else 'not a PDF'}"
+        )
+    return None if b"%%EOF" in tail else NotReady("the report is cut short")

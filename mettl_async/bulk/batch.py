@@ -13,7 +13,7 @@ from attrs import define, field
 
 from mettl_async.bulk.outcomes import Failed, Registered, Rejected, Unknown
 from mettl_async.codec import candidate_details, candidate_optionals, dumps
-from mettl_async.core.request import Escaped
+from mettl_async.core.request import encoded_length
 from mettl_async.errors import MettlError
 from mettl_async.models import Candidate, Registration
 
@@ -76,7 +76,7 @@ class Batch(tuple[Entry, ...]):  # noqa: SLOT001 - what is cached needs a place
     """Entries of one call. Their ``rd`` is written once, to be measured and to be sent."""
 
     @cached_property
-    def rd(self) -> Escaped:
+    def rd(self) -> str:
         """The ``rd`` parameter of the call."""
         return rd_text([entry.candidate for entry in self])
 
@@ -90,17 +90,17 @@ def first_batch(entries: Collection[Entry], size: int, room: int | None) -> Batc
         room: Bytes that the escaped ``rd`` may take; None for no bound.
     """
     batch = Batch(islice(entries, size))
-    if room is None or len(batch.rd.escaped) <= room:
+    if room is None or encoded_length(batch.rd) <= room:
         return batch
     counts = range(1, len(batch))
-    fit = bisect_right(counts, room, key=lambda count: len(Batch(batch[:count]).rd.escaped))
+    fit = bisect_right(counts, room, key=lambda count: encoded_length(Batch(batch[:count]).rd))
     return Batch(batch[: max(1, fit)])
 
 
-def rd_text(candidates: Sequence[Candidate]) -> Escaped:
-    """Return the ``rd`` parameter of some candidates, as JSON and escaped."""
+def rd_text(candidates: Sequence[Candidate]) -> str:
+    """Return the ``rd`` parameter of some candidates, as JSON."""
     whole = {"registrationDetails": candidate_details(candidates)}
     if optional := candidate_optionals(candidates):
         whole["optionalParams"] = optional
     # One text of all is written several times as fast as one of each.
-    return Escaped.of(dumps(whole))
+    return dumps(whole)

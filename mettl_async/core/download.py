@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 from mettl_async.config import is_loopback
 from mettl_async.core.transports.contract import Download, Transport
-from mettl_async.errors import CallFacts, ConnectError, InvalidInputError, MettlDecodeError
+from mettl_async.errors import CallFacts, ConnectError, InvalidInputError
 
 MOST_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -59,26 +59,3 @@ async def fetch(
         except ValueError:
             raise ConnectError("redirected to no https address", CallFacts()) from None
     raise ConnectError(f"redirected more than {MOST_REDIRECTS} times", CallFacts())
-
-
-PDF_EDGE = 1024
-"""Bytes at either end of a PDF within which readers look for its marks."""
-
-
-def check_pdf(head: bytes, tail: bytes) -> None:
-    """Refuse what does not begin and end like a PDF.
-
-    Args:
-        head: The first `PDF_EDGE` bytes or more.
-        tail: The last `PDF_EDGE` bytes.
-
-    Raises:
-        MettlDecodeError: It does not.
-    """
-    if b"%PDF-" not in head[:PDF_EDGE]:
-        problem = "an HTML page" if head.lstrip()[:1] == b"<" else "not a PDF"
-    elif b"%%EOF" not in tail:
-        problem = "cut short"
-    else:
-        return
-    raise MettlDecodeError(f"the report is {problem}", CallFacts(sent=True, safe_to_repeat=True))

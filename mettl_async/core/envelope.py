@@ -37,7 +37,7 @@ def read(request: Request, response: Response, now: float) -> Envelope:
     """Read a response.
 
     Args:
-        request: What was asked: its success keys, and the values to blank in messages.
+        request: What was asked: its payload's key, and the values to blank in messages.
         response: What came.
         now: Seconds since the epoch, to understand a ``Retry-After`` date.
     """
@@ -74,7 +74,7 @@ def _is_success(request: Request, body: dict[str, Any]) -> bool:
         return True
     # `status: ERROR` without `error` is a partial result of Add PBTs [doc], and of nothing else. Other
     # words, or none, do not spoil a payload that is there [assumed].
-    has_payload = any(key in body for key in request.success_keys)
+    has_payload = bool(request.payload_key) and request.payload_key in body
     return has_payload and (word != "ERROR" or request.partial_success)
 
 

@@ -104,8 +104,8 @@ class Request(_Evolving):
         files: Sent as a multipart body; not signed.
         version: Decides the hash of the signature.
         repeatable: Whether handling it twice does no harm.
-        success_keys: Payload keys that make an answer a success even without ``status``.
-        partial_success: Whether ``status: ERROR`` with a success key is a partial result.
+        payload_key: Key that makes an answer a success even without ``status``; empty for none.
+        partial_success: Whether ``status: ERROR`` with the payload is a partial result.
         personal_params: Names of parameters that hold candidates' data.
         personal_values: Further texts that are candidates' data, such as an email in the path.
         retry: Its attempts, pauses and deadline.
@@ -126,7 +126,7 @@ class Request(_Evolving):
     files: tuple[FilePart, ...] = ()
     version: ApiVersion = ApiVersion.V2
     repeatable: bool = False
-    success_keys: tuple[str, ...] = field(default=(), repr=False)
+    payload_key: str = field(default="", repr=False)
     partial_success: bool = field(default=False, repr=False)
     personal_params: tuple[str, ...] = field(default=(), repr=False)
     personal_values: tuple[str, ...] = field(default=(), repr=False)
@@ -190,25 +190,6 @@ class Response(_Evolving):
         return super().evolve(**changes)
 
 
-class Escaped(str):
-    """A parameter's value whose escaped form is known already; otherwise a text as any other.
-
-    Attributes:
-        escaped: What `percent_encode` gives for it.
-    """
-
-    __slots__ = ("escaped",)
-
-    escaped: bytes
-
-    @classmethod
-    def of(cls, text: str) -> Escaped:
-        """Escape a text once, to measure it and to send it."""
-        made = cls(text)
-        made.escaped = percent_encode(text)
-        return made
-
-
 def percent_encode(text: str) -> bytes:
     """Escape everything but RFC 3986's unreserved characters; a space becomes ``%20``.
 
@@ -216,8 +197,6 @@ def percent_encode(text: str) -> bytes:
     distinct byte once instead of walking the text, and looks for distinct ones only among the few
     that are left without the usual ones.
     """
-    if type(text) is Escaped:
-        return text.escaped
     raw = text.encode()
     if raw.isalnum():
         return raw
@@ -234,8 +213,6 @@ def percent_encode(text: str) -> bytes:
 
 def encoded_length(text: str) -> int:
     """Length of ``percent_encode(text)`` without making it."""
-    if type(text) is Escaped:
-        return len(text.escaped)
     raw = text.encode()
     return len(raw) + 2 * len(raw.translate(None, UNRESERVED))
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 from mettl_async.codes import meaning_of
 from mettl_async.config import RetryPolicy
@@ -48,10 +48,7 @@ class RetryQuota:
     """
 
     capacity: int
-    left: int = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.left = self.capacity
+    left: int = field(init=False, default=Factory(lambda self: self.capacity, takes_self=True))
 
     def take(self) -> bool:
         """Pay for one retry, if there is enough left."""

@@ -11,6 +11,7 @@ from mettl_async.bulk.registration_run import RegistrationRun
 from mettl_async.bulk.run import Run
 from mettl_async.bulk.run_options import RunOptions
 from mettl_async.core.lifecycle import Lifecycle
+from mettl_async.core.request import encoded_length
 from mettl_async.errors import CallFacts
 from mettl_async.models import Registration, RegistrationStatus
 
@@ -26,7 +27,7 @@ def people(count):
 
 
 def rd_length(candidates):
-    return len(rd_text(candidates).escaped)
+    return encoded_length(rd_text(candidates))
 
 
 def batch_of(*numbers):

@@ -1,13 +1,12 @@
 """What a call says of its candidates is written once, to be measured and to be sent."""
 
-from urllib.parse import quote
-
 import pytest
 from scripted_server import person
 
 from mettl_async import ClientOptions, MettlClient
 from mettl_async.bulk import batch
 from mettl_async.bulk.batch import Batch, Entry, first_batch, rd_text
+from mettl_async.core.request import encoded_length
 from mettl_async.sandbox import Sandbox
 
 
@@ -15,11 +14,6 @@ def noted(*numbers):
     return Batch(
         Entry(number, person(number, fields={"Note": 'ü "%&+/=" 1'})) for number in numbers
     )
-
-
-def test_the_escaped_form_is_that_of_the_text():
-    made = noted(1, 2).rd
-    assert made.escaped == quote(str(made), safe="").encode()
 
 
 def test_a_batch_writes_its_text_once():
@@ -31,7 +25,7 @@ def test_a_batch_writes_its_text_once():
 @pytest.mark.parametrize(("longer", "count"), [(0, 3), (-1, 2)])
 def test_the_first_batch_is_as_long_as_a_url_may_be(longer, count):
     entries = noted(*range(10))
-    room = len(Batch(entries[:3]).rd.escaped) + longer
+    room = encoded_length(Batch(entries[:3]).rd) + longer
     assert first_batch(entries, 20, room) == entries[:count]
     assert first_batch(entries, 2, room) == entries[:2]
     assert first_batch(entries, 20, None) == entries

@@ -1,6 +1,5 @@
 """Parameters are encoded exactly once, and come back as they were."""
 
-import copy
 from urllib.parse import parse_qsl, quote, unquote
 
 import pytest
@@ -8,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mettl_async.core.request import (
-    Escaped,
     Placement,
     Request,
     encode,
@@ -28,27 +26,6 @@ def test_escaping_agrees_with_the_standard_library(text):
 @given(TEXT)
 def test_the_length_is_known_without_escaping(text):
     assert encoded_length(text) == len(percent_encode(text))
-
-
-@given(TEXT)
-def test_a_text_that_was_escaped_before_is_as_any_other(text):
-    known = Escaped.of(text)
-    assert known == text
-    assert hash(known) == hash(text)
-    assert percent_encode(known) == percent_encode(text)
-    assert encoded_length(known) == encoded_length(text)
-    copied = copy.copy(known)
-    assert (copied, percent_encode(copied)) == (text, percent_encode(text))
-
-
-def test_what_a_middleware_puts_in_the_place_of_an_escaped_text_is_what_is_sent():
-    request = Request(
-        operation="o", method="POST", url="https://h/v2/p", template="/p",
-        params={"rd": Escaped.of("a b")},
-    )  # fmt: skip
-    assert encode(request).target == b"/v2/p?rd=a%20b"
-    changed = request.evolve(params={"rd": request.params["rd"].upper()})
-    assert encode(changed).target == b"/v2/p?rd=A%20B"
 
 
 @given(st.dictionaries(TEXT.filter(bool), TEXT, max_size=5), st.sampled_from(Placement))

@@ -21,13 +21,11 @@ metric
 =================================  ===========================================================
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from contextlib import contextmanager
 from http import HTTPMethod
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from mettl_async._version import __version__
@@ -45,10 +43,9 @@ except ImportError as error:
         'telemetry needs opentelemetry-api: pip install "mettl-async[otel]"'
     ) from error
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-    from mettl_async.core.request import Request, Response
+from mettl_async.core.request import Request, Response
 
 SCOPE: Final = "mettl_async"
 """Name of the tracer and the meter."""

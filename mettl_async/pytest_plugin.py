@@ -18,17 +18,12 @@ pytest imports this module in every project where the package is installed, so w
 the package is imported only inside the fixtures.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from mettl_async import MettlClient
-    from mettl_async.sandbox import Sandbox, Server
+from mettl_async import MettlClient
+from mettl_async.sandbox import Sandbox, Server
 
 _INSTALL = 'pip install "mettl-async[pytest]"'
 

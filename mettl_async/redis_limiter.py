@@ -1,10 +1,8 @@
 """One rate for many processes that share an account, kept in Redis (extra ``redis``)."""
 
-from __future__ import annotations
-
 import logging
 import time
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import anyio
 import sniffio
@@ -24,8 +22,7 @@ except ImportError as error:
         'RedisRateLimiter needs limits and redis: pip install "mettl-async[redis]"'
     ) from error
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 _SCHEMES: Final = ("redis://", "rediss://", "unix://")
 

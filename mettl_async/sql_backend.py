@@ -18,11 +18,11 @@ except ImportError as error:
         " and a driver such as aiosqlite or asyncpg"
     ) from error
 
+from collections.abc import Awaitable, Callable, Coroutine
+
 from mettl_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
-
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 __all__ = ["INSERTS", "RETRY_SECONDS", "Backend", "sa"]

@@ -1,7 +1,5 @@
 """The account itself, and how it looks to candidates."""
 
-from __future__ import annotations
-
 from mettl_async.api import endpoints
 from mettl_async.api.caller import Resource
 from mettl_async.models import AccountInfo, CoverImage, Favicon, Logo, WhiteLabel, _check

@@ -1,7 +1,5 @@
 """Assessments: what candidates are tested with."""
 
-from __future__ import annotations
-
 from mettl_async.api import endpoints
 from mettl_async.api.caller import Resource
 from mettl_async.api.pager import AsyncPager

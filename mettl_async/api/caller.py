@@ -1,7 +1,5 @@
 """The one way to call an endpoint, and what resources share."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 

@@ -1,7 +1,5 @@
 """Candidates of a schedule: registering one to twenty, or any number."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterable, Iterable
 from functools import partial
 from itertools import islice

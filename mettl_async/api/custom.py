@@ -1,7 +1,5 @@
 """Endpoints that users describe themselves: ``mettl.request``."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from functools import partial

@@ -1,7 +1,5 @@
 """The API's table: one row for each endpoint, in the order of the vendor's pages."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable
 from typing import Final
 

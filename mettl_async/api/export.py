@@ -1,12 +1,11 @@
 """Results of many schedules in one stream."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import anyio
+from anyio.streams.memory import MemoryObjectSendStream
 from attrs import frozen
 
 from mettl_async.api.pager import AsyncPager
@@ -15,9 +14,6 @@ from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.core.tasks import catching
 from mettl_async.errors import ClientClosedError, MettlError
 from mettl_async.models import CandidateResult
-
-if TYPE_CHECKING:
-    from anyio.streams.memory import MemoryObjectSendStream
 
 
 @frozen(kw_only=True)

@@ -4,8 +4,6 @@ Pages are asked for by our own, freshly signed limit and offset. The server's ``
 a signature and could name any host, so they are never followed; only their presence counts.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncGenerator, Callable, Coroutine, Hashable
 from contextlib import aclosing
 from typing import Generic, TypeVar

@@ -1,7 +1,5 @@
 """Pre-built tests of the vendor's library."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import partial
 

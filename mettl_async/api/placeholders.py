@@ -1,7 +1,5 @@
 """What may be put into a path: one check for each name of a placeholder."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Final

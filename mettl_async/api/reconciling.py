@@ -3,8 +3,6 @@
 The vendor does not promise that webhooks are delivered, so results have the last word.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import TypeAlias, TypeVar

@@ -1,7 +1,5 @@
 """Saving a report: fetched until it is there, checked, and never half-written."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Results: how candidates did."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Schedules: the test links of an assessment."""
 
-from __future__ import annotations
-
 from urllib.parse import urlsplit
 
 from attrs import evolve

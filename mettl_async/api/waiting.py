@@ -1,7 +1,5 @@
 """Polling: asking again, with growing pauses and a timeout, until something is ready."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 

@@ -1,7 +1,5 @@
 """Candidates on their way to an outcome: each with its history, and those that one call takes; pure."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime

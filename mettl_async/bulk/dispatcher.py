@@ -1,7 +1,5 @@
 """Sending batches, until each of their candidates has an outcome or waits for the second pass."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from inspect import isawaitable

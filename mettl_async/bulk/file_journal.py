@@ -2,20 +2,20 @@
 
 # ruff: noqa: S608 - only names from journal_table.py get into statements
 
-from __future__ import annotations
-
 import os
 import sqlite3
 import stat
 import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from anyio import to_thread
 
 from mettl_async.bulk.files import PRIVATE, belongs_to_another, sync_directory
 from mettl_async.bulk.group_commit import GroupCommit
+from mettl_async.bulk.journal_record import JournalRecord
 from mettl_async.bulk.journal_table import (
     COLUMNS,
     KEY,
@@ -26,11 +26,6 @@ from mettl_async.bulk.journal_table import (
     to_row,
 )
 from mettl_async.bulk.outcomes import JournalError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from mettl_async.bulk.journal_record import JournalRecord
 
 _APPLICATION_ID: Final = 0x4D544C4A  # "MTLJ"
 _VERSION: Final = 1

@@ -1,13 +1,9 @@
 """What files that must outlive a crash, and be nobody else's, need of the operating system."""
 
-from __future__ import annotations
-
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import Final
 
 PRIVATE: Final = 0o600  # whoever has a link can take the test
 

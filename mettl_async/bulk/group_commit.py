@@ -1,16 +1,12 @@
 """Writing together what waits at the same time."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
 
 import anyio
 from attrs import define, field
 
 from mettl_async.bulk.outcomes import JournalError
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
 
 T = TypeVar("T")
 

@@ -1,13 +1,9 @@
 """What a bulk run writes down, so that after any end it can be run again and does only the rest."""
 
-from __future__ import annotations
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from mettl_async.bulk.journal_record import JournalRecord
+from mettl_async.bulk.journal_record import JournalRecord
 
 
 @runtime_checkable

@@ -1,18 +1,13 @@
 """What a journal keeps of one candidate; pure."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from attrs import field, frozen
 
 from mettl_async.bulk.outcomes import Failed, Outcome, Registered, Rejected, Unknown
 from mettl_async.errors import CallError, InvalidInputError, MettlError
-from mettl_async.models import RegistrationStatus
+from mettl_async.models import Candidate, RegistrationStatus
 from mettl_async.models._fold_email import fold_email
-
-if TYPE_CHECKING:
-    from mettl_async.models import Candidate
 
 FINAL_CODES: Final = frozenset({"Completed", "InValid"})
 """Refusals that do not depend on what is sent [seen]; E028 and others may pass with a mended row."""

@@ -1,22 +1,15 @@
 """The journal of one run; what it raises becomes a `JournalError`."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import anyio
 
-from mettl_async.bulk.journal_record import to_record
-from mettl_async.bulk.outcomes import JournalError
+from mettl_async.bulk.journal import Journal
+from mettl_async.bulk.journal_record import JournalRecord, to_record
+from mettl_async.bulk.outcomes import JournalError, Outcome
 from mettl_async.core.tasks import catching
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from mettl_async.bulk.journal import Journal
-    from mettl_async.bulk.journal_record import JournalRecord
-    from mettl_async.bulk.outcomes import Outcome
 
 
 class JournalSession:

@@ -1,14 +1,10 @@
 """The table of a journal, which `FileJournal` and `SqlJournal` share: its columns, and its rows; pure."""
 
-from __future__ import annotations
-
 import hashlib
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from mettl_async.bulk.journal_record import JournalRecord
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 TABLE: Final = "mettl_journal"
 KEY: Final = "email_digest"

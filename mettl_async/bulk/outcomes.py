@@ -1,7 +1,5 @@
 """The outcome of each candidate of a bulk run, and the errors that carry outcomes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """The progress of a run: counted as it goes, reported now and then, logged at its end."""
 
-from __future__ import annotations
-
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """Reading an input of any length, and cutting it into batches."""
 
-from __future__ import annotations
-
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,

@@ -1,7 +1,5 @@
 """A bulk run as its caller holds it: awaited for a report, or iterated for outcomes."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing

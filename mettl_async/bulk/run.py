@@ -4,14 +4,12 @@ Nothing in flight is ever cancelled, by a failing sibling or by a caller who sto
 would know whether a cancelled registration took place.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import AsyncIterable, Iterable
 from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING
 
 import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from mettl_async.bulk.batch import Batch
 from mettl_async.bulk.dispatcher import MAX_LOST, Dispatcher, Send
@@ -24,9 +22,6 @@ from mettl_async.core.request import RunContext
 from mettl_async.core.tasks import catching
 from mettl_async.errors import ConfigurationError
 from mettl_async.models import Candidate
-
-if TYPE_CHECKING:
-    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 SPARE_WORKERS = 2
 """More than may send at once: these encode a batch, or report one, while the others' calls are out."""

@@ -1,7 +1,5 @@
 """The options of a bulk run, checked when they are given."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import Final

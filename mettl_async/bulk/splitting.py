@@ -1,7 +1,5 @@
 """Finding the candidates of a batch that make its call fail, in few calls; pure."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from attrs import define

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from mettl_async.bulk.group_commit import GroupCommit
+from mettl_async.bulk.journal_record import JournalRecord
 from mettl_async.bulk.journal_table import (
     COLUMNS,
     KEY,
@@ -20,11 +22,7 @@ from mettl_async.bulk.outcomes import JournalError
 from mettl_async.sql_backend import INSERTS, Backend, sa
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-
-    from mettl_async.bulk.journal_record import JournalRecord
 
 _TYPES: Final = {str: sa.Text, bool: sa.Boolean}
 

@@ -1,7 +1,5 @@
 """What a failed call says about its candidates, and when a run had better stop; pure."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from attrs import define

@@ -3,8 +3,6 @@
 Those are imported when their command runs: ``mettl --help`` needs none of them.
 """
 
-from __future__ import annotations
-
 import time
 from enum import StrEnum
 from pathlib import Path

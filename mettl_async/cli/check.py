@@ -1,21 +1,16 @@
 """The first pass over a file: every row is checked before anything is sent."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 from attrs import frozen
 
 from mettl_async.bulk.seen import SeenEmails
 from mettl_async.cli.columns import EMAIL
 from mettl_async.cli.problems import CommandError
+from mettl_async.cli.reading import Source
 from mettl_async.cli.rows import BadRow, Row
 from mettl_async.models._fold_email import fold_email
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from mettl_async.cli.reading import Source
 
 SHOWN: Final = 20
 

@@ -1,19 +1,14 @@
 """The columns of an input: checked, and mapped to the names that registration knows."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from attrs import field, frozen
 
 from mettl_async.cli.problems import CommandError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 UTF_8: Final = "utf-8-sig"  # with or without a BOM
 EMAIL: Final = "Email Address"

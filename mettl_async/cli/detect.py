@@ -3,21 +3,17 @@
 What is not certain is not guessed: names in the wrong alphabet would go out to real people.
 """
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io
 import re
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mettl_async.cli.columns import UNDECODED, UTF_8, Format, normalized
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.rows import CSV_SUFFIXES, JSON_SUFFIXES
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
 
 DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 WESTERN: Final = "cp1252"

@@ -1,10 +1,9 @@
 """How an event of a webhook is printed: an aligned line, one with tabs, or JSON."""
 
-from __future__ import annotations
-
 import json
+from datetime import datetime
 from itertools import cycle
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
 from rich.console import Console
@@ -12,9 +11,6 @@ from rich.text import Text
 
 from mettl_async.cli.printing import at_terminal, number, plain, print_text, printable, utc_text
 from mettl_async.models import EVENTS, Event, TestGraded, UnknownEvent
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 COLUMNS: Final = ("time", "event", "access_key", "attempt", "candidate", "marks", "ended")
 _WIDTHS: Final = (20, 17, 10, 9, 26, 9, 0)

@@ -1,15 +1,9 @@
 """Results as rows of a table, with registration fields and sections as columns."""
 
-from __future__ import annotations
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
-from typing import TYPE_CHECKING, Any, Final
-
-from mettl_async.cli.printing import number
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from mettl_async.cli.printing import Cell
+from mettl_async.cli.printing import Cell, number
 
 _RESULT: Final = {
     "status": "test_status.status",

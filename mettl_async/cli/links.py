@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mettl_async.bulk.journal_record import JournalRecord
 from mettl_async.cli.columns import EMAIL
 from mettl_async.cli.outfile import check_whole, csv_lines, whole_file
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.rows import Cells, is_json_lines
+from mettl_async.cli.rows import BadRow, Cells, is_json_lines
 from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from mettl_async.bulk.journal_record import JournalRecord
-    from mettl_async.cli.rows import BadRow
-
     Read = Callable[[Sequence[str]], Awaitable[Mapping[str, JournalRecord]]]
 
 COLUMNS: Final = ("status", "link", "code", "reason")

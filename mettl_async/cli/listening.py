@@ -1,13 +1,11 @@
 """``mettl webhooks listen``: print events as they come, verified, until Ctrl-C."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections import Counter
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from attrs import define, field
 
@@ -16,12 +14,7 @@ from mettl_async.cli.printing import print_text
 from mettl_async.cli.problems import CommandError, on_interrupt, os_reason, print_stderr
 from mettl_async.models import EVENTS, BasicAuth, Event, TestEvent, UnknownEvent
 from mettl_async.webhooks import Claim, MemorySeenEvents, Refused, WebhookReceiver
-from mettl_async.webhooks.asgi import OK, HttpResponse, send_response
-
-if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
-    from mettl_async.webhooks.asgi import Message, Receive, Scope, Send
+from mettl_async.webhooks.asgi import OK, HttpResponse, Message, Receive, Scope, Send, send_response
 
 _ANOTHER_PATH: Final = HttpResponse(404, "another path")
 _LOGGER: Final = logging.getLogger("mettl_async.webhooks")

@@ -1,14 +1,10 @@
 """Made-up candidates for the sandbox."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 from mettl_async.cli.columns import EMAIL, FIRST_NAME, Layout
 from mettl_async.cli.rows import BadRow, Cells, Row, row_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _FIRST: Final = ("Asha", "José", "Zoë", "李", "Олена", "Nguyễn", "आशा", "Siân", "Mehmet", "Ada")
 _LAST: Final = ("Rao", "García", "Müller", "王", "Шевченко", "Okafor", "O'Neill")

@@ -1,24 +1,19 @@
 """Files that commands write: for the owner's eyes only, safe to open in a spreadsheet, whole or absent."""
 
-from __future__ import annotations
-
 import csv
 import glob
 import io
 import os
 import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, Final
 
 from mettl_async.bulk.files import belongs_to_another, sync_directory
+from mettl_async.cli.printing import Cell
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.errors import MettlError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from mettl_async.cli.printing import Cell
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _SIGNS: Final = ("'", *_FORMULA)

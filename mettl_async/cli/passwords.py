@@ -1,7 +1,5 @@
 """Passwords for commands: from an environment variable or typed, never on the command line."""
 
-from __future__ import annotations
-
 import os
 import sys
 

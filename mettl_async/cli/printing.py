@@ -1,14 +1,12 @@
 """Output of commands: a table on a terminal, tab-separated lines or JSON for programs."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import typer
@@ -17,9 +15,6 @@ from rich.table import Table
 from rich.text import Text
 
 from mettl_async.cli.problems import CommandError, os_reason
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 Cell = str | int | float | None
 

@@ -1,21 +1,17 @@
 """How a command ends: errors as one line on stderr, exit codes, and Ctrl-C."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from types import FrameType
+from typing import Final
 
 import typer
 
 from mettl_async.errors import MettlError, NotReadyError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import FrameType
 
 MISSING, WRONG, INTERRUPTED = 1, 2, 130
 

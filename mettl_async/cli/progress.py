@@ -1,14 +1,12 @@
 """Progress of a run on stderr: a bar on a terminal, plain lines elsewhere."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from attrs import define, field
 from rich import progress as bars
@@ -18,15 +16,11 @@ from rich.text import Text
 
 from mettl_async.bulk.journal_record import code_of
 from mettl_async.bulk.outcomes import Failed, Outcome, Registered, Rejected, Unknown
+from mettl_async.bulk.progress import Progress
 from mettl_async.bulk.stop_policy import stops_the_run
 from mettl_async.cli.problems import print_stderr
 from mettl_async.errors import CallError, InvalidInputError, MettlError
 from mettl_async.models import RegistrationStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from mettl_async.bulk.progress import Progress
 
 PLAIN_EVERY: Final = 2.0
 REFRESH_EVERY: Final = 0.1

@@ -1,35 +1,29 @@
 """The commands that only read: account, assessments, schedules, results and report."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
+from pathlib import Path
+from typing import IO, Any, Final, TypeVar
 
 import typer
 
+from mettl_async.api.pager import AsyncPager
 from mettl_async.api.placeholders import check_access_key, check_email
 from mettl_async.api.waiting import NotReady, poll
 from mettl_async.cli.flat import EMAIL, RESULT, Key, Row, cell_at, flatten, headings
+from mettl_async.cli.options import Target
 from mettl_async.cli.outfile import check_whole, csv_lines, private_files, whole_file
-from mettl_async.cli.printing import at_terminal, plain, print_json, print_table, print_text
+from mettl_async.cli.printing import Cell, at_terminal, plain, print_json, print_table, print_text
 from mettl_async.cli.problems import MISSING, CommandError, os_reason, print_stderr
 from mettl_async.cli.progress import spinner
 from mettl_async.cli.rows import is_json_lines
+from mettl_async.client import MettlClient
 from mettl_async.core.effects import Effects
 from mettl_async.errors import MettlError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
-
-    from mettl_async.api.pager import AsyncPager
-    from mettl_async.cli.options import Target
-    from mettl_async.cli.printing import Cell
-    from mettl_async.client import MettlClient
-    from mettl_async.models import CandidateResult, ResultDetail
+from mettl_async.models import CandidateResult, ResultDetail
 
 # Columns of each list: where their cells are in a value; the first part is the name.
 _COLUMNS: Final = {

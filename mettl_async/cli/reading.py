@@ -6,7 +6,7 @@ import codecs
 import io
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, cast
@@ -34,16 +34,12 @@ from mettl_async.cli.detect import (
 )
 from mettl_async.cli.printing import printable
 from mettl_async.cli.problems import CommandError, os_reason
-from mettl_async.cli.rows import BadRow, row_of
+from mettl_async.cli.rows import BadRow, Cells, Row, row_of
 from mettl_async.cli.spreadsheets import sheet_rows
 from mettl_async.cli.text_rows import csv_rows, json_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from _typeshed import WriteableBuffer
-
-    from mettl_async.cli.rows import Cells, Row
 
 STDIN: Final = Path("-")
 _CHUNK: Final = 1 << 16

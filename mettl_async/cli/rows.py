@@ -3,12 +3,11 @@
 Messages name lines and columns, never a cell's content.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -23,9 +22,6 @@ from mettl_async.cli.columns import (
 from mettl_async.cli.problems import CommandError
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import Candidate
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CSV_SUFFIXES: Final = (".csv",)
 JSON_SUFFIXES: Final = (".jsonl", ".ndjson", ".json-lines")

@@ -1,22 +1,17 @@
 """``mettl webhooks send``: send sample events to a receiver, with the headers that Mettl sends."""
 
-from __future__ import annotations
-
 import base64
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
 
 from mettl_async.cli.printing import print_text
 from mettl_async.cli.problems import MISSING, CommandError, print_stderr
+from mettl_async.models import BasicAuth, TestEvent
 from mettl_async.webhooks import ContextSigner, sample_event
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from mettl_async.models import BasicAuth, TestEvent
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _TIMEOUT: Final = 30.0

@@ -1,18 +1,14 @@
 """``mettl sign``: the string to sign and the signature of a request, to find the cause of E401."""
 
-from __future__ import annotations
-
 import json
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 from urllib.parse import parse_qsl, quote
 
 from mettl_async.cli.problems import CommandError
 from mettl_async.config import ApiVersion, Credentials
 from mettl_async.core.signing import signature, string_to_sign
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _VERSION: Final = re.compile(r"/(v[123])(?=/|$)")
 _URL: Final = re.compile(r"https?://[!-~]+", re.IGNORECASE)

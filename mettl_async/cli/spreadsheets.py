@@ -1,22 +1,18 @@
 """Rows of XLSX workbooks, streamed; needs the extra ``xlsx``."""
 
-from __future__ import annotations
-
 import re
 import warnings
 import zlib
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import date, datetime, time, timedelta
 from itertools import zip_longest
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any, Final
 from zipfile import BadZipFile, ZipFile
 
 from mettl_async.cli.columns import Layout, columns_of, did_you_mean
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.rows import BadRow, CellError, Cells, number_text, table_row
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 _CHUNK: Final = 1 << 20
 _FORMULA: Final = re.compile(rb"<(?:\w+:)?f[\s/>]")

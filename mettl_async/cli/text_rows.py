@@ -1,11 +1,10 @@
 """Rows of text: CSV with any delimiter, and JSON Lines."""
 
-from __future__ import annotations
-
 import csv
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mettl_async.cli.columns import (
     COMPENSATORY_TIME,
@@ -20,9 +19,6 @@ from mettl_async.cli.columns import (
 from mettl_async.cli.detect import DELIMITERS, without_separator_line
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.rows import BadRow, CellError, Cells, number_text, table_row
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
 
 
 def csv_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Cells | BadRow]:

@@ -1,7 +1,5 @@
 """The commands of ``mettl webhooks``: their parameters only, like ``app``."""
 
-from __future__ import annotations
-
 from typing import Annotated, Final
 
 import typer

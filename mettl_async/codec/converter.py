@@ -1,7 +1,5 @@
 """The one cattrs converter of the process; `reading` and `writing` teach it."""
 
-from __future__ import annotations
-
 from cattrs import Converter
 
 converter = Converter(detailed_validation=False)

@@ -1,7 +1,5 @@
 """Plain data to events: what an event must have, and what is normalised before it is read."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Between bytes and plain data: the same with orjson and without."""
 
-from __future__ import annotations
-
 import json
 import math
 from typing import Any

@@ -1,7 +1,5 @@
 """What is raised within the codec when something is not of the expected form."""
 
-from __future__ import annotations
-
 from typing import TypeAlias
 
 Problem: TypeAlias = tuple[str, str]  # path below the value, what is wrong with it

@@ -1,7 +1,5 @@
 """Plain data to models: strict about what a model needs, lenient about the rest."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, get_args, get_origin

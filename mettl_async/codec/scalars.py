@@ -1,7 +1,5 @@
 """Plain data to single values: text, numbers, times, words, and JSON of unknown form."""
 
-from __future__ import annotations
-
 import math
 import re
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """Models to plain data."""
 
-from __future__ import annotations
-
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta

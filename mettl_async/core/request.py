@@ -1,7 +1,5 @@
 """The values that travel through the chain, and the one place where parameters are encoded."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime

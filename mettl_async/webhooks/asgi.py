@@ -1,7 +1,5 @@
 """The part of ASGI that a receiver needs: a bounded body, the responses, the lifespan."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
 

@@ -1,20 +1,15 @@
 """A signed ``context_data``: it proves who wrote it, and for which candidate."""
 
-from __future__ import annotations
-
 import binascii
 import hmac
 import math
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from mettl_async.errors import ContextDataError, InvalidInputError
 from mettl_async.models import SignedContext, _check
 from mettl_async.models._fold_email import fold_email
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _MIN_SECRET = 16  # bytes
 _VERSION = b"\x01"

@@ -1,7 +1,5 @@
 """The identity of an event: two deliveries of one event share it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Parsing of a delivery's body into an event."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from attrs import evolve

@@ -1,7 +1,5 @@
 """Handling of one event: claim it, call its handlers, mark it as done."""
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import logging

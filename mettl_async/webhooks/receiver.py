@@ -1,9 +1,7 @@
 """The receiver: an ASGI app that authenticates deliveries and handles each event once."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import anyio
 from attrs import evolve
@@ -15,7 +13,9 @@ from mettl_async.errors import (
     InvalidInputError,
 )
 from mettl_async.models.event import Event, TestEvent, UnknownEvent
+from mettl_async.models.webhooks import BasicAuth
 from mettl_async.webhooks import asgi
+from mettl_async.webhooks.context import ContextSigner
 from mettl_async.webhooks.identity import event_identity
 from mettl_async.webhooks.parse import parse_event
 from mettl_async.webhooks.processing import (
@@ -31,12 +31,6 @@ from mettl_async.webhooks.processing import (
 )
 from mettl_async.webhooks.seen_events import MemorySeenEvents, SeenEvents
 from mettl_async.webhooks.verification import AllowedNetworks, BasicAuthVerifier
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
-
-    from mettl_async.models.webhooks import BasicAuth
-    from mettl_async.webhooks.context import ContextSigner
 
 MIB = 1024 * 1024
 _MAX_LENGTH_DIGITS = 18  # of a content-length

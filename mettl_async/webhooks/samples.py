@@ -1,7 +1,5 @@
 """Deliveries as Mettl sends them, for tests and for ``mettl webhooks send``."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any, Final
 

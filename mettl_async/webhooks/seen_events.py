@@ -1,20 +1,16 @@
 """Stores of the events that were handled: the contract, and a store in memory."""
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from enum import Enum
 from itertools import count
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from attrs import field, frozen
 
 from mettl_async.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 DAY = 86_400.0
 LEASE = 60.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,6 @@ from mettl_async.sql_backend import INSERTS, RETRY_SECONDS, Backend, sa
 from mettl_async.webhooks.seen_events import DAY, LEASE, Claim, Refused, check_positive, key_digest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 REMEMBER = 90 * DAY

@@ -1,7 +1,5 @@
 """Checks of who sends: credentials and networks."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from base64 import b64encode

@@ -1,7 +1,5 @@
 """What carries the requests: our own connections by httpx or aiohttp, or an injected client."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from mettl_async.config import ClientOptions

@@ -66,11 +66,7 @@ class SignatureAuth:
     @staticmethod
     async def _ask(provider: CredentialsProvider) -> Credentials:
         answer = provider()
-        keys = await answer if isawaitable(answer) else answer
+        keys = keys_or_provider(await answer if isawaitable(answer) else answer)
         if isinstance(keys, Credentials):
             return keys
-        if isinstance(keys, KeyPair):
-            return Credentials(public_key=keys.public_key, private_key=keys.private_key)
-        raise ConfigurationError(
-            f"credentials: the callable returned {type(keys).__name__}; return Credentials(...)"
-        )
+        raise ConfigurationError("credentials: the callable returned one; return Credentials(...)")

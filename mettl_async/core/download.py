@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 from mettl_async.config import is_loopback
 from mettl_async.core.transports.contract import Download, Transport
-from mettl_async.errors import CallFacts, ConnectError, InvalidInputError
+from mettl_async.errors import ConnectError, InvalidInputError
 
 MOST_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -57,5 +57,5 @@ async def fetch(
                 "redirect", urljoin(url, location), allow_insecure_http=allow_insecure_http
             )
         except ValueError:
-            raise ConnectError("redirected to no https address", CallFacts()) from None
-    raise ConnectError(f"redirected more than {MOST_REDIRECTS} times", CallFacts())
+            raise ConnectError("redirected to no https address") from None
+    raise ConnectError(f"redirected more than {MOST_REDIRECTS} times")

@@ -197,7 +197,7 @@ FAMILIES = [
 @pytest.mark.parametrize(("name", "kind", "sent"), FAMILIES)
 def test_each_exception_of_both_families_is_translated(library, name, kind, sent):
     exception = getattr(library, name)("secret https://h/?asgn=SECRET", request=None)
-    known, unknown = translate(exception, known=True), translate(exception, known=False)
+    known, unknown = translate(exception, {"connect": 5.0}), translate(exception)
     assert type(known) is type(unknown) is kind
     assert (known.sent, unknown.sent) == (sent, True)
     assert "SECRET" not in str(unknown)
@@ -207,8 +207,8 @@ def test_other_exceptions_are_left_alone():
     class ReadTimeout(Exception):  # noqa: N818 - the name is the point
         """Looks like one of httpx's, and is not."""
 
-    assert translate(ReadTimeout(), known=True) is None
-    assert translate(ValueError(), known=False) is None
+    assert translate(ReadTimeout()) is None
+    assert translate(ValueError()) is None
 
 
 def test_what_is_no_client_is_refused():

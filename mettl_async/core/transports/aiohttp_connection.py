@@ -147,12 +147,10 @@ def meaning(exc: Exception, options: ClientOptions, *, connected: bool) -> CallE
             )
         return ConnectionLostError("the connection broke", CallFacts(sent=True))
     if isinstance(exc, TimeoutError):
-        return TransportTimeoutError(
-            f"connecting timed out after {options.connect_timeout:g} s", CallFacts(sent=False)
-        )
+        return TransportTimeoutError(f"connecting timed out after {options.connect_timeout:g} s")
     if isinstance(exc, (aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError)):
-        return ConnectError("the proxy refused the connection", CallFacts(sent=False))
+        return ConnectError("the proxy refused the connection")
     # These say which (refused, DNS, TLS) in words that hold no request data.
     cause = getattr(exc, "certificate_error", None) or getattr(exc, "os_error", None)
     detail = f": {scrub(str(cause))}" if cause is not None and str(cause) else ""
-    return ConnectError(f"the connection could not be made{detail}", CallFacts(sent=False))
+    return ConnectError(f"the connection could not be made{detail}")

@@ -42,7 +42,6 @@ from mettl_async.core.transports.contract import Download
 from mettl_async.core.transports.httpx_lanes import new_tls_context, unpacked
 from mettl_async.errors import (
     CallError,
-    CallFacts,
     ConfigurationError,
     ConnectError,
 )
@@ -125,7 +124,7 @@ class AiohttpTransport:
         except ValueError:
             route = None
         if route is None:
-            raise ConnectError("the link cannot be fetched", CallFacts(sent=False))
+            raise ConnectError("the link cannot be fetched")
         head = b"GET %b%b HTTP/1.1\r\n%b%b\r\n" % (
             route.prefix,
             target_of(url, parts.netloc).encode("ascii"),

@@ -48,7 +48,7 @@ def unpacked(status: int, pairs: list[tuple[str, str]], content: bytes) -> Respo
         plain = httpx.Response(status, headers=pairs, content=content).content
         return response.evolve(content=plain)
     except httpx.DecodingError as exc:
-        failure = translate(exc, known=True)
+        failure = translate(exc)
     raise failure or AssertionError
 
 
@@ -150,7 +150,7 @@ class LaneTransport:
             healthy = True
             return unpacked(raw.status, decoded(raw.headers), content)
         except Exception as exc:
-            failure = translate(exc, known=True, timeouts=self._timeout)
+            failure = translate(exc, self._timeout)
             if failure is None:
                 raise
         finally:
@@ -189,10 +189,8 @@ class LaneTransport:
             else _proxied_lane(proxy, context)
         )
         try:
-            raw = await translated(
-                lane.handle_async_request(built), known=True, timeouts=self._timeout
-            )
-            chunks = translated_chunks(raw.aiter_stream(), known=True, timeouts=self._timeout)
+            raw = await translated(lane.handle_async_request(built), self._timeout)
+            chunks = translated_chunks(raw.aiter_stream(), self._timeout)
             yield Download(raw.status, joined(decoded(raw.headers)), chunks)
         finally:
             await _close(lane)

@@ -12,7 +12,7 @@ from mettl_async.core.transports.common import joined, make_response, user_agent
 from mettl_async.core.transports.contract import Download
 from mettl_async.core.transports.httpx_lanes import LIBRARY
 from mettl_async.core.transports.translation import translate, translated, translated_chunks
-from mettl_async.errors import CallError, CallFacts, ConfigurationError, ConnectError
+from mettl_async.errors import CallError, ConfigurationError, ConnectError
 
 
 class AsyncHttpClient(Protocol):
@@ -83,7 +83,7 @@ class InjectedTransport:
                     "http_client: it is closed; keep it open for the client"
                 )
             else:
-                failure = translate(exc, known=False)
+                failure = translate(exc)
             if failure is None:
                 raise
         raise failure
@@ -95,16 +95,16 @@ class InjectedTransport:
         except Exception:  # noqa: BLE001 - its text holds the link
             built = None
         if built is None:
-            raise ConnectError("the link cannot be fetched", CallFacts(sent=False))
+            raise ConnectError("the link cannot be fetched")
         return await self._client.send(built, auth=None, follow_redirects=False, stream=True)
 
     @asynccontextmanager
     async def stream(self, url: str) -> AsyncGenerator[Download]:
         """See `Transport`."""
         with hidden_urls():
-            raw = await translated(self._open(url), known=False)
+            raw = await translated(self._open(url))
         try:
-            chunks = translated_chunks(raw.aiter_bytes(), known=False)
+            chunks = translated_chunks(raw.aiter_bytes())
             yield Download(raw.status_code, joined(raw.headers.multi_items()), chunks)
         finally:
             await raw.aclose()

@@ -6,7 +6,6 @@ connect error, so with it every failure counts as maybe sent.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Mapping
-from types import MappingProxyType
 from typing import TypeVar
 
 from mettl_async.core.redaction import scrub
@@ -43,7 +42,6 @@ _FAMILIES: tuple[tuple[str, type[CallError], str, bool], ...] = (
 )
 
 
-_NO_TIMEOUTS: Mapping[str, float] = MappingProxyType({})
 _LIBRARIES = {"httpx", "httpx2", "httpcore", "httpcore2"}
 
 
@@ -51,49 +49,47 @@ def _library(cls: type) -> str:
     return cls.__module__.partition(".")[0]
 
 
-def translate(
-    exc: Exception, *, known: bool, timeouts: Mapping[str, float] = _NO_TIMEOUTS
-) -> CallError | None:
+def translate(exc: Exception, timeouts: Mapping[str, float] | None = None) -> CallError | None:
     """Translate an exception of httpx, httpx2 or httpcore; give None for anything else.
 
     Args:
         exc: What was raised.
-        known: Whether the connections are our own, so that "not connected" is certain.
-        timeouts: Seconds by phase (``connect``, ``read``, ``write``), where we have set them.
+        timeouts: Seconds by phase (``connect``, ``read``, ``write``) of our own connections, with which
+            "not connected" is certain; None for an injected client.
     """
     names = {cls.__name__ for cls in type(exc).__mro__ if _library(cls) in _LIBRARIES}
     for name, kind, problem, sent in _FAMILIES:
         if name in names:
             # Connect errors say which (refused, DNS, TLS) in words that hold no request data.
-            detail = f": {scrub(str(exc))}" if name == "ConnectError" and known and str(exc) else ""
-            seconds = timeouts.get(name.removesuffix("Timeout").lower())
+            detail = (
+                f": {scrub(str(exc))}" if name == "ConnectError" and timeouts and str(exc) else ""
+            )
+            seconds = (timeouts or {}).get(name.removesuffix("Timeout").lower())
             if seconds is not None and kind is TransportTimeoutError:
                 detail = f" after {seconds:g} s"
-            return kind(problem + detail, CallFacts(sent=sent or not known))
+            return kind(problem + detail, CallFacts(sent=sent or not timeouts))
     return None
 
 
-async def translated(
-    answer: Awaitable[T], *, known: bool, timeouts: Mapping[str, float] = _NO_TIMEOUTS
-) -> T:
+async def translated(answer: Awaitable[T], timeouts: Mapping[str, float] | None = None) -> T:
     """Await something of an HTTP library, and raise its exceptions as ours, without a trace of them."""
     failure: CallError | None = None
     try:
         return await answer
     except Exception as exc:
-        failure = translate(exc, known=known, timeouts=timeouts)
+        failure = translate(exc, timeouts)
         if failure is None:
             raise
     raise failure
 
 
 async def translated_chunks(
-    source: AsyncIterable[bytes], *, known: bool, timeouts: Mapping[str, float] = _NO_TIMEOUTS
+    source: AsyncIterable[bytes], timeouts: Mapping[str, float] | None = None
 ) -> AsyncGenerator[bytes]:
     """Yield the pieces of a body as they come, and raise as `translated`."""
     chunks = aiter(source)
     while True:
         try:
-            yield await translated(anext(chunks), known=known, timeouts=timeouts)
+            yield await translated(anext(chunks), timeouts)
         except StopAsyncIteration:
             return

@@ -18,12 +18,17 @@ pytest imports this module in every project where the package is installed, so w
 the package is imported only inside the fixtures.
 """
 
-from collections.abc import AsyncIterator
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pytest
 
-from mettl_async import MettlClient
-from mettl_async.sandbox import Sandbox, Server
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from mettl_async import MettlClient
+    from mettl_async.sandbox import Sandbox, Server
 
 _INSTALL = 'pip install "mettl-async[pytest]"'
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Iterator
 from functools import wraps
 from typing import (
     TYPE_CHECKING,
@@ -22,10 +21,13 @@ import typer
 from attrs import frozen
 
 from mettl_async.cli.problems import exit_on_error
-from mettl_async.client import MettlClient
 from mettl_async.config import ApiVersion, ClientOptions, Region
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from mettl_async.client import MettlClient
+
     Function = Callable[..., int]
 
 T = TypeVar("T")

@@ -1,10 +1,11 @@
 """``mettl register``: rows in, links out."""
 
+from __future__ import annotations
+
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import typer
 from attrs import define, field, frozen
@@ -30,13 +31,19 @@ from mettl_async.cli.problems import (
 )
 from mettl_async.cli.progress import REFRESH_EVERY, Tally, make_display, rate_text, spinner
 from mettl_async.cli.reading import Source
-from mettl_async.cli.rows import BadRow, Cells, Row
+from mettl_async.cli.rows import BadRow
 from mettl_async.cli.sandbox import load_sandbox
 from mettl_async.client import MettlClient
 from mettl_async.config import ClientOptions
 from mettl_async.errors import MettlError
-from mettl_async.models import Candidate, RegistrationOptions, RegistrationStatus
-from mettl_async.sandbox import Sandbox
+from mettl_async.models import RegistrationOptions, RegistrationStatus
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+
+    from mettl_async.cli.rows import Cells, Row
+    from mettl_async.models import Candidate
+    from mettl_async.sandbox import Sandbox
 
 WRITE_EVERY: Final = 30.0
 """Seconds from one writing of the links to the next while a run goes on; more where it takes long."""

@@ -1,12 +1,18 @@
 """``mettl sandbox``: a Mettl on this machine until Ctrl-C."""
 
-from pathlib import Path
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import typer
 
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.config import BASE_URL_VARIABLE, PRIVATE_KEY_VARIABLE, PUBLIC_KEY_VARIABLE
-from mettl_async.sandbox import Sandbox, Server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mettl_async.sandbox import Sandbox, Server
 
 
 def load_sandbox() -> type[Sandbox]:

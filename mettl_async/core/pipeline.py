@@ -68,7 +68,7 @@ class Shared:
         return self.admission.effects
 
 
-@frozen
+@frozen(slots=False)  # quicker to make
 class ApiResponse:
     """A success: the whole JSON object, and the response it came in."""
 

@@ -34,6 +34,7 @@ class Tally:
 
     Attributes:
         codes: Reasons by kind of outcome, for all but registered candidates.
+        unsent: Failed candidates that were never sent.
         already: Candidates whose answer was there before this run.
         uninvited: Those of them who may not take the test.
         trouble: The error that stopped the run, or else the first failure.
@@ -46,6 +47,7 @@ class Tally:
     rejected: int = 0
     failed: int = 0
     unknown: int = 0
+    unsent: int = 0
     already: int = 0
     uninvited: int = 0
     codes: dict[str, Counter[str]] = field(
@@ -63,6 +65,11 @@ class Tally:
     def done(self) -> int:
         """Candidates with an outcome."""
         return self.registered + self.rejected + self.failed + self.unknown
+
+    @property
+    def not_sent(self) -> int:
+        """Candidates who were never sent, with or without an outcome."""
+        return self.total - self.done + self.unsent
 
     @property
     def seconds(self) -> float:
@@ -96,6 +103,7 @@ class Tally:
                 )
             case Failed():
                 self.failed += 1
+                self.unsent += not outcome.attempts
                 self.codes["failed"][code_of(outcome.error)] += 1
                 self._note(outcome.error, sent=outcome.attempts > 0)
             case Unknown():

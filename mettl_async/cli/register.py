@@ -135,7 +135,7 @@ def summary(tally: Tally, out: Path) -> str:
     if tally.trouble is not None:
         lines.append(f"{'stopped by' if tally.stopped else 'first error':<12}{tally.trouble}")
     if tally.interrupted:
-        left = tally.total - tally.done
+        left = tally.not_sent
         lines.append(
             f"{'interrupted':<12}{left:,} of {tally.total:,} were not sent; --resume goes on"
         )
@@ -218,7 +218,7 @@ class _Run:
     def problem(self) -> CommandError | MettlError | None:
         """Why the run did not come to its end, beside an interrupt and what outcomes say."""
         if isinstance(self._broken, JournalError):
-            left = self.tally.total - self.tally.done
+            left = self.tally.not_sent
             return CommandError(
                 f"{self._broken}, and {left:,} of {self.tally.total:,} candidates were not sent; "
                 "make room where the disk is full, and pass --resume to go on"

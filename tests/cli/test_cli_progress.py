@@ -74,6 +74,7 @@ def test_only_what_was_not_sent_for_an_error_of_the_account_is_a_stop():
     tally.count(Rejected(**same, reason="again", code="DuplicateEmail"))
     tally.count(Failed(**same, error=InvalidInputError("rd", "is too long", "shorten it")))
     assert not tally.stopped
+    assert tally.not_sent == 3
     tally.count(Failed(**same, error=AuthenticationError("E401")))
     assert tally.stopped
     assert tally.codes["failed"] == {"InvalidInputError": 1, "AuthenticationError": 1}

@@ -12,7 +12,7 @@ import hmac
 import httpx
 import httpx2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mettl_async import ClientOptions, Credentials, MettlClient
@@ -146,6 +146,7 @@ CLIENTS = {
         ("DELETE", Placement.QUERY),
     ],
 )
+@settings(max_examples=40)  # each sends a request
 @given(params=st.dictionaries(NAMES, TEXT, max_size=4), segment=SEGMENT)
 def test_no_text_signs_differently_from_what_is_sent(client, method, placement, params, segment):
     async def main():

@@ -37,7 +37,7 @@ ROUNDS = 41
 LEVELS = ("EASY", "MEDIUM", "DIFFICULT")
 SKILLS = ("Quantitative Aptitude", "Logical Reasoning", "Verbal Ability", "Java", "SQL", "Agility")
 
-# --- the answer, as the server makes it: counts as floats but in difficultyMarks (api.md, API 17)
+# --- the answer, as the server makes it: counts as floats but in difficultyMarks
 
 
 def marks(rng: random.Random, *, whole: bool = False) -> dict[str, Any]:

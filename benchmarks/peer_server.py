@@ -1,7 +1,7 @@
 """A registration server that costs next to nothing, so that a benchmark measures its client.
 
 HTTP/1.1 on one `asyncio.Protocol`: keep-alive, Content-Length bodies, request lines of any length. It
-answers any POST as Mettl answers "Register Candidates" (api.md, API 15): one item with a link for each
+answers any POST as Mettl answers "Register Candidates": one item with a link for each
 email in the request, found by one regular expression in the still encoded text. Nothing is verified.
 
 Started by the benchmarks as a process of its own; alone: ``python benchmarks/peer_server.py``. It

@@ -131,7 +131,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name from the module that defines it."""
+    """Load a public name from the module that defines it, or one of the two public modules."""
+    if name in {"errors", "models"}:
+        return import_module(f"{__name__}.{name}")
     if name in __all__:
         for module in map(import_module, _MODULES):
             if hasattr(module, name):

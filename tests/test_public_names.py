@@ -36,3 +36,11 @@ def test_importing_the_package_loads_nothing_heavy():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_values_and_errors_are_found_without_importing_their_modules():
+    program = (
+        "import mettl_async; print(mettl_async.models.Schedule, mettl_async.errors.MettlError)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)  # noqa: S603 - same
+    assert done.returncode == 0

@@ -49,9 +49,10 @@ class Caller:
             ConfigurationError: Not in this API version, closed client, second event loop.
             CallError: See `mettl_async.errors`.
         """
-        path, params, files = endpoint.bind(arguments)
+        row = endpoint.in_version(self.version)
+        path, params, files = row.bind(arguments)
         return await self.send(
-            endpoint, path, params, endpoint.returns.read, files=files, repeatable=repeatable
+            row, path, params, row.returns.read, files=files, repeatable=repeatable
         )
 
     def pages(
@@ -62,14 +63,15 @@ class Caller:
         Raises:
             InvalidInputError: An argument is not of its form.
         """
-        path, params, _ = endpoint.bind(arguments)
+        row = endpoint.in_version(self.version)
+        path, params, _ = row.bind(arguments)
         check_page_size(page_size)
-        returns = endpoint.in_version(self.version).returns
+        returns = row.returns
         documented = self.version in returns.documented
 
         async def fetch(offset: int, limit: int) -> Page[T]:
             window = {"limit": str(limit), "offset": str(offset)} if documented or offset else {}
-            page = await self.send(endpoint, path, {**params, **window}, returns.read)
+            page = await self.send(row, path, {**params, **window}, returns.read)
             # Where no paging is described, only a "next" of the server's is a reason to go on.
             more = page.has_next if documented else bool(page.has_next)
             return evolve(page, offset=offset, has_next=more)

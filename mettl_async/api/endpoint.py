@@ -164,7 +164,11 @@ class Endpoint(Generic[R_co]):
     def in_version(self, version: ApiVersion) -> Endpoint[R_co]:
         """Give the row as it is in a version."""
         changes = self.variants.get(version) if self.variants else None
-        return evolve(self, **changes) if changes else self
+        if not changes:
+            return self
+        if "method" in changes:  # a default that follows from another attribute is not copied
+            changes = {"repeatable": changes["method"] == "GET", **changes}
+        return evolve(self, **changes)
 
     def bind(
         self, given: Mapping[str, object]

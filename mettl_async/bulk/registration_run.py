@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, Self
 
 import anyio
@@ -11,7 +11,7 @@ from mettl_async.bulk.outcomes import JournalError, Outcome, RegistrationReport,
 from mettl_async.bulk.progress import Progress
 from mettl_async.bulk.run import Run
 from mettl_async.core.lifecycle import Lifecycle
-from mettl_async.errors import ClientClosedError, ConfigurationError
+from mettl_async.errors import ConfigurationError
 
 
 class RegistrationRun:
@@ -75,7 +75,9 @@ class RegistrationRun:
                 "a registration run is used once; call register_many() again for another"
             )
         self._used = True
-        self._outcomes = self._go()
+        self._lifecycle.check()
+        self._run = self._make()
+        self._outcomes = _outcomes(self._run, self._lifecycle)
         return self._outcomes
 
     async def __aenter__(self) -> Self:
@@ -90,24 +92,15 @@ class RegistrationRun:
         return None if self._run is None else self._run.progress
 
     async def aclose(self) -> None:
-        """End the run: read nothing more; calls in flight finish in the background."""
-        self._used = True
-        if self._outcomes is not None:
-            await self._outcomes.aclose()
+        """End the run: read nothing more; calls in flight finish in the background.
 
-    async def _go(self) -> AsyncGenerator[Outcome]:
-        self._lifecycle.check()
-        run = self._run = self._make()
-        self._lifecycle.start(run.work(), run.abandon)
-        try:
-            async for outcomes in run.outcomes:
-                for outcome in outcomes:
-                    yield outcome
-            run.raise_failure()
-        except anyio.ClosedResourceError:
-            raise ClientClosedError("the client was closed before this run was finished") from None
-        finally:
-            run.abandon()
+        A loop in another task ends with a `ClientClosedError`.
+        """
+        self._used = True
+        if self._run is not None and self._outcomes is not None:
+            self._run.abandon()
+            if not self._outcomes.ag_running:
+                await self._outcomes.aclose()
 
     def __del__(self) -> None:
         if not self._used:
@@ -117,3 +110,16 @@ class RegistrationRun:
                 stacklevel=2,
                 source=self,
             )
+
+
+async def _outcomes(run: Run, lifecycle: Lifecycle) -> AsyncGenerator[Outcome]:
+    # No method: who leaves a loop early leaves nothing that holds itself, so the run ends at once.
+    lifecycle.start(run.work(), run.abandon)
+    try:
+        with suppress(anyio.ClosedResourceError):
+            async for outcomes in run.outcomes:
+                for outcome in outcomes:
+                    yield outcome
+        run.raise_failure()
+    finally:
+        run.abandon()

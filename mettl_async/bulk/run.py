@@ -20,7 +20,7 @@ from mettl_async.bulk.reading import read_batches
 from mettl_async.bulk.run_options import RunOptions
 from mettl_async.core.request import RunContext
 from mettl_async.core.tasks import catching
-from mettl_async.errors import ConfigurationError
+from mettl_async.errors import ClientClosedError, ConfigurationError
 from mettl_async.models import Candidate
 
 SPARE_WORKERS = 2
@@ -56,7 +56,7 @@ class Run:
         )
         self._in_first_pass = options.concurrency + SPARE_WORKERS
         self._first_pass_over = anyio.Event()
-        self._finished = False
+        self._finished = self._abandoned = False
 
     @property
     def progress(self) -> Progress:
@@ -85,6 +85,7 @@ class Run:
 
     def abandon(self) -> None:
         """Read and send nothing further, because the caller left; what is in flight finishes."""
+        self._abandoned = True
         self._dispatcher.abandon()
         self._reading.cancel()
         self.outcomes.close()
@@ -94,9 +95,12 @@ class Run:
 
         Raises:
             Exception: What the input, the journal, a hook or a middleware raised.
+            ClientClosedError: The client, or the run, was closed before.
         """
         if (failure := self._dispatcher.failure or self._tracker.failure) is not None:
             raise failure
+        if self._abandoned:
+            raise ClientClosedError("the client was closed before this run was finished")
         if not self._finished:
             raise ConfigurationError("the event loop cancelled this run before it was finished")
 

@@ -121,7 +121,6 @@ class Pipeline:
         history, attempt, retries, signed_again = request.history, 0, 0, False
         while True:
             attempt += 1
-            history.attempts += 1
             if attempt > 1:
                 request = request.evolve(attempt=attempt)
             # A run that keeps to a rate is not a run that fails: its deadline does not count that wait.
@@ -204,6 +203,7 @@ class Pipeline:
                 await admission.acquire_slot()
                 try:
                     started = True
+                    history.attempts += 1
                     history.sent_at = effects.monotonic()
                     history.times.append(datetime.fromtimestamp(effects.wall(), UTC))
                     response = await self._attempt(request)

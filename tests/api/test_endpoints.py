@@ -5,7 +5,14 @@ import inspect
 import attrs
 import pytest
 
-from mettl_async import ApiVersion, ClientOptions, InvalidInputError, MettlClient
+from mettl_async import (
+    ApiVersion,
+    ClientOptions,
+    Credentials,
+    InvalidInputError,
+    MettlClient,
+    Response,
+)
 from mettl_async.api import endpoints
 from mettl_async.api.endpoint import Argument, Endpoint, one
 from mettl_async.api.placeholders import CHECKS, PERSONAL
@@ -73,3 +80,30 @@ def test_a_version_may_have_another_path_and_placement():
         row.bind({"assessment_id": 0, "schedule": None})
     with pytest.raises(InvalidInputError, match="NewSchedule"):
         row.bind({"assessment_id": 7, "schedule": None})
+
+
+async def test_a_version_may_differ_in_anything_of_its_row():
+    row = Endpoint(
+        operation="schedules.get",
+        path="/schedules/{access_key}",
+        returns=one(Schedule, "schedule"),
+        versions=tuple(ApiVersion),
+        variants={
+            ApiVersion.V3: {
+                "method": "POST",
+                "path": "/assessments/{assessment_id}/schedule",
+                "returns": one(Schedule, "link"),
+            }
+        },
+    )
+
+    async def answering(request, _):
+        assert (request.method, request.repeatable) == ("POST", False)
+        assert request.url.endswith("/v3/assessments/7/schedule")
+        return Response(status_code=200, headers={}, content=b'{"link":{"accessKey":"abc"}}')
+
+    async with MettlClient(
+        Credentials(public_key="p", private_key="s"), version="v3", middleware=[answering]
+    ) as mettl:
+        schedule = await mettl.schedules._caller.call(row, assessment_id=7)
+    assert schedule.access_key == "abc"

@@ -179,3 +179,39 @@ async def test_a_closed_client_is_noticed_when_the_run_is_used(mettl, server):
     await mettl.aclose()
     with pytest.raises(ClientClosedError, match="closed"):
         await run
+
+
+async def test_leaving_the_loop_ends_the_run_without_a_collector(mettl, server):
+    read = 0
+
+    def input_of_many():
+        nonlocal read
+        for one in people(5_000):
+            read += 1
+            yield one
+
+    gc.disable()
+    try:
+        async for _ in mettl.candidates.register_many(server.access_key, input_of_many()):
+            break
+        await asyncio.sleep(0)
+        at_the_break = read
+        await asyncio.sleep(0.3)
+    finally:
+        gc.enable()
+    assert read <= at_the_break + 20
+
+
+async def test_a_run_is_closed_from_another_task(mettl, server):
+    run = mettl.candidates.register_many(server.access_key, people(100_000))
+    begun = asyncio.Event()
+
+    async def read():
+        async for _ in run:
+            begun.set()
+
+    task = asyncio.create_task(read())
+    await begun.wait()
+    await run.aclose()
+    with pytest.raises(ClientClosedError, match="before this run was finished"):
+        await task

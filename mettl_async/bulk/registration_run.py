@@ -99,7 +99,7 @@ class RegistrationRun:
         self._used = True
         if self._run is not None and self._outcomes is not None:
             self._run.abandon()
-            if not self._outcomes.ag_running:
+            if not self._outcomes.ag_running:  # type: ignore[attr-defined]
                 await self._outcomes.aclose()
 
     def __del__(self) -> None:

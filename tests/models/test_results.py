@@ -229,7 +229,7 @@ def test_registration_values_become_text():
     }
 
 
-# --- the tables of api.md section 7, as the page prints them
+# --- the tables of statuses, as the vendor prints them
 
 TABLE = """\
 Yet to Start|Mapped|startable

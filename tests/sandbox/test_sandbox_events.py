@@ -14,7 +14,7 @@ HOOKS = {
     "testGradedNotificationUrl": "https://app.example/graded",
     "testResumeEnabledForExpiredTestURL": "https://app.example/resume",
 }
-# Of api.md section 7, with notification_url of the real payloads.
+# Of the page about webhooks, with notification_url of the real payloads.
 SHORT = {
     "EVENT_TYPE", "invitation_key", "assessment_id", "candidate_instance_id", "context_data",
     "timestamp_GMT", "source_app", "notification_url", "name", "email",

@@ -197,7 +197,7 @@ def base_url_for(
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine."""
+    """Tell whether a host name or address is this machine."""
     return _LOOPBACK.fullmatch(host.lower()) is not None
 
 

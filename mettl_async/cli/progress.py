@@ -214,7 +214,7 @@ class Bar:
 
 
 def at_terminal() -> bool:
-    """Whether stderr is a terminal that can move its cursor."""
+    """Tell whether stderr is a terminal that can move its cursor."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 

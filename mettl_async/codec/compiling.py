@@ -100,7 +100,7 @@ def _reading(
     hook_of: Callable[[Any], Hook],
     names: dict[str, Any],
 ) -> list[str]:
-    """Lines that leave the value of one attribute in ``v``, or append to ``problems``."""
+    """Write lines that leave the value of one attribute in ``v``, or append to ``problems``."""
     places = places_of(cls, attribute)
     if not places:
         names[f"d{number}"] = attribute.default
@@ -145,7 +145,7 @@ def _reading(
 
 
 def _direct(kind: Any, wire: str, number: int, names: dict[str, Any]) -> list[str]:
-    """Lines for what needs no hook; an ``else`` is to follow."""
+    """Write lines for a value that needs no hook; an ``else`` is to follow."""
     test, enough = _test(kind, number, names)
     lines = [f" v = get({wire!r})", f" if {test}:", f"  {enough}"]
     if kind is int:  # [seen] counts arrive as 1.0
@@ -158,7 +158,7 @@ def _direct(kind: Any, wire: str, number: int, names: dict[str, Any]) -> list[st
 def _listing(
     wire: str, kind: Any, number: int, hook_of: Callable[[Any], Hook], names: dict[str, Any]
 ) -> list[str]:
-    """Lines for a list, which keeps its good items."""
+    """Write lines for a list, which keeps its good items."""
     names |= {f"h{number}": hook_of(kind), f"k{number}": kind, "good_items": good_items}
     return [
         f" v = get({wire!r})",
@@ -187,7 +187,7 @@ def good_items(items: list[Any], hook: Hook, kind: Any) -> tuple[Any, ...]:
 
 
 def _looking(place: Place, hook: str) -> list[str]:
-    """Lines that look at one place, unless an earlier one was readable."""
+    """Write lines that look at one place, unless an earlier one was readable."""
     first, *inner = place
     return [
         " if v is None:",
@@ -202,7 +202,7 @@ def _looking(place: Place, hook: str) -> list[str]:
 
 
 def _test(kind: Any, number: int, names: dict[str, Any]) -> tuple[str, str]:
-    """When the value needs no hook, and the statement that is then enough."""
+    """Write the test that a value needs no hook, and the statement that is then enough."""
     if kind in _AS_IT_IS:
         return _AS_IT_IS[kind], "pass"
     if isinstance(kind, type) and issubclass(kind, OpenStrEnum):
@@ -223,7 +223,7 @@ def _below(path: str, error: MismatchError) -> list[Problem]:
 
 
 def _leftover(cls: Any, names: dict[str, Any]) -> list[str]:
-    """Lines for the properties that no attribute reads.
+    """Write lines for the properties that no attribute reads.
 
     To compare the names each time would cost a tenth of reading. So they are counted: ``n`` is the number
     of properties that there are, plus one for each that an attribute with one place did not find. Where

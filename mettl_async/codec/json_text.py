@@ -69,7 +69,7 @@ def dumps(value: Any) -> str:
 
 
 def _may_be_infinite(content: bytes) -> bool:
-    """Whether a number has three digits of exponent or two hundred in all: no other can be too large.
+    """Tell whether a number has three digits of exponent or two hundred in all: no other can be too large.
 
     A function called for each float costs a tenth of reading them all, and this much less.
     """

@@ -19,14 +19,14 @@ _WORD_KEPT_LENGTH = 64  # so that the memo stays below 100 kB
 
 
 def to_str(value: Any, _: Any) -> str:
-    """Text is text only; nothing else is made into it."""
+    """Take text as it is; make nothing else into it."""
     if isinstance(value, str):
         return value
     raise expected("str", value)
 
 
 def to_int(value: Any, _: Any) -> int:
-    """Integers arrive as 7, 7.0 or "7" [seen]."""
+    """Read an integer, which arrives as 7, 7.0 or "7" [seen]."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, float) and value.is_integer():
@@ -57,7 +57,7 @@ def to_float(value: Any, _: Any) -> float:
 
 
 def to_bool(value: Any, _: Any) -> bool:
-    """Booleans arrive as such or as "true" and "false" [seen]."""
+    """Read a boolean, which arrives as such or as "true" and "false" [seen]."""
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value.lower() in {"true", "false"}:

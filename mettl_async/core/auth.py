@@ -25,7 +25,7 @@ class ServerClock:
     offset: float = 0.0
 
     def now(self) -> float:
-        """Seconds since the epoch, corrected."""
+        """Return the corrected time, in seconds since the epoch."""
         return self.wall() + self.offset
 
     def learn(self, server_time: float) -> None:

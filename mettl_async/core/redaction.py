@@ -37,7 +37,7 @@ def _leaves(value: Any) -> Iterator[str]:
 
 
 def personal_values(request: Request) -> set[str]:
-    """Every text that the request sent as candidates' data; costs a parse, so ask only on failure."""
+    """Collect every text that the request sent as candidates' data; it costs a parse, so ask only on failure."""
     found: set[str] = set(request.personal_values)
     for name in request.personal_params:
         text = request.params.get(name, "")
@@ -88,7 +88,7 @@ _AFTER_HOST = re.compile(r"(https?://[^/\s]+)\S*")
 
 @contextmanager
 def hidden_urls() -> Iterator[None]:
-    """While a link is fetched that is a secret as a whole, hide everything behind its host."""
+    """Hide everything behind the host while a link is fetched that is a secret as a whole."""
     token = _hide_urls.set(True)
     try:
         yield

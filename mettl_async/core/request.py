@@ -210,7 +210,7 @@ def percent_encode(text: str) -> bytes:
 
 
 def encoded_length(text: str) -> int:
-    """Length of ``percent_encode(text)`` without making it."""
+    """Return the length of ``percent_encode(text)`` without making it."""
     raw = text.encode()
     return len(raw) + 2 * len(raw.translate(None, UNRESERVED))
 

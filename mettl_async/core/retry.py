@@ -63,7 +63,7 @@ class RetryQuota:
 
 
 def may_have_been_handled(error: CallError) -> bool:
-    """Whether the server may have done what was asked, although the call failed."""
+    """Tell whether the server may have done what was asked, although the call failed."""
     if isinstance(error, TransportError):
         return error.sent
     if isinstance(error, ApiError):
@@ -72,14 +72,14 @@ def may_have_been_handled(error: CallError) -> bool:
 
 
 def is_transient(error: CallError) -> bool:
-    """Whether the same request may succeed later."""
+    """Tell whether the same request may succeed later."""
     if isinstance(error, ApiError):
         return meaning_of(error).transient
     return isinstance(error, (TransportError, MettlDecodeError))
 
 
 def backoff(attempt: int, policy: RetryPolicy, chance: float) -> float:
-    """Seconds to wait after the given attempt (1 for the first): full jitter, exponential, capped."""
+    """Return the seconds to wait after an attempt (1 for the first): full jitter, exponential, capped."""
     # The exponent is bounded before it is raised, or a hundredth attempt would overflow.
     ceiling = min(policy.backoff_cap, policy.backoff_base * 2.0 ** min(attempt - 1, 60))
     return chance * ceiling
@@ -130,7 +130,7 @@ def decide(
 
 
 def http_date(value: str | None) -> float | None:
-    """Seconds since the epoch of an HTTP date, or None for junk."""
+    """Read an HTTP date as seconds since the epoch; None for junk."""
     if not value:
         return None
     try:
@@ -142,7 +142,7 @@ def http_date(value: str | None) -> float | None:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to wait from a ``Retry-After`` header, in either of its forms; None without or for junk.
+    """Read a ``Retry-After`` header, in either of its forms, as seconds to wait; None without or for junk.
 
     A date is compared with the answer's own ``Date`` if it has one, so that our clock does not matter.
     """

@@ -43,7 +43,7 @@ class Lane:
         return _look_at(self.protocol.transport)
 
     def usable(self, now: float) -> bool:
-        """Whether it may carry another request.
+        """Tell whether it may carry another request.
 
         A server may close an idle connection at any time: better noticed now than after sending. The
         event loop notices it too, but not before the calling code lets it run.

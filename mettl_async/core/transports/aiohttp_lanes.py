@@ -272,7 +272,7 @@ def _further_headers(headers: Mapping[str, str]) -> bytes:
 
 
 def _proxy_address(url: str) -> tuple[URL, str | None]:
-    """Where the proxy is, and what authorizes us there."""
+    """Return where the proxy is, and what authorizes us there."""
     try:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]

@@ -29,7 +29,7 @@
 
 (*) These carry outcomes of a bulk run and are defined beside them, in `mettl_async.bulk.outcomes`.
 
-`mettl_async.codes` says which code and which HTTP status is which error. No message carries a key, a
+`mettl_async.error_codes` says which code and which HTTP status is which error. No message carries a key, a
 signature or a candidate's data.
 """
 

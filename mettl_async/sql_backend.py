@@ -44,7 +44,9 @@ _T = TypeVar("_T")
 
 
 class Backend:
-    """Run statements to their end, again when they met a lock, on an engine that stays its owner's.
+    """Run statements to their end, and repeat them after a conflict of locks.
+
+    The engine still belongs to whoever passed it in.
 
     Args:
         engine: Engine.

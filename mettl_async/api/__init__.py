@@ -1,1 +1,1 @@
-"""The methods of the client, one file per resource; thin, for what an endpoint is stands as data."""
+"""The methods of the client, one file per resource; thin, because `endpoints.py` describes endpoints as data."""

@@ -117,7 +117,7 @@ class Candidates(Resource):
         than candidates, however many are bad. Candidates whose answer was lost are sent once more when the
         input is exhausted (the oldest sooner, if they are more than 2,000), unless the run was stopped
         or something was raised: only those that stay without an answer are `Unknown`. A refusal that
-        concerns the account or the schedule (E401, E403, E404, E607) stops the run: the rest comes
+        concerns the account or the schedule (``stops_run`` in `error_codes`) stops the run: the rest comes
         out as `Failed` with ``attempts == 0``, never sent. So does a server that answers no call.
 
         With a ``journal``, a run that was killed at any instant is finished by running it again with

@@ -13,7 +13,12 @@ from mettl_async.bulk.outcomes import JournalError, Outcome, Rejected
 from mettl_async.bulk.progress import OPERATION, ProgressTracker, log_stop
 from mettl_async.bulk.run_options import CandidateFallback, RunOptions
 from mettl_async.bulk.splitting import Splitting
-from mettl_async.bulk.stop_policy import StopPolicy, is_call_wide, is_too_long, stops_the_run
+from mettl_async.bulk.stop_policy import (
+    StopPolicy,
+    is_too_long,
+    may_be_one_candidates_fault,
+    stops_the_run,
+)
 from mettl_async.core.tasks import catching
 from mettl_async.errors import (
     CallError,
@@ -112,7 +117,7 @@ class Dispatcher:
         return outcomes
 
     async def register_lost(self) -> list[Outcome]:
-        """Send those once more, in one call, whose answer was lost the longest ago; see `lost`."""
+        """Send the candidates again, in one call, whose answers were lost first; see `lost`."""
         batch = first_batch(self._lost, self._options.batch_size, self._room)
         errors = [self._lost.pop(entry) for entry in batch]
         if self._is_going_on:
@@ -210,7 +215,7 @@ class Dispatcher:
             entry.record_call(
                 error.attempts, error.sent_at, may_be_registered=error.may_have_been_handled
             )
-        if not is_call_wide(error):
+        if not may_be_one_candidates_fault(error):
             splitting.record_no_answer(group)
             if stops_the_run(error) or self._stop_policy.record_no_answer():
                 self.stop(error)

@@ -158,7 +158,7 @@ class RegistrationFailuresError(MettlError):
 
 
 class RunInterruptedError(MettlError):
-    """The input, the journal or a hook of ``register_many`` failed; how, is the ``__cause__``.
+    """The input, the journal or a hook of ``register_many`` failed; ``__cause__`` is the original exception.
 
     Attributes:
         report: Outcomes of every candidate that was read before, and what could not be recorded.
@@ -181,7 +181,7 @@ class JournalError(MettlError):
     """The journal of a bulk run belongs to another schedule, or cannot be read or written.
 
     Attributes:
-        unrecorded: Answers of the server that could not be recorded, and were not yielded for that.
+        unrecorded: Answers of the server that could not be recorded, and were therefore not yielded.
             A run that is resumed sends these candidates again, which is harmless and gives the same
             links [seen]. Empty when nothing was sent.
     """

@@ -1,11 +1,15 @@
-"""What a failed call says about its candidates, and when a run had better stop; pure."""
+"""What a failed call says about its candidates, and when a run stops; pure.
+
+Which codes stop a run is the flag ``stops_run`` in `mettl_async.error_codes`. A journal that fails, such as on a full
+disk, stops a run in `Dispatcher.fail`.
+"""
 
 from typing import Final
 
 from attrs import define
 
-from mettl_async.codes import meaning_of
 from mettl_async.core.retry import is_transient
+from mettl_async.error_codes import meaning_of
 from mettl_async.errors import (
     ApiError,
     CallError,
@@ -61,7 +65,7 @@ class StopPolicy:
         return self._unanswered >= max(self.concurrency, LEAST_UNANSWERED)
 
 
-def is_call_wide(error: CallError) -> bool:
+def may_be_one_candidates_fault(error: CallError) -> bool:
     """Return whether one candidate may have made the call fail for all, as E028 does [assumed]."""
     refused = isinstance(error, ApiError) and not is_transient(error)
     return refused and not stops_the_run(error)

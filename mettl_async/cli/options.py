@@ -83,6 +83,10 @@ def command(
 def _parameters(value: type[Any], options: dict[str, Any]) -> Iterator[inspect.Parameter]:
     types = get_type_hints(value)
     for one in attrs.fields(value):
+        if one.name not in options:
+            raise TypeError(
+                f"{value.__name__}.{one.name} has no help text in mettl_async/cli/app.py"
+            )
         option = options[one.name]
         if isinstance(option, str):
             # Without the name, typer would add a "--no-..." to a flag.

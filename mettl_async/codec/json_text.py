@@ -74,8 +74,8 @@ def _may_be_infinite(content: bytes) -> bool:
     A function called for each float costs a tenth of reading them all, and this much less.
     """
     shapes = b"," + content.translate(_DIGITS, b"+")
-    # In keys and addresses such digits are frequent, so it is looked what stands before them. Nothing
-    # does where one exponent follows another: that is no number.
+    # Keys and addresses often have such digits, so the character before them decides. Where one exponent
+    # follows another there is none, and it is not a number.
     ends = (piece.rstrip(b"0.-")[-1:] for piece in shapes.split(_EXPONENT)[:-1])
     return _LONG in shapes or any(end and end in _BEFORE_NUMBER for end in ends)
 

@@ -120,7 +120,7 @@ def _candidate_hook(cls: Any) -> Callable[[Any, Any], Any]:
 
 
 def with_times_inside(data: dict[str, Any]) -> dict[str, Any]:
-    """Give the times in GMT that stand beside ``testStatus`` to it, where it has none."""
+    """Copy the times in GMT beside ``testStatus`` into it, unless it has its own."""
     inside = data.get("testStatus")
     if not isinstance(inside, dict):
         return data

@@ -36,7 +36,7 @@ def to_params(value: Any) -> dict[str, str]:
             ((name, *inner), *_) = places_of(type(value), attribute)
             for key in reversed(inner):
                 content = {key: content}
-            params[name] = dumps(content)
+            params[name] = content if isinstance(content, str) else dumps(content)
     return params
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from attrs import field, frozen
 
 from mettl_async.codec import loads
-from mettl_async.codes import meaning
 from mettl_async.core.redaction import personal_values, scrub
 from mettl_async.core.request import Request, Response
 from mettl_async.core.retry import retry_after
+from mettl_async.error_codes import meaning
 from mettl_async.errors import CallError, CallFacts, MettlDecodeError
 
 _SUCCESS, _REDIRECT, _CLIENT_ERROR = 200, 300, 400

@@ -11,8 +11,8 @@ from email.utils import parsedate_to_datetime
 
 from attrs import Factory, define, field, frozen
 
-from mettl_async.codes import meaning_of
 from mettl_async.config import RetryPolicy
+from mettl_async.error_codes import meaning_of
 from mettl_async.errors import ApiError, CallError, MettlDecodeError, TimestampError, TransportError
 
 RETRY_COST = 5

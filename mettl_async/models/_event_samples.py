@@ -41,7 +41,7 @@ def graded_sample(
     marks_scored: float,
     max_marks: float,
 ) -> dict[str, Any]:
-    """Make what a graded event has beyond others, and its name without the space of the others."""
+    """Return the properties that only graded events have, and the name without the space at its end."""
     start = at - timedelta(seconds=_SECONDS)
     section = {
         "sectionName": "Section #1",

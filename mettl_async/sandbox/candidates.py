@@ -234,5 +234,5 @@ class Candidates(Collection[SandboxPerson]):
         ]
 
     def person(self, candidate: SandboxCandidate) -> SandboxPerson:
-        """Make what a registered candidate can be played with."""
+        """Return the `SandboxPerson` that controls a registered candidate."""
         return SandboxPerson(candidate=candidate, lifecycle=self._lifecycle)

@@ -17,8 +17,8 @@ from mettl_async.bulk.batch import Entry
 from mettl_async.bulk.stop_policy import (
     REFUSED_ALIKE,
     StopPolicy,
-    is_call_wide,
     is_too_long,
+    may_be_one_candidates_fault,
     stops_the_run,
 )
 from mettl_async.errors import CallFacts
@@ -58,7 +58,7 @@ def test_images_never_stop_a_run():
 )
 def test_a_redirect_and_a_wrong_method_are_about_the_address(status, stops):
     assert stops_the_run(answered(status)) is stops
-    assert is_call_wide(answered(status)) is not stops
+    assert may_be_one_candidates_fault(answered(status)) is not stops
 
 
 def test_the_wrong_method_by_code_stops_a_run_too():
@@ -73,7 +73,7 @@ def test_without_a_code_a_firewall_may_have_refused_one_candidate(kind):
 
 
 def test_what_is_no_answer_is_nobodys_fault():
-    assert not is_call_wide(ConnectError("x"))
+    assert not may_be_one_candidates_fault(ConnectError("x"))
     assert not stops_the_run(ConnectError("x"))
 
 

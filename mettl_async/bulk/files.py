@@ -9,16 +9,17 @@ PRIVATE: Final = 0o600  # whoever has a link can take the test
 
 
 def belongs_to_another(path: Path) -> bool:
-    """Tell whether another user owns a file, or the symbolic link to it.
+    """Tell whether another user owns a file, or the symbolic link to it, even to no file.
 
     False on Windows, where files have no such owner.
 
     Raises:
-        OSError: There is no such file.
+        OSError: There is neither a file nor a link.
     """
     if not hasattr(os, "geteuid"):
         return False
-    return any(found.st_uid != os.geteuid() for found in (path.lstat(), path.stat()))
+    found = [path.lstat(), path.stat()] if path.exists() else [path.lstat()]
+    return any(one.st_uid != os.geteuid() for one in found)
 
 
 def sync_directory(path: Path) -> None:

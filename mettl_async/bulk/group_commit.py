@@ -6,16 +6,15 @@ from typing import Generic, TypeVar
 import anyio
 from attrs import define, field
 
-from mettl_async.bulk.outcomes import JournalError
-
 T = TypeVar("T")
 
 
 @define(eq=False)
 class _Group(Generic[T]):
-    """Items of one commit, and why it failed."""
+    """Items of one commit, whether it has ended, and why it failed."""
 
     items: list[T] = field(factory=list)
+    ended: bool = False
     failure: Exception | None = None
 
 
@@ -23,6 +22,10 @@ class GroupCommit(Generic[T]):
     """Commit the items of many tasks, one commit at a time.
 
     Items that are added while a commit is under way go into the next one together.
+
+    Args:
+        commit: Commits items, all or none. Called again with the same ones if the task that called it
+            was cancelled while others wait, which cannot know how far it came.
     """
 
     def __init__(self, commit: Callable[[list[T]], Awaitable[None]]) -> None:
@@ -39,18 +42,17 @@ class GroupCommit(Generic[T]):
         group = self._next
         group.items += items
         async with self._committing:
-            if group is self._next:
-                self._next = _Group()
+            if not group.ended:
+                if group is self._next:
+                    self._next = _Group()
                 await self._write(group)
         if group.failure is not None:
             raise group.failure
 
     async def _write(self, group: _Group[T]) -> None:
-        group.failure = JournalError("the journal was cancelled while it was written")
         with anyio.CancelScope(shield=True):
             try:
                 await self._commit(group.items)
             except Exception as error:  # noqa: BLE001 - raised by every task of the group
                 group.failure = error
-            else:
-                group.failure = None
+        group.ended = True

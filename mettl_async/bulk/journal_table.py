@@ -19,6 +19,8 @@ VALUES: Final[Mapping[str, type[str | bool]]] = {
 """What is recorded of a candidate. A row that is ``final`` is never replaced by one that is not."""
 COLUMNS: Final[Mapping[str, type[str | bool]]] = {KEY: str, "schedule": str, **VALUES}
 """Names and types of all columns; none may be NULL."""
+Row = tuple[str, str, str, str, str, str, bool]
+"""The values of `COLUMNS`, in that order."""
 DIGEST_LENGTH: Final = 32
 """Hex digits of a digest: 128 bits, so that no two candidates ever share one."""
 
@@ -33,17 +35,17 @@ def email_digest(schedule: str, email: str) -> str:
     return _digest(f"{schedule} {email}")
 
 
-def to_row(schedule: str, record: JournalRecord) -> dict[str, str | bool]:
-    """Make the row of a record."""
-    return {
-        KEY: email_digest(schedule, record.email),
-        "schedule": schedule,
-        "status": record.status,
-        "url": _storable(record.url),
-        "code": _storable(record.code),
-        "reason": _storable(record.reason),
-        "final": record.final,
-    }
+def to_row(schedule: str, record: JournalRecord) -> Row:
+    """Make the row of a record, in the order of `COLUMNS`."""
+    return (
+        email_digest(schedule, record.email),
+        schedule,
+        record.status,
+        _storable(record.url),
+        _storable(record.code),
+        _storable(record.reason),
+        record.final,
+    )
 
 
 def from_row(email: str, row: Any) -> JournalRecord:
@@ -59,4 +61,6 @@ def _digest(text: str) -> str:
 
 def _storable(text: str) -> str:
     # PostgreSQL stores no NUL, and neither database half of a surrogate pair.
+    if text.isascii() and "\0" not in text:
+        return text
     return text.encode("utf-8", "replace").decode().replace("\0", "")

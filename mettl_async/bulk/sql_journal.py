@@ -109,7 +109,9 @@ class SqlJournal:
     async def record(self, records: Sequence[JournalRecord]) -> None:
         """See `Journal`; batches that wait for the database are committed together."""
         schedule = self._opened()
-        await self._commits.add([to_row(schedule, one) for one in records])
+        await self._commits.add(
+            [dict(zip(COLUMNS, to_row(schedule, one), strict=True)) for one in records]
+        )
 
     async def close(self) -> None:
         """See `Journal`."""

@@ -298,9 +298,10 @@ async def test_a_link_to_a_journal_is_followed_but_makes_none(tmp_path):
     assert not server.sent
 
 
-@pytest.mark.parametrize("name", ["journal", "journal-wal", "link"])
+@pytest.mark.parametrize("name", ["journal", "journal-wal", "link", "to nothing"])
 async def test_what_belongs_to_another_user_is_refused(tmp_path, monkeypatch, name):
-    path = tmp_path / ("link" if name == "link" else "journal")
+    path = tmp_path / (name if name in {"link", "to nothing"} else "journal")
+    (tmp_path / "to nothing").symlink_to(tmp_path / "nothing")
     await run(tmp_path / "journal", people(1))
     (tmp_path / "link").symlink_to(tmp_path / "journal")
     (tmp_path / "journal-wal").touch()
@@ -365,6 +366,51 @@ async def test_one_journal_object_is_not_used_by_two_runs_at_once(tmp_path):
         await collect(people(1), Remembering(), journal)
     await first.aclose()
     await lifecycle.drain()
+
+
+async def test_of_two_runs_that_begin_at_once_one_has_the_journal_object(tmp_path):
+    path = tmp_path / "journal"
+    journal, candidates, server = FileJournal(path), people(60), Remembering()
+    first, second = await asyncio.gather(
+        run(path, candidates, server, journal=journal),
+        run(path, candidates, server, journal=journal, key=schedule_digest("other")),
+        return_exceptions=True,
+    )
+    check_all_registered(first[0], candidates)
+    assert isinstance(second, JournalError)
+    assert "in use by another run" in str(second)
+    assert max(server.sent.values()) == 1
+    _, server = await run(path, candidates, journal=journal)
+    assert not server.sent
+    journal = FileJournal(tmp_path / "later" / "journal")
+    with pytest.raises(JournalError, match="No such file"):
+        await run(path, candidates, journal=journal)
+    (tmp_path / "later").mkdir()
+    check_all_registered((await run(path, candidates, journal=journal))[0], candidates)
+
+
+@pytest.mark.parametrize("ending", ["-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("new", [True, False])
+async def test_what_lies_beside_a_journal_must_be_its_own(tmp_path, ending, new):
+    path, beside = tmp_path / "journal", tmp_path / f"journal{ending}"
+    (tmp_path / "link").symlink_to(path)
+    if not new:
+        await run(path, people(1))
+    beside.symlink_to(tmp_path / "theirs")
+    for one in (path, tmp_path / "link"):
+        with pytest.raises(JournalError, match=f"journal{ending}: .* is a link; remove it"):
+            await run(one, people(1))
+    assert path.exists() != new
+    beside.unlink()
+    beside.touch()
+    if new:
+        for _ in range(2):
+            with pytest.raises(JournalError, match=f"journal{ending}: is left of a journal"):
+                await run(path, people(1))
+        assert not path.exists()
+        beside.unlink()
+    assert len((await run(path, people(1)))[0]) == 1
+    assert not (tmp_path / "theirs").exists()
 
 
 async def test_a_journal_is_for_its_owner_only(tmp_path):
@@ -476,6 +522,42 @@ async def test_new_records_are_merged_some_at_a_time_and_at_the_end(tmp_path, mo
     for one in (path, copy):  # which was closed, and which was killed
         _, server = await run(one, people(131))
         assert list(server.sent) == ["c130@x.org"]
+
+
+async def test_what_is_recorded_can_be_read_where_nothing_can_be_written(tmp_path):
+    journal = FileJournal(tmp_path / "journal")
+    failed = JournalRecord(email="c0@x.org", status="failed", code="E500", final=False)
+    later = evolve(failed, email="c2@x.org", code="E503")
+    await journal.open(KEY)
+    await journal.record([registered(0), evolve(later, code="E500")])
+    await journal.close()  # which merges these
+    await journal.open(KEY)
+    await journal.record([registered(1), failed, later])
+    await journal.record([evolve(failed, email="c1@x.org")])
+    journal._database.execute("PRAGMA query_only = on")
+    assert await journal.count() == 3
+    found = {"c0@x.org": registered(0), "c1@x.org": registered(1), "c2@x.org": later}
+    assert await journal.read([*found, "c3@x.org"]) == found
+    await journal.close()
+    await journal.open(KEY)
+    assert await journal.read(list(found)) == found
+    await journal.close()
+
+
+async def test_a_cancelled_task_hides_the_commit_of_no_other(tmp_path):
+    journal = FileJournal(tmp_path / "journal")
+    await journal.open(KEY)
+    tasks = [asyncio.create_task(journal.record([registered(number)])) for number in range(3)]
+    while not journal._one_at_a_time.locked():  # noqa: ASYNC110 - by the thread that writes
+        await asyncio.sleep(0)
+    tasks[0].cancel()  # not by a cancel scope
+    assert [type(one) for one in await asyncio.gather(*tasks, return_exceptions=True)] == [
+        asyncio.CancelledError,
+        type(None),
+        type(None),
+    ]
+    assert await journal.count() == 3
+    await journal.close()
 
 
 async def test_a_record_that_is_not_final_never_replaces_one_that_is(tmp_path):

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import AbstractContextManager, asynccontextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from anyio import CancelScope, to_thread
 
 from mettl_async.bulk.journal_record import JournalRecord
 from mettl_async.cli.columns import EMAIL
@@ -22,6 +33,8 @@ COLUMNS: Final = ("status", "link", "code", "reason")
 """Come after the input's own columns, and in the place of those that are called the same."""
 NOT_SENT: Final = "not sent"
 _ROWS_AT_ONCE: Final = 500
+
+_T = TypeVar("_T")
 
 
 def journal_of(out: Path) -> Path:
@@ -73,10 +86,10 @@ async def write_links(
     as_json = is_json_lines(path)
     own = [name for name in columns if name not in COLUMNS]
     people = (row for row in rows if isinstance(row, Cells))
-    with whole_file(path, overwrite=True) as file:
+    async with _in_thread(whole_file(path, overwrite=True)) as file:
         if not as_json:
             file.write(_encoded(csv_lines([[*own, *COLUMNS]])))
-        while some := list(islice(people, _ROWS_AT_ONCE)):
+        while some := await to_thread.run_sync(lambda: list(islice(people, _ROWS_AT_ONCE))):
             emails = [fold_email(row.known.get(EMAIL, "")) for row in some]
             found = await read(emails)
             pairs = [
@@ -88,6 +101,21 @@ async def write_links(
             else:
                 text = csv_lines([*_texts(cells, own), *outcome] for cells, outcome in pairs)
             file.write(_encoded(text))
+
+
+@asynccontextmanager
+async def _in_thread(context: AbstractContextManager[_T]) -> AsyncGenerator[_T, None]:
+    """Enter and leave a context in a thread, so that the event loop does not wait for the disk."""
+    entered = await to_thread.run_sync(context.__enter__)
+    raised: tuple[Any, Any, Any] = (None, None, None)
+    try:
+        yield entered
+    except BaseException as error:
+        raised = (type(error), error, error.__traceback__)
+        raise
+    finally:
+        with CancelScope(shield=True):
+            await to_thread.run_sync(context.__exit__, *raised)
 
 
 def _outcome(record: JournalRecord | None) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _SIGNS: Final = ("'", *_FORMULA)
 _OTHERS: Final = 0o077
 _UNFINISHED: Final = ".part"
+_RANDOM: Final = "[a-z0-9_]" * 8  # of mkstemp; "*" would match those of a "links.csv" for "links"
 
 
 def check_whole(path: Path, *, overwrite: bool) -> None:
@@ -34,7 +35,7 @@ def check_whole(path: Path, *, overwrite: bool) -> None:
         raise CommandError(f"{path}: there is no directory {str(path.parent)!r}")
     if path.exists() and not path.is_file():
         raise CommandError(f"{path}: is not a file; give the name of one")
-    if path.exists() and belongs_to_another(path):
+    if os.path.lexists(path) and belongs_to_another(path):
         raise CommandError(f"{path}: belongs to another user")
 
 
@@ -72,7 +73,7 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
 def remove_unfinished(path: Path) -> None:
     """Remove what `whole_file` has left of a file where it was killed; nobody else may be writing it."""
     home = path.resolve()
-    for part in home.parent.glob(f"{glob.escape(_part_of(home))}.*{_UNFINISHED}"):
+    for part in home.parent.glob(f"{glob.escape(_part_of(home))}.{_RANDOM}{_UNFINISHED}"):
         with suppress(OSError):
             part.unlink()
 

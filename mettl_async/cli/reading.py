@@ -6,6 +6,7 @@ import codecs
 import io
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -108,8 +109,8 @@ def spool(stream: io.BufferedIOBase) -> IO[bytes]:
 class _Reading(io.RawIOBase):
     """A place of its own in a file that others read too."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._place = file, 0
+    def __init__(self, file: IO[bytes], lock: threading.Lock) -> None:
+        self._file, self._lock, self._place = file, lock, 0
 
     def readable(self) -> bool:
         return True
@@ -120,12 +121,14 @@ class _Reading(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence == io.SEEK_CUR:
             offset, whence = offset + self._place, io.SEEK_SET
-        self._place = self._file.seek(offset, whence)
+        with self._lock:
+            self._place = self._file.seek(offset, whence)
         return self._place
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        self._file.seek(self._place)
-        content = self._file.read(len(memoryview(buffer)))
+        with self._lock:  # others read in other threads
+            self._file.seek(self._place)
+            content = self._file.read(len(memoryview(buffer)))
         memoryview(buffer)[: len(content)] = content
         self._place += len(content)
         return len(content)
@@ -141,6 +144,7 @@ class Source:
     path: Path
     options: ReadOptions = field(factory=ReadOptions)
     _spool: IO[bytes] | None = field(default=None, init=False, repr=False)
+    _spool_lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
     _layout: Layout | None = field(default=None, init=False)
     # In order of appearance; dicts only for that.
     _columns: dict[str, object] = field(factory=dict, init=False, repr=False)
@@ -239,7 +243,7 @@ class Source:
             with self.path.open("rb") as pipe:
                 self._spool = spool(pipe)
         if self._spool is not None:
-            return io.BufferedReader(_Reading(self._spool))
+            return io.BufferedReader(_Reading(self._spool, self._spool_lock))
         if not self.path.exists():
             raise CommandError(f"{self.path}: no such file")
         if not self.path.is_file():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import typer
+from anyio import CancelScope
 from attrs import define, field, frozen
 
 from mettl_async.api.placeholders import check_access_key
@@ -247,11 +248,11 @@ class _Run:
                 )
             remove_unfinished(out)
             await self._run(target)
-            if out.exists() or self._unrecorded or await journal.count():
-                try:
+            try:
+                if out.exists() or self._unrecorded or await journal.count():
                     await self._write_links()
-                except (CommandError, MettlError) as error:
-                    self._unwritten = error
+            except (CommandError, MettlError) as error:
+                self._unwritten = error
         finally:
             await journal.close()
 
@@ -264,27 +265,31 @@ class _Run:
                 display.show(None if run is None else run.progress)
                 await asyncio.sleep(REFRESH_EVERY)
 
-        beside = [asyncio.create_task(one) for one in (refresh(), self._write_now_and_then())]
+        # Cancelled by its scope, which waits for a thread that is writing.
+        writing = CancelScope()
+        shown = asyncio.create_task(refresh())
+        written = asyncio.create_task(self._write_now_and_then(writing))
         try:
             async with self._ready(target) as client:
                 await self._register(client)
         except (CommandError, MettlError) as error:
             self._broken = error
         finally:
-            for one in beside:
-                one.cancel()
-            await asyncio.wait(beside)
+            shown.cancel()
+            writing.cancel()
+            await asyncio.wait((shown, written))
             display.end()
 
-    async def _write_now_and_then(self) -> None:
+    async def _write_now_and_then(self, scope: CancelScope) -> None:
         """Keep the file of links from being old; the journal alone is what counts."""
         pause = WRITE_EVERY
-        while True:
-            await asyncio.sleep(pause)
-            started = self.tally.clock()
-            with suppress(CommandError, MettlError):
-                await self._write_links()
-            pause = max(WRITE_EVERY, _PAUSE_PER_WRITING * (self.tally.clock() - started))
+        with scope:
+            while True:
+                await asyncio.sleep(pause)
+                started = self.tally.clock()
+                with suppress(CommandError, MettlError):
+                    await self._write_links()
+                pause = max(WRITE_EVERY, _PAUSE_PER_WRITING * (self.tally.clock() - started))
 
     async def _write_links(self) -> None:
         async def read(emails: Sequence[str]) -> Mapping[str, JournalRecord]:

@@ -4,9 +4,12 @@ import asyncio
 import os
 import stat
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import anyio
 import pytest
 
 from mettl_async.bulk.journal_record import JournalRecord
@@ -181,10 +184,11 @@ def test_what_a_killed_writing_left_is_removed_and_nothing_else(tmp_path):
     class KilledError(BaseException):
         pass
 
-    others = [tmp_path / name for name in ("links.csv", ".links.csv", ".links2.csv.a.part")]
+    others = [tmp_path / name for name in ("links.csv", ".links.csv", ".links2.csv.abcd_123.part")]
+    others.append(tmp_path / ".links.csv.old.abcd_123.part")  # of an output "links.csv.old"
     for one in others:
         one.touch()
-    (tmp_path / ".links.csv.abc123.part").write_text("of a killed one")
+    (tmp_path / ".links.csv.abc_1234.part").write_text("of a killed one")
     remove_unfinished(tmp_path / "links.csv")
     assert set(tmp_path.iterdir()) == set(others)
     with pytest.raises(KilledError), whole_file(others[0], overwrite=True) as file:
@@ -227,6 +231,50 @@ def test_the_file_of_another_user_is_refused(tmp_path, monkeypatch):
             check_out(path, None, overwrite=overwrite, resume=not overwrite)
 
 
+def test_a_link_that_another_user_planted_is_refused_whether_or_not_it_leads_anywhere(
+    tmp_path, monkeypatch
+):
+    path, lstat = tmp_path / "links.csv", Path.lstat
+    path.symlink_to(tmp_path / "elsewhere.csv")
+
+    def of_another(self):
+        found = list(lstat(self))
+        found[stat.ST_UID] += self == path
+        return os.stat_result(found)
+
+    check_out(path, None, overwrite=False, resume=False)
+    monkeypatch.setattr(Path, "lstat", of_another)
+    with pytest.raises(CommandError, match="belongs to another user"):
+        check_out(path, None, overwrite=False, resume=False)
+    with pytest.raises(CommandError, match="belongs to another user"):
+        write(path, [row(1, "asha@x.org")])
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_event_loop_waits_neither_for_the_disk_nor_for_the_input(tmp_path, monkeypatch):
+    threads = []
+
+    def rows():
+        threads.append(threading.current_thread())
+        yield row(1, "asha@x.org")
+
+    def fsync(_):
+        threads.append(threading.current_thread())
+        time.sleep(0.2)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+    async def cancelled():
+        with anyio.move_on_after(0.1):
+            await write_links(tmp_path / "links.csv", rows(), ("Email Address",), read_answers)
+        return list(tmp_path.iterdir())
+
+    # Cancelled while it was on its way to the disk, it ended before anything else was done.
+    assert asyncio.run(cancelled()) == [tmp_path / "links.csv"]
+    assert len(threads) == 3
+    assert threading.main_thread() not in threads
+
+
 def test_two_links_to_one_file_have_one_journal(tmp_path):
     (tmp_path / "real").mkdir()
     for name in ("a.csv", "b.csv"):
@@ -245,7 +293,9 @@ def test_a_stream_can_be_read_at_two_places_at_once(tmp_path):
     with closing(Source(pipe, ReadOptions())) as source:
         slow = source.rows()
         first = [next(slow) for _ in range(3_000)]
-        assert len(list(source.rows())) == 10_000
+        with ThreadPoolExecutor(2) as pool:
+            for all_of_them in [pool.submit(list, source.rows()) for _ in range(2)]:
+                assert len({one.candidate.email for one in all_of_them.result()}) == 10_000
         rest = list(slow)
     writer.join()
     assert [one.candidate.email for one in first + rest] == [f"p{n}@x.org" for n in range(10_000)]

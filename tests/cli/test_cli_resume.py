@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mettl_async import FileJournal
+from mettl_async import FileJournal, JournalError
 from mettl_async.bulk.journal_table import schedule_digest
 from mettl_async.cli import register as registering
 
@@ -257,6 +257,7 @@ def test_a_link_to_the_file_stays_a_link(mettl, sandbox, people, read):
 def test_the_links_are_written_from_time_to_time(mettl, sandbox, people, read, monkeypatch):
     people(400, "p.csv")
     monkeypatch.setattr(registering, "WRITE_EVERY", 0.05)
+    monkeypatch.setattr(registering, "_PAUSE_PER_WRITING", 1)
     sandbox.faults.latency = 0.05
     seen, write = [], registering.write_links
 
@@ -290,3 +291,25 @@ def test_links_that_cannot_be_written_are_in_the_journal(mettl, sandbox, people,
     assert resume(mettl).exit_code == 0
     check_everybody(sandbox, read(Path("links.csv")), 20)
     assert sandbox.stats.requests == requests
+
+
+def test_a_journal_that_cannot_be_read_at_the_end_keeps_the_summary(
+    mettl, sandbox, people, read, monkeypatch
+):
+    people(20, "p.csv")
+    count, counted = FileJournal.count, []
+
+    async def broken(self):
+        if counted:
+            raise JournalError("links.csv.journal: cannot be read or written: disk I/O error")
+        counted.append(await count(self))
+        return counted[0]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileJournal, "count", broken)
+        done = mettl("register", "p.csv", "--sandbox")
+    assert done.exit_code == 2
+    assert "registered  20" in done.stdout
+    assert "disk I/O error; all outcomes are in links.csv.journal" in done.stderr
+    assert resume(mettl).exit_code == 0
+    check_everybody(sandbox, read(Path("links.csv")), 20)

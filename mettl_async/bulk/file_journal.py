@@ -38,9 +38,9 @@ _CACHE_KIB: Final = 16_384
 
 # New records go to the end of a table without a key, which a commit adds few pages to, and from there
 # into the table with the key many at a time: to insert them in the order of random keys one commit
-# after the other takes 1.6 times the CPU. So many are merged in some 0.1 s.
+# after the other takes 1.6 times the CPU. So many are merged in some 50 ms.
 _ADDED: Final = f"{TABLE}_added"
-_MERGED_AT_ONCE: Final = 20_000
+_MERGED_AT_ONCE: Final = 10_000
 
 _TYPES: Final = {str: "TEXT", bool: "INTEGER"}
 _NAMES: Final = ", ".join(COLUMNS)

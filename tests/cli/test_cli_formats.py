@@ -270,7 +270,8 @@ def test_a_spool_is_private_nameless_and_read_twice(monkeypatch, tmp_path):
     with spool(io.BytesIO(content)) as file:
         assert stat.S_IMODE(os.fstat(file.fileno()).st_mode) == 0o600
         assert list(home.iterdir()) == []
-        first, second = (io.BufferedReader(_Reading(file)) for _ in range(2))
+        lock = threading.Lock()
+        first, second = (io.BufferedReader(_Reading(file, lock)) for _ in range(2))
         assert first.read(1000) == content[:1000]
         second.seek(-5, os.SEEK_END)
         assert second.read() == content[-5:]

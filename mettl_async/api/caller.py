@@ -72,7 +72,7 @@ class Caller:
         async def fetch(offset: int, limit: int) -> Page[T]:
             window = {"limit": str(limit), "offset": str(offset)} if documented or offset else {}
             page = await self.send(row, path, {**params, **window}, returns.read)
-            # Where no paging is described, only a "next" of the server's is a reason to go on.
+            # [assumed] Where no paging is described, only a "next" of the server's is a reason to go on.
             more = page.has_next if documented else bool(page.has_next)
             return evolve(page, offset=offset, has_next=more)
 

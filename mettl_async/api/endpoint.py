@@ -89,7 +89,7 @@ NOTHING: Final[Returns[None]] = Returns("", lambda _: None)
 
 
 def _read_paging(paging: dict[str, Any]) -> tuple[int | None, bool | None]:
-    # The server's addresses of other pages are signed, so they are credentials: that there is one is
+    # [seen] The server's addresses of other pages are signed, so they are credentials: that there is one is
     # all that is kept.
     total, address = read_int(paging.get("totalRecords")), paging.get("next", 0)
     has_next = bool(address) if address is None or isinstance(address, str) else None

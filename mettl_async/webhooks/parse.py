@@ -8,7 +8,7 @@ from mettl_async.codec import from_wire, kind, loads
 from mettl_async.errors import EventDecodeError, MettlDecodeError
 from mettl_async.models.event import EVENTS, Event, UnknownEvent
 
-# Case is ignored, as with all words of the server.
+# [assumed] Case is ignored, as with all words of the server.
 _CLASSES: Final = {kind.event_type.casefold(): cls for cls, kind in EVENTS.items()}
 # [assumed] Properties that a proxy or a queue may wrap an event in; Mettl does not wrap it.
 _WRAPPERS = ("data", "payload", "event")

@@ -22,13 +22,13 @@ from mettl_async.errors import (
 
 
 @frozen(kw_only=True)
-class Meaning:
+class CodeRule:
     """One row of the table.
 
     Attributes:
         error: Class of the error that is raised.
         transient: Whether the same request may succeed later.
-        handled: Whether the server may have done what was asked.
+        may_have_been_handled: Whether the server may have done what was asked.
         stops_run: Whether every further call of a bulk run would fail the same way, because the cause is
             the account, the schedule or this machine [assumed].
         one_candidate: Whether the cause is the data of one candidate.
@@ -37,49 +37,49 @@ class Meaning:
 
     error: type[ApiError]
     transient: bool = False
-    handled: bool = False
+    may_have_been_handled: bool = False
     stops_run: bool = False
     one_candidate: bool = False
     too_long: bool = False
 
 
-CODES: Final[dict[str, Meaning]] = {
-    "E028": Meaning(error=BadRequestError, one_candidate=True),  # a candidate's image [seen]
-    "E400": Meaning(error=BadRequestError),
-    "E401": Meaning(error=AuthenticationError, stops_run=True),
-    "E403": Meaning(error=PermissionDeniedError, stops_run=True),
-    "E404": Meaning(error=NotFoundError, stops_run=True),
-    "E405": Meaning(error=BadRequestError, stops_run=True),
-    "E408": Meaning(error=ServerError, transient=True, handled=True),
-    "E422": Meaning(error=TimestampError, stops_run=True),
-    "E503": Meaning(error=ServiceUnavailableError, transient=True, handled=True),
-    "E504": Meaning(error=TimestampError, stops_run=True),
-    "E509": Meaning(error=RateLimitError, transient=True),
-    "E607": Meaning(error=RegistrationLimitError, stops_run=True),
+CODES: Final[dict[str, CodeRule]] = {
+    "E028": CodeRule(error=BadRequestError, one_candidate=True),  # a candidate's image [seen]
+    "E400": CodeRule(error=BadRequestError),
+    "E401": CodeRule(error=AuthenticationError, stops_run=True),
+    "E403": CodeRule(error=PermissionDeniedError, stops_run=True),
+    "E404": CodeRule(error=NotFoundError, stops_run=True),
+    "E405": CodeRule(error=BadRequestError, stops_run=True),
+    "E408": CodeRule(error=ServerError, transient=True, may_have_been_handled=True),
+    "E422": CodeRule(error=TimestampError, stops_run=True),
+    "E503": CodeRule(error=ServiceUnavailableError, transient=True, may_have_been_handled=True),
+    "E504": CodeRule(error=TimestampError, stops_run=True),
+    "E509": CodeRule(error=RateLimitError, transient=True),
+    "E607": CodeRule(error=RegistrationLimitError, stops_run=True),
 }
 """A code beats the HTTP status: most errors come with HTTP 200 [seen]."""
 
-STATUSES: Final[dict[int, Meaning]] = {
-    400: Meaning(error=BadRequestError),
-    401: Meaning(error=AuthenticationError, stops_run=True),
-    403: Meaning(error=PermissionDeniedError, stops_run=True),
-    404: Meaning(error=NotFoundError, stops_run=True),
-    405: Meaning(error=BadRequestError, stops_run=True),
-    408: Meaning(error=ServerError, transient=True, handled=True),
-    413: Meaning(error=BadRequestError, too_long=True),
-    414: Meaning(error=BadRequestError, too_long=True),
-    422: Meaning(error=BadRequestError),
-    429: Meaning(error=RateLimitError, transient=True),
+STATUSES: Final[dict[int, CodeRule]] = {
+    400: CodeRule(error=BadRequestError),
+    401: CodeRule(error=AuthenticationError, stops_run=True),
+    403: CodeRule(error=PermissionDeniedError, stops_run=True),
+    404: CodeRule(error=NotFoundError, stops_run=True),
+    405: CodeRule(error=BadRequestError, stops_run=True),
+    408: CodeRule(error=ServerError, transient=True, may_have_been_handled=True),
+    413: CodeRule(error=BadRequestError, too_long=True),
+    414: CodeRule(error=BadRequestError, too_long=True),
+    422: CodeRule(error=BadRequestError),
+    429: CodeRule(error=RateLimitError, transient=True),
     # Gateways also answer 503 when the connection behind them broke midway [assumed].
-    503: Meaning(error=ServiceUnavailableError, transient=True, handled=True),
+    503: CodeRule(error=ServiceUnavailableError, transient=True, may_have_been_handled=True),
 }
-_REDIRECT: Final = Meaning(error=ApiError, stops_run=True)
-_SERVER_ERROR: Final = Meaning(error=ServerError, transient=True, handled=True)
-_OTHER: Final = Meaning(error=ApiError)
+_REDIRECT: Final = CodeRule(error=ApiError, stops_run=True)
+_SERVER_ERROR: Final = CodeRule(error=ServerError, transient=True, may_have_been_handled=True)
+_OTHER: Final = CodeRule(error=ApiError)
 _BY_CLASS: Final = {one.error: one for one in (*CODES.values(), *STATUSES.values(), _OTHER)}
 
 
-def meaning(code: str | None, status: int) -> Meaning:
+def rule_for(code: str | None, status: int) -> CodeRule:
     """Look up an answer by its code, or else by its HTTP status.
 
     A refusal that may pass counts as handled if either of the two says so [assumed].
@@ -88,19 +88,19 @@ def meaning(code: str | None, status: int) -> Meaning:
     by_code = CODES.get(code or "")
     if by_code is None:
         return by_status
-    if by_code.transient and by_status.handled:
-        return evolve(by_code, handled=True)
+    if by_code.transient and by_status.may_have_been_handled:
+        return evolve(by_code, may_have_been_handled=True)
     return by_code
 
 
-def _of_class(status: int) -> Meaning:
+def _of_class(status: int) -> CodeRule:
     if 300 <= status < 400:  # noqa: PLR2004 - the classes of statuses
         return _REDIRECT
     return _SERVER_ERROR if status >= 500 else _OTHER  # noqa: PLR2004 - same
 
 
-def meaning_of(error: ApiError) -> Meaning:
+def rule_of(error: ApiError) -> CodeRule:
     """Look up an error; one that a middleware raised without code and status is looked up by its class."""
     if error.code in CODES or error.status_code is not None:
-        return meaning(error.code, error.status_code or 0)
+        return rule_for(error.code, error.status_code or 0)
     return next(_BY_CLASS[cls] for cls in type(error).__mro__ if cls in _BY_CLASS)

@@ -33,7 +33,7 @@ def test_every_error_of_the_server_has_a_row():
 
 def test_what_may_have_been_handled_may_succeed_later():
     rows = (*codes.CODES.values(), *codes.STATUSES.values())
-    assert all(one.transient for one in rows if one.handled)
+    assert all(one.transient for one in rows if one.may_have_been_handled)
     assert not any(one.stops_run and one.transient for one in rows)
 
 
@@ -41,12 +41,12 @@ def test_an_error_without_code_and_status_is_looked_up_by_its_class():
     class Ours(errors.ServiceUnavailableError):
         pass
 
-    assert codes.meaning_of(Ours("x")).handled
-    assert codes.meaning_of(errors.RateLimitError("x")).transient
-    assert codes.meaning_of(errors.ApiError("x")).error is errors.ApiError
+    assert codes.rule_of(Ours("x")).may_have_been_handled
+    assert codes.rule_of(errors.RateLimitError("x")).transient
+    assert codes.rule_of(errors.ApiError("x")).error is errors.ApiError
 
 
 def test_a_refusal_that_may_pass_counts_as_handled_if_code_or_status_says_so():
-    assert not codes.meaning("E509", 200).handled
-    assert codes.meaning("E509", 503).handled
-    assert not codes.meaning("E401", 503).handled
+    assert not codes.rule_for("E509", 200).may_have_been_handled
+    assert codes.rule_for("E509", 503).may_have_been_handled
+    assert not codes.rule_for("E401", 503).may_have_been_handled

@@ -161,7 +161,7 @@ class Caller:
         template = endpoint.in_version(self.version).path
         return f"{self.base_url}/{self.version}{template.format_map(escaped)}"
 
-    def room(
+    def max_rd_bytes(
         self, endpoint: Endpoint[Any], path: Mapping[str, str], fixed: Mapping[str, str]
     ) -> int | None:
         """Count the encoded bytes left for one more parameter's value, or None where there is no bound."""

@@ -15,8 +15,8 @@ from mettl_async.bulk.journal_table import schedule_digest
 from mettl_async.bulk.progress import OnProgress
 from mettl_async.bulk.reading import check_candidate, check_source
 from mettl_async.bulk.registration_run import RegistrationRun
-from mettl_async.bulk.run import Run
 from mettl_async.bulk.run_options import CandidateFallback, RunOptions, checked_concurrency
+from mettl_async.bulk.run_workers import RunWorkers
 from mettl_async.codec import to_params
 from mettl_async.core.pipeline import ApiResponse
 from mettl_async.core.request import RunContext
@@ -166,11 +166,11 @@ class Candidates(Resource):
             )
 
         make = partial(
-            Run,
+            RunWorkers,
             candidates,
             send,
             run_options,
-            room=caller.room(endpoints.REGISTER_CANDIDATES, path, fixed),
+            max_rd_bytes=caller.max_rd_bytes(endpoints.REGISTER_CANDIDATES, path, fixed),
             schedule=schedule_digest(key),
             context=context,
         )

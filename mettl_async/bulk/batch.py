@@ -79,19 +79,21 @@ class Batch(tuple[Entry, ...]):  # noqa: SLOT001 - what is cached needs a place
         return rd_text([entry.candidate for entry in self])
 
 
-def first_batch(entries: Collection[Entry], size: int, room: int | None) -> Batch:
+def first_batch(entries: Collection[Entry], size: int, max_rd_bytes: int | None) -> Batch:
     """Return the first entries, as many as one call may have.
 
     Args:
         entries: At least one; the batch has at least one, however long that is.
         size: Candidates in the batch at most.
-        room: Bytes that the escaped ``rd`` may take; None for no bound.
+        max_rd_bytes: Bytes that the escaped ``rd`` may take; None for no bound.
     """
     batch = Batch(islice(entries, size))
-    if room is None or encoded_length(batch.rd) <= room:
+    if max_rd_bytes is None or encoded_length(batch.rd) <= max_rd_bytes:
         return batch
     counts = range(1, len(batch))
-    fit = bisect_right(counts, room, key=lambda count: encoded_length(Batch(batch[:count]).rd))
+    fit = bisect_right(
+        counts, max_rd_bytes, key=lambda count: encoded_length(Batch(batch[:count]).rd)
+    )
     return Batch(batch[: max(1, fit)])
 
 

@@ -58,12 +58,12 @@ class Dispatcher:
         self,
         send: Send,
         options: RunOptions,
-        room: int | None,
+        max_rd_bytes: int | None,
         tracker: ProgressTracker,
         *,
         stop_reading: Callable[[], None],
     ) -> None:
-        self._send, self._options, self._room = send, options, room
+        self._send, self._options, self._max_rd_bytes = send, options, max_rd_bytes
         self._tracker, self._stop_reading = tracker, stop_reading
         self._slots = anyio.Semaphore(options.concurrency, fast_acquire=True)
         self._stop_policy = StopPolicy(options.concurrency)
@@ -111,14 +111,14 @@ class Dispatcher:
         mended: list[Entry] = []
         outcomes = await self._register(batch, mended)
         while mended:
-            group = first_batch(mended, self._options.batch_size, self._room)
+            group = first_batch(mended, self._options.batch_size, self._max_rd_bytes)
             del mended[: len(group)]
             outcomes += await self._register(group)
         return outcomes
 
     async def register_lost(self) -> list[Outcome]:
         """Send the candidates again, in one call, whose answers were lost first; see `lost`."""
-        batch = first_batch(self._lost, self._options.batch_size, self._room)
+        batch = first_batch(self._lost, self._options.batch_size, self._max_rd_bytes)
         errors = [self._lost.pop(entry) for entry in batch]
         if self._is_going_on:
             return await self._register(batch)

@@ -80,7 +80,7 @@ async def read_batches(
     candidates: Iterable[Candidate] | AsyncIterable[Candidate],
     *,
     size: int,
-    room: int | None,
+    max_rd_bytes: int | None,
     find: Find | None = None,
 ) -> AsyncGenerator[Batch | list[Outcome]]:
     """Cut an input into batches; each candidate lands in exactly one, or has its outcome already.
@@ -90,7 +90,7 @@ async def read_batches(
     Args:
         candidates: The input, of any length; read from one task only.
         size: Candidates in a batch at most.
-        room: Bytes that an escaped ``rd`` may take; None for no bound. A single candidate that is
+        max_rd_bytes: Bytes that an escaped ``rd`` may take; None for no bound. A single candidate that is
             longer still gets a batch of its own, for the sender to refuse.
         find: Looks for recorded answers; None if there is no journal.
 
@@ -118,7 +118,7 @@ async def read_batches(
                 end = exc
             # Many repeated emails must not keep the few candidates between them waiting.
             while waiting and (end or len(waiting) + passed_over >= size):
-                batch = first_batch(waiting, size, room)
+                batch = first_batch(waiting, size, max_rd_bytes)
                 yield batch
                 del waiting[: len(batch)]
                 passed_over = 0

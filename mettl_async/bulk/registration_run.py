@@ -9,7 +9,7 @@ import anyio
 
 from mettl_async.bulk.outcomes import JournalError, Outcome, RegistrationReport, RunInterruptedError
 from mettl_async.bulk.progress import Progress
-from mettl_async.bulk.run import Run
+from mettl_async.bulk.run_workers import RunWorkers
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import ConfigurationError
 
@@ -26,10 +26,10 @@ class RegistrationRun:
     recorded, and closing the client waits for them.
     """
 
-    def __init__(self, make: Callable[[], Run], lifecycle: Lifecycle) -> None:
+    def __init__(self, make: Callable[[], RunWorkers], lifecycle: Lifecycle) -> None:
         self._make, self._lifecycle = make, lifecycle
         self._outcomes: AsyncGenerator[Outcome] | None = None
-        self._run: Run | None = None
+        self._run: RunWorkers | None = None
         self._used = False
 
     def __await__(self) -> Generator[Any, None, RegistrationReport]:
@@ -112,7 +112,7 @@ class RegistrationRun:
             )
 
 
-async def _outcomes(run: Run, lifecycle: Lifecycle) -> AsyncGenerator[Outcome]:
+async def _outcomes(run: RunWorkers, lifecycle: Lifecycle) -> AsyncGenerator[Outcome]:
     # No method: who leaves a loop early leaves nothing that holds itself, so the run ends at once.
     lifecycle.start(run.work(), run.abandon)
     try:

@@ -9,7 +9,7 @@ from typing import Final
 from attrs import define
 
 from mettl_async.core.retry import is_transient
-from mettl_async.error_codes import meaning_of
+from mettl_async.error_codes import rule_of
 from mettl_async.errors import (
     ApiError,
     CallError,
@@ -50,7 +50,7 @@ class StopPolicy:
         """Note that one candidate stays rejected; return whether to stop, as all are rejected alike."""
         # What refuses everybody, but for one candidate's own data, is about the schedule [assumed], and
         # finding that out for each candidate helps nobody.
-        own = isinstance(error, ApiError) and meaning_of(error).one_candidate
+        own = isinstance(error, ApiError) and rule_of(error).one_candidate
         alike = error.code == self._last_refusal and not own
         self._refused_alike = self._refused_alike + 1 if alike else 1
         self._last_refusal = error.code
@@ -73,7 +73,7 @@ def may_be_one_candidates_fault(error: CallError) -> bool:
 
 def is_too_long(error: CallError) -> bool:
     """Return whether the call had too many candidates, rather than a bad one."""
-    return isinstance(error, ApiError) and meaning_of(error).too_long
+    return isinstance(error, ApiError) and rule_of(error).too_long
 
 
 def stops_the_run(error: CallError) -> bool:
@@ -81,5 +81,5 @@ def stops_the_run(error: CallError) -> bool:
     if error.code is None and isinstance(error, (PermissionDeniedError, NotFoundError)):
         return False  # it may be a firewall that dislikes one candidate's name
     if isinstance(error, ApiError):
-        return meaning_of(error).stops_run
+        return rule_of(error).stops_run
     return isinstance(error, ClientClosedError)

@@ -13,91 +13,24 @@ import typer
 from mettl_async._version import __version__
 from mettl_async.bulk.batch import MAX_BATCH
 from mettl_async.cli import webhooks
-from mettl_async.cli.options import MOST_PORT, Target, command
+from mettl_async.cli.option_fields import MOST_PORT, command
+from mettl_async.cli.options import (
+    DetailOptions,
+    FileOptions,
+    Json,
+    Key,
+    Limit,
+    Overwrite,
+    RegisterOptions,
+    TargetOptions,
+)
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.reading import ReadOptions, opened
+from mettl_async.cli.reading import opened
 from mettl_async.config import ApiVersion, Credentials
-from mettl_async.models import AssessmentSort, RegistrationOptions, ResultDetail, SortOrder
+from mettl_async.models import AssessmentSort, SortOrder
 
 _MOST_CONCURRENCY: Final = 1000
 _NOTHING_WRITTEN: Final = "nothing was written"
-
-_Target = Annotated[
-    Target,
-    {
-        "region": "Region of the account; by default METTL_REGION, else india.",
-        "base_url": typer.Option(
-            help="Address of the API, instead of a region; by default METTL_BASE_URL.",
-            metavar="URL",
-        ),
-        "version": "Version of the API.",
-    },
-]
-_ReadOptions = Annotated[
-    ReadOptions,
-    {
-        "mapping": Annotated[
-            list[str],
-            typer.Option(
-                "--map",
-                help='Rename a column, as in "E-mail=Email Address"; can be repeated.',
-                metavar="YOURS=OURS",
-                show_default=False,
-            ),
-        ],
-        "drop": Annotated[
-            list[str],
-            typer.Option(
-                help="Leave out a column of the file; can be repeated.",
-                metavar="NAME",
-                show_default=False,
-            ),
-        ],
-        "format": "Format of the input; detected by default.",
-        "encoding": typer.Option(
-            help="Encoding of the input, such as cp1250; detected by default.", metavar="NAME"
-        ),
-        "delimiter": typer.Option(
-            help="Delimiter of CSV, a character or tab; detected by default.", metavar="CHARACTER"
-        ),
-        "sheet": typer.Option(
-            help="Sheet of XLSX; by default the first one.", metavar="NAME", show_default=False
-        ),
-    },
-]
-_RegistrationOptions = Annotated[
-    RegistrationOptions,
-    {
-        "allow_missing_mandatory_registration_fields": (
-            "Let candidates fill in missing fields, except email and first name."
-        ),
-        "time_limit_in_sec": typer.Option(
-            help="Seconds after which links expire.", min=1, metavar="N"
-        ),
-        "show_custom_instructions": "Show the assessment's own instructions before the test.",
-    },
-]
-_ResultDetail = Annotated[
-    ResultDetail,
-    {
-        "recommendation": "Include recommendations of the reports.",
-        "response_style": "Include response styles of the reports.",
-        "essay_answers": "Include answers to essay questions.",
-        "question_responses": "Include all answers, question by question.",
-        "evaluation": "Include evaluators' marks, question by question.",
-    },
-]
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
-_Limit = Annotated[
-    int | None,
-    typer.Option(
-        help="Number of rows at most; by default all.", min=1, metavar="N", show_default=False
-    ),
-]
-_Key = Annotated[str, typer.Argument(help="Access key of the schedule.", metavar="KEY")]
-_Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace the file of --out if there is one.")
-]
 
 app = typer.Typer(
     add_completion=False,
@@ -157,7 +90,7 @@ def register(
             "What --resume needs is in a journal beside it, links.csv.journal."
         ),
     ] = None,
-    overwrite: _Overwrite = False,
+    overwrite: Overwrite = False,
     resume: Annotated[
         bool,
         typer.Option(
@@ -166,7 +99,7 @@ def register(
             "of --out is written anew; it may have been edited or deleted.",
         ),
     ] = False,
-    read: _ReadOptions,
+    read: FileOptions,
     sandbox: Annotated[
         bool,
         typer.Option("--sandbox", help="Use a local sandbox instead of Mettl; no keys needed."),
@@ -181,12 +114,12 @@ def register(
     batch_size: Annotated[
         int, typer.Option(help="Candidates in one call.", min=1, max=MAX_BATCH)
     ] = MAX_BATCH,
-    target: _Target,
+    target: TargetOptions,
     post_parameters: Annotated[
         PostParameters,
         typer.Option(help="Place of candidates' data; form keeps it out of access logs."),
     ] = PostParameters.DOCUMENTED,
-    options: _RegistrationOptions,
+    options: RegisterOptions,
 ) -> int:
     """Register the people of a file in a schedule, and get a file of their links.
 
@@ -220,8 +153,8 @@ def register(
 @command(app, interrupted=_NOTHING_WRITTEN)
 def account(
     *,
-    as_json: _Json = False,
-    target: _Target,
+    as_json: Json = False,
+    target: TargetOptions,
 ) -> int:
     """Show the account that the keys belong to."""
     from mettl_async.cli import queries
@@ -232,11 +165,11 @@ def account(
 @command(app, interrupted=_NOTHING_WRITTEN)
 def assessments(
     *,
-    limit: _Limit = None,
+    limit: Limit = None,
     sort: Annotated[AssessmentSort, typer.Option(help="Sort key.")] = AssessmentSort.CREATED_AT,
     order: Annotated[SortOrder, typer.Option(help="Sort order.")] = SortOrder.DESC,
-    as_json: _Json = False,
-    target: _Target,
+    as_json: Json = False,
+    target: TargetOptions,
 ) -> int:
     """List the account's assessments."""
     from mettl_async.cli import queries
@@ -257,9 +190,9 @@ def schedules(
         int | None,
         typer.Option(help="Show only schedules of this assessment.", min=1, metavar="ID"),
     ] = None,
-    limit: _Limit = None,
-    as_json: _Json = False,
-    target: _Target,
+    limit: Limit = None,
+    as_json: Json = False,
+    target: TargetOptions,
 ) -> int:
     """List the schedules of the account, or of one assessment, with their access keys."""
     from mettl_async.cli import queries
@@ -279,17 +212,17 @@ def schedules(
 
 @command(app, interrupted=_NOTHING_WRITTEN)
 def results(
-    key: _Key,
+    key: Key,
     *,
     out: Annotated[
         Path | None,
         typer.Option(help="File to write: .csv, a row for each candidate, or .jsonl, all data."),
     ] = None,
-    overwrite: _Overwrite = False,
-    detail: _ResultDetail,
-    limit: _Limit = None,
-    as_json: _Json = False,
-    target: _Target,
+    overwrite: Overwrite = False,
+    detail: DetailOptions,
+    limit: Limit = None,
+    as_json: Json = False,
+    target: TargetOptions,
 ) -> int:
     """Read how the candidates of a schedule did.
 
@@ -306,15 +239,15 @@ def results(
 
 @command(app, interrupted=_NOTHING_WRITTEN)
 def report(
-    key: _Key,
+    key: Key,
     email: Annotated[str, typer.Argument(help="Email of the candidate.", metavar="EMAIL")],
     *,
     out: Annotated[Path, typer.Option(help="File to write the PDF to, such as asha.pdf.")],
-    overwrite: _Overwrite = False,
+    overwrite: Overwrite = False,
     timeout: Annotated[
         float, typer.Option(help="Seconds to wait for the report.", min=1, metavar="N")
     ] = 300.0,
-    target: _Target,
+    target: TargetOptions,
 ) -> int:
     """Save the PDF report of a candidate who has finished.
 

@@ -14,7 +14,7 @@ from mettl_async.api.pager import AsyncPager
 from mettl_async.api.placeholders import check_access_key, check_email
 from mettl_async.api.waiting import NotReady, poll
 from mettl_async.cli.flat import EMAIL, RESULT, Key, Row, cell_at, flatten, headings
-from mettl_async.cli.options import Target
+from mettl_async.cli.option_fields import Target
 from mettl_async.cli.outfile import check_whole, csv_lines, private_files, whole_file
 from mettl_async.cli.printing import Cell, at_terminal, plain, print_json, print_table, print_text
 from mettl_async.cli.problems import MISSING, CommandError, os_reason, print_stderr

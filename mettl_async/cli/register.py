@@ -20,7 +20,7 @@ from mettl_async.bulk.registration_run import RegistrationRun
 from mettl_async.cli.check import check_file, report
 from mettl_async.cli.links import check_out, journal_of, write_links
 from mettl_async.cli.made_up import made_up_cells, made_up_rows
-from mettl_async.cli.options import Target
+from mettl_async.cli.option_fields import Target
 from mettl_async.cli.outfile import remove_unfinished
 from mettl_async.cli.problems import (
     INTERRUPTED,

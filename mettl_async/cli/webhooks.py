@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 import typer
 
-from mettl_async.cli.options import MOST_PORT, command
+from mettl_async.cli.option_fields import MOST_PORT, command
 from mettl_async.cli.problems import CommandError
 from mettl_async.models import EVENTS
 

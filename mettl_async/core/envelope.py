@@ -13,7 +13,7 @@ from mettl_async.codec import loads
 from mettl_async.core.redaction import personal_values, scrub
 from mettl_async.core.request import Request, Response
 from mettl_async.core.retry import retry_after
-from mettl_async.error_codes import meaning
+from mettl_async.error_codes import rule_for
 from mettl_async.errors import CallError, CallFacts, MettlDecodeError
 
 _SUCCESS, _REDIRECT, _CLIENT_ERROR = 200, 300, 400
@@ -96,7 +96,7 @@ def _api_error(
     code = code if code and _CODE.fullmatch(code) else None
     words = scrub(message, personal_values(request)) if isinstance(message, str) else None
     problem = " ".join(filter(None, [code, words])) or "status ERROR without a code or a message"
-    return meaning(code, response.status_code).error(
+    return rule_for(code, response.status_code).error(
         problem,
         CallFacts(
             status_code=response.status_code,
@@ -111,13 +111,13 @@ def _status_error(response: Response, now: float) -> CallError:
     problem = f"HTTP {response.status_code}, {_describe(response)}"
     if response.status_code < _CLIENT_ERROR:
         problem += "; redirects are never followed, check base_url"
-    means = meaning(None, response.status_code)
-    if means.too_long:
+    rule = rule_for(None, response.status_code)
+    if rule.too_long:
         problem += "; send less at once, or use ClientOptions(post_parameters='form')"
     facts = CallFacts(
         status_code=response.status_code, retry_after=retry_after(response.headers, now)
     )
-    return means.error(problem, facts)
+    return rule.error(problem, facts)
 
 
 def _describe(response: Response) -> str:

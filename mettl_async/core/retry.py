@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from attrs import Factory, define, field, frozen
 
 from mettl_async.config import RetryPolicy
-from mettl_async.error_codes import meaning_of
+from mettl_async.error_codes import rule_of
 from mettl_async.errors import ApiError, CallError, MettlDecodeError, TimestampError, TransportError
 
 RETRY_COST = 5
@@ -67,14 +67,14 @@ def may_have_been_handled(error: CallError) -> bool:
     if isinstance(error, TransportError):
         return error.sent
     if isinstance(error, ApiError):
-        return meaning_of(error).handled
+        return rule_of(error).may_have_been_handled
     return isinstance(error, MettlDecodeError)
 
 
 def is_transient(error: CallError) -> bool:
     """Tell whether the same request may succeed later."""
     if isinstance(error, ApiError):
-        return meaning_of(error).transient
+        return rule_of(error).transient
     return isinstance(error, (TransportError, MettlDecodeError))
 
 

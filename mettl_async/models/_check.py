@@ -5,7 +5,7 @@ Each raises `InvalidInputError` naming the field, the value's shape and the fix.
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Callable, Collection, Iterable, Mapping, Sized
 from datetime import tzinfo
 from enum import Enum
 from typing import Any, TypeVar
@@ -226,11 +226,11 @@ def mapping(path: str, value: object) -> None:
         )
 
 
-def distinct(path: str, emails: Iterable[str], suffix: str = "") -> None:
+def distinct(path: str, emails: Collection[str], suffix: str = "") -> None:
     """Check for addresses that differ by more than case."""
-    folded = [fold_email(address) for address in emails]
-    if len(set(folded)) == len(folded):
+    if len(set(map(fold_email, emails))) == len(emails):
         return
+    folded = [fold_email(address) for address in emails]
     index, first = next(
         (index, folded.index(one)) for index, one in enumerate(folded) if one in folded[:index]
     )

@@ -70,7 +70,7 @@ class Access(_AccessSettings):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        _check.distinct("access.candidates", (one.email for one in self.candidates), ".email")
+        _check.distinct("access.candidates", [one.email for one in self.candidates], ".email")
         if self.type is AccessType.BY_INVITATION:
             _check.not_empty(
                 "access.candidates",
@@ -124,7 +124,7 @@ class AccessEdit(_AccessSettings):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        _check.distinct("access.add", (one.email for one in self.add), ".email")
+        _check.distinct("access.add", [one.email for one in self.add], ".email")
         _check.distinct("access.remove", self.remove)
         removed = {fold_email(address) for address in self.remove}
         for index, one in enumerate(self.add):

@@ -16,7 +16,7 @@ MAX_TIME_LIMIT: Final = 2**31 - 1
 class RegistrationOptions(UserValue):
     """Options of a registration; they hold for all its candidates.
 
-    Each attribute has a flag of ``mettl register``, whose help text stands in ``cli/app.py``.
+    Each attribute has a flag of ``mettl register``, whose help text stands in ``cli/options.py``.
 
     Attributes:
         allow_missing_mandatory_registration_fields: Let candidates fill in mandatory fields

@@ -22,7 +22,7 @@ except ImportError as error:
 from mettl_async.sandbox.candidates import SandboxPerson
 from mettl_async.sandbox.deliveries import Delivery, DeliveryRules
 from mettl_async.sandbox.faults import Faults
-from mettl_async.sandbox.life import Pace
+from mettl_async.sandbox.lifecycle_rules import Pace
 from mettl_async.sandbox.sandbox import Sandbox, Server, run
 from mettl_async.sandbox.snapshot import SnapshotError
 from mettl_async.sandbox.state import (

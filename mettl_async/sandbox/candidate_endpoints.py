@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from mettl_async.sandbox import life
+from mettl_async.sandbox import lifecycle_rules
 from mettl_async.sandbox.assessment_endpoints import NEVER_SKIPPED
 from mettl_async.sandbox.candidates import candidate_link
 from mettl_async.sandbox.envelope import RefusalError, bad_request
@@ -120,7 +120,7 @@ def _register(
     candidate = request.simulation.state.candidate(schedule, email)
     # Registering again gives the same usable link [seen]; that the new values win is [assumed].
     # A test that runs goes on; the word that the item has then is [assumed].
-    life.admit(candidate, request.now)
+    lifecycle_rules.admit(candidate, request.now)
     candidate.fields = fields
     candidate.base_url = request.base_url
     for name, value in attributes.items():

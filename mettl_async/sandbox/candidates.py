@@ -5,7 +5,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from mettl_async.sandbox import events, life
+from mettl_async.sandbox import events, lifecycle_rules
 from mettl_async.sandbox.lifecycle import Lifecycle
 from mettl_async.sandbox.state import SandboxCandidate, Schedule, State, fold_email
 
@@ -86,7 +86,7 @@ class SandboxPerson:
     def start(self) -> None:
         """Start the test, or go on with an expired one that may be resumed."""
         candidate, now = self.candidate, self._lifecycle.prepare(self.candidate)
-        problem = life.why_not_start(candidate, now)
+        problem = lifecycle_rules.why_not_start(candidate, now)
         if problem:
             raise ValueError(f"can't be started: {problem}")
         candidate.status = "InProgress"
@@ -117,14 +117,14 @@ class SandboxPerson:
     def disconnect(self) -> None:
         """Lose the connection: after 30 minutes of the sandbox's clock the test ends as ``TestExpired``."""
         now = self._lifecycle.prepare(self.candidate)
-        if not life.connected(self.candidate):
+        if not lifecycle_rules.connected(self.candidate):
             raise ValueError("only a test that runs can lose its connection")
-        life.disconnect(self.candidate, now)
+        lifecycle_rules.disconnect(self.candidate, now)
 
     def reconnect(self) -> None:
         """Reconnect within 30 minutes, and go on from the point where the connection was lost."""
         now = self._lifecycle.prepare(self.candidate)
-        if not life.running(self.candidate) or self.candidate.disconnected_at is None:
+        if not lifecycle_rules.running(self.candidate) or self.candidate.disconnected_at is None:
             raise ValueError("only a test that lost its connection can be reconnected")
         self.candidate.disconnected_at = None
         self.candidate.session_at = now
@@ -135,7 +135,7 @@ class SandboxPerson:
         The same link works again, and the result is gone until the next end [assumed].
         """
         candidate, now = self.candidate, self._lifecycle.prepare(self.candidate)
-        if not life.may_resume(candidate):
+        if not lifecycle_rules.may_resume(candidate):
             raise ValueError("only an expired test can be resumed")
         candidate.status = "InProgress"  # [assumed]
         candidate.resumable = True
@@ -147,23 +147,25 @@ class SandboxPerson:
         """What may be done now, for a page."""
         self._lifecycle.settle()
         candidate, now = self.candidate, self._lifecycle.now()
-        allowed = life.allowed_seconds(candidate)
-        lost = candidate.disconnected_at if life.running(candidate) else None
-        can_start = not life.why_not_start(candidate, now)
+        allowed = lifecycle_rules.allowed_seconds(candidate)
+        lost = candidate.disconnected_at if lifecycle_rules.running(candidate) else None
+        can_start = not lifecycle_rules.why_not_start(candidate, now)
         return PersonView(
             minutes=int(allowed // 60),
             can_start=can_start,
-            can_finish=life.connected(candidate),
+            can_finish=lifecycle_rules.connected(candidate),
             can_reconnect=lost is not None,
-            can_resume=life.may_resume(candidate),
-            seconds_left=life.seconds_left(candidate, now) if allowed else None,
-            reconnect_seconds=None if lost is None else lost + life.RECONNECT_SECONDS - now,
-            why_not="" if can_start or life.running(candidate) else _excuse(candidate),
+            can_resume=lifecycle_rules.may_resume(candidate),
+            seconds_left=lifecycle_rules.seconds_left(candidate, now) if allowed else None,
+            reconnect_seconds=None
+            if lost is None
+            else lost + lifecycle_rules.RECONNECT_SECONDS - now,
+            why_not="" if can_start or lifecycle_rules.running(candidate) else _excuse(candidate),
         )
 
 
 def _excuse(candidate: SandboxCandidate) -> str:
-    if life.may_resume(candidate):
+    if lifecycle_rules.may_resume(candidate):
         return "The test has expired. Only an administrator can let you go on."
     if candidate.status == "Completed":
         return "This link was used: the test is over."

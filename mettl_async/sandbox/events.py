@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from mettl_async.sandbox.clock import gmt, ist
 from mettl_async.sandbox.envelope import dumps
-from mettl_async.sandbox.life import Pace
+from mettl_async.sandbox.lifecycle_rules import Pace
 from mettl_async.sandbox.state import SandboxCandidate
 from mettl_async.sandbox.status import describe_status
 

@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Callable
 
-from mettl_async.sandbox import events, grading, life
+from mettl_async.sandbox import events, grading, lifecycle_rules
 from mettl_async.sandbox.deliveries import Deliveries
 from mettl_async.sandbox.state import SandboxCandidate, State
 
@@ -16,7 +16,7 @@ class Lifecycle:
         state: State,
         deliveries: Deliveries,
         *,
-        pace: Callable[[], life.Pace],
+        pace: Callable[[], lifecycle_rules.Pace],
         now: Callable[[], float],
     ) -> None:
         self._state = state
@@ -45,7 +45,7 @@ class Lifecycle:
         while line:
             at, ecc, what = heapq.heappop(line)
             candidate = self._watched[ecc]
-            if what == life.GRADED:
+            if what == lifecycle_rules.GRADED:
                 candidate.graded_told = True
                 self.notify(events.GRADED, candidate, at)
             else:
@@ -59,7 +59,7 @@ class Lifecycle:
         if self._state.owners.get(candidate.ecc) is not candidate:  # deleted
             del self._watched[candidate.ecc]
             return None
-        entry = life.due(candidate, self._pace().grade_delay)
+        entry = lifecycle_rules.due(candidate, self._pace().grade_delay)
         if entry is None:
             if candidate.status == "Completed":
                 del self._watched[candidate.ecc]
@@ -95,20 +95,22 @@ class Lifecycle:
         Raises:
             ValueError: No such mode, or the test is finished or revoked.
         """
-        if mode not in life.ENDINGS:
-            raise ValueError(f"{mode!r} is not a finish mode; known are {', '.join(life.ENDINGS)}")
+        if mode not in lifecycle_rules.ENDINGS:
+            raise ValueError(
+                f"{mode!r} is not a finish mode; known are {', '.join(lifecycle_rules.ENDINGS)}"
+            )
         if candidate.status not in ("ToBeTaken", "InProgress"):
             raise ValueError(f"a test that is {candidate.status} can't be finished")
         first = candidate.started_at is None
-        if not first or mode not in life.NEVER_GRADED:
+        if not first or mode not in lifecycle_rules.NEVER_GRADED:
             if candidate.session_at is None or candidate.resumable:
                 candidate.session_at = at - min(
-                    grading.usual_seconds(candidate), life.seconds_left(candidate, at)
+                    grading.usual_seconds(candidate), lifecycle_rules.seconds_left(candidate, at)
                 )
             if first:
                 candidate.started_at = candidate.session_at
         if candidate.disconnected_at is None:
-            life.stop_watch(candidate, at)
+            lifecycle_rules.stop_watch(candidate, at)
         candidate.disconnected_at = None
         candidate.graded_told = False
         candidate.status = "Completed"  # [assumed] for all modes; completionMode tells them apart

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 from attrs import frozen
 
-from mettl_async.sandbox import grading, life
+from mettl_async.sandbox import grading, lifecycle_rules
 from mettl_async.sandbox.state import SandboxCandidate, State
 
 PDF_PATH: Final = "/analytics/download-candidate-report"
@@ -29,7 +29,7 @@ class Report:
 
 
 def links(
-    candidate: SandboxCandidate, *, pace: life.Pace, now: float, base_url: str
+    candidate: SandboxCandidate, *, pace: lifecycle_rules.Pace, now: float, base_url: str
 ) -> dict[str, str | None]:
     """Make ``pdfReport`` and ``htmlReport``; null until they are given."""
     given = pace.graded if pace.links_first else pace.reported
@@ -47,7 +47,9 @@ def links(
     }
 
 
-def read_report(state: State, path: str, query: str, *, pace: life.Pace, now: float) -> Report:
+def read_report(
+    state: State, path: str, query: str, *, pace: lifecycle_rules.Pace, now: float
+) -> Report:
     """Find the report of a link."""
     parameters = _pairs(query)
     if path == PDF_PATH:
@@ -60,7 +62,7 @@ def read_report(state: State, path: str, query: str, *, pace: life.Pace, now: fl
     if (
         candidate is None
         or candidate.finished_at is None
-        or candidate.finish_mode in life.NEVER_GRADED
+        or candidate.finish_mode in lifecycle_rules.NEVER_GRADED
     ):
         return Report(404, "No such report")
     if not pace.reported(candidate, now):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mettl_async.sandbox import life, schedule_rules
+from mettl_async.sandbox import lifecycle_rules, schedule_rules
 from mettl_async.sandbox.clock import gmt
 from mettl_async.sandbox.envelope import RefusalError, bad_request
 from mettl_async.sandbox.events import AUTH_PROPERTY
@@ -103,7 +103,7 @@ def edit_schedule(request: ApiRequest) -> Payload:
         person = fold_email(email)
         schedule.invited.pop(person, None)
         if person in schedule.candidates:
-            life.revoke(schedule.candidates[person], request.now)
+            lifecycle_rules.revoke(schedule.candidates[person], request.now)
     if access:
         schedule.access_type = access["type"]
         _apply_access(schedule, access, candidates.get("add", []))

@@ -16,8 +16,8 @@ from mettl_async.sandbox.candidates import Candidates, SandboxPerson
 from mettl_async.sandbox.clock import SandboxClock
 from mettl_async.sandbox.deliveries import Deliveries, DeliveryRules
 from mettl_async.sandbox.faults import Faults
-from mettl_async.sandbox.life import Pace
 from mettl_async.sandbox.lifecycle import Lifecycle
+from mettl_async.sandbox.lifecycle_rules import Pace
 from mettl_async.sandbox.state import (
     DEFAULT_SECTIONS,
     Account,

@@ -180,7 +180,7 @@ class Invited:
 
 @define(kw_only=True, eq=False)
 class SandboxCandidate:
-    """Someone registered in a schedule; `life` has the steps from one status to the next.
+    """Someone registered in a schedule; `lifecycle_rules` has the steps from one status to the next.
 
     Attributes:
         schedule: Where they are registered.
@@ -197,7 +197,7 @@ class SandboxCandidate:
         session_at: When the current or last sitting began or was continued.
         disconnected_at: When its connection was lost; None while there is one.
         finished_at: When it was finished; None again after a resume.
-        finish_mode: How it was finished, a key of `life.ENDINGS`.
+        finish_mode: How it was finished, a key of `lifecycle_rules.ENDINGS`.
         seconds: Time spent in all finished sittings, and in this one up to a lost connection.
         resumable: Whether an expired test may be resumed and was not yet.
         instance_id: Number of the attempt, ``candidate_instance_id`` in webhooks; None before the

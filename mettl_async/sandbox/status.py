@@ -8,7 +8,7 @@ from typing import Any
 
 from mettl_async.sandbox import grading, reports
 from mettl_async.sandbox.clock import gmt, ist
-from mettl_async.sandbox.life import Pace, ending
+from mettl_async.sandbox.lifecycle_rules import Pace, ending
 from mettl_async.sandbox.state import SandboxCandidate
 
 Payload = dict[str, Any]

@@ -8,8 +8,8 @@ from mettl_async import BadRequestError, Candidate, ConnectionLostError
 from mettl_async.bulk.batch import Batch, Entry, rd_text
 from mettl_async.bulk.dispatcher import BatchResponse
 from mettl_async.bulk.registration_run import RegistrationRun
-from mettl_async.bulk.run import Run
 from mettl_async.bulk.run_options import RunOptions
+from mettl_async.bulk.run_workers import RunWorkers
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.core.request import encoded_length
 from mettl_async.errors import CallFacts
@@ -100,10 +100,14 @@ class Server:
         return [call for call in self.calls if index in call]
 
 
-def run_of(candidates, send, lifecycle, *, concurrency=4, room=None, schedule="s", **options):
+def run_of(
+    candidates, send, lifecycle, *, concurrency=4, max_rd_bytes=None, schedule="s", **options
+):
     """A run of a client's, with a function in the place of the server."""
     options = RunOptions(concurrency=concurrency, **options)
-    make = partial(Run, candidates, send, options, room=room, schedule=schedule)
+    make = partial(
+        RunWorkers, candidates, send, options, max_rd_bytes=max_rd_bytes, schedule=schedule
+    )
     return RegistrationRun(make, lifecycle)
 
 

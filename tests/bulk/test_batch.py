@@ -25,9 +25,9 @@ def test_a_batch_writes_its_text_once():
 @pytest.mark.parametrize(("longer", "count"), [(0, 3), (-1, 2)])
 def test_the_first_batch_is_as_long_as_a_url_may_be(longer, count):
     entries = noted(*range(10))
-    room = encoded_length(Batch(entries[:3]).rd) + longer
-    assert first_batch(entries, 20, room) == entries[:count]
-    assert first_batch(entries, 2, room) == entries[:2]
+    max_rd_bytes = encoded_length(Batch(entries[:3]).rd) + longer
+    assert first_batch(entries, 20, max_rd_bytes) == entries[:count]
+    assert first_batch(entries, 2, max_rd_bytes) == entries[:2]
     assert first_batch(entries, 20, None) == entries
     assert first_batch(dict.fromkeys(entries), 20, 1) == entries[:1], "one alone is always sent"
 

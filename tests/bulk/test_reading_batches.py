@@ -59,15 +59,15 @@ def run(generator):
 
 
 @given(candidates(), st.integers(1, 20), st.none() | st.integers(0, 6000))
-def test_every_candidate_lands_in_exactly_one_batch(people, size, room):
-    batches = run(read_batches(iter(people), size=size, room=room))
+def test_every_candidate_lands_in_exactly_one_batch(people, size, max_rd_bytes):
+    batches = run(read_batches(iter(people), size=size, max_rd_bytes=max_rd_bytes))
     flat = [one for batch in batches for one in batch]
     assert [one.candidate for one in flat] == people
     assert [one.index for one in flat] == list(range(len(people)))
     for batch in batches:
         assert 1 <= len(batch) <= size
-        if room is not None and len(batch) > 1:
-            assert encoded_length(batch.rd) <= room
+        if max_rd_bytes is not None and len(batch) > 1:
+            assert encoded_length(batch.rd) <= max_rd_bytes
 
 
 @given(candidates())
@@ -89,7 +89,7 @@ def test_a_repeated_email_is_set_aside_once_per_repeat(numbers, size):
         Candidate(email=f"C{n}@x.org" if i % 2 else f"c{n}@X.org", first_name="A")
         for i, n in enumerate(numbers)
     ]
-    batches = run(read_batches(people, size=size, room=None))
+    batches = run(read_batches(people, size=size, max_rd_bytes=None))
     sent, repeated = sent_and_settled(batches)
     assert all(one.code == "DuplicateEmail" for one in repeated)
     assert sorted([one.index for one in sent + repeated]) == list(range(len(people)))
@@ -106,7 +106,7 @@ def test_what_was_read_before_the_input_broke_is_handed_out_first():
         yield person(2)
         raise OSError("disk")
 
-    generator = read_batches(broken(), size=20, room=None)
+    generator = read_batches(broken(), size=20, max_rd_bytes=None)
     assert len(run_one(generator)) == 2
     with pytest.raises(OSError, match="disk"):
         run_one(generator)
@@ -120,7 +120,7 @@ def run_one(generator):
 
 
 def test_what_is_no_candidate_is_named_by_its_place():
-    generator = read_batches([person(0), {"email": "x"}], size=1, room=None)
+    generator = read_batches([person(0), {"email": "x"}], size=1, max_rd_bytes=None)
     run_one(generator)
     with pytest.raises(InvalidInputError) as caught:
         run_one(generator)
@@ -147,7 +147,7 @@ def test_with_a_journal_too_what_the_input_raises_comes_after_what_was_read(coun
         raise OSError("disk")
 
     records = Records()
-    generator = read_batches(broken(), size=2, room=None, find=records.find)
+    generator = read_batches(broken(), size=2, max_rd_bytes=None, find=records.find)
     assert [len(run_one(generator)) for _ in range(2)] == [2, count - 2]
     with pytest.raises(OSError, match="disk"):
         run_one(generator)
@@ -163,7 +163,7 @@ def test_what_is_recorded_comes_in_batches_too():
             for one in emails
         }
 
-    batches = run(read_batches(map(person, range(5)), size=2, room=None, find=find))
+    batches = run(read_batches(map(person, range(5)), size=2, max_rd_bytes=None, find=find))
     sent, settled = sent_and_settled(batches)
     assert [len(batch) for batch in batches] == [2, 2, 1]
     assert [one.index for one in settled] == list(range(5))
@@ -176,14 +176,14 @@ def test_what_is_recorded_comes_in_batches_too():
 )
 def test_a_batch_is_as_long_as_a_url_may_be_and_one_alone_is_always_sent(most, over, sizes):
     people = [person(number) for number in range(6)]
-    room = encoded_length(rd_text(people[:most])) + over
-    batches = run(read_batches(people, size=20, room=room))
+    max_rd_bytes = encoded_length(rd_text(people[:most])) + over
+    batches = run(read_batches(people, size=20, max_rd_bytes=max_rd_bytes))
     assert [len(batch) for batch in batches] == sizes
 
 
 def test_with_a_journal_too_what_is_no_candidate_is_named_by_its_place():
     people = [person(0), person(1), person(2), {"email": "x"}]
-    generator = read_batches(people, size=2, room=None, find=Records().find)
+    generator = read_batches(people, size=2, max_rd_bytes=None, find=Records().find)
     assert [len(run_one(generator)) for _ in range(2)] == [2, 1]
     with pytest.raises(InvalidInputError, match=r"candidates\[3\]: is a dict"):
         run_one(generator)

@@ -494,7 +494,7 @@ async def test_of_two_answers_for_one_email_the_one_with_a_link_counts():
 
 
 async def test_endless_duplicates_take_no_memory_and_keep_nobody_waiting():
-    batches = read_batches(itertools.repeat(person(1)), size=20, room=None)
+    batches = read_batches(itertools.repeat(person(1)), size=20, max_rd_bytes=None)
     sent, *settled = [await anext(batches) for _ in range(3)]
     await batches.aclose()
     assert [one.index for one in sent] == [0]

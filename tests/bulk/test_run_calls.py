@@ -34,7 +34,7 @@ THREE = rd_length([person(n, fields=GOOD) for n in range(3)])
 
 async def test_no_call_is_longer_than_a_url_may_be():
     server = Server()
-    outcomes = await collect([person(n, fields=GOOD) for n in range(9)], server, room=THREE)
+    outcomes = await collect([person(n, fields=GOOD) for n in range(9)], server, max_rd_bytes=THREE)
     check_each_once(outcomes, 9)
     assert [len(call) for call in server.calls] == [3, 3, 3]
 
@@ -46,21 +46,23 @@ async def test_the_calls_of_the_second_pass_are_no_longer_either():
         return answer(entries)
 
     server = Server(behave)
-    outcomes = await collect([person(n, fields=GOOD) for n in range(9)], server, room=THREE)
+    outcomes = await collect([person(n, fields=GOOD) for n in range(9)], server, max_rd_bytes=THREE)
     check_each_once(outcomes, 9)
     assert [len(call) for call in server.calls] == [3] * 6
 
 
 async def test_mended_ones_are_sent_in_calls_that_are_no_longer_either():
     longer = {"Photo": "good" * 200}
-    room = 2 * rd_length([person(0, fields=longer)])
+    max_rd_bytes = 2 * rd_length([person(0, fields=longer)])
     server = Server(dislikes_photos)
 
     def mend(candidate, rejected):
         return None if rejected.index == 2 else attrs.evolve(candidate, fields=longer)
 
     candidates = [person(n, fields=BAD) for n in range(5)]
-    outcomes = await collect(candidates, server, room=room, concurrency=1, candidate_fallback=mend)
+    outcomes = await collect(
+        candidates, server, max_rd_bytes=max_rd_bytes, concurrency=1, candidate_fallback=mend
+    )
     check_each_once(outcomes, 5)
     assert [one.index for one in outcomes if isinstance(one, Rejected)] == [2]
     assert sum(isinstance(one, Registered) for one in outcomes) == 4

@@ -209,7 +209,7 @@ async def test_leaving_early_sends_nothing_again():
 
 
 async def test_an_endless_input_does_not_pile_up(monkeypatch):
-    monkeypatch.setattr("mettl_async.bulk.run.MAX_LOST", 60)
+    monkeypatch.setattr("mettl_async.bulk.run_workers.MAX_LOST", 60)
     asked, most = Counter(), 0
 
     def is_lost(index):

@@ -29,8 +29,8 @@ from mettl_async import (
 from mettl_async.api.export import FailedExport, export_results
 from mettl_async.bulk.dispatcher import BatchResponse
 from mettl_async.bulk.registration_run import RegistrationRun
-from mettl_async.bulk.run import Run
 from mettl_async.bulk.run_options import RunOptions
+from mettl_async.bulk.run_workers import RunWorkers
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import CallFacts
 from mettl_async.models import Registration, RegistrationStatus
@@ -84,7 +84,7 @@ class Server:
 
 def run_of(candidates, send, lifecycle, *, concurrency=4, batch_size=20):
     options = RunOptions(concurrency=concurrency, batch_size=batch_size)
-    make = partial(Run, candidates, send, options, room=None, schedule="s")
+    make = partial(RunWorkers, candidates, send, options, max_rd_bytes=None, schedule="s")
     return RegistrationRun(make, lifecycle)
 
 

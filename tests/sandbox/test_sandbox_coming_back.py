@@ -4,7 +4,7 @@ import pytest
 from in_process import client_of
 
 from mettl_async import Candidate
-from mettl_async.sandbox import Sandbox, life
+from mettl_async.sandbox import Sandbox, lifecycle_rules
 
 START = 1723814053.0
 EMAIL = "asha@example.com"
@@ -84,7 +84,7 @@ async def test_one_who_was_revoked_comes_back_after_a_restart_and_expires(db):
         async with client_of(sandbox) as client:
             await client.candidates.register(key, [ASHA])
             sandbox.candidates[ASHA.email].start()
-        life.revoke(sandbox.candidates[ASHA.email].candidate, sandbox.clock.now())
+        lifecycle_rules.revoke(sandbox.candidates[ASHA.email].candidate, sandbox.clock.now())
     with Sandbox(db=db) as again:
         async with client_of(again) as client:
             await client.candidates.register(key, [ASHA])

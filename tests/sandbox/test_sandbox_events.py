@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mettl_async.sandbox.life import ENDINGS
+from mettl_async.sandbox.lifecycle_rules import ENDINGS
 
 START = 1723814053.0  # Fri, 16 Aug 2024 13:14:13 UTC
 EMAIL = "asha@example.com"

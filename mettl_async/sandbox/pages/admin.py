@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from attrs import fields
 from starlette.responses import Response
 
-from mettl_async.sandbox import events, life, reports
+from mettl_async.sandbox import events, lifecycle_rules, reports
 from mettl_async.sandbox.candidates import candidate_link
 from mettl_async.sandbox.deliveries import DeliveryRules
 from mettl_async.sandbox.faults import VARIANTS, Faults
@@ -79,10 +79,10 @@ def _about(visit: Visit, candidate: SandboxCandidate) -> dict[str, Any]:
     return {
         "link": candidate_link("", candidate.ecc),
         "reports": reports.links(candidate, pace=sandbox.pace, now=now, base_url=visit.base_url),
-        "detailed_status": life.ending(candidate, now).detailed,
-        "can_start": not life.why_not_start(candidate, now),
+        "detailed_status": lifecycle_rules.ending(candidate, now).detailed,
+        "can_start": not lifecycle_rules.why_not_start(candidate, now),
         "can_finish": candidate.status in ("ToBeTaken", "InProgress"),
-        "can_resume": life.may_resume(candidate),
+        "can_resume": lifecycle_rules.may_resume(candidate),
     }
 
 

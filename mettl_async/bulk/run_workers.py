@@ -29,7 +29,7 @@ SPARE_WORKERS = 2
 _Work = Batch | list[Outcome]
 
 
-class Run:
+class RunWorkers:
     """Read candidates, have them sent and report; `work` does it, `outcomes` receives lists of outcomes."""
 
     def __init__(
@@ -38,17 +38,17 @@ class Run:
         send: Send,
         options: RunOptions,
         *,
-        room: int | None,
+        max_rd_bytes: int | None,
         schedule: str,
         context: RunContext | None = None,
     ) -> None:
-        self._candidates, self._options, self._room = candidates, options, room
+        self._candidates, self._options, self._max_rd_bytes = candidates, options, max_rd_bytes
         journal = options.journal
         self._journal = None if journal is None else JournalSession(journal, schedule)
         self._tracker = ProgressTracker(time.monotonic, options.on_progress, context)
         self._reading = anyio.CancelScope()
         self._dispatcher = Dispatcher(
-            send, options, room, self._tracker, stop_reading=self._reading.cancel
+            send, options, max_rd_bytes, self._tracker, stop_reading=self._reading.cancel
         )
         # As many lists as calls at once: a slow caller slows the workers, and memory stays flat.
         self._report, self.outcomes = anyio.create_memory_object_stream[list[Outcome]](
@@ -108,7 +108,7 @@ class Run:
         source = read_batches(
             self._candidates,
             size=self._options.batch_size,
-            room=self._room,
+            max_rd_bytes=self._max_rd_bytes,
             find=None if self._journal is None else self._journal.find,
         )
         async with workers:

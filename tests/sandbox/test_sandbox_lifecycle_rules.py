@@ -1,6 +1,6 @@
 import pytest
 
-from mettl_async.sandbox.life import ENDINGS
+from mettl_async.sandbox.lifecycle_rules import ENDINGS
 
 EMAIL = "asha@example.com"
 

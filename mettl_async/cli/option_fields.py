@@ -1,0 +1,137 @@
+"""Commands whose options are the fields of values: what several commands take is declared once."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from functools import wraps
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Final,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+import attrs
+import typer
+from attrs import frozen
+
+from mettl_async.cli.problems import exit_on_error
+from mettl_async.config import ApiVersion, ClientOptions, Region
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from mettl_async.client import MettlClient
+
+    Function = Callable[..., int]
+
+T = TypeVar("T")
+
+MOST_PORT: Final = 65_535
+
+
+def command(
+    app: typer.Typer, *, interrupted: str = "nothing was sent"
+) -> Callable[[Function], Function]:
+    """Add a function to an app as a command; its result is the exit code.
+
+    A parameter of type ``Annotated[Value, {field: help}]`` becomes one option for each field of the attrs
+    class ``Value``, with the field's name, type and default. Instead of a help text the dict may have a
+    ``typer.Option(...)``, or ``Annotated[type, typer.Option(...)]`` where the option's type is another one.
+
+    Args:
+        app: The app.
+        interrupted: What Ctrl-C means for the user.
+    """
+
+    def add(function: Function) -> Function:
+        hints = get_type_hints(function, include_extras=True)
+        values: dict[str, type[Any]] = {}
+        parameters: list[inspect.Parameter] = []
+        for one in inspect.signature(function).parameters.values():
+            hint = hints[one.name]
+            if get_origin(hint) is Annotated and isinstance(hint.__metadata__[0], dict):
+                value, options = get_args(hint)
+                values[one.name] = value
+                parameters += _parameters(value, options)
+            else:
+                parameters.append(one.replace(annotation=hint))
+
+        @wraps(function)
+        def run(**given: Any) -> None:
+            with exit_on_error(interrupted):
+                for name, value in values.items():
+                    fields = [one.name for one in attrs.fields(value)]
+                    given[name] = value(**{field: given.pop(field) for field in fields})
+                raise typer.Exit(function(**given))
+
+        # What typer reads; the function that is wrapped has other parameters.
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in parameters}
+        del run.__wrapped__
+        app.command()(run)
+        return function
+
+    return add
+
+
+def _parameters(value: type[Any], options: dict[str, Any]) -> Iterator[inspect.Parameter]:
+    types = get_type_hints(value)
+    for one in attrs.fields(value):
+        if one.name not in options:
+            raise TypeError(
+                f"{value.__name__}.{one.name} has no help text in mettl_async/cli/options.py"
+            )
+        option = options[one.name]
+        if isinstance(option, str):
+            # Without the name, typer would add a "--no-..." to a flag.
+            option = typer.Option(f"--{one.name.replace('_', '-')}", help=option)
+        if get_origin(option) is not Annotated:
+            option = Annotated[types[one.name], option]
+        yield inspect.Parameter(
+            one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=option
+        )
+
+
+@frozen(kw_only=True)
+class Target:
+    """An account's address; its keys come from the environment."""
+
+    region: Region | None = None
+    base_url: str | None = None
+    version: ApiVersion = ApiVersion.V2
+
+    def client(self, options: ClientOptions | None = None) -> MettlClient:
+        """Make a client; what no option says comes from the environment.
+
+        Raises:
+            ConfigurationError: A key is missing, or a value cannot work.
+        """
+        from mettl_async.client import MettlClient
+
+        return MettlClient(
+            region=self.region,
+            base_url=self.base_url,
+            version=self.version,
+            options=options,
+        )
+
+    def ask(self, work: Callable[[MettlClient], Awaitable[T]]) -> T:
+        """Run what needs a client, which is closed afterwards.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; calls in flight were given up.
+            MettlError: Of the client or the work.
+        """
+        client = self.client()
+
+        async def whole() -> T:
+            async with client:
+                return await work(client)
+
+        return asyncio.run(whole())

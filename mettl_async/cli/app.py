@@ -25,7 +25,7 @@ from mettl_async.cli.options import (
     TargetOptions,
 )
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.reading import opened
+from mettl_async.cli.reading.source import opened
 from mettl_async.config import ApiVersion, Credentials
 from mettl_async.models import AssessmentSort, SortOrder
 

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from anyio import CancelScope, to_thread
 
 from mettl_async.bulk.journal_record import JournalRecord
-from mettl_async.cli.columns import EMAIL
 from mettl_async.cli.outfile import check_whole, csv_lines, whole_file
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.rows import BadRow, Cells, is_json_lines
+from mettl_async.cli.reading.columns import EMAIL
+from mettl_async.cli.reading.rows import BadRow, Cells, is_json_lines
 from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:

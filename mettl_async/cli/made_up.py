@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from mettl_async.cli.columns import EMAIL, FIRST_NAME, Layout
-from mettl_async.cli.rows import BadRow, Cells, Row, row_of
+from mettl_async.cli.reading.columns import EMAIL, FIRST_NAME, Layout
+from mettl_async.cli.reading.rows import BadRow, Cells, Row, row_of
 
 _FIRST: Final = ("Asha", "José", "Zoë", "李", "Олена", "Nguyễn", "आशा", "Siân", "Mehmet", "Ada")
 _LAST: Final = ("Rao", "García", "Müller", "王", "Шевченко", "Okafor", "O'Neill")

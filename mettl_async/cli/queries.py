@@ -19,7 +19,7 @@ from mettl_async.cli.outfile import check_whole, csv_lines, private_files, whole
 from mettl_async.cli.printing import Cell, at_terminal, plain, print_json, print_table, print_text
 from mettl_async.cli.problems import MISSING, CommandError, os_reason, print_stderr
 from mettl_async.cli.progress import spinner
-from mettl_async.cli.rows import is_json_lines
+from mettl_async.cli.reading.rows import is_json_lines
 from mettl_async.client import MettlClient
 from mettl_async.core.effects import Effects
 from mettl_async.errors import MettlError

@@ -17,7 +17,6 @@ from mettl_async.bulk.journal_record import JournalRecord, to_record
 from mettl_async.bulk.journal_table import schedule_digest
 from mettl_async.bulk.outcomes import JournalError
 from mettl_async.bulk.registration_run import RegistrationRun
-from mettl_async.cli.check import check_file, report
 from mettl_async.cli.links import check_out, journal_of, write_links
 from mettl_async.cli.made_up import made_up_cells, made_up_rows
 from mettl_async.cli.option_fields import Target
@@ -31,8 +30,9 @@ from mettl_async.cli.problems import (
     print_stderr,
 )
 from mettl_async.cli.progress import REFRESH_EVERY, Tally, make_display, rate_text, spinner
-from mettl_async.cli.reading import Source
-from mettl_async.cli.rows import BadRow
+from mettl_async.cli.reading.checking import check_file, report
+from mettl_async.cli.reading.rows import BadRow
+from mettl_async.cli.reading.source import Source
 from mettl_async.cli.sandbox import load_sandbox
 from mettl_async.client import MettlClient
 from mettl_async.config import ClientOptions
@@ -42,7 +42,7 @@ from mettl_async.models import RegistrationOptions, RegistrationStatus
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 
-    from mettl_async.cli.rows import Cells, Row
+    from mettl_async.cli.reading.rows import Cells, Row
     from mettl_async.models import Candidate
     from mettl_async.sandbox import Sandbox
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from mettl_async.cli.check import check_file
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.reading import ReadOptions, Source
-from mettl_async.cli.rows import BadRow
+from mettl_async.cli.reading.checking import check_file
+from mettl_async.cli.reading.rows import BadRow
+from mettl_async.cli.reading.source import ReadOptions, Source
 
 PERSON = {
     "Email Address": "a@x.org",

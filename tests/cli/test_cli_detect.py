@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mettl_async.cli.check import check_file
-from mettl_async.cli.columns import Format
-from mettl_async.cli.detect import DELIMITERS, delimiter_of, encoding_of, format_of
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.reading import ReadOptions, Source
-from mettl_async.cli.rows import BadRow
+from mettl_async.cli.reading.checking import check_file
+from mettl_async.cli.reading.columns import Format
+from mettl_async.cli.reading.detecting import DELIMITERS, delimiter_of, encoding_of, format_of
+from mettl_async.cli.reading.rows import BadRow
+from mettl_async.cli.reading.source import ReadOptions, Source
 
 DELIMITED = st.sampled_from(sorted(DELIMITERS))
 # csv writes a "\r" without quotes if it does not end lines with it; a NUL is refused.

@@ -19,10 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from mettl_async.cli.check import check_file, report
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.reading import ReadOptions, Source, _Reading, spool
-from mettl_async.cli.rows import BadRow
+from mettl_async.cli.reading.checking import check_file, report
+from mettl_async.cli.reading.rows import BadRow
+from mettl_async.cli.reading.source import ReadOptions, Source, _Reading, spool
 from mettl_async.sandbox import Sandbox
 
 HEADER = ("Email Address", "First Name", "Note")

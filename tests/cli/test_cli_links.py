@@ -17,8 +17,8 @@ from mettl_async.cli import outfile
 from mettl_async.cli.links import check_out, journal_of, write_links
 from mettl_async.cli.outfile import remove_unfinished, whole_file
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.reading import ReadOptions, Source
-from mettl_async.cli.rows import BadRow, Cells
+from mettl_async.cli.reading.rows import BadRow, Cells
+from mettl_async.cli.reading.source import ReadOptions, Source
 
 NAMES = ("links.csv", "links.jsonl")
 LINK = "https://tests.example.org/?ecc=1"

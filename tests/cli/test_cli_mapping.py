@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mettl_async.cli.check import check_file
-from mettl_async.cli.columns import did_you_mean, parse_mapping
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.reading import ReadOptions, Source
-from mettl_async.cli.rows import BadRow
+from mettl_async.cli.reading.checking import check_file
+from mettl_async.cli.reading.columns import did_you_mean, parse_mapping
+from mettl_async.cli.reading.rows import BadRow
+from mettl_async.cli.reading.source import ReadOptions, Source
 
 
 def source(content, *mapping, name="p.csv"):

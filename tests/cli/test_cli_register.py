@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from mettl_async.cli import register as registering
-from mettl_async.cli.reading import Source
-from mettl_async.cli.rows import BadRow, Row
+from mettl_async.cli.reading.rows import BadRow, Row
+from mettl_async.cli.reading.source import Source
 from mettl_async.models import Candidate
 from mettl_async.sandbox import RegistrationField
 

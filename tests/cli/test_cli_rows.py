@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mettl_async.cli.check import SHOWN, check_file, report
-from mettl_async.cli.columns import Layout
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.reading import Source
-from mettl_async.cli.rows import BadRow, Row, row_of
-from mettl_async.cli.text_rows import csv_rows, json_rows
+from mettl_async.cli.reading.checking import SHOWN, check_file, report
+from mettl_async.cli.reading.columns import Layout
+from mettl_async.cli.reading.rows import BadRow, Row, row_of
+from mettl_async.cli.reading.source import Source
+from mettl_async.cli.reading.text_rows import csv_rows, json_rows
 from mettl_async.models import Candidate
 
 DATA = Path(__file__).parent.parent / "data"

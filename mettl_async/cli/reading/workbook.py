@@ -10,9 +10,9 @@ from itertools import zip_longest
 from typing import IO, Any, Final
 from zipfile import BadZipFile, ZipFile
 
-from mettl_async.cli.columns import Layout, columns_of, did_you_mean
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.rows import BadRow, CellError, Cells, number_text, table_row
+from mettl_async.cli.reading.columns import Layout, columns_of, did_you_mean
+from mettl_async.cli.reading.rows import BadRow, CellError, Cells, number_text, table_row
 
 _CHUNK: Final = 1 << 20
 _FORMULA: Final = re.compile(rb"<(?:\w+:)?f[\s/>]")

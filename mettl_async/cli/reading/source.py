@@ -15,7 +15,9 @@ from typing import IO, TYPE_CHECKING, Final, cast
 from attrs import define, field, frozen
 from attrs.converters import optional
 
-from mettl_async.cli.columns import (
+from mettl_async.cli.printing import printable
+from mettl_async.cli.problems import CommandError, os_reason
+from mettl_async.cli.reading.columns import (
     EMAIL,
     FIRST_NAME,
     RECOGNISED,
@@ -25,7 +27,7 @@ from mettl_async.cli.columns import (
     check_drop,
     parse_mapping,
 )
-from mettl_async.cli.detect import (
+from mettl_async.cli.reading.detecting import (
     DELIMITERS,
     WESTERN,
     delimiter_of,
@@ -33,11 +35,9 @@ from mettl_async.cli.detect import (
     format_of,
     marked_encoding,
 )
-from mettl_async.cli.printing import printable
-from mettl_async.cli.problems import CommandError, os_reason
-from mettl_async.cli.rows import BadRow, Cells, Row, row_of
-from mettl_async.cli.spreadsheets import sheet_rows
-from mettl_async.cli.text_rows import csv_rows, json_rows
+from mettl_async.cli.reading.rows import BadRow, Cells, Row, row_of
+from mettl_async.cli.reading.text_rows import csv_rows, json_rows
+from mettl_async.cli.reading.workbook import sheet_rows
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite
 from typing import Any
 
-from mettl_async.cli.columns import (
+from mettl_async.cli.problems import CommandError
+from mettl_async.cli.reading.columns import (
     COMPENSATORY_TIME,
     EMAIL,
     FIRST_NAME,
@@ -16,9 +17,8 @@ from mettl_async.cli.columns import (
     columns_of,
     mapped_twice,
 )
-from mettl_async.cli.detect import DELIMITERS, without_separator_line
-from mettl_async.cli.problems import CommandError
-from mettl_async.cli.rows import BadRow, CellError, Cells, number_text, table_row
+from mettl_async.cli.reading.detecting import DELIMITERS, without_separator_line
+from mettl_async.cli.reading.rows import BadRow, CellError, Cells, number_text, table_row
 
 
 def csv_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Cells | BadRow]:

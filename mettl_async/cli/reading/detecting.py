@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from typing import Final
 
-from mettl_async.cli.columns import UNDECODED, UTF_8, Format, normalized
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.rows import CSV_SUFFIXES, JSON_SUFFIXES
+from mettl_async.cli.reading.columns import UNDECODED, UTF_8, Format, normalized
+from mettl_async.cli.reading.rows import CSV_SUFFIXES, JSON_SUFFIXES
 
 DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 WESTERN: Final = "cp1252"

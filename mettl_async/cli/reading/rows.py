@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from mettl_async.cli.columns import (
+from mettl_async.cli.problems import CommandError
+from mettl_async.cli.reading.columns import (
     COMPENSATORY_TIME,
     CONTEXT_DATA,
     EMAIL,
@@ -19,7 +20,6 @@ from mettl_async.cli.columns import (
     UNDECODED,
     Layout,
 )
-from mettl_async.cli.problems import CommandError
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import Candidate
 

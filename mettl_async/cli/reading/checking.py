@@ -6,10 +6,10 @@ from typing import Final
 from attrs import frozen
 
 from mettl_async.bulk.seen import SeenEmails
-from mettl_async.cli.columns import EMAIL
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.reading import Source
-from mettl_async.cli.rows import BadRow, Row
+from mettl_async.cli.reading.columns import EMAIL
+from mettl_async.cli.reading.rows import BadRow, Row
+from mettl_async.cli.reading.source import Source
 from mettl_async.models._fold_email import fold_email
 
 SHOWN: Final = 20

@@ -52,6 +52,15 @@ FileOptions = Annotated[
         "sheet": typer.Option(
             help="Sheet of XLSX; by default the first one.", metavar="NAME", show_default=False
         ),
+        "header_row": typer.Option(
+            help="Row of the input that names the columns; by default the first one with content.",
+            min=1,
+            metavar="N",
+            show_default=False,
+        ),
+        "hidden_rows": "Rows that a sheet does not show; asked for by default.",
+        "merged_cells": "Merged cells of a sheet; asked for by default.",
+        "numbers": "Numbers that a sheet does not show as they are stored; asked for by default.",
     },
 ]
 RegisterOptions = Annotated[

@@ -35,6 +35,26 @@ class Format(StrEnum):
     XLSX = "xlsx"
 
 
+class HiddenRows(StrEnum):
+    """What becomes of the rows that a sheet does not show."""
+
+    SEND = "send"
+    SKIP = "skip"
+
+
+class MergedCells(StrEnum):
+    """What becomes of merged cells: their value counts for each row of them."""
+
+    FILL = "fill"
+
+
+class Numbers(StrEnum):
+    """Which text a number becomes whose cell does not show what is stored."""
+
+    SHOWN = "shown"
+    STORED = "stored"
+
+
 @frozen(kw_only=True)
 class Layout:
     """What every format's reader must know.

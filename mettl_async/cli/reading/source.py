@@ -23,7 +23,10 @@ from mettl_async.cli.reading.columns import (
     RECOGNISED,
     UTF_8,
     Format,
+    HiddenRows,
     Layout,
+    MergedCells,
+    Numbers,
     check_drop,
     parse_mapping,
 )
@@ -81,6 +84,10 @@ class ReadOptions:
     encoding: str | None = field(default=None, converter=optional(_known_encoding))
     delimiter: str | None = field(default=None, converter=optional(_one_character))
     sheet: str | None = None
+    header_row: int | None = None
+    hidden_rows: HiddenRows | None = None
+    merged_cells: MergedCells | None = None
+    numbers: Numbers | None = None
     mapping: Mapping[str, str] = field(default=(), converter=parse_mapping)
     drop: frozenset[str] = field(default=(), converter=_stripped)
 
@@ -296,9 +303,7 @@ def opened(path: Path | None, options: ReadOptions) -> Iterator[Source | None]:
     """
     if path is None:
         if options != ReadOptions():
-            raise CommandError(
-                "--map, --drop, --format, --encoding, --delimiter, --sheet need a FILE"
-            )
+            raise CommandError("options for reading (--map, --encoding, --sheet ...) need a FILE")
         yield None
         return
     with closing(Source(path, options)) as source:

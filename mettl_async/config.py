@@ -277,10 +277,11 @@ class ClientOptions(_ClientValue):
         adaptive: Whether bulk runs slow down when the server refuses because there are too many requests
             (E509, E503, HTTP 429 and 503), and find by themselves how many a second it takes. A pause it
             asks for (``Retry-After``) is kept by the whole run either way.
-        post_parameters: Where POST parameters travel: ``"documented"`` as the vendor's page of each
-            endpoint says; ``"form"`` all in the body ([seen] accepted; keeps personal data out of
-            access logs and has no length limit); ``"query"`` all in the URL.
-        max_url_bytes: No URL longer than this is sent; batches of candidates are cut earlier instead.
+        post_parameters: Where POST parameters travel: ``"documented"`` as the vendor's newest page of each
+            endpoint says or, where none is known, as clients that work do [seen]: today all in the body;
+            ``"form"`` all in the body, which keeps personal data out of access logs and has no length
+            limit; ``"query"`` all in the URL, which the older pages have.
+        max_url_bytes: No URL longer than this is sent; with ``"query"``, batches are cut earlier instead.
             The shortest common server limit is 8 kB; Mettl's own is not known [assumed].
         allow_insecure_http: Allow ``http://`` base URLs beyond loopback.
         trust_env: Honour HTTP(S)_PROXY, NO_PROXY and SSL_CERT_FILE from the environment.

@@ -509,7 +509,7 @@ async def test_no_more_in_flight_than_the_client_allows(server):
 async def test_a_long_batch_is_cut_so_that_its_url_stays_short(server):
     targets = []
     fields = {"Last Name": "नमस्ते दुनिया " * 5}
-    async with client_of(server) as mettl:
+    async with client_of(server, options=ClientOptions(post_parameters="query")) as mettl:
         send = mettl._shared.transport.send
 
         async def spy(request):
@@ -529,7 +529,7 @@ async def test_a_long_batch_is_cut_so_that_its_url_stays_short(server):
 
 async def test_one_candidate_that_no_url_can_hold_fails_alone(server):
     long = Candidate(email="long@x.org", first_name="A", fields={"Last Name": "x" * 8000})
-    async with client_of(server) as mettl:
+    async with client_of(server, options=ClientOptions(post_parameters="query")) as mettl:
         report = await mettl.candidates.register_many(server.access_key, [*ONE, long])
     assert isinstance(report.outcomes[0], Registered)
     assert isinstance(report.failed[0].error, InvalidInputError)
@@ -537,8 +537,9 @@ async def test_one_candidate_that_no_url_can_hold_fails_alone(server):
 
 
 async def test_the_http_librarys_own_log_shows_no_signature(server, all_logs):
+    in_url = ClientOptions(post_parameters="query")
     async with httpx.AsyncClient(trust_env=False) as http_client:
-        async with client_of(server, http_client=http_client) as mettl:
+        async with client_of(server, http_client=http_client, options=in_url) as mettl:
             await mettl.candidates.register(server.access_key, ONE)
         logging.getLogger("httpx").info("plain %s %d", "https://other.example/?q=1", 7)
     log = "\n".join(all_logs)
@@ -560,7 +561,9 @@ async def test_adding_pbts_is_not_sent_again_once_it_may_have_been_handled(serve
 async def test_the_longest_key_still_keeps_urls_short():
     targets = []
     keys = Credentials(public_key="k" * 128, private_key="s")
-    options = ClientOptions(max_url_bytes=600, retry=RetryPolicy(max_attempts=1))
+    options = ClientOptions(
+        max_url_bytes=600, post_parameters="query", retry=RetryPolicy(max_attempts=1)
+    )
     async with MettlClient(keys, options=options) as mettl:
         # A fixed time and host: how many characters of a signature are escaped is chance otherwise.
         mettl._shared.clock.wall = lambda: 1_635_976_200.0

@@ -107,7 +107,7 @@ class Caller:
         """
         row = endpoint.in_version(self.version)
         url = self.url(row, path)
-        placement = self.placement(row, with_files=bool(files))
+        placement = self.placement(row)
         if placement is Placement.QUERY:
             length = len(url) + SIGNATURE_ALLOWANCE + _length(params)
             if length > self.options.max_url_bytes:
@@ -137,13 +137,12 @@ class Caller:
         )
         return await self.pipeline.call(request, decode)
 
-    def placement(self, endpoint: Endpoint[Any], *, with_files: bool = False) -> Placement:
+    def placement(self, endpoint: Endpoint[Any]) -> Placement:
         """Tell where the parameters of a call travel, by the client's options."""
         row = endpoint.in_version(self.version)
-        documented = (row.placement_with_files if with_files else None) or row.placement
         if row.method != "POST":
-            return documented
-        return _EVERYWHERE.get(self.options.post_parameters, documented)
+            return row.placement
+        return _EVERYWHERE.get(self.options.post_parameters, row.placement)
 
     def url(self, endpoint: Endpoint[Any], path: Mapping[str, str]) -> str:
         """Build the exact URL that is signed, without a query.

@@ -125,8 +125,8 @@ class Endpoint(Generic[R_co]):
         operation: Name of the method that calls it.
         method: HTTP method.
         path: Template below the version; `mettl_async.api.placeholders` checks what is put in.
-        placement: Where the vendor's page has its parameters travel.
-        placement_with_files: The same, where a call has files; None for no difference.
+        placement: Where its parameters travel: as the vendor's newest page or, where that is not known,
+            clients that work have it. With files a form is multipart.
         arguments: What the method takes beyond the placeholders.
         returns: What the method gives.
         repeatable: Whether handling it twice does no harm; as a GET does none.
@@ -139,7 +139,6 @@ class Endpoint(Generic[R_co]):
     path: str
     method: str = "GET"
     placement: Placement = Placement.QUERY
-    placement_with_files: Placement | None = None
     arguments: tuple[Argument, ...] = ()
     returns: Returns[R_co]
     repeatable: bool = field(default=Factory(lambda self: self.method == "GET", takes_self=True))

@@ -30,8 +30,8 @@ UPDATE_LOGO: Final = Endpoint(
     operation="account.update_logo",
     method="POST",
     path="/account/upload-logo",
-    # The newer page contradicts itself about the body; this is what was seen working [seen].
-    placement=Placement.QUERY,
+    # The newer page has them in the body, of a type for no files; parts beside the file are [seen].
+    placement=Placement.FORM,
     arguments=(Argument("logo", models.Logo, "logo"),),
     returns=NOTHING,
     repeatable=True,
@@ -40,9 +40,8 @@ UPDATE_WHITE_LABEL: Final = Endpoint(
     operation="account.update_white_label",
     method="POST",
     path="/account/update-white-labeling",
-    # The newer page says form body; with files the parameters are seen in the query [seen].
+    # [doc]; with files they are parts beside them [seen].
     placement=Placement.FORM,
-    placement_with_files=Placement.QUERY,
     arguments=(
         Argument("white_label", models.WhiteLabel, "wl"),
         Argument("support_numbers", tuple, "sn", optional=True),
@@ -64,7 +63,7 @@ ADD_PBTS: Final = Endpoint(
     operation="pbts.add",
     method="POST",
     path="/pbts/add",
-    placement=Placement.FORM,
+    placement=Placement.FORM,  # [doc]
     arguments=(Argument("pbt_ids", list, "pbts"),),
     returns=items(models.PbtAddition, "pbts"),
     partial_success=True,
@@ -87,7 +86,7 @@ CREATE_ASSESSMENT: Final = Endpoint(
     operation="assessments.create",
     method="POST",
     path="/assessments",
-    placement=Placement.FORM,
+    placement=Placement.FORM,  # [doc]
     arguments=(Argument("assessment", models.NewAssessment, "assessments"),),
     returns=one(models.CreatedAssessment, "assessmentId", whole=True),
     # A repeat after a lost answer is refused, for names are unique, and the id stays unknown.
@@ -98,6 +97,7 @@ EDIT_ASSESSMENT_SETTINGS: Final = Endpoint(
     method="POST",
     # The page's syntax line prints another endpoint's URL; this one is seen working [seen].
     path="/assessments/{assessment_id}/settings/edit",
+    placement=Placement.FORM,  # [seen]; no newer page is stored
     arguments=(Argument("settings", models.AssessmentSettings, "as"),),
     returns=one(models.Assessment, "assessment"),
     repeatable=True,
@@ -127,7 +127,7 @@ CREATE_SCHEDULE: Final = Endpoint(
     operation="schedules.create",
     method="POST",
     path="/assessments/{assessment_id}/schedules",
-    placement=Placement.FORM,
+    placement=Placement.FORM,  # [doc]
     arguments=(Argument("schedule", models.NewSchedule, "sc", personal=True),),
     returns=one(models.CreatedSchedule, "createdSchedule"),
     # A repeat after a lost answer is refused (names are unique), and the access key stays unknown.
@@ -137,6 +137,7 @@ EDIT_SCHEDULE: Final = Endpoint(
     operation="schedules.edit",
     method="POST",
     path="/schedules/{access_key}/edit",
+    placement=Placement.FORM,  # [seen]; the older page has the query
     arguments=(Argument("changes", models.ScheduleEdit, "sc", personal=True),),
     returns=one(models.Schedule, "schedule"),
     repeatable=True,
@@ -146,6 +147,8 @@ REGISTER_CANDIDATES: Final = Endpoint(
     operation="candidates.register",
     method="POST",
     path="/schedules/{access_key}/candidates",
+    # [seen] of three clients; the page has the query, where access logs would keep the names.
+    placement=Placement.FORM,
     arguments=(
         Argument("candidates", str, "rd", personal=True),
         Argument("options", models.RegistrationOptions, None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import ssl
@@ -9,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from functools import partial
 from typing import Annotated, Literal, Protocol, Self, TypeAlias, runtime_checkable
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from attrs import field, frozen
 
@@ -26,7 +27,8 @@ MAX_KEY_LENGTH = 128
 """Keys are UUIDs of 36 characters [doc]; the bound keeps room in URLs calculable."""
 
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
-_HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?|[0-9a-f:]*:[0-9a-f:.]*")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
+_LONGEST_HOST, _LONGEST_LABEL = 253, 63  # RFC 1035
 _BASE_PATH = re.compile(r"(/[A-Za-z0-9_~-]+)*")
 
 
@@ -134,20 +136,17 @@ def normalise_base_url(base_url: str, *, allow_insecure_http: bool = False) -> s
     """
     try:
         parts = urlsplit(base_url.strip())
-        port = parts.port
     except (ValueError, AttributeError):
         raise ConfigurationError(
             "base_url: not a URL; write for example https://api.mettl.com"
         ) from None
-    host = (parts.hostname or "").lower()
-    if parts.scheme not in {"http", "https"} or not host:
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigurationError(
             "base_url: needs a scheme and a host; write for example https://api.mettl.com"
         )
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ConfigurationError("base_url: a user, query or fragment is not allowed; remove it")
-    if not _HOST.fullmatch(host):
-        raise ConfigurationError("base_url: the host has characters that no host name has")
+    host, port = host_and_port("base_url", parts)
     path = parts.path.rstrip("/")
     if re.search(r"/v\d+$", path):
         raise ConfigurationError(
@@ -164,6 +163,42 @@ def normalise_base_url(base_url: str, *, allow_insecure_http: bool = False) -> s
     bracketed = f"[{host}]" if ":" in host else host
     default = {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{bracketed}{f':{port}' if port not in {None, default} else ''}{path}"
+
+
+def host_and_port(field: str, parts: SplitResult) -> tuple[str, int | None]:
+    """Return host (lower case, no brackets) and port of an address that could be connected to.
+
+    Raises:
+        ConfigurationError: It could not; the message names ``field``.
+    """
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ConfigurationError(f"{field}: the port is not 1 to 65535; correct it or leave it out")
+    host = (parts.hostname or "").lower()
+    if ":" in host:
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            host = ""
+        if not host or "%" in host:
+            raise ConfigurationError(f"{field}: what is in brackets is no IPv6 address; correct it")
+        return host, port
+    if not host.isascii():
+        raise ConfigurationError(
+            f"{field}: the host is not ASCII; write it in its IDNA form (xn--...)"
+        )
+    if not _HOST.fullmatch(host) or "[" in parts.netloc:
+        raise ConfigurationError(f"{field}: the host has characters that no host name has")
+    labels = host.split(".")
+    if len(host) > _LONGEST_HOST or not all(0 < len(one) <= _LONGEST_LABEL for one in labels):
+        raise ConfigurationError(
+            f"{field}: the host is too long or has an empty part; "
+            f"each part between dots has 1 to {_LONGEST_LABEL} characters"
+        )
+    return host, port
 
 
 def base_url_for(

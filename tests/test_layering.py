@@ -45,9 +45,9 @@ EFFECTS = {"httpx", "httpx2", "anyio", "asyncio", "trio", "socket", "time", "ran
 
 # Where else than in the standard library, and the declared dependencies that all may use.
 HOMES = {
-    "httpx": ("core/transports/httpx_lanes.py", "sandbox/", "cli/"),
+    "httpx": ("core/transports/httpx_lanes.py", "core/transports/tls.py", "sandbox/", "cli/"),
     "httpx2": (),
-    "httpcore": ("core/transports/httpx_lanes.py",),
+    "httpcore": ("core/transports/httpx_lanes.py", "core/transports/httpx_routes.py"),
     "aiohttp": ("core/transports/aiohttp_connection.py", "core/transports/aiohttp_lanes.py"),
     "yarl": ("core/transports/aiohttp_lanes.py",),
     "multidict": ("core/transports/aiohttp_lanes.py",),

@@ -23,8 +23,10 @@ from mettl_async import (
 )
 from mettl_async.core.request import FORM_CONTENT_TYPE, SignedRequest
 from mettl_async.core.transports.aiohttp_lanes import AiohttpTransport
-from mettl_async.core.transports.httpx_lanes import LaneTransport, new_tls_context
+from mettl_async.core.transports.httpx_lanes import LaneTransport
 from mettl_async.core.transports.injected import InjectedTransport
+from mettl_async.core.transports.proxies import proxy_of
+from mettl_async.core.transports.tls import new_tls_context
 from mettl_async.core.transports.translation import translate
 
 
@@ -135,18 +137,13 @@ async def test_a_proxy_of_the_environment_is_used_unless_told_otherwise(
         await lanes.aclose()
         assert seen[0][0].split(b"\r\n")[0] == b"POST http://mettl.example/v2/x?q=1 HTTP/1.1"
         assert b"Host: mettl.example\r\n" in seen[0][0]
-        monkeypatch.setenv("NO_PROXY", "mettl.example")
-        assert transport_of(target, ClientOptions())._proxy is None
-        monkeypatch.delenv("NO_PROXY")
-        assert transport_of(target, ClientOptions(trust_env=False))._proxy is None
-        assert transport_of(target, ClientOptions(proxy="http://p:1"))._proxy == "http://p:1"
+        assert proxy_of(target, ClientOptions(trust_env=False)) is None
+        assert proxy_of(target, ClientOptions(proxy="http://p:1")).host == "p"
 
 
 async def test_a_proxy_that_cannot_be_is_a_configuration_error(transport_of):
-    lanes = transport_of("https://h.example", ClientOptions(proxy="gopher://p:1"))
     with pytest.raises(ConfigurationError, match="proxy"):
-        await lanes.send(request("https://h.example"))
-    await lanes.aclose()
+        transport_of("https://h.example", ClientOptions(proxy="gopher://p:1"))
 
 
 async def test_tls_that_does_not_verify_was_not_sent(transport_of):
@@ -163,8 +160,7 @@ async def test_tls_that_does_not_verify_was_not_sent(transport_of):
 async def test_own_certificates_are_used():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     lanes = LaneTransport("https://h.example", ClientOptions(ssl_context=context))
-    lanes._new_lane()
-    assert lanes._context is context
+    assert lanes._context_for(lanes._route) is context
 
 
 async def test_an_unknown_host_was_not_sent(transport_of):
@@ -627,7 +623,7 @@ async def test_a_body_that_stops_midway_runs_into_the_read_timeout(transport_of)
 async def test_a_connection_that_was_idle_for_too_long_is_not_used_again(
     transport_of, monkeypatch, kept, connections
 ):
-    for module in ("httpx_lanes", "aiohttp_connection", "aiohttp_lanes"):
+    for module in ("httpx_routes", "aiohttp_connection", "aiohttp_lanes"):
         monkeypatch.setattr(f"mettl_async.core.transports.{module}.KEEPALIVE_SECONDS", kept)
     made = []
 

@@ -12,11 +12,10 @@ URL beyond its host, so none can appear in its logs or exceptions.
 import asyncio
 import re
 import ssl
-from base64 import b64encode
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from time import monotonic
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 import anyio
@@ -34,12 +33,13 @@ from mettl_async.core.transports.common import (
     decoded,
     joined,
     link_headers,
-    proxy_of,
     target_of,
     user_agent,
 )
 from mettl_async.core.transports.contract import Download
-from mettl_async.core.transports.httpx_lanes import new_tls_context, unpacked
+from mettl_async.core.transports.httpx_lanes import unpacked
+from mettl_async.core.transports.proxies import Proxy, bracketed, proxy_of
+from mettl_async.core.transports.tls import new_tls_context
 from mettl_async.errors import (
     CallError,
     ConfigurationError,
@@ -73,7 +73,7 @@ class AiohttpTransport:
         self._origin, self._options = f"{parts.scheme}://{parts.netloc}", options
         self._connect_timeout = aiohttp.ClientTimeout(total=None, connect=options.connect_timeout)
         self._context = options.ssl_context
-        self._proxy = proxy_of(base_url, options)
+        self._proxy = self._proxy_of(base_url)
         self._route: _Route | None = None
         self._connector: aiohttp.TCPConnector | None = None
         self._free: list[Lane] = []
@@ -118,9 +118,7 @@ class AiohttpTransport:
         """See `Transport`. A connection of its own, for it may go to any host."""
         parts = urlsplit(url)
         try:
-            route = self._new_route(
-                f"{parts.scheme}://{parts.netloc}", proxy_of(url, self._options)
-            )
+            route = self._new_route(f"{parts.scheme}://{parts.netloc}", self._proxy_of(url))
         except ValueError:
             route = None
         if route is None:
@@ -201,7 +199,13 @@ class AiohttpTransport:
             raise aiohttp.ClientConnectionError
         return Lane(connection, connection.protocol)
 
-    def _new_route(self, origin: str, proxy: str | None) -> _Route:
+    def _proxy_of(self, url: str) -> Proxy | None:
+        proxy = proxy_of(url, self._options)
+        if proxy is not None and proxy.socks:
+            raise ConfigurationError("proxy: aiohttp speaks no SOCKS; use transport='httpx'")
+        return proxy
+
+    def _new_route(self, origin: str, proxy: Proxy | None) -> _Route:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -211,7 +215,10 @@ class AiohttpTransport:
                 "transport='aiohttp' runs on asyncio only; on trio leave it at 'httpx'"
             )
         plain = origin.startswith("http:")
-        address, authorization = _proxy_address(proxy) if proxy is not None else (None, None)
+        address, authorization = None, None
+        if proxy is not None:
+            at = f"{proxy.scheme}://{bracketed(proxy.host)}:{proxy.port}"
+            address, authorization = URL(at, encoded=True), proxy.authorization
         template = aiohttp.ClientRequest(
             "GET",
             URL(f"{origin}/", encoded=True),
@@ -269,21 +276,3 @@ def _further_headers(headers: Mapping[str, str]) -> bytes:
             )
         lines.append(f"{line}\r\n")
     return "".join(lines).encode()
-
-
-def _proxy_address(url: str) -> tuple[URL, str | None]:
-    """Return where the proxy is, and what authorizes us there."""
-    try:
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
-        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
-            address = URL(f"{parts.scheme}://{host}", encoded=True)
-            if parts.username is None:
-                return address, None
-            user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            return address, f"Basic {b64encode(user.encode()).decode('ascii')}"
-    except ValueError:
-        pass
-    raise ConfigurationError(
-        "proxy: cannot be used; write http://host:port (SOCKS needs transport='httpx')"
-    )

@@ -1,13 +1,10 @@
-"""What all transports have in common: headers, the proxy of the environment, responses."""
+"""What all transports have in common: headers and responses."""
 
 import platform
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined] # typeshed lacks the second
 
 from mettl_async._version import __version__
-from mettl_async.config import ClientOptions
 from mettl_async.core.request import Response
 
 KEEPALIVE_SECONDS: Final = 5.0
@@ -59,18 +56,6 @@ def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 def make_response(status: int, pairs: Iterable[tuple[str, str]], content: bytes) -> Response:
     """Make our response of what an HTTP library gives."""
     return Response(status_code=status, headers=joined(pairs), content=content)
-
-
-def proxy_of(url: str, options: ClientOptions) -> str | None:
-    """Choose the proxy for an address: the client's own, or one of the environment."""
-    if options.proxy or not options.trust_env:
-        return options.proxy
-    parts = urlsplit(url)
-    if proxy_bypass_environment(parts.netloc):
-        return None
-    proxies = getproxies_environment()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 def target_of(url: str, netloc: str) -> str:

@@ -1,4 +1,7 @@
-"""The only module that names httpx (and httpcore, the layer below it): exact bytes out, a response in."""
+"""Requests on httpcore, the layer below httpx: exact bytes out, a response in.
+
+With `httpx_routes` and `tls` the only module that names either.
+"""
 
 import ssl
 from collections.abc import AsyncGenerator
@@ -14,21 +17,20 @@ from mettl_async.core.redaction import guard_http_loggers
 from mettl_async.core.request import Response, SignedRequest
 from mettl_async.core.transports.common import (
     CLOSE_SECONDS,
-    KEEPALIVE_SECONDS,
     api_headers,
     decoded,
     joined,
     link_headers,
     make_response,
-    proxy_of,
     target_of,
     user_agent,
 )
 from mettl_async.core.transports.contract import Download
+from mettl_async.core.transports.httpx_routes import Lane, Route, route_to
+from mettl_async.core.transports.proxies import proxy_of
+from mettl_async.core.transports.tls import new_tls_context
 from mettl_async.core.transports.translation import translate, translated, translated_chunks
-from mettl_async.errors import CallError, ConfigurationError
-
-Lane = httpcore.AsyncHTTPConnection | httpcore.AsyncConnectionPool
+from mettl_async.errors import CallError
 
 LIBRARY = f"httpx/{httpx.__version__}"
 """The library below, as the User-Agent header names it."""
@@ -52,21 +54,6 @@ def unpacked(status: int, pairs: list[tuple[str, str]], content: bytes) -> Respo
     raise failure or AssertionError
 
 
-def new_tls_context(*, trust_env: bool) -> ssl.SSLContext:
-    """Load the certificates that are trusted: 60 ms, so do it once.
-
-    Raises:
-        ConfigurationError: They cannot be loaded.
-    """
-    try:
-        return httpx.create_ssl_context(trust_env=trust_env)
-    except (OSError, ssl.SSLError) as exc:
-        problem = type(exc).__name__
-    raise ConfigurationError(
-        f"certificates: cannot be loaded ({problem}); look at SSL_CERT_FILE and SSL_CERT_DIR"
-    )
-
-
 class LaneTransport:
     """Our own connections: one lane per request in flight, nothing shared but the certificates.
 
@@ -79,12 +66,9 @@ class LaneTransport:
     def __init__(self, base_url: str, options: ClientOptions) -> None:
         guard_http_loggers()
         parts = urlsplit(base_url)
-        self._scheme, self._port = parts.scheme.encode("ascii"), parts.port
-        self._host = (parts.hostname or "").encode("ascii")
         self._options = options
-        self._proxy = proxy_of(base_url, options)
-        self._tls = parts.scheme == "https" or bool(self._proxy)
-        self._context: ssl.SSLContext | None = options.ssl_context
+        self._route = route_to(base_url, proxy_of(base_url, options))
+        self._context: ssl.SSLContext | None = None
         self._free: list[Lane] = []
         self._closed = False
         self._timeout = {
@@ -94,16 +78,13 @@ class LaneTransport:
             "pool": options.connect_timeout,
         }
         self._agent = user_agent(options.user_agent, LIBRARY)
-        self._headers = api_headers(parts.netloc, self._agent)
-
-    def _url(self, target: bytes) -> httpcore.URL:
-        return httpcore.URL(scheme=self._scheme, host=self._host, port=self._port, target=target)
+        self._headers = [*api_headers(parts.netloc, self._agent), *self._route.headers]
 
     async def _take_lane(self) -> Lane:
         while self._free:
             lane = self._free.pop()
             # A server may close an idle connection at any time: better noticed now than after sending.
-            # The pools of proxied lanes look for themselves.
+            # The pool that a SOCKS proxy needs looks for itself.
             if isinstance(lane, httpcore.AsyncConnectionPool) or (
                 lane.is_available() and not lane.has_expired()
             ):
@@ -112,20 +93,17 @@ class LaneTransport:
         return self._new_lane()
 
     def _new_lane(self) -> Lane:
-        if self._context is None:
-            self._context = self._new_context(tls=self._tls)
-        if self._proxy is None:
-            origin = self._url(b"/").origin
-            return httpcore.AsyncHTTPConnection(
-                origin, ssl_context=self._context, keepalive_expiry=KEEPALIVE_SECONDS
-            )
-        return _proxied_lane(self._proxy, self._context)
+        return self._route.new_lane(self._context_for(self._route))
 
-    def _new_context(self, *, tls: bool) -> ssl.SSLContext:
+    def _context_for(self, route: Route) -> ssl.SSLContext:
+        if self._options.ssl_context is not None:
+            return self._options.ssl_context
         # Only where TLS is spoken, for it takes its time.
-        if not tls:
+        if not route.tls:
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        return new_tls_context(trust_env=self._options.trust_env)
+        if self._context is None:
+            self._context = new_tls_context(trust_env=self._options.trust_env)
+        return self._context
 
     async def send(self, request: SignedRequest) -> Response:
         """See `Transport`."""
@@ -135,7 +113,7 @@ class LaneTransport:
         headers += ((name.encode(), value.encode()) for name, value in request.headers.items())
         built = httpcore.Request(
             request.method.encode("ascii"),
-            self._url(request.target),
+            self._route.url(request.target),
             headers=headers,
             content=request.body,
             extensions={"timeout": self._timeout},
@@ -167,27 +145,14 @@ class LaneTransport:
     async def stream(self, url: str) -> AsyncGenerator[Download]:
         """See `Transport`. A connection of its own, for it may go to any host."""
         parts = urlsplit(url)
-        address = httpcore.URL(
-            scheme=parts.scheme,
-            host=parts.hostname or "",
-            port=parts.port,
-            target=target_of(url, parts.netloc),
-        )
+        route = route_to(url, proxy_of(url, self._options))
         built = httpcore.Request(
             "GET",
-            address,
-            headers=link_headers(parts.netloc, self._agent),
+            route.url(target_of(url, parts.netloc).encode("ascii")),
+            headers=[*link_headers(parts.netloc, self._agent), *route.headers],
             extensions={"timeout": self._timeout},
         )
-        proxy = proxy_of(url, self._options)
-        tls = proxy is not None or parts.scheme == "https"
-        context = self._options.ssl_context or (self._context if self._tls else None)
-        context = context or self._new_context(tls=tls)
-        lane: Lane = (
-            httpcore.AsyncHTTPConnection(address.origin, ssl_context=context)
-            if proxy is None
-            else _proxied_lane(proxy, context)
-        )
+        lane = route.new_lane(self._context_for(route))
         try:
             raw = await translated(lane.handle_async_request(built), self._timeout)
             chunks = translated_chunks(raw.aiter_stream(), self._timeout)
@@ -199,7 +164,7 @@ class LaneTransport:
         """Close what the server has closed meanwhile: one look per call, at the least used lane."""
         if len(self._free) > 1:
             oldest = self._free[0]
-            if isinstance(oldest, httpcore.AsyncHTTPConnection) and oldest.has_expired():
+            if not isinstance(oldest, httpcore.AsyncConnectionPool) and oldest.has_expired():
                 await _close(self._free.pop(0))
 
     async def aclose(self) -> None:
@@ -213,27 +178,3 @@ class LaneTransport:
 async def _close(lane: Lane) -> None:
     with anyio.move_on_after(CLOSE_SECONDS, shield=True):
         await lane.aclose()
-
-
-def _proxied_lane(url: str, context: ssl.SSLContext) -> Lane:
-    """Make a pool of one connection through a proxy: a tunnel for https, forwarding for plain http."""
-    try:
-        proxy = httpx.Proxy(url)
-        address = httpcore.URL(
-            scheme=proxy.url.raw_scheme, host=proxy.url.raw_host, port=proxy.url.port, target=b"/"
-        )
-        socks = proxy.url.scheme in {"socks5", "socks5h"}
-        pool = httpcore.AsyncSOCKSProxy if socks else httpcore.AsyncHTTPProxy
-        return pool(
-            proxy_url=address,
-            proxy_auth=proxy.raw_auth,
-            ssl_context=context,
-            max_connections=1,
-            keepalive_expiry=KEEPALIVE_SECONDS,
-        )
-    except (ValueError, RuntimeError, httpx.InvalidURL) as exc:
-        problem = type(exc).__name__
-    raise ConfigurationError(
-        f"proxy: cannot be used ({problem}); write http://host:port"
-        " (SOCKS needs `pip install httpx[socks]`)"
-    )

@@ -34,6 +34,11 @@ class Caller:
     base_url: str
     version: ApiVersion
 
+    @property
+    def is_plain_http(self) -> bool:
+        """Whether it speaks http without TLS: to this machine, or because its user allowed that."""
+        return self.base_url.startswith("http:")
+
     async def call(
         self, endpoint: Endpoint[R], *, repeatable: bool | None = None, **arguments: object
     ) -> R:

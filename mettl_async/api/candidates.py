@@ -33,6 +33,7 @@ from mettl_async.models import (
     ensured,
 )
 from mettl_async.models._fold_email import fold_email
+from mettl_async.models.link import with_usable_links
 from mettl_async.models.registration_options import DEFAULT_OPTIONS
 
 FIRST_ANSWER_TIMEOUT = 30.0
@@ -52,7 +53,8 @@ class Candidates(Resource):
         """Register 1 to 20 candidates in one call, and get their links.
 
         A success is no proof of a usable link [seen]: ``url`` is None for one who has completed the
-        test or may not take it.
+        test or may not take it, and where what the server sent is no https link of that person alone
+        (http is one too for a client of an http ``base_url``).
 
         Args:
             access_key: Of the schedule.
@@ -80,12 +82,13 @@ class Candidates(Resource):
                 f"pass 1 to {MAX_BATCH}, or use register_many()",
             )
         _check.distinct("candidates", [one.email for one in people], ".email")
-        items = await self._caller.call(
+        found = await self._caller.call(
             endpoints.REGISTER_CANDIDATES,
             access_key=access_key,
             candidates=rd_text(people),
             options=options,
         )
+        items = with_usable_links(found, plain_http=self._caller.is_plain_http)
         if [item.email for item in items] == [one.email for one in people]:
             return items
         places = {fold_email(one.email): index for index, one in enumerate(people)}
@@ -116,7 +119,9 @@ class Candidates(Resource):
         One candidate that makes a whole call fail is found by halving its batch: at most 6 calls more
         than candidates, however many are bad. Candidates whose answer was lost are sent once more when the
         input is exhausted (the oldest sooner, if they are more than 2,000), unless the run was stopped
-        or something was raised: only those that stay without an answer are `Unknown`. A refusal that
+        or something was raised: only those that stay without an answer are `Unknown`. So are those who
+        may take the test and got no usable link; the same again makes them `Rejected` with the code
+        ``NoUsableLink``. The last answer about a candidate counts, whatever was lost before. A refusal that
         concerns the account or the schedule (``stops_run`` in `error_codes`) stops the run: the rest comes
         out as `Failed` with ``attempts == 0``, never sent. So does a server that answers no call.
 
@@ -133,7 +138,7 @@ class Candidates(Resource):
                 for that bound if it is less.
             batch_size: Candidates per call, 1 to 20; fewer where a URL would get too long.
             journal: Where to record, such as a `FileJournal`; of this schedule only.
-            candidate_fallback: Called with each candidate that the server rejected, and the `Rejected`:
+            candidate_fallback: Called once with each candidate that the server rejected, and the `Rejected`:
                 returns the same person with other values, such as another photo's URL after E028, to be
                 sent once more; or None. May be async. Not called for repeated emails, nor in a run that
                 was stopped.
@@ -157,12 +162,13 @@ class Candidates(Resource):
         fixed = to_params(options)
         caller, path = self._caller, {"access_key": key}
         context = RunContext(FIRST_ANSWER_TIMEOUT)
+        answered = partial(_answered, plain_http=caller.is_plain_http)
 
         async def send(batch: Batch) -> BatchResponse:
             # No quota: a run has no more retries outstanding than it has workers.
             params = {"rd": batch.rd, **fixed}
             return await caller.send(
-                endpoints.REGISTER_CANDIDATES, path, params, _answered, run=context
+                endpoints.REGISTER_CANDIDATES, path, params, answered, run=context
             )
 
         make = partial(
@@ -239,11 +245,9 @@ class Candidates(Resource):
         return link
 
 
-def _answered(answer: ApiResponse) -> BatchResponse:
+def _answered(answer: ApiResponse, *, plain_http: bool) -> BatchResponse:
     # A success without the list is like one without items: the run asks again.
     returns = endpoints.REGISTER_CANDIDATES.returns
     has_list = isinstance(answer.payload.get(returns.payload), list)
-    response = answer.response
-    return BatchResponse(
-        list(returns.read(answer)) if has_list else [], response.attempts, response.sent_at
-    )
+    items = with_usable_links(returns.read(answer), plain_http=plain_http) if has_list else ()
+    return BatchResponse(items, answer.response.attempts, answer.response.sent_at)

@@ -9,11 +9,11 @@ from typing import Final, TypeVar
 
 from attrs import define, field
 
-from mettl_async.bulk.outcomes import Failed, Registered, Rejected, Unknown
+from mettl_async.bulk.outcomes import NO_USABLE_LINK, Failed, Registered, Rejected, Unknown
 from mettl_async.codec import candidate_details, candidate_optionals, dumps
 from mettl_async.core.request import encoded_length
 from mettl_async.errors import MettlError
-from mettl_async.models import Candidate, Registration
+from mettl_async.models import Candidate, NoLinkReason, ReadyLink, Registration, ensured
 
 T = TypeVar("T")
 
@@ -32,6 +32,9 @@ class Entry:
         may_be_registered: Whether one of those may have registered it although no answer said so.
         sent_at: When those requests were sent that the server may have seen.
         repeated: Whether an answer was lost, so that it is sent once more, and only once.
+        without_link: The outcome of an answer that had no usable link although the candidate may take
+            the test, so that it is sent once more, and only once.
+        asked_about: Whether the caller's fallback was asked for other values.
     """
 
     index: int
@@ -40,6 +43,14 @@ class Entry:
     may_be_registered: bool = False
     sent_at: tuple[datetime, ...] = ()
     repeated: bool = False
+    without_link: Rejected | None = None
+    asked_about: bool = False
+
+    def mend(self, candidate: Candidate) -> None:
+        """Go on with other values, after a refusal: what became of those before no longer matters."""
+        # A refusal is certain, even if an answer was lost before it: registering is repeatable [seen].
+        self.candidate, self.may_be_registered = candidate, False
+        self.repeated, self.without_link = False, None
 
     def record_call(
         self, attempts: int, sent_at: tuple[datetime, ...], *, may_be_registered: bool
@@ -49,19 +60,30 @@ class Entry:
         self.sent_at += sent_at
         self.may_be_registered = self.may_be_registered or may_be_registered
 
-    def registered(self, answer: Registration) -> Registered | Rejected:
+    def answered(self, answer: Registration) -> Registered | Rejected:
         """Return the outcome of an answer about this candidate."""
-        if not answer.url:
-            # SUCCESS is no proof of a usable link [seen]: Completed and InValid come without one.
+        link = ensured(answer)
+        if isinstance(link, ReadyLink):
+            return self._outcome(Registered, url=link.url, status=link.status)
+        # SUCCESS is no proof of a usable link [seen]: Completed and InValid come without one.
+        if link.reason is not NoLinkReason.NO_USABLE_LINK:
             return self.rejected(answer.message, str(answer.status))
-        return self._outcome(Registered, url=answer.url, status=answer.status)
+        words = f"; the server says: {answer.message}" if answer.message else ""
+        return self.rejected(f"the server's answer has no usable link{words}", NO_USABLE_LINK)
 
     def rejected(self, reason: str, code: str) -> Rejected:
         """Return the outcome of a refusal."""
-        return self._outcome(Rejected, reason=reason, code=code)
+        return self._outcome(Rejected, reason=reason, code=code, sent_at=self.sent_at)
 
-    def unanswered(self, error: MettlError) -> Failed | Unknown:
-        """Return `Unknown` if a request may have registered the candidate, else `Failed`."""
+    def unanswered(self, error: MettlError) -> Rejected | Failed | Unknown:
+        """Return the outcome if no further answer comes.
+
+        Returns:
+            `Unknown` if a request may have registered the candidate, else `Failed`; or what the answer
+            came to that had no usable link.
+        """
+        if self.without_link is not None:
+            return self.rejected(self.without_link.reason, self.without_link.code)
         if not self.may_be_registered:
             return self._outcome(Failed, error=error)
         return self._outcome(Unknown, error=error, sent_at=self.sent_at)

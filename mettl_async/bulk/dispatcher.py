@@ -9,7 +9,14 @@ import anyio
 from attrs import frozen
 
 from mettl_async.bulk.batch import Batch, Entry, first_batch
-from mettl_async.bulk.outcomes import JournalError, Outcome, Rejected
+from mettl_async.bulk.outcomes import (
+    NO_USABLE_LINK,
+    JournalError,
+    Outcome,
+    Registered,
+    Rejected,
+    Unknown,
+)
 from mettl_async.bulk.progress import OPERATION, ProgressTracker, log_stop
 from mettl_async.bulk.run_options import CandidateFallback, RunOptions
 from mettl_async.bulk.splitting import Splitting
@@ -68,12 +75,12 @@ class Dispatcher:
         self._slots = anyio.Semaphore(options.concurrency, fast_acquire=True)
         self._stop_policy = StopPolicy(options.concurrency)
         self._stopped_by: MettlError | None = None
-        self._lost: dict[Entry, MettlError] = {}  # the oldest first
+        self._lost: dict[Entry, Outcome] = {}  # what becomes of them unless asked; the oldest first
         self.failure: Exception | None = None
 
     @property
     def lost(self) -> int:
-        """Candidates whose answer was lost and who wait for the second pass."""
+        """Candidates whose answer was lost, or had no usable link, and who wait for the second pass."""
         return len(self._lost)
 
     def stop(self, error: MettlError) -> None:
@@ -101,40 +108,36 @@ class Dispatcher:
         self._stop_reading()
 
     async def register(self, batch: Batch) -> list[Outcome]:
-        """Send a batch for the first time.
+        """Send a batch, and those of it once more whom the caller's fallback has mended.
 
         Returns:
-            Outcomes of its candidates, but for those whose answer was lost.
+            Outcomes of its candidates, but for those that wait for the second pass.
         """
-        if self._options.candidate_fallback is None:
-            return await self._register(batch)
         mended: list[Entry] = []
         outcomes = await self._register(batch, mended)
         while mended:
             group = first_batch(mended, self._options.batch_size, self._max_rd_bytes)
             del mended[: len(group)]
-            outcomes += await self._register(group)
+            outcomes += await self._register(group, mended)
         return outcomes
 
     async def register_lost(self) -> list[Outcome]:
-        """Send the candidates again, in one call, whose answers were lost first; see `lost`."""
+        """Send the candidates again, in one call, that have waited longest; see `lost`."""
         batch = first_batch(self._lost, self._options.batch_size, self._max_rd_bytes)
-        errors = [self._lost.pop(entry) for entry in batch]
-        if self._is_going_on:
-            return await self._register(batch)
-        return [entry.unanswered(error) for entry, error in zip(batch, errors, strict=True)]
+        last = [self._lost.pop(entry) for entry in batch]
+        return await self.register(batch) if self._is_going_on else last
 
     @property
     def _is_going_on(self) -> bool:
         return self._stopped_by is None and self.failure is None
 
-    async def _register(self, batch: Batch, mended: list[Entry] | None = None) -> list[Outcome]:
+    async def _register(self, batch: Batch, mended: list[Entry]) -> list[Outcome]:
         """Send a batch, and splits of it as long as a candidate makes the whole call fail.
 
         Args:
             batch: At least one.
             mended: Receives rejected candidates that the caller's fallback has mended, which have no
-                outcome yet; None if it is not asked.
+                outcome yet.
         """
         outcomes: list[Outcome] = []
         splitting = Splitting(batch)
@@ -147,16 +150,14 @@ class Dispatcher:
                 splitting.record_success(group)
                 settled = self._after_success(group, answer)
             elif isinstance(answer, CallError) and not_sent is None:
-                settled = self._after_failure(
-                    splitting, group, answer, may_be_mended=mended is not None
-                )
+                settled = self._after_failure(splitting, group, answer)
             else:
                 splitting.record_no_answer(group)
                 settled = self._unanswered(group, answer)
             for outcome in settled:
-                if mended is not None and isinstance(outcome, Rejected):
+                if isinstance(outcome, Rejected):
                     entry = next(one for one in group if one.index == outcome.index)
-                    if await self._mend(entry, outcome, answer):
+                    if self._may_be_mended(entry) and await self._mend(entry, outcome, answer):
                         mended.append(entry)
                         continue
                 outcomes.append(outcome)
@@ -200,8 +201,16 @@ class Dispatcher:
             registration = found.get(fold_email(entry.candidate.email))
             if registration is None:
                 not_mentioned.append(entry)
+                continue
+            outcome = entry.answered(registration)
+            if (
+                isinstance(outcome, Registered)
+                or outcome.code != NO_USABLE_LINK
+                or entry.without_link
+            ):
+                outcomes.append(outcome)
             else:
-                outcomes.append(entry.registered(registration))
+                entry.without_link = self._lost[entry] = outcome
         if not_mentioned:
             facts = CallFacts(operation=OPERATION, sent=True, safe_to_repeat=True)
             error = MettlDecodeError("the server's answer does not mention this candidate", facts)
@@ -209,7 +218,7 @@ class Dispatcher:
         return outcomes
 
     def _after_failure(
-        self, splitting: Splitting, group: Batch, error: CallError, *, may_be_mended: bool
+        self, splitting: Splitting, group: Batch, error: CallError
     ) -> Sequence[Outcome]:
         for entry in group:
             entry.record_call(
@@ -223,32 +232,35 @@ class Dispatcher:
         self._stop_policy.record_refusal()
         if not splitting.record_rejection(group, too_long=is_too_long(error)):
             return ()
+        (entry,) = group
         # A candidate that may be mended counts when that was of no use.
-        if not may_be_mended and self._stop_policy.record_rejection(error):
+        if not self._may_be_mended(entry) and self._stop_policy.record_rejection(error):
             self.stop(error)
-        # After a lost answer even a refusal is not certain.
-        if group[0].may_be_registered:
-            return self._unanswered(group, error)
+        # Whatever was lost before: registering is repeatable, so the last answer is the truth [seen].
         code = error.code or f"HTTP {error.status_code}"
-        return (group[0].rejected(error.server_message or error.problem, code),)
+        return (entry.rejected(error.server_message or error.problem, code),)
 
     def _unanswered(self, group: Iterable[Entry], error: MettlError) -> Sequence[Outcome]:
         """Keep those for the second pass whose answer was lost; return outcomes of the others."""
         outcomes: list[Outcome] = []
         for entry in group:
-            if entry.may_be_registered and not entry.repeated:
+            outcome = entry.unanswered(error)
+            if isinstance(outcome, Unknown) and not entry.repeated:
                 entry.repeated = True
-                self._lost[entry] = error
+                self._lost[entry] = outcome
             else:
-                outcomes.append(entry.unanswered(error))
+                outcomes.append(outcome)
         return outcomes
+
+    def _may_be_mended(self, entry: Entry) -> bool:
+        return self._options.candidate_fallback is not None and not entry.asked_about
 
     async def _mend(
         self, entry: Entry, rejected: Rejected, answer: BatchResponse | MettlError
     ) -> bool:
         """Ask the caller's fallback for other values; return whether the candidate is to be sent again."""
         candidate: Candidate | None = None
-        fallback = self._options.candidate_fallback
+        fallback, entry.asked_about = self._options.candidate_fallback, True
         with catching(self.fail):
             if fallback is not None and self._is_going_on:
                 candidate = await ask_fallback(fallback, rejected)
@@ -256,8 +268,7 @@ class Dispatcher:
             if isinstance(answer, CallError) and self._stop_policy.record_rejection(answer):
                 self.stop(answer)
             return False
-        # The refusal was certain, even if an answer was lost before it.
-        entry.candidate, entry.may_be_registered = candidate, False
+        entry.mend(candidate)
         return True
 
 

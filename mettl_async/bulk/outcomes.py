@@ -11,6 +11,11 @@ from mettl_async.models import Candidate, RegistrationStatus
 DUPLICATE_EMAIL = "DuplicateEmail"
 """`Rejected.code` of a candidate whose email came earlier in the same run, without regard to case."""
 
+NO_USABLE_LINK = "NoUsableLink"
+"""`Rejected.code` of a candidate who may take the test by the server's words, and twice got no usable link.
+
+One client's fixture shows such an answer for a test that was completed [seen]."""
+
 
 @frozen(kw_only=True)
 class _Outcome:
@@ -54,11 +59,14 @@ class Rejected(_Outcome):
         reason: The server's words, or ours for a duplicate. They may name the candidate: show them to
             the caller, keep them out of logs.
         code: Mettl's code (``E028``), an item's status (``Completed``, ``InValid`` [seen]), ``HTTP 414``
-            for a refusal without a code, or `DUPLICATE_EMAIL`.
+            for a refusal without a code, `NO_USABLE_LINK`, or `DUPLICATE_EMAIL`.
+        sent_at: When each request with this candidate was sent that the server may have seen, the first
+            one first: by this machine's clock, in UTC.
     """
 
     reason: str = field(repr=False)
     code: str
+    sent_at: tuple[datetime, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -79,7 +87,7 @@ class Failed(_Outcome):
 
 @frozen(kw_only=True)
 class Unknown(_Outcome):
-    """It may have been sent, and the answer was lost: perhaps registered, without a link to show.
+    """It may have been sent, and no answer about it came: perhaps registered, without a link to show.
 
     Registering again is harmless and gives the link [seen]; a run that was not stopped has done that
     once already.

@@ -29,7 +29,8 @@ class Registration(ServerValue):
         status: An unknown, empty member when the server says none.
         message: The server's words, which hold the address; empty when it says none.
         url: The candidate's own link: who has it can take the test. None for one who has
-            completed it or may not take it.
+            completed it or may not take it, and where the server's text is no usable link or stands
+            beside two people: then ``extra["url"]`` has it.
     """
 
     email: str = field(repr=False)

@@ -734,7 +734,9 @@ def test_a_link_that_does_not_help_is_no_link():
         return ensured(item)
 
     assert isinstance(of("ToBeTaken", "https://x"), ReadyLink)
-    assert of("ToBeTaken", "").reason is NoLinkReason.OTHER
+    assert of("ToBeTaken", None).reason is NoLinkReason.NO_USABLE_LINK
+    assert of("", None).reason is NoLinkReason.NO_USABLE_LINK
+    assert of("AccessRevoked", None).reason is NoLinkReason.OTHER
     assert of("Completed", "https://x").reason is NoLinkReason.COMPLETED
     assert ensured(None).reason is NoLinkReason.OTHER
 

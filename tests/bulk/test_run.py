@@ -384,11 +384,10 @@ LOST = {"attempts": 2, "sent": True, "may_have_been_handled": True}
     [
         RegistrationLimitError("x", CallFacts(code="E607", **LOST)),
         AuthenticationError("x", CallFacts(code="E401", **LOST)),
-        BadRequestError("x", CallFacts(code="E400", **LOST)),
     ],
     ids=str,
 )
-async def test_a_refusal_after_a_lost_answer_is_unknown(error):
+async def test_a_refusal_of_the_account_after_a_lost_answer_leaves_them_unknown(error):
     def behave(entries):
         raise error
 

@@ -134,7 +134,7 @@ async def test_a_bad_candidate_in_the_second_pass_does_not_sink_the_others():
 
     outcomes = await collect(people(20), Server(behave))
     check_each_once(outcomes, 20)
-    assert [one.index for one in outcomes if isinstance(one, Unknown)] == [4]
+    assert [one.index for one in outcomes if isinstance(one, Rejected)] == [4]
     assert sum(isinstance(one, Registered) for one in outcomes) == 19
 
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scripted_server import Server, answer, batch_of, check_each_once, collect, people, refused
 
-from mettl_async import BadRequestError, Registered, Rejected, Unknown
+from mettl_async import BadRequestError, Registered, Rejected
 from mettl_async.bulk.batch import Batch
 from mettl_async.bulk.splitting import SURPLUS, Splitting
 from mettl_async.errors import CallFacts
@@ -176,15 +176,3 @@ async def test_a_server_with_shorter_urls_than_ours_gets_halves():
     outcomes = await collect(people(100), server)
     assert all(isinstance(one, Registered) for one in outcomes)
     assert len(server.calls) == 5 * 3
-
-
-async def test_who_is_refused_after_a_lost_answer_stays_unknown():
-    def behave(entries):
-        if any(one.index == 3 for one in entries):
-            facts = CallFacts(code="E028", attempts=2, sent=True, may_have_been_handled=True)
-            raise BadRequestError("photo", facts)
-        return answer(entries)
-
-    outcomes = await collect(people(20), Server(behave))
-    assert [one.index for one in outcomes if isinstance(one, Unknown)] == [3]
-    assert sum(isinstance(one, Registered) for one in outcomes) == 19

@@ -33,7 +33,7 @@ ASIDE = {
 FURTHER = {"bulk": {"sql_backend"}, "cli": {"", "webhooks", "sandbox"}, "jobs": {"sql_backend"}}
 
 PURE = (
-    "errors.py", "error_codes.py", "codec/", "config.py", "models/", "core/request.py", "core/signing.py",
+    "errors.py", "error_codes.py", "codec/", "config.py", "models/", "core/request.py", "core/signing.py", "core/link_rules.py",
     "core/retry.py", "core/redaction.py", "core/envelope.py", "core/pacing.py", "bulk/batch.py",
     "bulk/seen.py", "bulk/outcomes.py", "bulk/splitting.py", "bulk/reading.py",
     "bulk/journal_record.py", "bulk/journal_table.py",

@@ -13,7 +13,7 @@ from mettl_async.api.export import Exported, export_results
 from mettl_async.api.pager import AsyncPager, check_page_size
 from mettl_async.api.placeholders import check_access_key
 from mettl_async.api.reconciling import Delivered, Reconciler, described
-from mettl_async.api.report import save_report
+from mettl_async.api.report import MAX_BYTES, save_report
 from mettl_async.api.schedules import Schedules
 from mettl_async.api.waiting import NotReady, judge_result, poll
 from mettl_async.bulk.reading import each
@@ -293,26 +293,35 @@ class Results(Resource):
         path: str | PathLike[str],
         *,
         timeout: float = 300.0,  # noqa: ASYNC109 - a bound of waiting, not a cancellation
+        max_bytes: int = MAX_BYTES,
     ) -> Path:
         """Save a candidate's PDF report in a file.
 
         A report takes a while after the test; it is asked for until it is there and is a PDF. The file
-        appears under its name only when it is whole.
+        appears under its name only when it is whole and on the disk; of one that failed nothing stays.
+
+        Its address, and each that it redirects to, is fetched over https and from a public host only, by
+        an IP address that was checked, or from where the client's own requests go. If ``base_url`` is on
+        this machine, only the latter. A proxy looks names up itself, and so does an injected
+        ``http_client``: for a host whose second lookup gives another address they are no protection.
 
         Args:
             result: With the address of the report: `TestStatus.pdf_report`.
             path: Where to; an existing file is replaced.
             timeout: Seconds to wait for the report, above 0.
+            max_bytes: Size of the report at most, 1 or more.
 
         Returns:
             The path.
 
         Raises:
-            NotReadyError: The result has no report's address, or it was not there in time.
-            InvalidInputError: The address would be fetched in the clear.
+            NotReadyError: The result has no report's address, or it was not there in time. ``.final`` if it
+                is refused, is too large, or leads to a host that is not public.
+            InvalidInputError: The address itself is not one that is fetched, or an argument is out of
+                bounds.
             OSError: The file cannot be written.
 
         The address is a public link, fetched unsigned [seen].
         """
         _check.instance("result", result, CandidateResult)
-        return await save_report(self._caller, result, path, seconds=timeout)
+        return await save_report(self._caller, result, path, seconds=timeout, max_bytes=max_bytes)

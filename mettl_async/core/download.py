@@ -1,61 +1,104 @@
 """Fetching something unsigned, such as a report: its address is the key to it.
 
 The address goes out exactly as it came (its double escapes matter [seen]), without our parameters, and
-never into a log or an error.
+never into a log or an error. `link_rules` says which addresses are fetched.
 """
 
+import socket
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from urllib.parse import urljoin, urlsplit
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+from urllib.parse import urljoin
 
-from mettl_async.config import is_loopback
-from mettl_async.core.transports.contract import Download, Transport
-from mettl_async.errors import ConnectError, InvalidInputError
+import anyio
+from attrs import frozen
 
-MOST_REDIRECTS = 5
-_REDIRECTS = {301, 302, 303, 307, 308}
+from mettl_async.core.link_rules import Link, check_addresses, check_link
+from mettl_async.core.transports.contract import Download, Resolver, Transport
+from mettl_async.errors import CallError, ConnectError, TransportTimeoutError
+
+MOST_REDIRECTS: Final = 5
+_REDIRECTS: Final = {301, 302, 303, 307, 308}
+_MOST_ADDRESSES: Final = 4
 
 
-def check_link(field: str, url: object, *, allow_insecure_http: bool = False) -> str:
-    """Refuse an address that would be fetched in the clear, or is none.
+@frozen
+class Fetcher:
+    """GET addresses of the server's.
 
-    Raises:
-        InvalidInputError: Not https (http is for loopback, unless allowed), or not printable ASCII.
+    Attributes:
+        transport: What carries the requests.
+        base_url: Of the client.
+        connect_timeout: Seconds that finding a host's addresses may take.
     """
-    if isinstance(url, str) and url.isascii() and url.isprintable() and " " not in url:
-        try:
-            parts = urlsplit(url)
-            host = parts.hostname if parts.port != 0 and "@" not in parts.netloc else None
-        except ValueError:
-            host = None
-        if host:
-            plain = parts.scheme == "http" and (allow_insecure_http or is_loopback(host))
-            if parts.scheme == "https" or plain:
-                return url
-    raise InvalidInputError(field, "is no https address", "pass the link as the server gave it")
 
+    transport: Transport
+    base_url: str
+    connect_timeout: float
 
-@asynccontextmanager
-async def fetch(
-    transport: Transport, url: str, *, allow_insecure_http: bool = False
-) -> AsyncGenerator[Download]:
-    """GET an address; redirects are followed, for there is no signature that they could carry away.
+    @asynccontextmanager
+    async def fetch(self, link: Link) -> AsyncGenerator[Download]:
+        """GET an address; redirects are followed, for there is no signature that they could carry away.
 
-    Raises:
-        ConnectError: No connection, too many redirects, or one to an address in the clear.
-        TransportTimeoutError: Too slow.
-        ConnectionLostError: It broke on the way.
-    """
-    for _ in range(MOST_REDIRECTS + 1):
-        async with transport.stream(url) as download:
-            if download.status_code not in _REDIRECTS:
+        A host's addresses are looked up once, and the connection goes to one of those that were checked,
+        so that a second, different answer of the resolver changes nothing. Where a proxy is used, the
+        proxy looks names up. An injected client does so too, after the check.
+
+        Raises:
+            InvalidInputError: The host, or one that it redirects to, is not public.
+            ConnectError: No connection, or too many redirects.
+            TransportTimeoutError: Too slow.
+            ConnectionLostError: It broke on the way.
+        """
+        field = "its address"
+        for _ in range(MOST_REDIRECTS + 1):
+            async with self._open(link, field) as download:
+                if download.status_code not in _REDIRECTS:
+                    yield download
+                    return
+                location = download.headers.get("location", "")
+            field = "the address that it redirects to"
+            try:
+                target = urljoin(link.url, location) if location else ""
+            except ValueError:
+                target = ""
+            link = check_link(field, target, self.base_url)
+        raise ConnectError(f"redirected more than {MOST_REDIRECTS} times")
+
+    @asynccontextmanager
+    async def _open(self, link: Link, field: str) -> AsyncGenerator[Download]:
+        addresses = await self._addresses(link, field)
+        async with AsyncExitStack() as stack:
+            for left in reversed(range(len(addresses))):
+                stream = self.transport.stream(link.url, addresses[-1 - left])
+                try:
+                    download = await stack.enter_async_context(stream)
+                except CallError as error:
+                    if left and not error.sent:
+                        continue
+                    raise
                 yield download
                 return
-            location = download.headers.get("location", "")
+
+    async def _addresses(self, link: Link, field: str) -> list[str] | list[None]:
+        resolver = self.transport.resolver(link.url)
+        if link.is_own or resolver is Resolver.PROXY:
+            return [None]
+        problem = ""
         try:
-            url = check_link(
-                "redirect", urljoin(url, location), allow_insecure_http=allow_insecure_http
-            )
-        except ValueError:
-            raise ConnectError("redirected to no https address") from None
-    raise ConnectError(f"redirected more than {MOST_REDIRECTS} times")
+            with anyio.fail_after(self.connect_timeout):
+                found = await anyio.getaddrinfo(link.host, link.port, type=socket.SOCK_STREAM)
+        except TimeoutError:
+            raise TransportTimeoutError(
+                f"finding the host's address timed out after {self.connect_timeout:g} s"
+            ) from None
+        except (OSError, UnicodeError) as exc:
+            problem = getattr(exc, "strerror", None) or type(exc).__name__
+        if problem and resolver is Resolver.OWN:
+            raise ConnectError(f"the host's address was not found: {problem}")
+        if problem:
+            # An injected client may use a proxy, which then knows it; if it uses none, it fails as well.
+            return [None]
+        addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
+        check_addresses(field, addresses)
+        return addresses[:_MOST_ADDRESSES] if resolver is Resolver.OWN else [None]

@@ -1,9 +1,9 @@
 """Each reading method and upload against the sandbox on a real socket, on three kinds of client."""
 
 import asyncio
-import contextlib
 
 import pytest
+from bare_host import report_host, scripted_sleep
 
 from mettl_async import (
     ApiError,
@@ -49,13 +49,12 @@ from mettl_async.models import (
     TestGraded,
     TestStarted,
     TestState,
-    TestStatus,
     Webhooks,
     WebProctoring,
     WhiteLabel,
     ensured,
 )
-from mettl_async.sandbox import Pace, Sandbox
+from mettl_async.sandbox import Sandbox
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 ASHA = Candidate(email="asha+tag?50%#1@x.org", first_name="Asha", context_data='{"id": 7}')
@@ -336,22 +335,6 @@ async def test_wait_for_gives_up_at_its_end_or_when_it_is_no_use(server):
                 await mettl.results.wait_for(server.access_key, ASHA.email, timeout=wrong)
 
 
-def scripted_sleep(mettl, events):
-    """Replace the client's pauses: each runs the next event and moves the clock."""
-    pauses, clock = [], [0.0]
-
-    async def sleep(seconds):
-        pauses.append(seconds)
-        clock[0] += seconds
-        if events:
-            events.pop(0)()
-
-    effects = mettl._shared.effects
-    object.__setattr__(effects, "sleep", sleep)
-    object.__setattr__(effects, "monotonic", lambda: clock[0])
-    return pauses
-
-
 async def test_export_reads_many_schedules_once_each(mettl, server, assessment):
     keys = [server.access_key]
     for number in range(3):
@@ -381,51 +364,6 @@ async def test_leaving_an_export_early_leaves_nothing_behind(mettl, server):
     with pytest.raises(InvalidInputError, match="access_keys"):
         async for _ in mettl.results.export("one key"):
             pass
-
-
-async def test_a_report_is_saved_when_it_is_there(mettl, server, tmp_path, all_logs):
-    server.sandbox.pace = Pace(report_delay=60, links_first=True, pending_status=404)
-    await register(mettl, server)
-    finish(server, ASHA.email)
-    result = await mettl.results.get(server.access_key, ASHA.email)
-    pauses = scripted_sleep(mettl, [lambda: None, lambda: server.sandbox.clock.advance(90)])
-    path = await mettl.results.download_report(result, tmp_path / "asha.pdf")
-    assert path.read_bytes().startswith(b"%PDF-")
-    assert [file.name for file in tmp_path.iterdir()] == ["asha.pdf"]
-    assert len(pauses) == 2
-    link = result.test_status.pdf_report
-    said = "\n".join(all_logs)
-    assert link not in said
-    assert link.rpartition("?")[2][:40] not in said
-
-
-async def test_a_report_survives_a_flaky_network_and_is_never_half_written(server, tmp_path):
-    async with MettlClient(server.credentials, base_url=server.base_url) as mettl:
-        await register(mettl, server)
-        finish(server, ASHA.email)
-        result = await mettl.results.get(server.access_key, ASHA.email)
-        scripted_sleep(mettl, [])
-        server.sandbox.faults.script(["reset_before", "html", "truncate", "server_error", None])
-        target = tmp_path / "asha.pdf"
-        target.write_bytes(b"old")
-        await mettl.results.download_report(result, str(target))
-        assert target.read_bytes().startswith(b"%PDF-")
-        server.sandbox.faults.script(["html"] * 50)
-        target.write_bytes(b"old")
-        with pytest.raises(NotReadyError):
-            await mettl.results.download_report(result, target, timeout=5)
-        assert target.read_bytes() == b"old"
-        assert [file.name for file in tmp_path.iterdir()] == ["asha.pdf"]
-
-
-async def test_a_report_without_an_address_or_in_the_clear_is_refused(server, tmp_path):
-    async with MettlClient(server.credentials, base_url=server.base_url) as mettl:
-        await register(mettl, server)
-        waiting = await mettl.results.get(server.access_key, ASHA.email)
-        with pytest.raises(NotReadyError, match="no address"):
-            await mettl.results.download_report(waiting, tmp_path / "x.pdf")
-        with pytest.raises(InvalidInputError, match="result"):
-            await mettl.results.download_report({"x": 1}, tmp_path / "x.pdf")
 
 
 async def test_anything_else_can_be_requested(mettl, server):
@@ -511,137 +449,6 @@ async def test_all_results_of_a_candidate_ask_once_where_there_is_no_paging(serv
         before = server.sandbox.stats.requests
         await mettl.results.list_for_candidate(ASHA.email).collect()
         assert server.sandbox.stats.requests == before + 1
-
-
-async def test_two_downloads_to_one_path_do_not_meet(server, tmp_path):
-    async with MettlClient(server.credentials, base_url=server.base_url) as mettl:
-        people = [Candidate(email=f"c{n}@x.org", first_name="C") for n in range(6)]
-        await register(mettl, server, *people)
-        for one in people:
-            finish(server, one.email)
-        results = await mettl.results.list(server.access_key).collect()
-        target = tmp_path / "report.pdf"
-        await asyncio.gather(*(mettl.results.download_report(one, target) for one in results))
-        assert target.read_bytes().startswith(b"%PDF-")
-        assert [file.name for file in tmp_path.iterdir()] == ["report.pdf"]
-        with pytest.raises(InvalidInputError, match="directory"):
-            await mettl.results.download_report(results[0], tmp_path)
-        with pytest.raises(InvalidInputError, match="path"):
-            await mettl.results.download_report(results[0], None)
-
-
-def report_at(url):
-    return CandidateResult(email="a@x.org", test_status=TestStatus(pdf_report=url))
-
-
-@pytest.mark.parametrize(
-    "link",
-    [
-        "http://mettl.com/r?key=SECRET",
-        "https://h:99999/SECRET",
-        "https://[bad/SECRET",
-        "ftp://h/SECRET",
-        "https://u:SECRET@h/",
-        "https://h/SEC RET",
-        "",
-    ],
-)
-async def test_a_link_that_cannot_or_must_not_be_fetched_is_refused_unseen(server, tmp_path, link):
-    async with MettlClient(server.credentials, base_url=server.base_url) as mettl:
-        with pytest.raises((InvalidInputError, NotReadyError)) as caught:
-            await mettl.results.download_report(report_at(link), tmp_path / "x.pdf")
-        assert "SECRET" not in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
-
-
-PDF = b"%PDF-1.4 hello %%EOF"
-
-
-def http(status, body=b"", *headers):
-    lines = [f"HTTP/1.1 {status} X".encode(), b"Content-Length: %d" % len(body), *headers]
-    return b"\r\n".join([*lines, b"Connection: close", b"", body])
-
-
-@contextlib.asynccontextmanager
-async def report_host(*answers):
-    """A bare server that plays answers back, and keeps the request lines it got."""
-    waiting, asked, tasks = list(answers), [], set()
-
-    async def serve(reader, writer):
-        tasks.add(asyncio.current_task())
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            asked.append(head.split(b"\r\n")[0].decode())
-            answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
-            if answer is None:
-                await reader.read()
-            else:
-                writer.write(answer)
-                await writer.drain()
-        writer.close()
-
-    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with listener:
-        yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}", asked
-        await asyncio.gather(*tasks)
-
-
-async def test_redirects_of_a_report_are_followed_and_not_logged(mettl, tmp_path, all_logs):
-    moved = http(302, b"", b"Location: /second?sig=SECRET%252F2")
-    async with report_host(moved, http(200, PDF)) as (base, asked):
-        path = await mettl.results.download_report(
-            report_at(f"{base}/first?url=a%252Fb&key=SECRET1"), tmp_path / "r.pdf"
-        )
-    assert path.read_bytes() == PDF
-    assert asked == [
-        "GET /first?url=a%252Fb&key=SECRET1 HTTP/1.1",
-        "GET /second?sig=SECRET%252F2 HTTP/1.1",
-    ]
-    assert "SECRET" not in "\n".join(all_logs)
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [http(302, b"", b"Location: http://mettl.com/clear"), http(302, b"", b"Location: http://[bad")],
-)
-async def test_a_redirect_into_the_clear_is_not_followed(server, tmp_path, answer):
-    async with MettlClient(server.credentials, base_url=server.base_url) as mettl:
-        scripted_sleep(mettl, [])
-        async with report_host(answer) as (base, _):
-            with pytest.raises(NotReadyError, match="no https address"):
-                await mettl.results.download_report(
-                    report_at(f"{base}/r"), tmp_path / "r.pdf", timeout=3
-                )
-
-
-@pytest.mark.parametrize("status", [401, 403, 410])
-async def test_a_report_that_is_refused_is_not_waited_for(server, tmp_path, status):
-    async with MettlClient(server.credentials, base_url=server.base_url) as mettl:
-        async with report_host(http(status)) as (base, asked):
-            with pytest.raises(NotReadyError, match=f"HTTP {status}") as caught:
-                await mettl.results.download_report(report_at(f"{base}?k"), tmp_path / "r.pdf")
-        assert caught.value.final
-        assert asked == ["GET /?k HTTP/1.1"]
-
-
-async def test_the_timeout_bounds_a_download_that_hangs_and_a_cancelled_one_leaves_nothing(
-    server, tmp_path
-):
-    async with MettlClient(server.credentials, base_url=server.base_url) as mettl:
-        async with report_host(None) as (base, asked):
-            with pytest.raises(NotReadyError):
-                await mettl.results.download_report(
-                    report_at(f"{base}/r"), tmp_path / "r.pdf", timeout=0.1
-                )
-            task = asyncio.create_task(
-                mettl.results.download_report(report_at(f"{base}/r"), tmp_path / "r.pdf")
-            )
-            while len(asked) < 2:  # noqa: ASYNC110 - the server is another task's
-                await asyncio.sleep(0.001)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-    assert list(tmp_path.iterdir()) == []
 
 
 async def test_waiting_outlasts_trouble_and_its_own_timeout_bounds_a_look(server):

@@ -36,7 +36,7 @@ from mettl_async.core.transports.common import (
     target_of,
     user_agent,
 )
-from mettl_async.core.transports.contract import Download
+from mettl_async.core.transports.contract import Download, Resolver
 from mettl_async.core.transports.httpx_lanes import unpacked
 from mettl_async.core.transports.proxies import Proxy, bracketed, proxy_of
 from mettl_async.core.transports.tls import new_tls_context
@@ -113,12 +113,18 @@ class AiohttpTransport:
             raise failure
         return unpacked(message.code, decoded(message.raw_headers), content)
 
+    def resolver(self, url: str) -> Resolver:
+        """See `Transport`."""
+        return Resolver.PROXY if proxy_of(url, self._options) else Resolver.OWN
+
     @asynccontextmanager
-    async def stream(self, url: str) -> AsyncGenerator[Download]:
+    async def stream(self, url: str, address: str | None = None) -> AsyncGenerator[Download]:
         """See `Transport`. A connection of its own, for it may go to any host."""
         parts = urlsplit(url)
         try:
-            route = self._new_route(f"{parts.scheme}://{parts.netloc}", self._proxy_of(url))
+            route = self._new_route(
+                f"{parts.scheme}://{parts.netloc}", self._proxy_of(url), address
+            )
         except ValueError:
             route = None
         if route is None:
@@ -205,7 +211,7 @@ class AiohttpTransport:
             raise ConfigurationError("proxy: aiohttp speaks no SOCKS; use transport='httpx'")
         return proxy
 
-    def _new_route(self, origin: str, proxy: Proxy | None) -> _Route:
+    def _new_route(self, origin: str, proxy: Proxy | None, address: str | None = None) -> _Route:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -215,25 +221,30 @@ class AiohttpTransport:
                 "transport='aiohttp' runs on asyncio only; on trio leave it at 'httpx'"
             )
         plain = origin.startswith("http:")
-        address, authorization = None, None
+        parts = urlsplit(origin)
+        place = URL(f"{origin}/", encoded=True)
+        if address is not None:
+            place = URL.build(scheme=parts.scheme, host=address, port=parts.port, path="/")
+        proxied, authorization = None, None
         if proxy is not None:
             at = f"{proxy.scheme}://{bracketed(proxy.host)}:{proxy.port}"
-            address, authorization = URL(at, encoded=True), proxy.authorization
+            proxied, authorization = URL(at, encoded=True), proxy.authorization
         template = aiohttp.ClientRequest(
             "GET",
-            URL(f"{origin}/", encoded=True),
+            place,
             loop=loop,
+            server_hostname=None if address is None else parts.hostname,
             ssl=True
-            if plain and (address is None or address.scheme == "http")
+            if plain and (proxied is None or proxied.scheme == "http")
             else self._tls_context(),
-            proxy=address,
+            proxy=proxied,
             proxy_headers=CIMultiDict(
                 {"Proxy-Authorization": authorization} if authorization else {}
             )
-            if address is not None
+            if proxied is not None
             else None,
         )
-        if address is None or not plain:
+        if proxied is None or not plain:
             return _Route(template)
         head = f"Proxy-Authorization: {authorization}\r\n" if authorization else ""
         return _Route(template, origin.encode("ascii"), head.encode("ascii"))

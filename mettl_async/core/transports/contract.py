@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from enum import Enum
 from typing import Protocol
 
 from attrs import frozen
@@ -18,6 +19,14 @@ class Download:
     chunks: AsyncIterator[bytes]
 
 
+class Resolver(Enum):
+    """Who finds a host's address: the transport, a proxy, or an injected client, in a way not known here."""
+
+    OWN = "own"
+    PROXY = "proxy"
+    UNKNOWN = "unknown"
+
+
 class Transport(Protocol):
     """Sends one signed request; never retries, never follows a redirect."""
 
@@ -32,8 +41,17 @@ class Transport(Protocol):
         """
         ...
 
-    def stream(self, url: str) -> AbstractAsyncContextManager[Download]:
-        """GET an address as it is, unsigned and unlogged; redirects are answers.
+    def resolver(self, url: str) -> Resolver:
+        """Tell who finds the address of a URL's host when it is streamed."""
+        ...
+
+    def stream(self, url: str, address: str | None = None) -> AbstractAsyncContextManager[Download]:
+        """GET a URL as it is, unsigned and unlogged; redirects are answers.
+
+        Args:
+            url: The URL.
+            address: IP address to connect to, where the transport finds addresses itself; TLS and headers
+                still name the URL's host.
 
         Raises:
             CallError: Like `send`.

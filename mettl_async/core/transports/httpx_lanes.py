@@ -25,7 +25,7 @@ from mettl_async.core.transports.common import (
     target_of,
     user_agent,
 )
-from mettl_async.core.transports.contract import Download
+from mettl_async.core.transports.contract import Download, Resolver
 from mettl_async.core.transports.httpx_routes import Lane, Route, route_to
 from mettl_async.core.transports.proxies import proxy_of
 from mettl_async.core.transports.tls import new_tls_context
@@ -141,16 +141,21 @@ class LaneTransport:
         # Raised out here so that the HTTP library's exception is not its context.
         raise failure
 
+    def resolver(self, url: str) -> Resolver:
+        """See `Transport`."""
+        return Resolver.PROXY if proxy_of(url, self._options) else Resolver.OWN
+
     @asynccontextmanager
-    async def stream(self, url: str) -> AsyncGenerator[Download]:
+    async def stream(self, url: str, address: str | None = None) -> AsyncGenerator[Download]:
         """See `Transport`. A connection of its own, for it may go to any host."""
         parts = urlsplit(url)
-        route = route_to(url, proxy_of(url, self._options))
+        route = route_to(url, proxy_of(url, self._options), address)
+        named = {"sni_hostname": parts.hostname} if address else {}
         built = httpcore.Request(
             "GET",
             route.url(target_of(url, parts.netloc).encode("ascii")),
             headers=[*link_headers(parts.netloc, self._agent), *route.headers],
-            extensions={"timeout": self._timeout},
+            extensions={"timeout": self._timeout, **named},
         )
         lane = route.new_lane(self._context_for(route))
         try:

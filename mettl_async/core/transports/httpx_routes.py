@@ -116,8 +116,14 @@ class Route:
         )
 
 
-def route_to(url: str, proxy: Proxy | None) -> Route:
-    """Choose the way to an address: a tunnel for https, forwarding for plain http."""
+def route_to(url: str, proxy: Proxy | None, address: str | None = None) -> Route:
+    """Choose the way to a URL: a tunnel for https, forwarding for plain http.
+
+    Args:
+        url: The URL.
+        proxy: Through which it is reached, if any.
+        address: IP address of the host, if it is known and there is no proxy.
+    """
     parts = urlsplit(url)
     if proxy is not None and parts.scheme == "http" and not proxy.socks:
         authorization = proxy.authorization
@@ -128,7 +134,7 @@ def route_to(url: str, proxy: Proxy | None) -> Route:
             if authorization
             else (),
         )
-    return Route(_address(parts.scheme, parts.hostname or "", parts.port), proxy)
+    return Route(_address(parts.scheme, address or parts.hostname or "", parts.port), proxy)
 
 
 def _address(scheme: str, host: str, port: int | None, target: str = "/") -> httpcore.URL:

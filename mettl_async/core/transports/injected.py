@@ -9,7 +9,7 @@ from mettl_async.config import ClientOptions
 from mettl_async.core.redaction import guard_http_loggers, hidden_urls
 from mettl_async.core.request import Response, SignedRequest
 from mettl_async.core.transports.common import joined, make_response, user_agent
-from mettl_async.core.transports.contract import Download
+from mettl_async.core.transports.contract import Download, Resolver
 from mettl_async.core.transports.httpx_lanes import LIBRARY
 from mettl_async.core.transports.translation import translate, translated, translated_chunks
 from mettl_async.errors import CallError, ConfigurationError, ConnectError
@@ -89,7 +89,7 @@ class InjectedTransport:
         raise failure
 
     async def _open(self, url: str) -> Any:
-        headers = {"User-Agent": self._headers["User-Agent"]}
+        headers = {"User-Agent": self._headers["User-Agent"], "Accept-Encoding": "identity"}
         try:
             built = self._client.build_request("GET", url, headers=headers)
         except Exception:  # noqa: BLE001 - its text holds the link
@@ -98,8 +98,12 @@ class InjectedTransport:
             raise ConnectError("the link cannot be fetched")
         return await self._client.send(built, auth=None, follow_redirects=False, stream=True)
 
+    def resolver(self, url: str) -> Resolver:  # noqa: ARG002 - unknown for every URL
+        """See `Transport`."""
+        return Resolver.UNKNOWN
+
     @asynccontextmanager
-    async def stream(self, url: str) -> AsyncGenerator[Download]:
+    async def stream(self, url: str, address: str | None = None) -> AsyncGenerator[Download]:  # noqa: ARG002 - it finds addresses itself
         """See `Transport`."""
         with hidden_urls():
             raw = await translated(self._open(url))

@@ -307,6 +307,10 @@ class ClientOptions(_ClientValue):
         retry_quota: Retries that all calls of the client together may have outstanding, in units of
             5 a retry, given back by success: a dead server is not hammered. 0 turns retries off.
         max_concurrency: Requests in flight at once, and connections kept. Past 50 nothing is gained.
+        max_response_bytes: No answer may be longer, as it comes or decompressed: 1,024 to 2**31. A longer
+            one is a `MettlDecodeError`, and the connection is closed.
+        max_connection_age: Seconds, 1 to 86,400, after which a connection is not used again, because a
+            name may mean another address by now. Of an injected client its own limits hold.
         requests_per_second: No more than so many are sent, evenly spaced; None for any number. Of this
             client alone: for several processes see ``MettlClient(rate_limiter=...)``.
         adaptive: Whether bulk runs slow down when the server refuses because there are too many requests
@@ -334,6 +338,8 @@ class ClientOptions(_ClientValue):
     bulk_retry: RetryPolicy = RetryPolicy(max_attempts=30, backoff_cap=30.0, deadline=600.0)
     retry_quota: Annotated[int, whole(0, 1_000_000)] = 500
     max_concurrency: Annotated[int, whole(1, 1000)] = 50
+    max_response_bytes: Annotated[int, whole(1024, 2**31)] = 64 * 2**20
+    max_connection_age: Annotated[float, number(1, 86_400)] = 300.0
     requests_per_second: Annotated[float, number(0.01, 10_000)] | None = None
     adaptive: bool = True
     post_parameters: Literal["documented", "form", "query"] = "documented"

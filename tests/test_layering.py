@@ -47,7 +47,11 @@ EFFECTS = {"httpx", "httpx2", "anyio", "asyncio", "trio", "socket", "time", "ran
 HOMES = {
     "httpx": ("core/transports/httpx_lanes.py", "core/transports/tls.py", "sandbox/", "cli/"),
     "httpx2": (),
-    "httpcore": ("core/transports/httpx_lanes.py", "core/transports/httpx_routes.py"),
+    "httpcore": (
+        "core/transports/httpx_connection.py",
+        "core/transports/httpx_lanes.py",
+        "core/transports/httpx_routes.py",
+    ),
     "aiohttp": ("core/transports/aiohttp_connection.py", "core/transports/aiohttp_lanes.py"),
     "yarl": ("core/transports/aiohttp_lanes.py",),
     "multidict": ("core/transports/aiohttp_lanes.py",),

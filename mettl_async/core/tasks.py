@@ -7,8 +7,9 @@ the event loop in asyncio and a system task in trio; the client that began it wa
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from contextvars import Context
 from typing import Any, Generic, Protocol, TypeVar
 
 import anyio
@@ -105,6 +106,44 @@ def begin(work: Coroutine[Any, Any, T], at_end: Callable[[Work[T]], object]) -> 
     from mettl_async.core.trio_tasks import TrioWork  # noqa: PLC0415 - trio is an extra
 
     return TrioWork(work, at_end)
+
+
+def later(
+    seconds: float, work: Callable[[], Coroutine[Any, Any, None]]
+) -> Callable[[], Awaitable[None]]:
+    """Run something in the background after a pause.
+
+    In asyncio the pause is a timer, not a task: nothing is left behind when the event loop ends.
+
+    Returns:
+        What prevents it, or waits until it has ended if it has begun.
+    """
+    if _library() == "asyncio":
+        loop, begun = asyncio.get_running_loop(), list[Work[None]]()
+        # A context of its own: that of the call may hold its user's data, and outlive the call here.
+        timer = loop.call_later(
+            seconds,
+            lambda: begun.append(_AsyncioWork(work(), lambda _: None)),
+            context=Context(),
+        )
+
+        async def prevent() -> None:
+            timer.cancel()
+            for one in begun:
+                await one.wait()
+    else:
+
+        async def pause_and_work() -> None:
+            await anyio.sleep(seconds)
+            await work()
+
+        waiting = begin(pause_and_work(), lambda _: None)
+
+        async def prevent() -> None:
+            waiting.stop()
+            await waiting.wait()
+
+    return prevent
 
 
 @contextmanager

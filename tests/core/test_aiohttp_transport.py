@@ -134,7 +134,7 @@ async def test_no_more_connections_stay_than_are_needed():
             assert len(lanes) == 8
             await mettl.account.get()
             lanes[0].idle_since -= 60
-            await mettl.account.get()
+            await mettl._shared.transport._sweep()
             assert len(lanes) == 7
 
 

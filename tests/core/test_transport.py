@@ -8,7 +8,6 @@ import itertools
 import ssl
 from pathlib import Path
 
-import httpcore
 import httpx
 import httpx2
 import pytest
@@ -271,20 +270,6 @@ async def test_a_connection_that_the_server_closed_while_idle_is_not_used_again(
             assert (await lanes.send(request(url))).status_code == 200
             await asyncio.sleep(0.02)
         assert len(lanes._free) == 1
-        await lanes.aclose()
-
-
-async def test_the_longest_idle_lane_is_closed_when_its_time_is_over(monkeypatch):
-    async with recording_server(OK) as (url, _):
-        lanes = LaneTransport(url, ClientOptions())
-        await asyncio.gather(*(lanes.send(request(url)) for _ in range(4)))
-        assert len(lanes._free) == 4
-        monkeypatch.setattr(
-            httpcore.AsyncHTTPConnection, "has_expired", lambda lane: lane is lanes._free[0]
-        )
-        await lanes.send(request(url))
-        monkeypatch.undo()
-        assert len(lanes._free) == 3
         await lanes.aclose()
 
 
@@ -623,8 +608,7 @@ async def test_a_body_that_stops_midway_runs_into_the_read_timeout(transport_of)
 async def test_a_connection_that_was_idle_for_too_long_is_not_used_again(
     transport_of, monkeypatch, kept, connections
 ):
-    for module in ("httpx_routes", "aiohttp_connection", "aiohttp_lanes"):
-        monkeypatch.setattr(f"mettl_async.core.transports.{module}.KEEPALIVE_SECONDS", kept)
+    monkeypatch.setattr("mettl_async.core.transports.idle.KEEPALIVE_SECONDS", kept)
     made = []
 
     async def serve(reader, writer):

@@ -1,19 +1,27 @@
 """One connection of aiohttp's: bytes in, an answer out, and what its exceptions mean."""
 
 import asyncio
-import select
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 import aiohttp
 import anyio
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import HttpProcessingError, RawResponseMessage, StreamWriter
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from attrs import define, field
 
 from mettl_async.config import ClientOptions
 from mettl_async.core.redaction import scrub
-from mettl_async.core.transports.common import KEEPALIVE_SECONDS
+from mettl_async.core.transports.body import (
+    MAX_HEAD_BYTES,
+    MAX_INTERIM_ANSWERS,
+    endless_head,
+    too_long,
+)
+from mettl_async.core.transports.idle import unread
 from mettl_async.errors import (
     CallError,
     CallFacts,
@@ -27,6 +35,86 @@ FAILURES = (aiohttp.ClientError, HttpProcessingError, OSError)
 
 _CHUNK = 65_536
 _LONGEST_HEADER_LINE = 65_536
+_LAST_CHUNK = b"0\r\n\r\n"
+
+
+class Connector(aiohttp.TCPConnector):
+    """Connects as aiohttp does, with a protocol that counts."""
+
+    def __init__(self) -> None:
+        # Names are resolved as the system does it, whichever extras of aiohttp are installed.
+        super().__init__(limit=0, resolver=aiohttp.ThreadedResolver())
+        self._factory = partial(CountingHandler, loop=asyncio.get_running_loop())  # type: ignore[assignment] # one more kind of it
+
+
+class CountingHandler(ResponseHandler):
+    """Knows how much the server has said, for aiohttp's parser does not tell what it holds.
+
+    Attributes:
+        received: Bytes since the request was sent.
+        end: The last bytes of them.
+        head_length: Bytes of the headers, interim answers included; -1 if that is not known.
+    """
+
+    received = 0
+    end = b""
+    head_length = -1
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._head = bytearray()
+        self._interim, self._answered = 0, False
+
+    def expect_answer(self) -> None:
+        """Begin to count."""
+        self.received, self.end, self.head_length = 0, b"", -1
+        self._head.clear()
+        self._interim, self._answered = 0, False
+
+    def data_received(self, data: bytes) -> None:
+        """Parse and count."""
+        self.received += len(data)
+        self.end = (data if len(data) >= len(_LAST_CHUNK) else self.end + data)[-len(_LAST_CHUNK) :]
+        if self._answered:
+            super().data_received(data)
+            return
+        self._head += data
+        super().data_received(data)
+        if self._answered:
+            self.head_length = _length_of_heads(self._head, self._interim + 1)
+            self._head.clear()
+        elif len(self._head) > MAX_HEAD_BYTES:
+            self._give_up()
+
+    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
+        """Take an answer of which the headers are complete."""
+        if _is_interim(data[0]):
+            self._interim += 1
+            if self._interim > MAX_INTERIM_ANSWERS:
+                self._give_up()
+        else:
+            self._answered = True
+        super().feed_data(data, size)
+
+    def _give_up(self) -> None:
+        self.set_exception(endless_head())
+        if self.transport is not None:
+            self.transport.abort()
+
+
+def _is_interim(message: RawResponseMessage) -> bool:
+    return message.code < HTTPStatus.OK and not message.upgrade
+
+
+def _length_of_heads(data: bytes | bytearray, number: int) -> int:
+    """Return where so many heads end; -1 where one ends in another way than it should."""
+    end = 0
+    for _ in range(number):
+        place = data.find(b"\r\n\r\n", end)
+        if place < 0:
+            return -1
+        end = place + 4
+    return end
 
 
 @define(eq=False)
@@ -34,26 +122,58 @@ class Lane:
     """A connection, used by one request at a time."""
 
     connection: aiohttp.connector.Connection
-    protocol: ResponseHandler
-    idle_since: float = 0.0
-    readable: Callable[[], bool] = field(init=False, repr=False)
+    protocol: CountingHandler
+    born: float
+    idle_since: float
+    _settled: int = field(default=-1, init=False, repr=False)
+    _unread: Callable[[], bool] = field(init=False, repr=False)
+    _undecrypted: Any = field(init=False, repr=False)
 
-    @readable.default
+    @_unread.default
     def _look(self) -> Callable[[], bool]:
-        return _look_at(self.protocol.transport)
+        transport = self.protocol.transport
+        return unread(transport.get_extra_info("socket") if transport is not None else None)
 
-    def usable(self, now: float) -> bool:
-        """Tell whether it may carry another request.
+    @_undecrypted.default
+    def _hidden(self) -> Any:
+        # asyncio's; uvloop hides its own.
+        tls = getattr(self.protocol.transport, "_ssl_protocol", None)
+        return getattr(tls, "_incoming", None)
 
-        A server may close an idle connection at any time: better noticed now than after sending. The
-        event loop notices it too, but not before the calling code lets it run.
+    def clean(self) -> bool:
+        """See `IdleLane`.
+
+        The event loop notices too what a server says or that it closes, but not before the calling code
+        lets it run.
         """
         return (
-            now - self.idle_since <= KEEPALIVE_SECONDS
+            self.protocol.received == self._settled
             and self.protocol.is_connected()
             and not self.protocol.should_close
-            and not self.readable()
+            and not (self._undecrypted is not None and self._undecrypted.pending)
+            and not self._unread()
         )
+
+    async def exchange(
+        self, head: bytes, body: bytes, options: ClientOptions, *, head_only: bool
+    ) -> tuple[RawResponseMessage, bytes]:
+        """Send a request and read its answer, the body as it came.
+
+        Raises:
+            TransportTimeoutError: No progress for the write timeout.
+            MettlDecodeError: The headers, or a body over ``max_response_bytes``, have no end.
+        """
+        await self.write(head, body, options, head_only=head_only)
+        message, payload = await self.answer()
+        content = await payload.readany()
+        if not payload.at_eof() or len(content) > options.max_response_bytes:
+            content = await _whole(content, payload, options.max_response_bytes)
+        protocol, ended = self.protocol, len(content) + self.protocol.head_length
+        if message.chunked and payload is not EMPTY_PAYLOAD:
+            # How long it was on its way is not known; what is cut off behind it would not end like this.
+            ended = protocol.received if protocol.end == _LAST_CHUNK else -1
+        self._settled = ended if protocol.head_length >= 0 else -1
+        return message, content
 
     async def write(
         self, head: bytes, body: bytes, options: ClientOptions, *, head_only: bool = False
@@ -66,6 +186,7 @@ class Lane:
         protocol, transport = self.protocol, self.connection.transport
         if transport is None:
             raise aiohttp.ClientConnectionError
+        protocol.expect_answer()
         protocol.set_response_params(
             skip_payload=head_only,
             read_until_eof=True,
@@ -95,10 +216,12 @@ class Lane:
         """Wait for status and headers; the body may still be on its way."""
         while True:
             message, payload = await self.protocol.read()
-            if message.code >= HTTPStatus.OK or message.upgrade:  # not an interim one
+            if not _is_interim(message):
                 return message, payload
+            # aiohttp forgets it after an interim answer.
+            self.protocol.start_timeout()
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Close at once, and drop what is still to be sent."""
         transport = self.connection.transport
         if transport is not None:
@@ -106,16 +229,13 @@ class Lane:
         self.connection.close()
 
 
-def _look_at(transport: asyncio.Transport | None) -> Callable[[], bool]:
-    """Make a function that tells whether unread bytes of the server have arrived."""
-    socket = transport.get_extra_info("socket") if transport is not None else None
-    if socket is None or not hasattr(select, "poll"):
-        return lambda: False
-    if socket.fileno() < 0:
-        return lambda: True  # closed meanwhile
-    poll = select.poll()
-    poll.register(socket.fileno(), select.POLLIN)
-    return lambda: bool(poll.poll(0))
+async def _whole(content: bytes, payload: StreamReader, limit: int) -> bytes:
+    body = bytearray(content)
+    while len(body) <= limit and (chunk := await payload.readany()):
+        body += chunk
+    if len(body) > limit:
+        raise too_long(limit)
+    return bytes(body)
 
 
 async def chunks(payload: aiohttp.StreamReader, options: ClientOptions) -> AsyncGenerator[bytes]:

@@ -12,7 +12,7 @@ URL beyond its host, so none can appear in its logs or exceptions.
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from time import monotonic
 from urllib.parse import urlsplit
@@ -25,19 +25,27 @@ from yarl import URL
 
 from mettl_async.config import ClientOptions
 from mettl_async.core.request import Response, SignedRequest
-from mettl_async.core.transports.aiohttp_connection import FAILURES, Lane, chunks, meaning
+from mettl_async.core.transports.aiohttp_connection import (
+    FAILURES,
+    Connector,
+    CountingHandler,
+    Lane,
+    chunks,
+    meaning,
+)
+from mettl_async.core.transports.body import unpacked
 from mettl_async.core.transports.common import (
     CLOSE_SECONDS,
-    KEEPALIVE_SECONDS,
     api_headers,
     decoded,
     joined,
     link_headers,
+    make_response,
     target_of,
     user_agent,
 )
 from mettl_async.core.transports.contract import Download, Resolver
-from mettl_async.core.transports.httpx_lanes import unpacked
+from mettl_async.core.transports.idle import LaneKeeper
 from mettl_async.core.transports.proxies import Proxy, bracketed, proxy_of
 from mettl_async.core.transports.tls import new_tls_context
 from mettl_async.errors import (
@@ -61,24 +69,24 @@ class _Route:
     head: bytes = field(default=b"", repr=False)
 
 
-class AiohttpTransport:
+class AiohttpTransport(LaneKeeper[Lane]):
     """See `Transport`; for asyncio, with uvloop or without.
 
-    A lane per request in flight, as in `LaneTransport`: no request waits for a pool, and the most recently
-    used is taken first, so that no more connections stay warm than are needed.
+    A lane per request in flight, as in `LaneTransport`: no request waits for a pool.
     """
 
-    def __init__(self, base_url: str, options: ClientOptions) -> None:
+    def __init__(
+        self, base_url: str, options: ClientOptions, clock: Callable[[], float] = monotonic
+    ) -> None:
+        super().__init__(options.max_connection_age, clock)
         parts = urlsplit(base_url)
         self._origin, self._options = f"{parts.scheme}://{parts.netloc}", options
         self._connect_timeout = aiohttp.ClientTimeout(total=None, connect=options.connect_timeout)
         self._context = options.ssl_context
         self._proxy = self._proxy_of(base_url)
         self._route: _Route | None = None
-        self._connector: aiohttp.TCPConnector | None = None
-        self._free: list[Lane] = []
+        self._connector: Connector | None = None
         self._in_use = 0
-        self._closed = False
         self._agent = user_agent(options.user_agent, _LIBRARY)
         self._head = _lines(api_headers(parts.netloc, self._agent))
 
@@ -92,10 +100,10 @@ class AiohttpTransport:
         healthy = False
         self._in_use += 1
         try:
-            lane = self._idle_lane() or await self._new_lane(self._route)
-            await lane.write(head, request.body, self._options, head_only=request.method == "HEAD")
-            message, payload = await lane.answer()
-            content = await payload.read()
+            lane = await self._take_lane() or await self._new_lane(self._route)
+            message, content = await lane.exchange(
+                head, request.body, self._options, head_only=request.method == "HEAD"
+            )
             healthy = not lane.protocol.should_close
         except CallError:
             raise  # some CallErrors are OSErrors too
@@ -104,14 +112,16 @@ class AiohttpTransport:
         finally:
             self._in_use -= 1
             if lane is not None:
-                # A lane that failed, or whose call was cancelled, is never used again.
-                self._give_back(lane, healthy=healthy)
+                await self._give_back(lane, healthy=healthy)
             if self._closed and not self._in_use:
                 await self._close_connector()
         if failure is not None:
             # Raised out here so that the HTTP library's exception is not its context.
             raise failure
-        return unpacked(message.code, decoded(message.raw_headers), content)
+        response = make_response(message.code, decoded(message.raw_headers), content)
+        if "content-encoding" in response.headers:
+            return await unpacked(response, self._options.max_response_bytes)
+        return response
 
     def resolver(self, url: str) -> Resolver:
         """See `Transport`."""
@@ -155,16 +165,13 @@ class AiohttpTransport:
         finally:
             self._in_use -= 1
             if lane is not None:
-                lane.close()
+                await lane.aclose()
             if self._closed and not self._in_use:
                 await self._close_connector()
 
     async def aclose(self) -> None:
         """Close the idle lanes; those in use are closed by their users."""
-        self._closed = True
-        lanes, self._free = self._free, []
-        for lane in lanes:
-            lane.close()
+        await self._close_idle()
         if not self._in_use:
             await self._close_connector()
 
@@ -177,33 +184,14 @@ class AiohttpTransport:
                 # Sockets are closed in the event loop's next turn.
                 await asyncio.sleep(0)
 
-    def _idle_lane(self) -> Lane | None:
-        now = monotonic()
-        while self._free:
-            lane = self._free.pop()
-            if lane.usable(now):
-                return lane
-            lane.close()
-        return None
-
-    def _give_back(self, lane: Lane, *, healthy: bool) -> None:
-        if not healthy or self._closed:
-            lane.close()
-            return
-        lane.idle_since = monotonic()
-        self._free.append(lane)
-        # One look per call, at the least used lane.
-        if lane.idle_since - self._free[0].idle_since > KEEPALIVE_SECONDS:
-            self._free.pop(0).close()
-
     async def _new_lane(self, route: _Route) -> Lane:
         if self._connector is None:
-            # Names are resolved as the system does it, whichever extras of aiohttp are installed.
-            self._connector = aiohttp.TCPConnector(limit=0, resolver=aiohttp.ThreadedResolver())
+            self._connector = Connector()
         connection = await self._connector.connect(route.template, [], self._connect_timeout)
-        if connection.protocol is None:
+        if not isinstance(connection.protocol, CountingHandler):
             raise aiohttp.ClientConnectionError
-        return Lane(connection, connection.protocol)
+        now = self._clock()
+        return Lane(connection, connection.protocol, now, now)
 
     def _proxy_of(self, url: str) -> Proxy | None:
         proxy = proxy_of(url, self._options)

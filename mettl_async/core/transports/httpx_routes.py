@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpcore
 from attrs import define, field, frozen
 
-from mettl_async.core.transports.common import KEEPALIVE_SECONDS
+from mettl_async.core.transports.httpx_connection import Connection
 from mettl_async.core.transports.proxies import Proxy, bracketed
 
 
@@ -51,17 +51,11 @@ class Tunnel:
             server_hostname=host,
             timeout=extensions["timeout"]["connect"],
         )
-        return httpcore.AsyncHTTP11Connection(
-            self._server, stream, keepalive_expiry=KEEPALIVE_SECONDS
-        )
+        return httpcore.AsyncHTTP11Connection(self._server, stream)
 
     def is_available(self) -> bool:
         """Tell whether it may carry another request."""
         return self.inside is not None and self.inside.is_available()
-
-    def has_expired(self) -> bool:
-        """Tell whether it was idle for too long, or was closed by the server."""
-        return self.inside is None or self.inside.has_expired()
 
     async def aclose(self) -> None:
         """Close it."""
@@ -70,9 +64,6 @@ class Tunnel:
                 await self.inside.aclose()
         finally:
             await self._outside.aclose()
-
-
-Lane = httpcore.AsyncHTTPConnection | Tunnel | httpcore.AsyncConnectionPool
 
 
 @frozen(eq=False)
@@ -96,24 +87,25 @@ class Route:
             scheme=server.scheme, host=server.host, port=server.port, target=self.prefix + target
         )
 
-    def new_lane(self, context: ssl.SSLContext) -> Lane:
-        """Make a connection that is opened by its first request."""
+    def connection(
+        self, context: ssl.SSLContext, sockets: httpcore.AsyncNetworkBackend
+    ) -> Connection:
+        """Make a connection that is opened by its first request, with these sockets."""
         origin, proxy = self.server.origin, self.proxy
         if proxy is None:
-            return httpcore.AsyncHTTPConnection(
-                origin, ssl_context=context, keepalive_expiry=KEEPALIVE_SECONDS
-            )
+            return httpcore.AsyncHTTPConnection(origin, context, network_backend=sockets)
         address = _address(proxy.scheme, proxy.host, proxy.port)
         if not proxy.socks:
-            outside = httpcore.AsyncHTTPConnection(address.origin, ssl_context=context)
+            outside = httpcore.AsyncHTTPConnection(address.origin, context, network_backend=sockets)
             return Tunnel(outside, proxy, origin, context)
-        return httpcore.AsyncSOCKSProxy(
+        pool = httpcore.AsyncSOCKSProxy(
             proxy_url=address,
             proxy_auth=None if proxy.user is None else (proxy.user, proxy.password),
             ssl_context=context,
-            max_connections=1,
-            keepalive_expiry=KEEPALIVE_SECONDS,
+            network_backend=sockets,
         )
+        # Of the pool only its connection is wanted: it queues, and hides what was read beyond an answer.
+        return pool.create_connection(origin)
 
 
 def route_to(url: str, proxy: Proxy | None, address: str | None = None) -> Route:

@@ -22,6 +22,7 @@ from mettl_async.core.transports.body import (
     too_long,
 )
 from mettl_async.core.transports.idle import unread
+from mettl_async.core.transports.translation import tls_reason, unforeseen
 from mettl_async.errors import (
     CallError,
     CallFacts,
@@ -249,7 +250,7 @@ async def chunks(payload: aiohttp.StreamReader, options: ClientOptions) -> Async
         chunk = b""
         try:
             chunk = await payload.readany()
-        except FAILURES as exc:
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it is no error of ours
             failure = meaning(exc, options, connected=True)
         if chunk:
             yield chunk
@@ -260,6 +261,8 @@ async def chunks(payload: aiohttp.StreamReader, options: ClientOptions) -> Async
 
 def meaning(exc: Exception, options: ClientOptions, *, connected: bool) -> CallError:
     """Translate an exception: nothing is sent before a connection is there, and anything may be after."""
+    if not isinstance(exc, FAILURES):
+        return unforeseen(exc, connecting=not connected)
     if connected:
         if isinstance(exc, TimeoutError):
             return TransportTimeoutError(
@@ -272,5 +275,7 @@ def meaning(exc: Exception, options: ClientOptions, *, connected: bool) -> CallE
         return ConnectError("the proxy refused the connection")
     # These say which (refused, DNS, TLS) in words that hold no request data.
     cause = getattr(exc, "certificate_error", None) or getattr(exc, "os_error", None)
-    detail = f": {scrub(str(cause))}" if cause is not None and str(cause) else ""
+    detail = tls_reason(cause or exc)
+    if not detail and cause is not None and str(cause):
+        detail = f": {scrub(str(cause))}"
     return ConnectError(f"the connection could not be made{detail}")

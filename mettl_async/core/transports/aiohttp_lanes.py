@@ -10,9 +10,8 @@ URL beyond its host, so none can appear in its logs or exceptions.
 """
 
 import asyncio
-import re
 import ssl
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from time import monotonic
 from urllib.parse import urlsplit
@@ -26,7 +25,6 @@ from yarl import URL
 from mettl_async.config import ClientOptions
 from mettl_async.core.request import Response, SignedRequest
 from mettl_async.core.transports.aiohttp_connection import (
-    FAILURES,
     Connector,
     CountingHandler,
     Lane,
@@ -38,8 +36,10 @@ from mettl_async.core.transports.common import (
     CLOSE_SECONDS,
     api_headers,
     decoded,
+    further_headers,
     joined,
     link_headers,
+    link_parts,
     make_response,
     target_of,
     user_agent,
@@ -51,12 +51,9 @@ from mettl_async.core.transports.tls import new_tls_context
 from mettl_async.errors import (
     CallError,
     ConfigurationError,
-    ConnectError,
+    MettlError,
 )
 
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00-\x08\x0a-\x1f\x7f]*")
-_OURS = {"host", "content-length", "transfer-encoding"}
-_PATH = re.compile(rb"/[\x21-\x7e]*")
 _LIBRARY = f"aiohttp/{aiohttp.__version__}"
 
 
@@ -105,9 +102,9 @@ class AiohttpTransport(LaneKeeper[Lane]):
                 head, request.body, self._options, head_only=request.method == "HEAD"
             )
             healthy = not lane.protocol.should_close
-        except CallError:
-            raise  # some CallErrors are OSErrors too
-        except FAILURES as exc:
+        except MettlError:
+            raise
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it is no error of ours
             failure = meaning(exc, self._options, connected=lane is not None)
         finally:
             self._in_use -= 1
@@ -130,15 +127,8 @@ class AiohttpTransport(LaneKeeper[Lane]):
     @asynccontextmanager
     async def stream(self, url: str, address: str | None = None) -> AsyncGenerator[Download]:
         """See `Transport`. A connection of its own, for it may go to any host."""
-        parts = urlsplit(url)
-        try:
-            route = self._new_route(
-                f"{parts.scheme}://{parts.netloc}", self._proxy_of(url), address
-            )
-        except ValueError:
-            route = None
-        if route is None:
-            raise ConnectError("the link cannot be fetched")
+        parts = link_parts(url)
+        route = self._new_route(f"{parts.scheme}://{parts.netloc}", self._proxy_of(url), address)
         head = b"GET %b%b HTTP/1.1\r\n%b%b\r\n" % (
             route.prefix,
             target_of(url, parts.netloc).encode("ascii"),
@@ -153,9 +143,9 @@ class AiohttpTransport(LaneKeeper[Lane]):
                 lane = await self._new_lane(route)
                 await lane.write(head, b"", self._options)
                 message, payload = await lane.answer()
-            except CallError:
+            except MettlError:
                 raise
-            except FAILURES as exc:
+            except Exception as exc:  # noqa: BLE001 - as above
                 failure = meaning(exc, self._options, connected=lane is not None)
             if failure is not None:
                 raise failure
@@ -238,19 +228,13 @@ class AiohttpTransport(LaneKeeper[Lane]):
         return _Route(template, origin.encode("ascii"), head.encode("ascii"))
 
     def _head_of(self, request: SignedRequest, route: _Route) -> bytes:
-        query = request.target.find(b"?")
-        if not _PATH.fullmatch(request.target, 0, query if query >= 0 else len(request.target)):
-            raise ConfigurationError("a middleware put characters into the URL that no URL has")
-        further = _further_headers(request.headers)
-        if request.method != "GET" or request.body:
-            further += f"Content-Length: {len(request.body)}\r\n".encode("ascii")
         return b"%b %b%b HTTP/1.1\r\n%b%b%b\r\n" % (
             request.method.encode("ascii"),
             route.prefix,
             request.target,
             self._head,
             route.head,
-            further,
+            _lines(further_headers(request)),
         )
 
     def _tls_context(self) -> ssl.SSLContext:
@@ -263,15 +247,3 @@ class AiohttpTransport(LaneKeeper[Lane]):
 
 def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"".join(b"%b: %b\r\n" % pair for pair in headers)
-
-
-def _further_headers(headers: Mapping[str, str]) -> bytes:
-    lines = []
-    for name, value in headers.items():
-        line = f"{name}: {value}"
-        if name.lower() in _OURS or not _HEADER.fullmatch(line):
-            raise ConfigurationError(
-                f"header {name[:40]!r}: cannot be sent; look at the middleware"
-            )
-        lines.append(f"{line}\r\n")
-    return "".join(lines).encode()

@@ -3,6 +3,7 @@
 import math
 import ssl
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol, Self
 
@@ -109,7 +110,8 @@ class Lane:
 
     async def aclose(self) -> None:
         """Close it, also where it was not ready yet."""
-        with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+        # What it says in its end concerns nobody.
+        with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
             try:
                 await self._connection.aclose()
             finally:

@@ -19,8 +19,10 @@ from mettl_async.core.transports.body import unpacked
 from mettl_async.core.transports.common import (
     api_headers,
     decoded,
+    further_headers,
     joined,
     link_headers,
+    link_parts,
     make_response,
     target_of,
     user_agent,
@@ -80,14 +82,10 @@ class LaneTransport(LaneKeeper[Lane]):
 
     async def send(self, request: SignedRequest) -> Response:
         """See `Transport`."""
-        headers = list(self._headers)
-        if request.method != "GET" or request.body:
-            headers.append((b"Content-Length", str(len(request.body)).encode("ascii")))
-        headers += ((name.encode(), value.encode()) for name, value in request.headers.items())
         built = httpcore.Request(
             request.method.encode("ascii"),
             self._route.url(request.target),
-            headers=headers,
+            headers=[*self._headers, *further_headers(request)],
             content=Body(request.body),
             extensions={"timeout": self._timeout},
         )
@@ -118,7 +116,7 @@ class LaneTransport(LaneKeeper[Lane]):
     @asynccontextmanager
     async def stream(self, url: str, address: str | None = None) -> AsyncGenerator[Download]:
         """See `Transport`. A connection of its own, for it may go to any host."""
-        parts = urlsplit(url)
+        parts = link_parts(url)
         route = route_to(url, proxy_of(url, self._options), address)
         named = {"sni_hostname": parts.hostname} if address else {}
         built = httpcore.Request(

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from mettl_async.config import ClientOptions
 from mettl_async.core.redaction import guard_http_loggers, hidden_urls
 from mettl_async.core.request import Response, SignedRequest
-from mettl_async.core.transports.common import joined, make_response, user_agent
+from mettl_async.core.transports.common import joined, link_parts, make_response, user_agent
 from mettl_async.core.transports.contract import Download, Resolver
 from mettl_async.core.transports.httpx_lanes import LIBRARY
 from mettl_async.core.transports.translation import translate, translated, translated_chunks
@@ -31,14 +31,6 @@ class AsyncHttpClient(Protocol):
         ...
 
 
-def _check_unchanged(built: bytes, wanted: bytes) -> None:
-    if built != wanted:
-        raise ConfigurationError(
-            "http_client: it changes the URL, which would break the signature; "
-            "make it without params= and base_url="
-        )
-
-
 class InjectedTransport:
     """A client that the caller made and will close; its own timeouts, proxies and hooks apply."""
 
@@ -59,34 +51,54 @@ class InjectedTransport:
 
     async def send(self, request: SignedRequest) -> Response:
         """See `Transport`."""
-        headers = {**self._headers, **request.headers}
+        built = self._build(request)
+        failure: CallError | ConfigurationError | None = None
+        try:
+            raw = await self._client.send(built, auth=None, follow_redirects=False)
+            return make_response(raw.status_code, raw.headers.multi_items(), raw.content)
+        except Exception as exc:
+            raw = getattr(exc, "response", None)
+            if type(exc).__name__ != "HTTPStatusError" or raw is None:
+                failure = self._meaning(exc)
+                if failure is None:
+                    raise
+        if failure is None:
+            # An event hook raised for the status: it is a response all the same.
+            content = await translated(raw.aread())
+            return make_response(raw.status_code, raw.headers.multi_items(), content)
+        raise failure
+
+    def _meaning(self, exc: Exception) -> CallError | ConfigurationError | None:
+        if getattr(self._client, "is_closed", False) is True:
+            return ConfigurationError("http_client: it is closed; keep it open for the client")
+        return translate(exc)
+
+    def _build(self, request: SignedRequest) -> Any:
         # A real URL, for its transport may ignore httpx's target extension and lose the parameters.
         _, mark, query = request.target.partition(b"?")
-        failure: CallError | ConfigurationError | None = None
+        failure: CallError | None = None
         try:
             built = self._client.build_request(
                 request.method,
                 request.url + (mark + query).decode("ascii"),
                 content=request.body,
-                headers=headers,
+                headers={**self._headers, **request.headers},
             )
-            _check_unchanged(built.url.raw_path, request.target)
-            raw = await self._client.send(built, auth=None, follow_redirects=False)
-            return make_response(raw.status_code, raw.headers.multi_items(), raw.content)
+            unchanged = built.url.raw_path == request.target
         except Exception as exc:
-            raw = getattr(exc, "response", None)
-            if type(exc).__name__ == "HTTPStatusError" and raw is not None:
-                # An event hook raised for the status: it is a response all the same.
-                return make_response(raw.status_code, raw.headers.multi_items(), await raw.aread())
-            if getattr(self._client, "is_closed", False) is True:
-                failure = ConfigurationError(
-                    "http_client: it is closed; keep it open for the client"
-                )
-            else:
-                failure = translate(exc)
+            failure = translate(exc)
             if failure is None:
                 raise
-        raise failure
+        if failure is not None:
+            raise ConfigurationError(
+                f"http_client: it cannot build the request ({failure.problem}); look at the middleware"
+            )
+        if not unchanged:
+            raise ConfigurationError(
+                "http_client: it changes the URL, which would break the signature; "
+                "make it without params= and base_url="
+            )
+        return built
 
     async def _open(self, url: str) -> Any:
         headers = {"User-Agent": self._headers["User-Agent"], "Accept-Encoding": "identity"}
@@ -105,13 +117,14 @@ class InjectedTransport:
     @asynccontextmanager
     async def stream(self, url: str, address: str | None = None) -> AsyncGenerator[Download]:  # noqa: ARG002 - it finds addresses itself
         """See `Transport`."""
+        link_parts(url)
         with hidden_urls():
             raw = await translated(self._open(url))
         try:
             chunks = translated_chunks(raw.aiter_bytes())
             yield Download(raw.status_code, joined(raw.headers.multi_items()), chunks)
         finally:
-            await raw.aclose()
+            await translated(raw.aclose())
 
     async def aclose(self) -> None:
         """Do nothing: the client belongs to the caller."""

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from attrs import evolve, frozen
 
+from mettl_async.api.belonging import belonging
 from mettl_async.api.endpoint import Endpoint
 from mettl_async.api.pager import MOST_PER_PAGE, AsyncPager, Page, check_page_size
 from mettl_async.api.placeholders import PERSONAL
@@ -40,14 +41,21 @@ class Caller:
         return self.base_url.startswith("http:")
 
     async def call(
-        self, endpoint: Endpoint[R], *, repeatable: bool | None = None, **arguments: object
+        self,
+        endpoint: Endpoint[R],
+        *,
+        repeatable: bool | None = None,
+        read: Callable[[ApiResponse], R] | None = None,
+        **arguments: object,
     ) -> R:
         """Call an endpoint, and read what it returns.
 
         Args:
             endpoint: Which.
             repeatable: Beats the endpoint's own, where it depends on the arguments.
-            arguments: Values of the placeholders and of the endpoint's arguments, by name.
+            read: Reads the answer instead of what the endpoint does.
+            arguments: Values of the placeholders and of the endpoint's arguments, by name, and what the
+                answer must be about beyond those.
 
         Raises:
             InvalidInputError: An argument is not of its form, or the URL would be too long.
@@ -56,9 +64,8 @@ class Caller:
         """
         row = endpoint.in_version(self.version)
         path, params, files = row.bind(arguments)
-        return await self.send(
-            row, path, params, row.returns.read, files=files, repeatable=repeatable
-        )
+        decode = _of_the_question(row, read or row.returns.read, arguments)
+        return await self.send(row, path, params, decode, files=files, repeatable=repeatable)
 
     def pages(
         self, endpoint: Endpoint[Page[T]], *, page_size: int = MOST_PER_PAGE, **arguments: object
@@ -73,10 +80,11 @@ class Caller:
         check_page_size(page_size)
         returns = row.returns
         documented = self.version in returns.documented
+        decode = _of_the_question(row, returns.read, arguments)
 
         async def fetch(offset: int, limit: int) -> Page[T]:
             window = {"limit": str(limit), "offset": str(offset)} if documented or offset else {}
-            page = await self.send(row, path, {**params, **window}, returns.read)
+            page = await self.send(row, path, {**params, **window}, decode)
             # [assumed] Where no paging is described, only a "next" of the server's is a reason to go on.
             more = page.has_next if documented else bool(page.has_next)
             return evolve(page, offset=offset, has_next=more)
@@ -180,6 +188,12 @@ class Resource:
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
+
+
+def _of_the_question(
+    row: Endpoint[R], read: Callable[[ApiResponse], R], given: Mapping[str, object]
+) -> Callable[[ApiResponse], R]:
+    return (lambda answer: belonging(read(answer), row.about, given)) if row.about else read
 
 
 def _length(params: Mapping[str, str]) -> int:

@@ -62,11 +62,12 @@ class Candidates(Resource):
             options: Time limit of the links and others; see `RegistrationOptions`.
 
         Returns:
-            The server's items in the order of the candidates; an item about someone else comes last.
+            The server's items in the order of the candidates; items about others are left out.
 
         Raises:
             InvalidInputError: A bound is broken, or the parameters do not fit into a URL.
             RegistrationLimitError: The account's quota is used up.
+            MettlDecodeError: All items are about others; safe to repeat.
             CallError: See `mettl_async.errors`.
 
         Vendor page: "Register Candidates in Schedule".
@@ -82,17 +83,18 @@ class Candidates(Resource):
                 f"pass 1 to {MAX_BATCH}, or use register_many()",
             )
         _check.distinct("candidates", [one.email for one in people], ".email")
-        found = await self._caller.call(
+        items = await self._caller.call(
             endpoints.REGISTER_CANDIDATES,
+            read=partial(_items, plain_http=self._caller.is_plain_http),
             access_key=access_key,
             candidates=rd_text(people),
+            emails=[one.email for one in people],
             options=options,
         )
-        items = with_usable_links(found, plain_http=self._caller.is_plain_http)
         if [item.email for item in items] == [one.email for one in people]:
             return items
         places = {fold_email(one.email): index for index, one in enumerate(people)}
-        return tuple(sorted(items, key=lambda item: places.get(fold_email(item.email), MAX_BATCH)))
+        return tuple(sorted(items, key=lambda item: places[fold_email(item.email)]))
 
     def register_many(
         self,
@@ -209,9 +211,7 @@ class Candidates(Resource):
         Vendor page: "Register Candidates in Schedule".
         """
         items = await self.register(access_key, [candidate], options=options)
-        wanted = fold_email(candidate.email)
-        found = [item for item in items if fold_email(item.email) == wanted]
-        return ensured(found[0] if found else None)
+        return ensured(items[0] if items else None)
 
     async def reset_attempt(
         self,
@@ -245,9 +245,14 @@ class Candidates(Resource):
         return link
 
 
+def _items(answer: ApiResponse, *, plain_http: bool) -> tuple[Registration, ...]:
+    found = endpoints.REGISTER_CANDIDATES.returns.read(answer)
+    return with_usable_links(found, plain_http=plain_http)
+
+
 def _answered(answer: ApiResponse, *, plain_http: bool) -> BatchResponse:
     # A success without the list is like one without items: the run asks again.
     returns = endpoints.REGISTER_CANDIDATES.returns
     has_list = isinstance(answer.payload.get(returns.payload), list)
-    items = with_usable_links(returns.read(answer), plain_http=plain_http) if has_list else ()
+    items = _items(answer, plain_http=plain_http) if has_list else ()
     return BatchResponse(items, answer.response.attempts, answer.response.sent_at)

@@ -9,6 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from attrs import Factory, evolve, field, frozen
 
+from mettl_async.api.belonging import About
 from mettl_async.api.pager import Page
 from mettl_async.api.placeholders import CHECKS
 from mettl_async.codec import dumps, from_wire, list_from_wire, read_int, to_params, to_wire
@@ -129,6 +130,7 @@ class Endpoint(Generic[R_co]):
             clients that work have it. With files a form is multipart.
         arguments: What the method takes beyond the placeholders.
         returns: What the method gives.
+        about: What the answer must repeat of the arguments; see `mettl_async.api.belonging`.
         repeatable: Whether handling it twice does no harm; as a GET does none.
         partial_success: Whether ``status: ERROR`` with the payload is a partial result.
         versions: Where it exists.
@@ -141,6 +143,7 @@ class Endpoint(Generic[R_co]):
     placement: Placement = Placement.QUERY
     arguments: tuple[Argument, ...] = ()
     returns: Returns[R_co]
+    about: tuple[About, ...] = ()
     repeatable: bool = field(default=Factory(lambda self: self.method == "GET", takes_self=True))
     partial_success: bool = False
     versions: tuple[ApiVersion, ...] = (ApiVersion.V1, ApiVersion.V2)

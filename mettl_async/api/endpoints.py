@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from typing import Final
 
 from mettl_async import models
+from mettl_async.api.belonging import About, fold_name
 from mettl_async.api.endpoint import NOTHING, Argument, Endpoint, items, one, pages
 from mettl_async.config import ApiVersion
 from mettl_async.core.request import Placement
@@ -11,6 +12,9 @@ from mettl_async.models._fold_email import fold_email
 
 _ORDER: Final = Argument("order", models.SortOrder, "sort_order")
 _DETAIL: Final = Argument("detail", models.ResultDetail, None)
+# Whether the server takes a key in other letters is not known [assumed: it may].
+_ABOUT_SCHEDULE: Final = About("access_key", "access_key", str.lower)
+_ABOUT_ASSESSMENT: Final = About("id", "assessment_id")
 
 
 def _test_instance(test: models.TestInstance) -> Hashable:
@@ -66,6 +70,7 @@ ADD_PBTS: Final = Endpoint(
     placement=Placement.FORM,  # [doc]
     arguments=(Argument("pbt_ids", list, "pbts"),),
     returns=items(models.PbtAddition, "pbts"),
+    about=(About("pbt_id", "pbt_ids"),),
     partial_success=True,
     # A repeat adds nothing twice, but would answer "already added" for what the first one added.
     repeatable=False,
@@ -81,6 +86,7 @@ GET_ASSESSMENT: Final = Endpoint(
     operation="assessments.get",
     path="/assessments/{assessment_id}",
     returns=one(models.Assessment, "assessment"),
+    about=(_ABOUT_ASSESSMENT,),
 )
 CREATE_ASSESSMENT: Final = Endpoint(
     operation="assessments.create",
@@ -100,6 +106,7 @@ EDIT_ASSESSMENT_SETTINGS: Final = Endpoint(
     placement=Placement.FORM,  # [seen]; no newer page is stored
     arguments=(Argument("settings", models.AssessmentSettings, "as"),),
     returns=one(models.Assessment, "assessment"),
+    about=(_ABOUT_ASSESSMENT,),
     repeatable=True,
 )
 
@@ -111,6 +118,7 @@ LIST_SCHEDULES_IN_ASSESSMENT: Final = Endpoint(
     returns=pages(
         models.Schedule, "schedules", identity=lambda schedule: schedule.access_key, documented=()
     ),
+    about=(About("assessment_details.id", "assessment_id"),),
 )
 LIST_SCHEDULES: Final = Endpoint(
     operation="schedules.list",
@@ -122,6 +130,7 @@ GET_SCHEDULE: Final = Endpoint(
     operation="schedules.get",
     path="/schedules/{access_key}",
     returns=one(models.Schedule, "schedule"),
+    about=(_ABOUT_SCHEDULE,),
 )
 CREATE_SCHEDULE: Final = Endpoint(
     operation="schedules.create",
@@ -130,6 +139,10 @@ CREATE_SCHEDULE: Final = Endpoint(
     placement=Placement.FORM,  # [doc]
     arguments=(Argument("schedule", models.NewSchedule, "sc", personal=True),),
     returns=one(models.CreatedSchedule, "createdSchedule"),
+    about=(
+        About("assessment_id", "assessment_id"),
+        About("name", "schedule.name", fold_name),
+    ),
     # A repeat after a lost answer is refused (names are unique), and the access key stays unknown.
     repeatable=False,
 )
@@ -140,6 +153,7 @@ EDIT_SCHEDULE: Final = Endpoint(
     placement=Placement.FORM,  # [seen]; the older page has the query
     arguments=(Argument("changes", models.ScheduleEdit, "sc", personal=True),),
     returns=one(models.Schedule, "schedule"),
+    about=(_ABOUT_SCHEDULE,),
     repeatable=True,
 )
 
@@ -154,6 +168,7 @@ REGISTER_CANDIDATES: Final = Endpoint(
         Argument("options", models.RegistrationOptions, None),
     ),
     returns=items(models.Registration, "registrationStatus"),
+    about=(About("email", "emails", fold_email),),
     # Registering someone again succeeds and gives the link again [seen].
     repeatable=True,
 )
@@ -171,6 +186,7 @@ GET_RESULT: Final = Endpoint(
     path="/schedules/{access_key}/candidates/{email}",
     arguments=(_DETAIL,),
     returns=one(models.CandidateResult, "candidate"),
+    about=(About("email", "email", fold_email),),
 )
 LIST_RESULTS_OF_CANDIDATE: Final = Endpoint(
     operation="results.list_for_candidate",

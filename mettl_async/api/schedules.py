@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from attrs import evolve
 
 from mettl_async.api import endpoints
+from mettl_async.api.belonging import fold_name
 from mettl_async.api.caller import Resource
 from mettl_async.api.pager import AsyncPager
 from mettl_async.api.placeholders import check_assessment_id
@@ -126,7 +127,7 @@ class Schedules(Resource):
     ) -> CreatedSchedule | None:
         async for one in self.list_in_assessment(assessment_id):
             # Whether case and spaces make a name another one is not known [assumed: they may not].
-            same = one.name is not None and one.name.strip().casefold() == name.strip().casefold()
+            same = one.name is not None and fold_name(one.name) == fold_name(name)
             if one.name == name or (same and not exactly):
                 return CreatedSchedule(
                     access_key=one.access_key,

@@ -210,7 +210,7 @@ async def test_a_success_without_what_was_asked_for_is_a_decode_error(mettl, pay
 
 SUCCESS = {"status": "SUCCESS"}
 SCHEDULE = {**SUCCESS, "schedule": {"accessKey": "0x0x0x0x0x", "name": "N"}}
-RESULT = {**SUCCESS, "candidate": {"email": "a+b@x.org", "testStatus": None}}
+RESULT = {**SUCCESS, "candidate": {"email": "a+b?@x.org", "testStatus": None}}
 READS = [
     # call, answer, method, raw path, parameters besides ak, ts, asgn
     (lambda m: m.account.get(), {**SUCCESS, "accountInfo": {}}, "GET", "/v2/account", {}),
@@ -245,7 +245,7 @@ READS = [
         "/v2/schedules",
         {"limit": "100", "offset": "0"},
     ),
-    (lambda m: m.schedules.get("abc"), SCHEDULE, "GET", "/v2/schedules/abc", {}),
+    (lambda m: m.schedules.get("0X0x0x0x0x"), SCHEDULE, "GET", "/v2/schedules/0X0x0x0x0x", {}),
     (
         lambda m: m.results.list("abc", sort=ResultSort.NAME, order=SortOrder.ASC).collect(),
         {**SUCCESS, "candidates": []},

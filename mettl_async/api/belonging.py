@@ -1,0 +1,96 @@
+"""An answer belongs to its question: who or what it names is who or what the request named.
+
+A connection may hold an answer that nobody asked for, so that the next request gets it; where that
+comes only once the request is out, nothing but the answer itself can tell.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from html import unescape
+from operator import attrgetter
+from typing import Any, TypeVar, cast
+from unicodedata import normalize
+
+from attrs import evolve, frozen
+
+from mettl_async.api.pager import Page
+from mettl_async.errors import MettlDecodeError
+
+R = TypeVar("R")
+
+
+def fold_name(name: str) -> str:
+    """Fold the name of a schedule, so that spellings are equal which the server may not distinguish [assumed]."""
+    return normalize("NFC", " ".join(unescape(name).split())).casefold()
+
+
+def _as_it_is(value: Hashable) -> Hashable:
+    return value
+
+
+@frozen
+class About:
+    """What an answer must repeat of its question, if it says it at all.
+
+    Attributes:
+        says: Attribute of the value, or of each item of a list; dots lead to attributes of attributes.
+        asked: Placeholder or argument of the call, with dots as well; a list allows each of its items.
+        fold: Makes spellings equal that mean the same.
+    """
+
+    says: str
+    asked: str
+    fold: Callable[[Any], Hashable] = _as_it_is
+
+    def keys(self, given: Mapping[str, object]) -> frozenset[Hashable]:
+        """Give what was asked for, folded."""
+        name, _, rest = self.asked.partition(".")
+        value: Any = given[name]
+        if rest:
+            value = attrgetter(rest)(value)
+        return frozenset(map(self.fold, value if isinstance(value, (list, tuple)) else (value,)))
+
+    def is_about(self, value: object, keys: frozenset[Hashable]) -> bool:
+        """Tell whether a value is about one of these, or does not say what it is about."""
+        said: Any = value
+        for name in self.says.split("."):
+            said = getattr(said, name)
+            if said is None:
+                return True
+        return self.fold(said) in keys
+
+
+def belonging(value: R, about: Iterable[About], given: Mapping[str, object]) -> R:
+    """Return a value that belongs to its question; of a list, the items that do.
+
+    Args:
+        value: What was read of the answer.
+        about: What it must repeat.
+        given: Values of the placeholders and arguments, by name.
+
+    Raises:
+        MettlDecodeError: The value, or each item of a list, is about something else.
+    """
+    own: Any = value
+    for one in about:
+        keys = one.keys(given)
+        if isinstance(own, Page):
+            own = evolve(own, items=_own(own.items, one, keys))
+        elif isinstance(own, tuple):
+            own = _own(own, one, keys)
+        elif not one.is_about(own, keys):
+            raise _foreign(one)
+    return cast("R", own)
+
+
+def _own(items: tuple[Any, ...], about: About, keys: frozenset[Hashable]) -> tuple[Any, ...]:
+    own = tuple([item for item in items if about.is_about(item, keys)])
+    # What stands beside others' items is still about those who were asked for.
+    if items and not own:
+        raise _foreign(about)
+    return own
+
+
+def _foreign(about: About) -> MettlDecodeError:
+    return MettlDecodeError(
+        f"the answer belongs to another request: its {about.says} is not what was asked for"
+    )

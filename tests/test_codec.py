@@ -3,7 +3,7 @@
 import json
 import traceback
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
@@ -245,14 +245,22 @@ def test_four_urls_three_spellings_and_extra_properties_as_they_are():
             )
         ),
         access=models.Access.open_for_all(),
-        extra={"testLinkType": "SCHEDULED", "testLinkSettings": {"a": [1, None, {"b": 1.5}]}},
+        test_link_settings=models.TestLinkSettings(
+            test_date=date(2022, 12, 1),
+            test_start_time=time(10),
+            test_end_time=time(12),
+            reporting_start_time=time(9),
+            reporting_finish_time=time(10),
+            time_zone=ZoneInfo("Asia/Kolkata"),
+        ),
+        extra={"allowCopyPaste": "SCHEDULED", "exitSettings": {"a": [1, None, {"b": 1.5}]}},
     )
     wire = codec.to_wire(schedule)
     assert set(wire) == names_of(models.NewSchedule) - {"extra"} | {
-        "testLinkType",
-        "testLinkSettings",
+        "allowCopyPaste",
+        "exitSettings",
     }
-    assert wire["testLinkSettings"] == {"a": [1, None, {"b": 1.5}]}
+    assert wire["exitSettings"] == {"a": [1, None, {"b": 1.5}]}
     assert wire["testNotificationBasicAuthHeader"] == "w7w6cDp3"
     codec.dumps(wire)
 

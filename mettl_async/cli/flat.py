@@ -16,7 +16,7 @@ _RESULT: Final = {
     "max_marks": "test_status.result.max_marks",
     "percentile": "test_status.result.percentile",
     "credibility": "test_status.result.candidate_credibility_index",
-    "performance_category": "test_status.result.performance_category",
+    "performance_category": "test_status.performance_category",
     "pdf_report": "test_status.pdf_report",
     "html_report": "test_status.html_report",
 }

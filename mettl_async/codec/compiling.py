@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
+from functools import reduce
+from operator import or_
 from typing import Any, TypeAlias, Union, get_args, get_origin
 
 import attrs
@@ -214,8 +216,7 @@ def _test(kind: Any, number: int, names: dict[str, Any]) -> tuple[str, str]:
 def _without_none(kind: Any) -> Any:
     if get_origin(kind) not in {Union, types.UnionType}:
         return kind
-    (only,) = (one for one in get_args(kind) if one is not type(None))
-    return only
+    return reduce(or_, [one for one in get_args(kind) if one is not type(None)])
 
 
 def _below(path: str, error: MismatchError) -> list[Problem]:

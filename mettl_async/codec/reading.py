@@ -15,6 +15,7 @@ from mettl_async.codec.scalars import (
     to_enum,
     to_float,
     to_frozen,
+    to_id,
     to_int,
     to_minutes,
     to_str,
@@ -145,6 +146,7 @@ def _origin_is(origin: type) -> Callable[[Any], bool]:
 # cattrs' own would make "None" of null and 1 of true.
 converter.register_structure_hook(str, to_str)
 converter.register_structure_hook(int, to_int)
+converter.register_structure_hook(int | str, to_id)
 converter.register_structure_hook(float, to_float)
 converter.register_structure_hook(bool, to_bool)
 converter.register_structure_hook(datetime, to_datetime)

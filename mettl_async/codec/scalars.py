@@ -36,6 +36,13 @@ def to_int(value: Any, _: Any) -> int:
     raise expected("int", value)
 
 
+def to_id(value: Any, _: Any) -> int | str:
+    """Read a number, however it arrives; text that is none stays as it is [seen]."""
+    if isinstance(value, str) and not (value.isascii() and value.isdigit() and value[0] != "0"):
+        return value
+    return to_int(value, int)
+
+
 def read_int(value: Any) -> int | None:
     """Read an integer; None when it is none."""
     try:

@@ -127,6 +127,24 @@ def _from_window(value: models.ScheduleWindow) -> dict[str, Any]:
     return wire
 
 
+def _from_test_link_settings(value: models.TestLinkSettings) -> dict[str, Any]:
+    start = datetime.combine(value.test_date, value.test_start_time, value.time_zone)
+    wire = {"testDate": _wire_time.date_text(value.test_date)}
+    for name, clock in (
+        ("testStartTime", value.test_start_time),
+        ("testEndTime", value.test_end_time),
+        ("reportingStartTime", value.reporting_start_time),
+        ("reportingFinishTime", value.reporting_finish_time),
+    ):
+        wire[name] = _wire_time.time_text(clock)
+    # Both are [seen] together; whether one is enough is not known.
+    if (offset := start.utcoffset()) is not None:
+        wire["timeZone"] = _wire_time.offset_text(offset)
+    if (key := getattr(value.time_zone, "key", None)) is not None:
+        wire["locationTimeZone"] = key
+    return wire
+
+
 def _from_webhooks(value: models.Webhooks) -> dict[str, Any]:
     pairs = _from_map(value.urls)
     if value.basic_auth is not None:
@@ -139,6 +157,7 @@ _WRITERS: dict[Any, Callable[[Any], Any]] = {
     models.Candidate: lambda one: candidate_details((one,))[0],
     models.InvitedCandidate: _from_invited,
     models.ScheduleWindow: _from_window,
+    models.TestLinkSettings: _from_test_link_settings,
     models.Webhooks: _from_webhooks,
 }
 converter.register_unstructure_hook(OpenStrEnum, lambda word: word.value)

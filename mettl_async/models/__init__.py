@@ -83,6 +83,8 @@ from mettl_async.models.sorting import SortOrder as SortOrder
 from mettl_async.models.test_grade_notification import (
     TestGradeNotification as TestGradeNotification,
 )
+from mettl_async.models.test_link_settings import TestLinkSettings as TestLinkSettings
+from mettl_async.models.test_link_settings import TestLinkType as TestLinkType
 from mettl_async.models.test_result import CredibilityIndex as CredibilityIndex
 from mettl_async.models.test_result import DifficultyMarks as DifficultyMarks
 from mettl_async.models.test_result import SectionMarks as SectionMarks

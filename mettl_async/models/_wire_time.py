@@ -30,7 +30,7 @@ def date_text(moment: date) -> str:
     return f"{DAYS[moment.weekday()]}, {moment.day:02} {MONTHS[moment.month - 1]} {moment.year:04}"
 
 
-def time_text(moment: datetime) -> str:
+def time_text(moment: datetime | time) -> str:
     """Format as ``09:00:00``."""
     return f"{moment.hour:02}:{moment.minute:02}:{moment.second:02}"
 

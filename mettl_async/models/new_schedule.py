@@ -19,8 +19,10 @@ class NewSchedule(ScheduleSettings):
         name: Unique among the schedules of the assessment.
         source_app: Name of your application.
         access: Who may take the test.
-        schedule_type: Follows from ``schedule_window``; need not be given.
+        schedule_type: Follows from the window or the waiting room; need not be given.
         schedule_window: When the link works; always, when None.
+        test_link_type: ``SCHEDULED`` for a waiting room; follows from ``test_link_settings``.
+        test_link_settings: The times of a test with a waiting room, which needs no window [seen].
         web_proctoring: How often a candidate may leave the test window.
         visual_proctoring: Camera and screen pictures.
         secure_browser: Whether Mettl's own browser is needed.

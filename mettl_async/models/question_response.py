@@ -84,7 +84,7 @@ class QuestionResponse(ServerValue):
     """A question and the candidate's answer. All is [seen].
 
     Attributes:
-        question_id: The question.
+        question_id: The question: a number, or text where it is none [seen].
         api_question_type: Its kind.
         version: Its version.
         response: The answer; None when none was given.
@@ -99,7 +99,7 @@ class QuestionResponse(ServerValue):
     Vendor page: "Get Result of Candidate in Schedule" (the undocumented parameters ``cr`` and ``em``).
     """
 
-    question_id: int | None = None
+    question_id: int | str | None = None
     api_question_type: QuestionType | None = None
     version: int | None = None
     response: CandidateResponse | None = field(default=None, metadata=wire("questionResponse"))

@@ -18,7 +18,7 @@ class ScheduleEdit(ScheduleSettings):
         name: Unique among the schedules of the assessment.
         source_app: Name of your application.
         access: Change of who may take the test.
-        schedule_type: ``FIXED`` follows from a ``schedule_window``; ``ALWAYS_ON`` must be said.
+        schedule_type: ``FIXED`` follows from a window or a waiting room; ``ALWAYS_ON`` must be said.
         protected: ``OTP_ON_EMAIL`` or ``NOT_ENABLED``.
 
     Raises:

@@ -68,7 +68,7 @@ class ScheduleWindow(UserValue):
                 "starts_at, ends_at and time_zone are not in one zone",
                 "use moment.astimezone(zone) to bring them to one",
             )
-        _check_zone(zone)
+        check_zone("schedule_window.time_zone", zone)
         object.__setattr__(self, "starts_at", self.starts_at.replace(tzinfo=zone))
         object.__setattr__(self, "ends_at", self.ends_at.replace(tzinfo=zone))
         object.__setattr__(self, "time_zone", zone)
@@ -106,8 +106,8 @@ def _same(one: tzinfo | None, other: tzinfo | None) -> bool:
     return one == other
 
 
-def _check_zone(zone: tzinfo | None) -> None:
-    path = "schedule_window.time_zone"
+def check_zone(path: str, zone: tzinfo | None) -> None:
+    """Check for a zone with a name, or an offset in use."""
     if isinstance(zone, ZoneInfo) and zone.key:
         return
     if not isinstance(zone, timezone):

@@ -112,6 +112,7 @@ class TestStatus(ServerValue):
         result: Marks; None until graded.
         analysis: Recommendations and response styles; here whether the server puts it
             within the result [seen] or beside it [doc].
+        performance_category: Such as ``Poor``; also here wherever the server puts it.
         pdf_report: Address of the report: who has it can read it, so it is not in the repr.
         html_report: The same.
 
@@ -132,6 +133,10 @@ class TestStatus(ServerValue):
     result: TestResult | None = None
     # [seen] inside the result; [doc] beside it.
     analysis: Analysis | None = field(default=None, metadata=wire("result.analysis", "analysis"))
+    # [doc] inside the result; one client reads it beside it [seen].
+    performance_category: str | None = field(
+        default=None, metadata=wire("result.performanceCategory", "performanceCategory")
+    )
     pdf_report: str | None = field(default=None, repr=False)
     html_report: str | None = field(default=None, repr=False)
 

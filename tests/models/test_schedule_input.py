@@ -315,8 +315,8 @@ def test_the_type_follows_from_the_window():
 @pytest.mark.parametrize(
     "name",
     [
-        "name", "source_app", "access", "schedule_type", "schedule_window", "web_proctoring", "visual_proctoring",
-        "secure_browser", "protected", "webhooks", "test_grade_notification", "ip_access_restriction", "extra",
+        "name", "source_app", "access", "schedule_type", "schedule_window", "test_link_type",
+        "test_link_settings", "web_proctoring", "visual_proctoring", "secure_browser", "protected", "webhooks", "test_grade_notification", "ip_access_restriction", "extra",
     ],
 )  # fmt: skip
 def test_every_setting_refuses_another_type(make, name):
@@ -355,7 +355,7 @@ def test_extra_properties_are_json_and_not_typed_ones():
 
 
 def everything():
-    yield new(schedule_window=window(), extra={"testLinkSettings": {"a": [1, None, True, 1.5]}})
+    yield new(schedule_window=window(), extra={"exitSettings": {"a": [1, None, True, 1.5]}})
     yield ScheduleEdit(access=AccessEdit.by_invitation(add=[invited()], remove=["z@x.org"]))
     yield Access.by_invitation([invited()], send_email=True)
     yield window()

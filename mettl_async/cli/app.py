@@ -305,9 +305,29 @@ def sandbox(
             metavar="FILE",
         ),
     ] = None,
+    keys: Annotated[
+        str | None,
+        typer.Option(
+            help="Made-up keys, for a new sandbox; random by default.", metavar="PUBLIC:PRIVATE"
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A further name that it may be asked under, such as that of a container. "
+            "By default only names of this machine.",
+            metavar="NAME",
+        ),
+    ] = None,
+    lenient_signatures: Annotated[
+        bool,
+        typer.Option("--lenient-signatures", help="Take also an asgn that is encoded twice."),
+    ] = False,
 ) -> int:
     """Run a made-up Mettl on this machine until Ctrl-C, for development without keys."""
     from mettl_async.cli import sandbox as sandboxing
 
-    sandboxing.serve(host, port, db)
+    sandboxing.serve(
+        host, port, db, keys=keys, hosts=allow_host or (), lenient_signatures=lenient_signatures
+    )
     return 0

@@ -10,6 +10,7 @@ from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.config import BASE_URL_VARIABLE, PRIVATE_KEY_VARIABLE, PUBLIC_KEY_VARIABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from mettl_async.sandbox import Sandbox, Server
@@ -30,20 +31,36 @@ def load_sandbox() -> type[Sandbox]:
     return Sandbox
 
 
-def serve(host: str, port: int, db: Path | None = None) -> None:
-    """Run the sandbox until Ctrl-C.
+def serve(
+    host: str,
+    port: int,
+    db: Path | None = None,
+    *,
+    keys: str | None = None,
+    hosts: Sequence[str] = (),
+    lenient_signatures: bool = False,
+) -> None:
+    """Run the sandbox until Ctrl-C; ``keys`` are a public and a private one with a colon between.
 
     Raises:
-        CommandError: The address or the file cannot be used, or the extra is missing.
+        CommandError: The address, the file or the keys cannot be used, or the extra is missing.
     """
     make_sandbox = load_sandbox()
-    from mettl_async.sandbox import SnapshotError, run  # noqa: PLC0415 - needs the extra
+    from mettl_async.sandbox import SandboxCredentials, SnapshotError, run  # noqa: PLC0415 - needs the extra
 
+    credentials = None
+    if keys is not None:
+        public, _, private = keys.partition(":")
+        if not public or not private:
+            raise CommandError("--keys: give a public and a private one, with a colon between")
+        credentials = SandboxCredentials(public_key=public, private_key=private)
     try:
         run(
             host,
             port,
-            sandbox=make_sandbox(db=db),
+            sandbox=make_sandbox(
+                credentials=credentials, db=db, hosts=hosts, lenient_signatures=lenient_signatures
+            ),
             on_ready=lambda server: typer.echo(greeting(server, db)),
         )
     except SnapshotError as error:

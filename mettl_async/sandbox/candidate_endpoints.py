@@ -53,7 +53,7 @@ def register_candidates(request: ApiRequest) -> Payload:
         raise bad_request(f"rd.registrationDetails must have 1 to {MOST_CANDIDATES} candidates")
     for place, detail in enumerate(details):
         _check_detail(schedule, detail, f"registrationDetails[{place}]", skip_mandatory)
-    extras = _read_extras(rd.get("optionalParams", []), details)
+    extras = _read_extras(rd.get("optionalParams"), details)
     _check_quota(schedule, details)
     items = []
     for detail in details:
@@ -80,13 +80,17 @@ def _check_detail(schedule: Schedule, detail: Any, where: str, skip_mandatory: b
 
 
 def _read_extras(extras: object, details: Sequence[Fields]) -> dict[str, dict[str, Any]]:
-    """Read the attributes in ``optionalParams``, by folded email."""
+    """Read the attributes in ``optionalParams``, by folded email; null is absent [seen]."""
+    if extras is None:
+        return {}
     if not isinstance(extras, list) or len(extras) > MOST_CANDIDATES:
         raise bad_request(f"optionalParams must be a list of at most {MOST_CANDIDATES}")
     registered = {fold_email(detail["Email Address"]) for detail in details}
     found = {}
     for place, extra in enumerate(extras):
         where = f"optionalParams[{place}]"
+        if isinstance(extra, dict):
+            extra = {name: value for name, value in extra.items() if value is not None}  # noqa: PLW2901 - what is left
         _EXTRA(extra, where)
         person = fold_email(extra["email"])
         if person not in registered:

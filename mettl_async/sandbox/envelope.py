@@ -1,6 +1,8 @@
 """The envelope of answers, the error codes with their messages, JSON in and out."""
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -27,13 +29,15 @@ CODES: Final = {
 class RefusalError(Exception):
     """The request is refused with one of Mettl's codes.
 
-    The message names properties, never the values in them.
+    The message names properties, never the values in them. ``details`` stand beside it in the answer's
+    ``error``; the real server has none.
     """
 
-    def __init__(self, code: str, message: str | None = None) -> None:
+    def __init__(self, code: str, message: str | None = None, **details: str) -> None:
         super().__init__(code, message)
         self.code = code
         self.message = message
+        self.details = details
 
 
 def bad_request(problem: str) -> RefusalError:
@@ -46,10 +50,16 @@ def responded(payload: dict[str, Any], status: int = 200) -> Response:
     return Response(dumps(payload), status, media_type="application/json")
 
 
-def failed(code: str, message: str | None = None, *, real: bool = False) -> Response:
+def failed(
+    code: str,
+    message: str | None = None,
+    *,
+    real: bool = False,
+    details: Mapping[str, str] = MappingProxyType({}),
+) -> Response:
     """Make the response of a refused request; HTTP 200 unless ``real`` statuses are asked for."""
     text, status = CODES.get(code, CODES["E000"])
-    error = {"code": code, "message": message or text}
+    error = {"code": code, "message": message or text, **details}
     return responded({"status": "ERROR", "error": error}, status if real else 200)
 
 

@@ -99,7 +99,7 @@ def result_of(candidate: SandboxCandidate) -> dict[str, Any]:
         ],
         "performanceCategory": next(name for most, name in _CATEGORIES if share <= most),
         "performanceCategoryVersion": 1,
-        "difficultyMarks": [],
+        "difficultyMarks": _by_difficulty(everything),
         "analysis": {"responseStyles": [], "recommendation": []},
     }
 
@@ -125,16 +125,19 @@ def _section(name: str, responses: Sequence[QuestionResponse]) -> dict[str, Any]
             {
                 "skillName": skill,
                 **_counts(of_skill),
-                "difficultyMarks": [
-                    _difficulty(level, of_level)
-                    for level, of_level in _grouped((one.skill["level"], one) for one in of_skill)
-                ],
+                "difficultyMarks": _by_difficulty(of_skill),
             }
             for skill, of_skill in _grouped((one.skill["name"], one) for one in responses)
         ],
-        "difficultyMarks": [],
+        "difficultyMarks": _by_difficulty(responses),
         "questionWiseResponse": None,
     }
+
+
+def _by_difficulty(responses: Sequence[QuestionResponse]) -> list[dict[str, Any]]:
+    """Give an item for each level: [doc] and [seen] for skills, sections and the whole."""
+    groups = _grouped((one.skill["level"], one) for one in responses)
+    return [_difficulty(level, of_level) for level, of_level in groups]
 
 
 def _difficulty(level: str, responses: Sequence[QuestionResponse]) -> dict[str, Any]:

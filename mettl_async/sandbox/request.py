@@ -8,6 +8,7 @@ from urllib.parse import quote
 from attrs import field, frozen
 
 from mettl_async.sandbox.envelope import RefusalError, bad_request, loads
+from mettl_async.sandbox.shapes import present
 from mettl_async.sandbox.signature import expected_signature
 from mettl_async.sandbox.simulation import Simulation
 from mettl_async.sandbox.state import Account, Assessment, SandboxCandidate, Schedule, fold_email
@@ -63,12 +64,13 @@ class ApiRequest:
             raise RefusalError("E404")  # the code is [assumed]
         return found
 
-    def json(self, name: str) -> Any:
-        """Read the JSON text in a required parameter."""
+    def json(self, name: str, *, nulls: bool = True) -> Any:
+        """Read the JSON text in a required parameter; without ``nulls``, null is absent."""
         if name not in self.parameters:
             raise bad_request(f"{name} is required")
         try:
-            return loads(self.parameters[name])
+            value = loads(self.parameters[name])
+            return value if nulls else present(value)
         except (ValueError, RecursionError):
             raise bad_request(f"{name} is not JSON") from None
 

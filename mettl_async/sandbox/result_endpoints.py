@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mettl_async.sandbox.envelope import RefusalError, bad_request
 from mettl_async.sandbox.request import ApiRequest, Payload, endpoint
@@ -104,19 +104,45 @@ def _describer(request: ApiRequest) -> Describe:
     return describe
 
 
-def _older(status: Payload) -> Payload:
-    """Give a status the form of the v1 data of 2016: times in GMT, no newer statuses [seen].
+# Not in the v1 data of 2016 [seen]: of a status, and of marks at every level.
+_NEWER: Final = frozenset(
+    {"compensatoryTime", "overallStatus", "detailedStatus", "start_time_GMT", "end_time_GMT"}
+)
+_NEWER_MARKS: Final = frozenset(
+    {
+        "candidateCredibilityIndex",
+        "codePlagiarism",
+        "difficultyMarks",
+        "performanceCategory",
+        "performanceCategoryVersion",
+    }
+)
 
-    That the version and not the year makes the difference is [assumed], and so is that the pages'
-    ``analysis`` beside the result belongs to it.
+
+def _older(status: Payload) -> Payload:
+    """Give a status the form of the v1 data of 2016: fewer properties, times in GMT [seen].
+
+    [assumed]: the version and not the year makes the difference, and what is asked for comes all the same.
     """
-    gone = ("overallStatus", "detailedStatus", "start_time_GMT", "end_time_GMT")
-    older = {name: value for name, value in status.items() if name not in gone}
+    older = {name: value for name, value in status.items() if name not in _NEWER}
     for name in ("start", "end"):
         at = status.get(f"{name}_time_GMT")
         if at is not None:
             older[f"{name}Time"] = at.replace("UTC", "GMT")
     if older.get("result") is not None:
-        older["result"] = dict(older["result"])
-        older["analysis"] = older["result"].pop("analysis")
+        result = older["result"] = _older_marks(older["result"])
+        if not any(result["analysis"].values()):
+            result["analysis"] = None  # [seen], where nothing was asked for
+    return older
+
+
+def _older_marks(marks: Payload) -> Payload:
+    older = {name: value for name, value in marks.items() if name not in _NEWER_MARKS}
+    for name in ("sectionMarks", "skillMarks"):
+        if name in older:
+            older[name] = [_older_marks(one) for one in older[name]]
+    if "skillName" in older:
+        older["questions"] = None
+    if older.get("questionWiseResponse", ()) is None:
+        del older["questionWiseResponse"]
     return older

@@ -49,7 +49,7 @@ class Router:
         except RefusalError as refusal:
             call.outcome = refusal.code
             real = self._simulation.error_http_status
-            return failed(refusal.code, refusal.message, real=real)
+            return failed(refusal.code, refusal.message, real=real, details=refusal.details)
         call.outcome = payload["status"]
         return responded(payload)
 
@@ -95,10 +95,11 @@ class Router:
         base_url = f"{request.scope['scheme']}://{request.headers.get('host', '')}"
         check_signature(
             parameters,
-            account.credentials.private_key,
+            account.credentials,
             request.method,
             base_url + raw_path,  # still percent-encoded, as it was sent: [seen]
             version=version,
+            lenient=simulation.lenient_signatures,
         )
         payload = endpoint.handle(
             ApiRequest(

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from typing import Final, Self
 
@@ -18,6 +18,7 @@ from mettl_async.sandbox.faults import Faults
 from mettl_async.sandbox.in_process import InProcessTransport
 from mettl_async.sandbox.injection import FaultLayer
 from mettl_async.sandbox.pages.app import PagesApp
+from mettl_async.sandbox.pages.guard import GuardedApp
 from mettl_async.sandbox.pages.rendering import render
 from mettl_async.sandbox.routes import Router
 from mettl_async.sandbox.server import listening
@@ -49,12 +50,19 @@ class Sandbox(Simulation):
     receives until it is dropped. Use it in process with `transport`, on a socket with `serve`, or give
     `app` to any ASGI server. One event loop at a time; no threads.
 
+    Over HTTP it answers only to this machine's own names, such as ``localhost``, to the address that it
+    listens on, and to ``hosts``: so a web page cannot reach it by a name that resolves to here.
+
     Args:
+        credentials: Keys of the first account; random by default. A file of ``db`` keeps those it has.
+        hosts: Further names that it is asked under, such as ``"mettl"`` in a network of containers.
         clock: Returns the time in Unix seconds.
         faults: Faults to inject; none by default. Also reachable, and changeable, as ``.faults``.
-        seed: Seed of keys, links and faults: the same seed gives the same ones.
+        seed: Seed of access keys, links and faults: the same seed gives the same ones.
         error_http_status: Answer errors with 4xx and 5xx instead of HTTP 200 ([assumed] against
             [seen]: a client must stand both).
+        lenient_signatures: Take also an ``asgn`` that was percent-encoded twice. Clients send it [seen];
+            whether the server takes it is not known, so that a right client does not.
         webhook_transport: What webhooks are sent through, such as ``httpx.ASGITransport(app)`` in
             tests; never closed here. By default sockets.
         db: File to keep everything in, and to go on from: a snapshot in JSON, made when it is not
@@ -82,10 +90,13 @@ class Sandbox(Simulation):
     def __init__(
         self,
         *,
+        credentials: SandboxCredentials | None = None,
+        hosts: Collection[str] = (),
         clock: Callable[[], float] = time.time,
         faults: Faults | None = None,
         seed: int = 0,
         error_http_status: bool = False,
+        lenient_signatures: bool = False,
         webhook_transport: httpx.AsyncBaseTransport | None = None,
         db: str | os.PathLike[str] | None = None,
     ) -> None:
@@ -94,13 +105,16 @@ class Sandbox(Simulation):
             faults=faults,
             seed=seed,
             error_http_status=error_http_status,
+            lenient_signatures=lenient_signatures,
             webhook_transport=webhook_transport,
         )
-        self.app = PagesApp(self, FaultLayer(Router(self, render), self))
+        api = FaultLayer(Router(self, render), self)
+        self._in_process = PagesApp(self, api)
+        self.app = PagesApp(self, GuardedApp(api, hosts), hosts)
         self._file = None if db is None else SnapshotFile(db)
         try:
             if self._file is None or not self._file.restore(self):
-                self.furnish()
+                self.furnish(credentials)
                 self.save()
         except BaseException:
             if self._file is not None:
@@ -140,7 +154,7 @@ class Sandbox(Simulation):
 
         Faults work here too.
         """
-        return InProcessTransport(self.app)
+        return InProcessTransport(self._in_process)
 
     @asynccontextmanager
     async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Server]:

@@ -63,7 +63,7 @@ def get_schedule(request: ApiRequest) -> Payload:
 def create_schedule(request: ApiRequest) -> Payload:
     """Create a schedule; its name must be unique in the assessment."""
     assessment = request.assessment()
-    sc = request.json("sc")
+    sc = request.json("sc", nulls=False)
     schedule_rules.NEW_SCHEDULE(sc, "sc")
     _check_unique(assessment, sc["name"])
     access = sc["access"]
@@ -81,10 +81,10 @@ def create_schedule(request: ApiRequest) -> Payload:
 def edit_schedule(request: ApiRequest) -> Payload:
     """Change some properties of a schedule; answers the whole of it."""
     schedule = request.schedule()
-    sc = request.json("sc")
+    sc = request.json("sc", nulls=False)
     schedule_rules.EDIT(sc, "sc")
-    if "scheduleWindow" not in schedule.settings:  # [assumed]: the one that it has will do
-        schedule_rules.check_window(sc, "sc")
+    if "scheduleType" in sc:  # [assumed]: the window that it has will do
+        schedule_rules.check_window({**schedule.settings, **sc}, "sc")
     name = sc.get("name", schedule.name)
     if name != schedule.name:
         _check_unique(schedule.assessment, name)
@@ -150,7 +150,7 @@ def describe_schedule(request: ApiRequest, schedule: Schedule) -> Payload:
         "status": schedule.status,
         "createdAt": gmt(schedule.created_at),
         "imageProctoring": mode != "OFF",
-        "webProctoring": sent.get("webProctoring", off),
+        "webProctoring": off | sent.get("webProctoring", {}),
         "access": {
             "type": schedule.access_type,
             "candidates": [
@@ -161,12 +161,12 @@ def describe_schedule(request: ApiRequest, schedule: Schedule) -> Payload:
             "sendReminders": False,
             "isCandidateCrfPrefilled": schedule.prefilled,
         },
-        "ipAccessRestriction": sent.get("ipAccessRestriction", off),
+        "ipAccessRestriction": off | sent.get("ipAccessRestriction", {}),
         "isCandidateAuthProctored": options["candidateAuthorization"],
-        "testGradeNotification": sent.get("testGradeNotification", off),
+        "testGradeNotification": off | sent.get("testGradeNotification", {}),
         "visualProctoring": {"options": options, "mode": mode},
         "allowTestResume": "UnSuperVised",
-        "secureBrowser": sent.get("secureBrowser", off),
+        "secureBrowser": off | sent.get("secureBrowser", {}),
         "assessmentDetails": {
             "id": assessment.id,
             "duration": assessment.duration,

@@ -53,7 +53,8 @@ def _is_ipv4(value: Any) -> bool:
 
 
 def _window_zone(window: Mapping[str, Any], where: str) -> None:
-    if "timeZone" not in window and "locationTimeZone" not in window:
+    # A client has the last with a small t [seen].
+    if not window.keys() & {"timeZone", "locationTimeZone", "locationtimeZone"}:
         raise bad_request(f"{where}.timeZone or {where}.locationTimeZone is required")
 
 
@@ -87,6 +88,22 @@ _OPTIONS: Final = shapes.shape(
 )
 
 
+# All is [seen] of one client, so that neither a form nor what is required is known.
+_WAITING_ROOM: Final = shapes.shape(
+    dict.fromkeys(
+        (
+            "testDate",
+            "testStartTime",
+            "testEndTime",
+            "reportingStartTime",
+            "reportingFinishTime",
+            "timeZone",
+            "locationTimeZone",
+        ),
+        shapes.TEXT,
+    )
+)
+
 _PERSON: Final = shapes.shape(
     {"email": shapes.EMAIL, "name": shapes.WORDS, "compensatory_time": shapes.COUNT},
     ("email", "name"),
@@ -99,7 +116,9 @@ _COMMON: Final[dict[str, shapes.Check]] = {
     "scheduleType": shapes.one_of("AlwaysOn", "Fixed"),
     "scheduleWindow": shapes.shape(
         {
-            "fixedAccessOption": shapes.one_of("ExactTime", "SlotWise"),
+            "fixedAccessOption": shapes.one_of(
+                "ExactTime", "SlotWise", "Slotwise"
+            ),  # the last [seen]
             "startsOnDate": _DAY,
             "endsOnDate": _DAY,
             "startsOnTime": _TIME,
@@ -110,6 +129,8 @@ _COMMON: Final[dict[str, shapes.Check]] = {
         ("startsOnDate", "startsOnTime", "endsOnDate", "endsOnTime"),
         _window_zone,
     ),
+    "testLinkType": shapes.one_of("DURATION", "SCHEDULED"),
+    "testLinkSettings": _WAITING_ROOM,
     "webProctoring": shapes.shape(
         {**_ENABLED, "count": shapes.COUNT, "showRemainingCounts": shapes.BOOL}
     ),
@@ -151,9 +172,13 @@ def _new_schedule(sc: Mapping[str, Any], where: str) -> None:
 
 
 def check_window(sc: Mapping[str, Any], where: str) -> None:
-    """Check that a fixed schedule has a window."""
-    if sc.get("scheduleType") == "Fixed" and "scheduleWindow" not in sc:
+    """Check that a fixed schedule has a window, or the times of a waiting room [seen]."""
+    if sc.get("scheduleType") != "Fixed" or "scheduleWindow" in sc:
+        return
+    if sc.get("testLinkType") != "SCHEDULED":
         raise bad_request(f"{where}.scheduleWindow is required with Fixed")
+    if not sc.get("testLinkSettings"):
+        raise bad_request(f"{where}.testLinkSettings is required with SCHEDULED")
 
 
 NEW_SCHEDULE: Final = shapes.shape(

@@ -73,6 +73,13 @@ def shape(
     return check
 
 
+def present(value: Any) -> Any:
+    """Leave out every property that is null, at any depth: clients that work send null for absent [seen]."""
+    if isinstance(value, dict):
+        return {name: present(item) for name, item in value.items() if item is not None}
+    return [present(item) for item in value] if isinstance(value, list) else value
+
+
 def is_http_url(value: object) -> bool:
     """Tell whether a value has the shape of an http or https URL."""
     return isinstance(value, str) and _HTTP_URL.fullmatch(value) is not None

@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 from attrs import define, field
 
 from mettl_async.sandbox.envelope import RefusalError, bad_request
+from mettl_async.sandbox.state import SandboxCredentials
 
 MAX_AGE: Final = 24 * 3600.0  # [doc]
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)  # fractions are [seen]
@@ -106,10 +107,16 @@ def expected_signature(
     private_key: str, method: str, url: str, parameters: Mapping[str, str], *, version: str
 ) -> bytes:
     """Sign as the vendor's pages say; ``url`` has no query and is still percent-encoded."""
+    digest = "sha1" if version == "v1" else "sha256"
+    text = string_to_sign(method, url, parameters)
+    return b64encode(hmac.digest(private_key.encode(), text.encode(), digest))
+
+
+def string_to_sign(method: str, url: str, parameters: Mapping[str, str]) -> str:
+    """Join what is signed, as the vendor's pages say."""
     lines = [method + url]
     lines += [parameters[name] for name in sorted(parameters) if name != "asgn"]
-    digest = "sha1" if version == "v1" else "sha256"
-    return b64encode(hmac.digest(private_key.encode(), "\n".join(lines).encode(), digest))
+    return "\n".join(lines)
 
 
 def check_timestamp(parameters: Mapping[str, str], *, now: float, ahead: float) -> None:
@@ -124,13 +131,39 @@ def check_timestamp(parameters: Mapping[str, str], *, now: float, ahead: float) 
 
 
 def check_signature(
-    parameters: Mapping[str, str], private_key: str, method: str, url: str, *, version: str
+    parameters: Mapping[str, str],
+    keys: SandboxCredentials,
+    method: str,
+    url: str,
+    *,
+    version: str,
+    lenient: bool,
 ) -> None:
     """Refuse a signature that is not the one of exactly this request.
 
+    Args:
+        parameters: Decoded, ``asgn`` among them.
+        keys: Of the account.
+        method: Of the request.
+        url: As sent, without the query.
+        version: Decides the hash.
+        lenient: Take also an ``asgn`` that was percent-encoded twice, as some clients send it [seen].
+
     Raises:
-        RefusalError: E401. A missing one counts as wrong [assumed].
+        RefusalError: E401. A missing one counts as wrong [assumed]. The answer has the string that should
+            have been signed, which only a sandbox tells, with the keys blanked out.
     """
-    expected = expected_signature(private_key, method, url, parameters, version=version)
-    if not hmac.compare_digest(parameters.get("asgn", "").encode(), expected):
-        raise RefusalError("E401")
+    expected = expected_signature(keys.private_key, method, url, parameters, version=version)
+    given = parameters.get("asgn", "")
+    if hmac.compare_digest(given.encode(), expected):
+        return
+    twice = hmac.compare_digest(unquote_to_bytes(given), expected)
+    if twice and lenient:
+        return
+    text = string_to_sign(method, url, parameters)
+    for key, name in ((keys.private_key, "private key"), (keys.public_key, "public key")):
+        text = text.replace(key, f"<{name}>")
+    details = {"stringToSign": text}
+    if twice:
+        details["hint"] = "asgn is percent-encoded twice: see lenient_signatures of the sandbox"
+    raise RefusalError("E401", **details)

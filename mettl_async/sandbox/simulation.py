@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import httpx
 
@@ -31,11 +31,6 @@ from mettl_async.sandbox.state import (
 )
 from mettl_async.sandbox.stats import Stats
 
-# Made up for the sandbox, the same in each: not secrets.
-READY_CREDENTIALS: Final = SandboxCredentials(
-    public_key="5a4db0c5-0000-4000-8000-70b11c000001",
-    private_key="5a4db0c5-0000-4000-8000-5ec2e7000001",
-)
 ACCESS_KEY_LENGTH: Final = 10
 _ALPHANUMERICS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 TIMESTAMP_AHEAD: Final = 24 * 3600.0  # [assumed]: nobody says how far ahead a clock may be
@@ -51,6 +46,7 @@ class Simulation:
         faults: Faults | None = None,
         seed: int = 0,
         error_http_status: bool = False,
+        lenient_signatures: bool = False,
         webhook_transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.faults = faults or Faults()
@@ -58,6 +54,7 @@ class Simulation:
         self.stats = Stats()
         self.timestamp_ahead = TIMESTAMP_AHEAD
         self.error_http_status = error_http_status
+        self.lenient_signatures = lenient_signatures
         self.fault_random = Random(f"faults {seed}")  # noqa: S311 - repeatable on purpose
         self.state = State(Random(f"keys {seed}").randbytes(16))  # noqa: S311 - repeatable on purpose
         self.clock = SandboxClock(clock, skew=lambda: self.faults.clock_skew, settle=self.settle)
@@ -71,9 +68,9 @@ class Simulation:
         self.lifecycle = Lifecycle(self.state, self.deliveries, pace=lambda: self.pace, now=now)
         self.candidates = Candidates(self.state, self.lifecycle)
 
-    def furnish(self) -> None:
+    def furnish(self, credentials: SandboxCredentials | None) -> None:
         """Add one account, two assessments and a ready schedule."""
-        self.add_account(READY_CREDENTIALS)
+        self.add_account(credentials)
         self.add_assessment(
             "Aptitude Test", (RegistrationField("Last Name"), RegistrationField("Phone Number"))
         )
@@ -133,14 +130,10 @@ class Simulation:
         *,
         registration_limit: int | None = None,
     ) -> Account:
-        """Add an account; its keys are made up unless given."""
+        """Add an account; its keys are random unless given."""
         number = self.state.next_number("client")
         if credentials is None:
-            public, private = (
-                str(uuid.UUID(bytes=self.state.derive(f"{which} key {number}", 16), version=4))
-                for which in ("public", "private")
-            )
-            credentials = SandboxCredentials(public_key=public, private_key=private)
+            credentials = SandboxCredentials(public_key=str(uuid4()), private_key=str(uuid4()))
         account = self.state.accounts[credentials.public_key] = Account(
             credentials=credentials, client_id=number, registration_limit=registration_limit
         )

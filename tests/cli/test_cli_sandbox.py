@@ -50,3 +50,16 @@ def test_an_address_in_use_is_one_clear_line_and_2(mettl):
     assert done.exit_code == 2
     assert "cannot listen on 127.0.0.1 port" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_its_options_reach_the_sandbox(mettl, monkeypatch):
+    made = []
+    monkeypatch.setattr("mettl_async.sandbox.run", lambda *_, sandbox, **__: made.append(sandbox))
+    flags = ("--keys", "pub:pri", "--allow-host", "a", "--allow-host", "b", "--lenient-signatures")
+    assert mettl("sandbox", *flags).exit_code == 0
+    assert mettl("sandbox").exit_code == 0
+    asked, usual = made
+    assert (asked.credentials.public_key, asked.credentials.private_key) == ("pub", "pri")
+    assert (asked.lenient_signatures, usual.lenient_signatures) == (True, False)
+    assert usual.credentials != asked.credentials
+    assert mettl("sandbox", "--keys", "pub").exit_code == 2

@@ -66,10 +66,13 @@ async def test_counts_are_floats_but_integers_by_difficulty(caller, finished):
     for level in levels:
         assert {type(level[name]) for name in (*names, "timeTaken")} == {int}
         assert type(level["totalMarks"]) is float
+    by_section = [level for section in sections for level in section["difficultyMarks"]]
     for name in (*names, "maxMarks", "totalMarks"):
-        for places in (sections, skills, levels):
+        for places in (sections, skills, levels, by_section, result["difficultyMarks"]):
             assert sum(place[name] for place in places) == pytest.approx(result[name])
     assert [level["level"] for level in skills[0]["difficultyMarks"]] == ["EASY", "MEDIUM"]
+    whole = [level["level"] for level in result["difficultyMarks"]]
+    assert len(whole) == len(set(whole)) > 1
 
 
 async def test_an_email_decides_the_marks(caller, sandbox, key, finished):
@@ -81,7 +84,7 @@ async def test_an_email_decides_the_marks(caller, sandbox, key, finished):
         found = await candidate(caller, f"/v2/schedules/{key}/candidates/{email}")
         marks[email] = found["testStatus"]["result"]["totalMarks"]
     assert len(set(marks.values())) > 5
-    again = Sandbox(clock=lambda: START)
+    again = Sandbox(clock=lambda: START, credentials=sandbox.credentials)
     async with httpx.AsyncClient(transport=again.transport()) as client:
         caller.client = client
         for email in reversed(marks):
@@ -168,15 +171,26 @@ async def test_before_the_end_there_is_no_result(caller, sandbox, key, asha):
     assert status["lastResponseTime"] == status["startTime"]
 
 
-async def test_v1_has_the_older_form(caller, finished):
-    status = (await candidate(caller, finished.replace("v2", "v1"), rs="true"))["testStatus"]
+async def test_v1_has_the_form_of_2016(caller, finished):
+    older = finished.replace("v2", "v1")
+    status = (await candidate(caller, older))["testStatus"]
     assert status["startTime"] == "Fri, 16 Aug 2024 13:14:13 GMT"
     assert status["endTime"] == "Fri, 16 Aug 2024 13:24:13 GMT"
-    assert status.keys().isdisjoint({"start_time_GMT", "overallStatus", "detailedStatus"})
-    assert "analysis" not in status["result"]
-    assert status["analysis"]["responseStyles"] != []
-    newer = (await candidate(caller, finished))["testStatus"]
-    assert "analysis" in newer["result"]
+    assert status.keys() == {
+        *("status", "startTime", "endTime", "completionMode", "result", "pdfReport", "htmlReport"),
+    }
+    counts = {"totalMarks", "maxMarks", "totalQuestion", "totalCorrectAnswers", "totalUnAnswered"}
+    result = status["result"]
+    assert result.keys() == {*counts, "percentile", "attemptTime", "sectionMarks", "analysis"}
+    assert result["analysis"] is None
+    for section in result["sectionMarks"]:
+        assert section.keys() == {*counts, "sectionName", "timeTaken", "skillMarks"}
+        for skill in section["skillMarks"]:
+            assert skill.keys() == {*counts, "skillName", "timeTaken", "questions"}
+            assert skill["questions"] is None
+    asked = (await candidate(caller, older, rs="true", cr="true"))["testStatus"]["result"]
+    assert asked["analysis"]["responseStyles"] != []
+    assert all(section["questionWiseResponse"] for section in asked["sectionMarks"])
 
 
 ODD = [

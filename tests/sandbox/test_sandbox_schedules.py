@@ -114,7 +114,7 @@ async def test_a_name_is_unique_in_its_assessment(caller, sandbox, home, code):
         ("scheduleType", None),
         ("scheduleType", "Sometimes"),
         ("scheduleWindow", None),
-        ("scheduleWindow.fixedAccessOption", "Slotwise"),
+        ("scheduleWindow.fixedAccessOption", "Daily"),
         ("scheduleWindow.startsOnDate", None),
         ("scheduleWindow.startsOnDate", "2022-02-07"),
         ("scheduleWindow.startsOnDate", "Tue, 07 Feb 2022"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Collection
 from email.utils import formatdate
 from typing import Final
 from urllib.parse import parse_qsl, unquote
@@ -46,9 +47,12 @@ class PagesApp:
     So pages stand outside of the API's faults and counters.
     """
 
-    def __init__(self, sandbox: Simulation, elsewhere: ASGIApp) -> None:
+    def __init__(
+        self, sandbox: Simulation, elsewhere: ASGIApp, hosts: Collection[str] = ()
+    ) -> None:
         self._sandbox = sandbox
         self._elsewhere = elsewhere
+        self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -78,8 +82,7 @@ class PagesApp:
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         host = headers.get("host", "")
         path: str = scope["raw_path"].decode("latin-1")
-        bound = (scope.get("server") or (None,))[0]
-        if path.startswith("/admin") and not guard.host_is_here(host, bound):
+        if path.startswith("/admin") and not guard.is_here(scope, self._hosts):
             text = "The admin's pages have no login, so they answer only to this machine's own names, such as localhost, and to the address that the sandbox listens on."
             return problem(403, "Not under this name", text)
         posted = scope["method"] == "POST"

@@ -1,22 +1,69 @@
-"""Who may ask for the admin's pages, which have no login: people at this machine, and no other site.
+"""Who may ask for the API, and for the admin's pages, which have no login: this machine, and no other site.
 
 Two attacks of other sites are refused. A site can let its own name resolve to this machine (DNS
 rebinding): then ``Host`` has that name. It can post a form to here (CSRF): then the browser says so in
 ``Sec-Fetch-Site`` or ``Origin``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-def host_is_here(host: str, bound: str | None) -> bool:
-    """Tell whether a ``Host`` header names this machine's loopback, or the address it came in at."""
+from mettl_async.sandbox.envelope import responded
+
+
+class GuardedApp:
+    """Answers under this machine's own names, and refuses what comes under another.
+
+    Args:
+        app: What answers.
+        hosts: Further names.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; 403 and a reason under another name."""
+        app = self._app
+        if scope["type"] == "http" and not is_here(scope, self._hosts):
+            app = responded(
+                {
+                    "status": "ERROR",
+                    "error": {
+                        "code": "E403",
+                        "message": "The sandbox answers only to this machine's own names, such as "
+                        "localhost, and to the hosts that it was given",
+                    },
+                },
+                403,
+            )
+        await app(scope, receive, send)
+
+
+def is_here(scope: Scope, hosts: Collection[str]) -> bool:
+    """Tell whether a request came under a name of this machine, or one of ``hosts``."""
+    named = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+    bound = (scope.get("server") or (None,))[0]
+    return len(named) == 1 and host_is_here(named[0], bound, hosts)
+
+
+def host_is_here(host: str, bound: str | None, hosts: Collection[str] = ()) -> bool:
+    """Tell whether a ``Host`` header names this machine's loopback, or the address it came in at.
+
+    Args:
+        host: The header.
+        bound: The address; None where it is not known.
+        hosts: Further names, without a port.
+    """
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return False
-    if name == "localhost" or name.endswith(".localhost"):
+    if name == "localhost" or name.endswith(".localhost") or name in map(str.lower, hosts):
         return True
     try:
         address = ip_address(name)

@@ -42,6 +42,8 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from attrs import frozen
 
+from mettl_async.display import one_line
+
 T = TypeVar("T")
 
 
@@ -85,7 +87,7 @@ class NotReadyError(MettlError, TimeoutError):
 
     def __str__(self) -> str:
         rest = "waiting longer is no use" if self.final else f"waited {self.waited:.0f} s"
-        return f"{self.why} ({rest})"
+        return f"{one_line(self.why)} ({rest})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(type(self), waited=self.waited, final=self.final), (self.why,)
@@ -140,7 +142,8 @@ class CallFacts:
         safe_to_repeat: Whether doing the call again can do no harm.
         status_code: Status of the last answer, if there was one.
         code: Mettl's code, such as ``E401``.
-        server_message: Mettl's words, with personal values blanked.
+        server_message: Mettl's words as they came, with personal values blanked. They can hold control
+            characters: `str()` of the error has them in a form that is safe for a terminal and a log.
         retry_after: Seconds that the server asked to wait.
         sent_at: When each request was sent that the server may have seen: by this machine's clock, in UTC.
     """
@@ -187,7 +190,7 @@ class CallError(MettlError):
     """A call was tried and failed.
 
     Attributes:
-        problem: What happened, in words.
+        problem: What happened, in words; Mettl's among them are as they came.
         facts: What is known of the call; each of its attributes is one of the error too.
         response: What the server answered, if it did. It can hold candidates' data, so it is in no text
             of the error, and pickling leaves it out.
@@ -223,7 +226,8 @@ class CallError(MettlError):
             self._fate(),
             f"request {facts.request_id}" if facts.request_id else "",
         ]
-        head = f"{facts.operation}: {self.problem}" if facts.operation else self.problem
+        problem = one_line(self.problem)
+        head = f"{facts.operation}: {problem}" if facts.operation else problem
         hint = f". {self.hint}" if self.hint else ""
         return f"{head} ({', '.join(filter(None, known))}){hint}"
 

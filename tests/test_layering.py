@@ -18,14 +18,14 @@ FILES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob("
 # A part may import those to the right of it.
 ORDER = [
     {"__main__"}, {"cli", "jobs"}, {"client"}, {"api"}, {"bulk"}, {"core"}, {"config"}, {"codec"},
-    {"models"}, {"error_codes"}, {"errors", "_version"},
+    {"models"}, {"error_codes"}, {"errors", "_version"}, {"display"},
 ]  # fmt: skip
 # These stand aside. Nothing imports the sandbox but the command and the plugin.
 ASIDE = {
     "": {"client", "api", "bulk", "core", "models", "config", "errors", "_version"},
     "sandbox": set(),
     "sql_backend": {"errors"},
-    "webhooks": {"models", "codec", "errors", "sql_backend"},
+    "webhooks": {"models", "codec", "errors", "sql_backend", "display"},
     "otel": {"codec", "core", "models", "errors", "_version"},
     "pytest_plugin": {"", "client", "config", "sandbox"},
     "redis_limiter": {"config", "core", "errors"},
@@ -33,7 +33,7 @@ ASIDE = {
 FURTHER = {"bulk": {"sql_backend"}, "cli": {"", "webhooks", "sandbox"}, "jobs": {"sql_backend"}}
 
 PURE = (
-    "errors.py", "error_codes.py", "codec/", "config.py", "models/", "core/request.py", "core/signing.py", "core/link_rules.py",
+    "display.py", "errors.py", "error_codes.py", "codec/", "config.py", "models/", "core/request.py", "core/signing.py", "core/link_rules.py",
     "core/retry.py", "core/redaction.py", "core/envelope.py", "core/pacing.py", "bulk/batch.py",
     "bulk/seen.py", "bulk/outcomes.py", "bulk/splitting.py", "bulk/reading.py",
     "bulk/journal_record.py", "bulk/journal_table.py",

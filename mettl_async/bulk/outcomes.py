@@ -57,7 +57,8 @@ class Rejected(_Outcome):
 
     Attributes:
         reason: The server's words, or ours for a duplicate. They may name the candidate: show them to
-            the caller, keep them out of logs.
+            the caller, keep them out of logs. They are as they came; the command shows them without
+            control characters.
         code: Mettl's code (``E028``), an item's status (``Completed``, ``InValid`` [seen]), ``HTTP 414``
             for a refusal without a code, `NO_USABLE_LINK`, or `DUPLICATE_EMAIL`.
         sent_at: When each request with this candidate was sent that the server may have seen, the first

@@ -1,6 +1,5 @@
 """How an event of a webhook is printed: an aligned line, one with tabs, or JSON."""
 
-import json
 from datetime import datetime
 from itertools import cycle
 from typing import Any, Final
@@ -9,7 +8,15 @@ import attrs
 from rich.console import Console
 from rich.text import Text
 
-from mettl_async.cli.printing import at_terminal, number, plain, print_text, printable, utc_text
+from mettl_async.cli.printing import (
+    at_terminal,
+    json_document,
+    number,
+    plain,
+    print_text,
+    printable,
+    utc_text,
+)
 from mettl_async.models import EVENTS, Event, TestGraded, UnknownEvent
 
 COLUMNS: Final = ("time", "event", "access_key", "attempt", "candidate", "marks", "ended")
@@ -80,4 +87,4 @@ def document(event: Event, at: datetime, *, personal: bool) -> str:
             told[one.name] = getattr(event, one.name)
         elif one.name == "email":
             told["email"] = masked(event.email)
-    return json.dumps(plain(told), ensure_ascii=False) + "\n"
+    return json_document(plain(told)) + "\n"

@@ -21,9 +21,11 @@ from anyio import CancelScope, to_thread
 
 from mettl_async.bulk.journal_record import JournalRecord
 from mettl_async.cli.outfile import check_whole, csv_lines, whole_file
+from mettl_async.cli.printing import json_document
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading.columns import EMAIL
 from mettl_async.cli.reading.rows import BadRow, Cells, is_json_lines
+from mettl_async.display import one_line
 from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
@@ -122,17 +124,13 @@ def _outcome(record: JournalRecord | None) -> tuple[str, ...]:
     if record is None:
         return NOT_SENT, "", "", ""
     code = "" if record.url else record.code
-    return record.status, record.url, _one_line(code), _one_line(record.reason)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return record.status, record.url, one_line(code), one_line(record.reason)
 
 
 def _json_line(cells: Mapping[str, Any], outcome: tuple[str, ...]) -> str:
     values = {name: cell for name, cell in cells.items() if name not in COLUMNS}
     values |= zip(COLUMNS, outcome, strict=True)
-    return json.dumps(values, ensure_ascii=False) + "\n"
+    return json_document(values) + "\n"
 
 
 def _texts(cells: Mapping[str, Any], names: Iterable[str]) -> Iterator[str]:

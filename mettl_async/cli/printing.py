@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mettl_async.cli.problems import CommandError, os_reason
+from mettl_async.display import json_text, one_line
 
 Cell = str | int | float | None
 
@@ -49,7 +50,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
 def print_json(value: object) -> None:
     """Print one JSON document."""
     indent = 2 if at_terminal() else None
-    print_text(json.dumps(value, ensure_ascii=False, indent=indent) + "\n")
+    print_text(json_document(value, indent=indent) + "\n")
+
+
+def json_document(value: object, *, indent: int | None = None) -> str:
+    """Write plain data as JSON that is safe to show."""
+    return json_text(json.dumps(value, ensure_ascii=False, indent=indent))
 
 
 def print_text(text: str) -> None:
@@ -81,8 +87,7 @@ def printable(cell: Cell) -> str:
     """Write a cell in one line of printable characters."""
     if cell is None:
         return ""
-    text = " ".join(str(cell).split())
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    return one_line(str(cell))
 
 
 def plain(value: object) -> Any:

@@ -11,6 +11,7 @@ from typing import Final
 
 import typer
 
+from mettl_async.display import multiline
 from mettl_async.errors import MettlError, NotReadyError
 
 MISSING, WRONG, INTERRUPTED = 1, 2, 130
@@ -39,8 +40,8 @@ def exit_on_error(interrupted: str = "nothing was sent") -> Iterator[None]:
 
 
 def print_stderr(text: str) -> None:
-    """Write a line to stderr."""
-    typer.echo(text, err=True)
+    """Write a line to stderr, or some; what could be a server's words cannot do more than be read."""
+    typer.echo(multiline(text), err=True)
 
 
 def os_reason(error: OSError) -> str:

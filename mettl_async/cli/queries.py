@@ -16,12 +16,21 @@ from mettl_async.api.waiting import NotReady, poll
 from mettl_async.cli.flat import EMAIL, RESULT, Key, Row, cell_at, flatten, headings
 from mettl_async.cli.option_fields import Target
 from mettl_async.cli.outfile import check_whole, csv_lines, private_files, whole_file
-from mettl_async.cli.printing import Cell, at_terminal, plain, print_json, print_table, print_text
+from mettl_async.cli.printing import (
+    Cell,
+    at_terminal,
+    json_document,
+    plain,
+    print_json,
+    print_table,
+    print_text,
+)
 from mettl_async.cli.problems import MISSING, CommandError, os_reason, print_stderr
 from mettl_async.cli.progress import spinner
 from mettl_async.cli.reading.rows import is_json_lines
 from mettl_async.client import MettlClient
 from mettl_async.core.effects import Effects
+from mettl_async.display import multiline, one_line
 from mettl_async.errors import MettlError
 from mettl_async.models import CandidateResult, ResultDetail
 
@@ -199,7 +208,7 @@ class _Spool:
         self.count += 1
         self._keys |= dict.fromkeys(flatten(value))
         with _spool_problems():
-            self._file.write(json.dumps(value, ensure_ascii=False) + "\n")
+            self._file.write(json_document(value) + "\n")
 
     def lines(self) -> Iterator[str]:
         """Read the lines as they were written."""
@@ -213,9 +222,12 @@ class _Spool:
     def csv(self) -> Iterator[str]:
         """Make the lines of a CSV file, the header first."""
         columns = headings(self._keys)
-        yield csv_lines([list(columns.values())])
+        yield csv_lines([list(map(one_line, columns.values()))])
         for row in self.rows():
-            yield csv_lines([[row.get(key) for key in columns]])
+            cells = map(row.get, columns)
+            yield csv_lines(
+                [[multiline(cell) if isinstance(cell, str) else cell for cell in cells]]
+            )
 
 
 @contextmanager

@@ -36,6 +36,7 @@ from mettl_async.cli.reading.source import Source
 from mettl_async.cli.sandbox import load_sandbox
 from mettl_async.client import MettlClient
 from mettl_async.config import ClientOptions
+from mettl_async.display import one_line
 from mettl_async.errors import MettlError
 from mettl_async.models import RegistrationOptions, RegistrationStatus
 
@@ -124,7 +125,7 @@ def summary(tally: Tally, out: Path) -> str:
     lines = []
     for name in ("registered", "rejected", "failed", "unknown"):
         codes: Mapping[str, int] = tally.codes.get(name, {})
-        why = ", ".join(f"{code} {n:,}" for code, n in sorted(codes.items()))
+        why = ", ".join(f"{one_line(code)} {n:,}" for code, n in sorted(codes.items()))
         count = f"{getattr(tally, name):,}"
         lines.append(f"{name:<12}{count:>{width}}  {why}".rstrip())
     if tally.already:

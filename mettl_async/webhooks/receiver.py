@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import anyio
 from attrs import evolve
 
+from mettl_async.display import one_line
 from mettl_async.errors import (
     ConfigurationError,
     ContextDataError,
@@ -314,5 +315,5 @@ def _head(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes | None, bytes |
 
 def _refused(response: asgi.HttpResponse, problem: str = "") -> asgi.HttpResponse:
     """Log a refusal, with the problem if it is more precise than the response."""
-    logger.warning("%d: %s", response.status_code, problem or response.text)
+    logger.warning("%d: %s", response.status_code, one_line(problem or response.text))
     return response

@@ -20,6 +20,7 @@
         │   ├── TransportTimeoutError   (TimeoutError) too slow, or the call's deadline passed
         │   └── ConnectionLostError     (ConnectionError) it broke before the whole answer was read
         ├── MettlDecodeError        an answer came that is not what Mettl sends
+        │   └── EndlessListError        pages of a list bring nothing new: .items
         └── ApiError                Mettl refused: .code .server_message .status_code .response
             ├── BadRequestError, AuthenticationError, PermissionDeniedError, NotFoundError,
             ├── TimestampError, RegistrationLimitError
@@ -272,6 +273,19 @@ class ConnectionLostError(TransportError, ConnectionError):
 
 class MettlDecodeError(CallError):
     """An answer came that is not what Mettl sends: HTML, truncated JSON, an empty body, a redirect."""
+
+
+class EndlessListError(MettlDecodeError):
+    """Two pages of a list in a row brought nothing new, though the server says that more follow.
+
+    Attributes:
+        items: What ``collect()`` had read until then; empty where the items were given one by one.
+            They are in no text of the error, and pickling leaves them out.
+    """
+
+    def __init__(self, problem: str, facts: CallFacts | None = None) -> None:
+        super().__init__(problem, facts)
+        self.items: tuple[Any, ...] = ()
 
 
 class ApiError(CallError):

@@ -89,7 +89,13 @@ class Caller:
             more = page.has_next if documented else bool(page.has_next)
             return evolve(page, offset=offset, has_next=more)
 
-        return AsyncPager(fetch, self.shared.lifecycle, page_size=page_size, key=returns.identity)
+        return AsyncPager(
+            fetch,
+            self.shared.lifecycle,
+            page_size=page_size,
+            key=returns.identity,
+            operation=row.operation,
+        )
 
     async def send(
         self,

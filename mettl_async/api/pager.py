@@ -11,12 +11,16 @@ from typing import Generic, TypeVar
 from attrs import evolve, field, frozen
 
 from mettl_async.core.lifecycle import Lifecycle
+from mettl_async.errors import CallFacts, EndlessListError
 from mettl_async.models import _check
 
 T = TypeVar("T")
 
 MOST_FRUITLESS = 10
 """Pages in a row with nothing new, after which a shrinking total is not believed any more."""
+
+MOST_STALE = 2
+"""Pages in a row with nothing new after which a list has no end; where it is read again they don't count."""
 
 MOST_PER_PAGE = 100
 """[doc] ``limit`` is 1 to 100, and 20 when it is not given."""
@@ -48,7 +52,8 @@ class AsyncPager(Generic[T]):
     item comes twice, and none is lost as long as, between two pages, rows are only added or only
     deleted. Rows that are added make others come again, which is noticed; where rows were deleted the
     total shrinks, and the gap is read again. A row that moves in the sort order may be missed: sort by
-    something that stays.
+    something that stays. Two pages in a row without a new item, though more are to follow, are an
+    `EndlessListError`: a whole page would have to be added before each of them for that to be wrong.
 
     Each iteration starts from the beginning. Reading may be left at any time; under trio, which warns
     of generators that are left to the garbage collector, write ``async with aclosing(aiter(pager))``.
@@ -65,9 +70,11 @@ class AsyncPager(Generic[T]):
         *,
         page_size: int,
         key: Callable[[T], Hashable],
+        operation: str = "",
     ) -> None:
         # A key of None means that nothing tells two items apart, so none of them is a repeat.
         self._fetch, self._lifecycle, self._key = fetch, lifecycle, key
+        self._operation = operation
         self.page_size = page_size
         self.total: int | None = None
 
@@ -84,6 +91,7 @@ class AsyncPager(Generic[T]):
         """Give whole pages; the next is fetched while one is used.
 
         Raises:
+            EndlessListError: Two pages in a row bring nothing new.
             CallError: See `mettl_async.errors`.
         """
         return self._pages(ahead=True)
@@ -96,6 +104,7 @@ class AsyncPager(Generic[T]):
 
         Raises:
             InvalidInputError: ``limit`` is no whole number of 0 or more.
+            EndlessListError: Two pages in a row bring nothing new; ``.items`` has what came before.
             CallError: See `mettl_async.errors`.
         """
         if limit is not None:
@@ -103,29 +112,39 @@ class AsyncPager(Generic[T]):
         items: list[T] = []
         if limit == 0:
             return items
-        async with aclosing(self._pages(ahead=limit is None)) as pages:
-            async for page in pages:
-                items += page.items
-                if limit is not None and len(items) >= limit:
-                    break
+        try:
+            async with aclosing(self._pages(ahead=limit is None)) as pages:
+                async for page in pages:
+                    items += page.items
+                    if limit is not None and len(items) >= limit:
+                        break
+        except EndlessListError as error:
+            error.items = tuple(items)
+            items.clear()  # a traceback shows what its frames hold
+            raise
         return items[:limit]
 
     async def _pages(self, *, ahead: bool) -> AsyncGenerator[Page[T]]:
         seen: set[Hashable] = set()
         page = await self._fetch(0, self.page_size)
-        before: int | None = None
-        fruitless = 0
+        last: Page[T] | None = None
+        fruitless = stale = furthest = 0
         while True:
-            readable = bool(page.items)
-            page, new = self._without_repeats(page, seen)
-            fruitless = 0 if new else fruitless + 1
+            received, page = page, self._without_repeats(page, seen, last)
+            fruitless = 0 if page.items else fruitless + 1
+            stale = 0 if page.items else stale + (page.offset >= furthest)
+            furthest = max(furthest, page.offset + page.received)
             # Going back must bring something new, or replicas that disagree could keep us for ever.
-            trusted = before if fruitless <= MOST_FRUITLESS else None
-            offset = next_offset(page, trusted, repeats=readable and not new)
-            before = self.total = page.total
+            trusted = last.total if last is not None and fruitless <= MOST_FRUITLESS else None
+            offset = next_offset(page, trusted, repeats=bool(received.items) and not page.items)
+            last, self.total = received, page.total
             if offset is None:
                 yield page
                 return
+            if stale >= MOST_STALE:
+                seen.clear()  # as in `collect`
+                del page, received, last
+                raise self._endless()
             if not ahead:
                 yield page
                 page = await self._fetch(offset, self.page_size)
@@ -137,18 +156,28 @@ class AsyncPager(Generic[T]):
             finally:
                 upcoming.stop()
 
-    def _without_repeats(self, page: Page[T], seen: set[Hashable]) -> tuple[Page[T], int]:
-        """Leave out what came before, and count the items that certainly did not."""
+    def _without_repeats(self, page: Page[T], seen: set[Hashable], last: Page[T] | None) -> Page[T]:
+        """Leave out what came before."""
         kept: list[T] = []
-        new = 0
+        # Where nothing tells items apart, they came before if their page is the last one again.
+        again = last is not None and _content(page) == _content(last)
         for item in page.items:
             key = self._key(item)
-            if key is None or key not in seen:
-                kept.append(item)
-            if key is not None and key not in seen:
+            if key is None:
+                if not again:
+                    kept.append(item)
+            elif key not in seen:
                 seen.add(key)
-                new += 1
-        return evolve(page, items=tuple(kept)), new
+                kept.append(item)
+        return evolve(page, items=tuple(kept))
+
+    def _endless(self) -> EndlessListError:
+        facts = CallFacts(
+            operation=self._operation, sent=True, may_have_been_handled=True, safe_to_repeat=True
+        )
+        return EndlessListError(
+            f"{MOST_STALE} pages in a row brought nothing new, though more are to follow", facts
+        )
 
 
 def next_offset(page: Page[T], total_before: int | None, *, repeats: bool) -> int | None:
@@ -174,6 +203,10 @@ def next_offset(page: Page[T], total_before: int | None, *, repeats: bool) -> in
         return after if page.has_next and not repeats else None
     # Without a total: stop when the server says so, or when it only repeats itself [assumed].
     return after if page.has_next is not False and not repeats else None
+
+
+def _content(page: Page[T]) -> list[tuple[T, object]]:
+    return [(item, getattr(item, "extra", None)) for item in page.items]
 
 
 def check_page_size(page_size: object) -> None:

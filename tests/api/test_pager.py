@@ -51,7 +51,7 @@ def test_a_list_that_stands_still_is_read_whole_and_in_order(count, size, totals
 
 
 @given(
-    st.integers(1, 40), st.integers(1, 9), st.lists(st.tuples(st.just("add"), st.integers(0, 99)))
+    st.integers(1, 40), st.integers(2, 9), st.lists(st.tuples(st.just("add"), st.integers(0, 99)))
 )
 def test_rows_that_are_added_meanwhile_lose_and_repeat_nothing(count, size, events):
     found = asyncio.run(pager(Rows(count, events=events), size).collect())

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Literal
 
 from mettl_async.core.request import Request
 
@@ -21,7 +21,6 @@ LOGGED_FIELDS = (
 _PART = r"[^\s'\"<>()\[\],;:=&?/@]"
 _EMAIL = re.compile(rf"{_PART}{{1,64}}(?:@|%40){_PART}{{1,255}}")
 _KEY_OR_SIGNATURE = re.compile(r"[A-Za-z0-9+/%_-]{24,}={0,2}")
-_SIGNED_QUERY = re.compile(r"\?\S*\b(?:ak|asgn|rd|sc|key|url)=\S*")
 _MAX_READ, _MAX_MESSAGE = 2_000, 500
 
 
@@ -82,57 +81,80 @@ def run_fields(operation: str, **more: Any) -> dict[str, Any]:
     return {f"mettl_{name}": value for name, value in fields.items() if name in LOGGED_FIELDS}
 
 
-_hide_urls: ContextVar[bool] = ContextVar("mettl_hide_urls", default=False)
-_AFTER_HOST = re.compile(r"(https?://[^/\s]+)\S*")
+_Hidden = Literal["query", "link"]
+_hidden: ContextVar[_Hidden | None] = ContextVar("mettl_hidden", default=None)
 
 
 @contextmanager
-def hidden_urls() -> Iterator[None]:
-    """Hide everything behind the host while a link is fetched that is a secret as a whole."""
-    token = _hide_urls.set(True)
+def guarded(hidden: _Hidden = "query") -> Iterator[None]:
+    """Have what HTTP libraries log meanwhile cleaned: it is about a request of ours.
+
+    Args:
+        hidden: What must not be seen of its URL: the query and emails, or, for a link that is a secret
+            as a whole, everything behind the host.
+    """
+    token = _hidden.set(hidden)
     try:
         yield
     finally:
-        _hide_urls.reset(token)
+        _hidden.reset(token)
 
 
-_LOCATION = re.compile(r"(\(b'[Ll]ocation', b)'[^']*'")
+_QUERY = re.compile(r"\?[^\s'\"]*")
+_AFTER_HOST = re.compile(r"(https?://[^/\s]+)[^\s'\"]*")
+_HEADER = re.compile(
+    r"""\((b'[^']*'|b"[^"]*"), (?:b'(?:[^'\\]|\\.)*'|b"(?:[^"\\]|\\.)*")\)""", re.DOTALL
+)
+_HARMLESS_HEADERS = {
+    "cache-control", "connection", "content-encoding", "content-length", "content-type", "date",
+    "keep-alive", "retry-after", "server", "transfer-encoding", "vary",
+}  # fmt: skip
+"""All others of an answer can hold a cookie, or repeat the signed URL."""
 
 
-class UrlFilter(logging.Filter):
-    """Blanks what is secret of URLs in an HTTP library's log.
+class RequestFilter(logging.Filter):
+    """Blanks what is secret of our own requests in an HTTP library's log, and of nobody else's.
 
-    That is the query and emails of one that is signed or a link to a report (httpx, at INFO), and the
-    address of a redirect (httpcore, at DEBUG).
+    httpx tells URLs (at INFO), httpcore the headers of answers (at DEBUG).
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record's message and arguments; it is always let through."""
-        if isinstance(record.msg, str) and "ocation'" in record.msg:
-            record.msg = _LOCATION.sub(rf"\1'{BLANK}'", record.msg)
-        if isinstance(record.args, tuple):
-            record.args = tuple(self._clean(argument) for argument in record.args)
+        """Rewrite the record's message and arguments if it is ours; it is always let through."""
+        hidden = _hidden.get()
+        if hidden is not None:
+            if isinstance(record.args, tuple) and record.args:
+                record.args = tuple(self._clean(argument, hidden) for argument in record.args)
+            else:
+                record.msg = self._clean(record.msg, hidden)
         return True
 
     @staticmethod
-    def _clean(argument: Any) -> Any:
-        if isinstance(argument, (int, float)):
-            return argument
-        text = str(argument)
-        if _hide_urls.get():
-            return _AFTER_HOST.sub(rf"\1/{BLANK}", text)
-        if not _SIGNED_QUERY.search(text):
-            return argument
-        return _EMAIL.sub(BLANK, _SIGNED_QUERY.sub(f"?{BLANK}", text))
+    def _clean(value: Any, hidden: _Hidden) -> Any:
+        if isinstance(value, (int, float)):
+            return value
+        text = _HEADER.sub(_without_secrets, str(value))
+        if hidden == "link":
+            text = _AFTER_HOST.sub(rf"\1/{BLANK}", text)
+        return _EMAIL.sub(BLANK, _QUERY.sub(f"?{BLANK}", text))
 
 
-_FILTER = UrlFilter()
+def _without_secrets(header: re.Match[str]) -> str:
+    name = header[1]
+    if name[2:-1].lower() in _HARMLESS_HEADERS:
+        return header[0]
+    return f"({name}, b'{BLANK}')"
+
+
+_FILTER = RequestFilter()
 
 
 def guard_http_loggers() -> None:
-    """Keep signed URLs out of what httpx and httpx2 log; doing it again changes nothing."""
+    """Keep secrets of requests that are `guarded` out of what HTTP libraries log.
+
+    Doing it again changes nothing, and records of other clients in the process stay as they are.
+    """
     for name in (
-        "httpx", "httpcore.http11", "httpcore.http2",
-        "httpx2", "httpcore2.http11", "httpcore2.http2",
+        "httpx", "httpcore.http11", "httpcore.http2", "httpcore.proxy",
+        "httpx2", "httpcore2.http11", "httpcore2.http2", "httpcore2.proxy", "hpack.hpack", "hpack.table",
     ):  # fmt: skip
         logging.getLogger(name).addFilter(_FILTER)

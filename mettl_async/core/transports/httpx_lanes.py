@@ -13,7 +13,7 @@ import httpcore
 import httpx
 
 from mettl_async.config import ClientOptions
-from mettl_async.core.redaction import guard_http_loggers
+from mettl_async.core.redaction import guard_http_loggers, guarded
 from mettl_async.core.request import Response, SignedRequest
 from mettl_async.core.transports.body import unpacked
 from mettl_async.core.transports.common import (
@@ -93,7 +93,10 @@ class LaneTransport(LaneKeeper[Lane]):
         failure: CallError | None = None
         healthy = False
         try:
-            status, pairs, content = await lane.exchange(built, self._options.max_response_bytes)
+            with guarded():
+                status, pairs, content = await lane.exchange(
+                    built, self._options.max_response_bytes
+                )
             healthy = True
         except Exception as exc:
             failure = translate(exc, self._timeout)
@@ -127,7 +130,8 @@ class LaneTransport(LaneKeeper[Lane]):
         )
         lane = self._new_lane(route)
         try:
-            raw = await translated(lane.open(built), self._timeout)
+            with guarded("link"):
+                raw = await translated(lane.open(built), self._timeout)
             chunks = translated_chunks(raw.aiter_stream(), self._timeout)
             yield Download(raw.status, joined(decoded(raw.headers)), chunks)
         finally:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from mettl_async.config import ClientOptions
-from mettl_async.core.redaction import guard_http_loggers, hidden_urls
+from mettl_async.core.redaction import guard_http_loggers, guarded
 from mettl_async.core.request import Response, SignedRequest
 from mettl_async.core.transports.common import joined, link_parts, make_response, user_agent
 from mettl_async.core.transports.contract import Download, Resolver
@@ -52,6 +52,10 @@ class InjectedTransport:
     async def send(self, request: SignedRequest) -> Response:
         """See `Transport`."""
         built = self._build(request)
+        with guarded():
+            return await self._send(built)
+
+    async def _send(self, built: Any) -> Response:
         failure: CallError | ConfigurationError | None = None
         try:
             raw = await self._client.send(built, auth=None, follow_redirects=False)
@@ -118,7 +122,7 @@ class InjectedTransport:
     async def stream(self, url: str, address: str | None = None) -> AsyncGenerator[Download]:  # noqa: ARG002 - it finds addresses itself
         """See `Transport`."""
         link_parts(url)
-        with hidden_urls():
+        with guarded("link"):
             raw = await translated(self._open(url))
         try:
             chunks = translated_chunks(raw.aiter_bytes())

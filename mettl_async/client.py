@@ -29,11 +29,13 @@ from mettl_async.config import (
     Region,
     RetryPolicy,
     base_url_for,
+    number,
     require,
     whole,
 )
 from mettl_async.core.admission import Admission, RateLimiter
 from mettl_async.core.auth import ServerClock, SignatureAuth
+from mettl_async.core.lifecycle import CANCELLED_CLOSE_SECONDS, CLOSE_SECONDS
 from mettl_async.core.middleware import Middleware, Middlewares, check_middleware
 from mettl_async.core.multipart import FilePart
 from mettl_async.core.pacing import Pacer
@@ -47,6 +49,7 @@ from mettl_async.errors import ConfigurationError
 R = TypeVar("R")
 
 MAX_RETRIES = 99
+_CLOSE_TIMEOUT = number(0, 86_400)
 
 
 class _Resource(Generic[R]):
@@ -241,24 +244,35 @@ class MettlClient:
             files=files,
         )
 
-    async def aclose(self) -> None:
+    @property
+    def is_closed(self) -> bool:
+        """Whether the client takes no more calls: it is closed, or closing."""
+        return self._shared.lifecycle.closing
+
+    async def aclose(self, *, timeout: float = CLOSE_SECONDS) -> None:  # noqa: ASYNC109 - a bound of others' work
         """Close: bulk runs read no further, requests in flight finish, connections are closed.
 
-        What waits for its turn or for a free slot is not sent any more, and ends with `ClientClosedError`.
-        May be called twice. An injected ``http_client`` stays open.
+        What waits for its turn or for a free slot is not sent any more, and ends with `ClientClosedError`;
+        so does any call from now on. May be called twice. An injected ``http_client`` stays open.
+
+        A caller who is cancelled meanwhile leaves at once, and the client is closed all the same, in the
+        background: requests in flight are cut off then, and end with `ConnectionLostError` (in bulk runs:
+        as `Unknown`). A cancel scope of anyio or trio that was cancelled before waits as any caller does.
+        Leaving ``async with`` by a cancellation waits for 5 seconds at most.
+
+        Args:
+            timeout: Seconds that requests in flight may take before they are cut off, 0 to 86,400.
+                Recording and closing may take some seconds more.
 
         Raises:
-            ConfigurationError: Called in another event loop than the client was used in.
+            ConfigurationError: Called in another event loop than the client was used in, or the timeout is
+                out of bounds.
         """
-        if not self._owner or self._shared.lifecycle.closed:
-            return
+        require("timeout", timeout, _CLOSE_TIMEOUT)
         lifecycle = self._shared.lifecycle
-        lifecycle.check_loop()
-        # A cancelled caller must not leave half of it open.
-        with anyio.CancelScope(shield=True):
-            await lifecycle.drain()
-            lifecycle.closed = True
-            await self._shared.transport.aclose()
+        if self._owner and not lifecycle.closed:
+            lifecycle.check_loop()
+            await lifecycle.close(self._shared.transport.aclose, timeout)
 
     async def __aenter__(self) -> Self:
         return self
@@ -269,7 +283,8 @@ class MettlClient:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.aclose()
+        cancelled = isinstance(exc, anyio.get_cancelled_exc_class())
+        await self.aclose(timeout=CANCELLED_CLOSE_SECONDS if cancelled else CLOSE_SECONDS)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.base_url} {self.version}>"

@@ -62,14 +62,16 @@ async def save_report(
             final=False,
         )
     link = check_link("result.test_status.pdf_report", url, caller.base_url)
-    caller.shared.lifecycle.check()
+    lifecycle = caller.shared.lifecycle
+    lifecycle.check()
     target = _checked_path(path)
     fetcher = Fetcher(caller.shared.transport, caller.base_url, caller.options.connect_timeout)
     with _unfinished(target) as part:
 
         async def attempt() -> NotReady | None:
             try:
-                return await _fetch_into(fetcher, link, part, max_bytes)
+                with lifecycle.until_closing("read"):
+                    return await _fetch_into(fetcher, link, part, max_bytes)
             except (MettlDecodeError, TransportError) as error:
                 return NotReady(error.problem)
             except InvalidInputError as error:

@@ -94,11 +94,11 @@ class RegistrationRun:
     async def aclose(self) -> None:
         """End the run: read nothing more; calls in flight finish in the background.
 
-        A loop in another task ends with a `ClientClosedError`.
+        A loop in another task ends with a `ClientClosedError` that says so.
         """
         self._used = True
         if self._run is not None and self._outcomes is not None:
-            self._run.abandon()
+            self._run.abandon("the run")
             if not self._outcomes.ag_running:  # type: ignore[attr-defined]
                 await self._outcomes.aclose()
 

@@ -56,7 +56,8 @@ class RunWorkers:
         )
         self._in_first_pass = options.concurrency + SPARE_WORKERS
         self._first_pass_over = anyio.Event()
-        self._finished = self._abandoned = False
+        self._finished = False
+        self._abandoned = ""
 
     @property
     def progress(self) -> Progress:
@@ -83,9 +84,9 @@ class RunWorkers:
                 self._tracker.report(final=True)
                 self._tracker.log_end()
 
-    def abandon(self) -> None:
-        """Read and send nothing further, because the caller left; what is in flight finishes."""
-        self._abandoned = True
+    def abandon(self, closed: str = "the client") -> None:
+        """Read and send nothing further, because something was closed; what is in flight finishes."""
+        self._abandoned = self._abandoned or closed
         self._dispatcher.abandon()
         self._reading.cancel()
         self.outcomes.close()
@@ -100,7 +101,7 @@ class RunWorkers:
         if (failure := self._dispatcher.failure or self._tracker.failure) is not None:
             raise failure
         if self._abandoned:
-            raise ClientClosedError("the client was closed before this run was finished")
+            raise ClientClosedError(f"{self._abandoned} was closed before this run was finished")
         if not self._finished:
             raise ConfigurationError("the event loop cancelled this run before it was finished")
 

@@ -4,12 +4,20 @@ import asyncio
 from contextlib import AbstractContextManager
 from contextvars import Context
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import anyio
 
 
-def give_up_after(seconds: float) -> AbstractContextManager[object]:
+class Limit(Protocol):
+    """What bounds a piece of work."""
+
+    def cancel(self) -> None:
+        """Cancel the work at once, as if its time were over."""
+        ...
+
+
+def give_up_after(seconds: float) -> AbstractContextManager[Limit]:
     """Cancel what is inside ``with`` when the time is over, and go on behind it.
 
     A cancellation that comes from elsewhere passes through, also one that comes at the same time.
@@ -38,6 +46,10 @@ class _Timeout:
     def _end(self) -> None:
         self._passed = True
         self._task.cancel()
+
+    def cancel(self) -> None:
+        if not self._passed:
+            self._end()
 
     def __enter__(self) -> Self:
         return self

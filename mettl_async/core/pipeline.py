@@ -36,6 +36,7 @@ from mettl_async.errors import (
     CallFacts,
     ClientClosedError,
     ConfigurationError,
+    ConnectionLostError,
     MettlDecodeError,
     RateLimitError,
     ServiceUnavailableError,
@@ -196,11 +197,12 @@ class Pipeline:
         admission, effects = self._shared.admission, self._shared.effects
         started, history, time_limit = False, request.history, request.time_limit
         left = began + time_limit - effects.monotonic()
-        with give_up_after(left):
+        with give_up_after(left) as limit:
             try:
                 if admission.has_rate and request.run is None:
                     await admission.wait_for_turn(left)
                 await admission.acquire_slot()
+                admission.lifecycle.sent(limit)
                 try:
                     started = True
                     history.attempts += 1
@@ -208,6 +210,7 @@ class Pipeline:
                     history.times.append(datetime.fromtimestamp(effects.wall(), UTC))
                     response = await self._attempt(request)
                 finally:
+                    admission.lifecycle.ended(limit)
                     admission.release_slot()
                 return response.evolve(
                     attempts=history.attempts,
@@ -219,6 +222,10 @@ class Pipeline:
                     history.times.pop()
                 # Without its frames: their locals hold the signature, and error reporters show locals.
                 return error.with_traceback(None)
+        if admission.lifecycle.cut:
+            return ConnectionLostError(
+                "the client was closed while this was in flight", CallFacts(sent=started)
+            )
         where = "in flight" if started else "before it could be sent"
         return TransportTimeoutError(
             f"the deadline of {time_limit:g} s passed {where}",

@@ -213,5 +213,5 @@ async def test_a_run_is_closed_from_another_task(mettl, server):
     task = asyncio.create_task(read())
     await begun.wait()
     await run.aclose()
-    with pytest.raises(ClientClosedError, match="before this run was finished"):
+    with pytest.raises(ClientClosedError, match="the run was closed before"):
         await task

@@ -206,7 +206,8 @@ async def configured() -> None:
         assert_type(error.sent, bool)
         assert_type(error.operation, str)
     for client in clients:
-        await client.aclose()
+        await client.aclose(timeout=5)
+        assert_type(client.is_closed, bool)
 
 
 async def offline() -> None:

@@ -4,9 +4,9 @@ Pages are asked for by our own, freshly signed limit and offset. The server's ``
 a signature and could name any host, so they are never followed; only their presence counts.
 """
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Hashable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Hashable
 from contextlib import aclosing
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -46,7 +46,7 @@ class Page(Generic[T]):
 
 
 class AsyncPager(Generic[T]):
-    """A list that is read as it is needed; ``async for`` gives its items.
+    """A list that is read as it is needed: ``async for`` gives its items, ``await`` all of them at once.
 
     While one page is used the next is fetched. What is guaranteed when the list changes meanwhile: no
     item comes twice, and none is lost as long as, between two pages, rows are only added or only
@@ -86,6 +86,9 @@ class AsyncPager(Generic[T]):
             async for page in pages:
                 for item in page.items:
                     yield item
+
+    def __await__(self) -> Generator[Any, Any, list[T]]:
+        return self.collect().__await__()
 
     def pages(self) -> AsyncGenerator[Page[T]]:
         """Give whole pages; the next is fetched while one is used.

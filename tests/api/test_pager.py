@@ -117,6 +117,10 @@ async def test_collecting_a_few_fetches_no_page_too_many():
             await pager(rows).collect(limit=wrong)
 
 
+async def test_a_pager_is_awaited_for_the_whole_list():
+    assert await pager(Rows(25)) == list(range(25))
+
+
 async def test_the_total_is_known_after_the_first_page():
     listing = pager(Rows(12))
     assert listing.total is None

@@ -227,6 +227,7 @@ async def reading(mettl: MettlClient) -> None:
     async for page in mettl.schedules.list().pages():
         assert_type(page.items, tuple[Schedule, ...])
     assert_type(await mettl.schedules.list().collect(limit=5), list[Schedule])
+    assert_type(await mettl.schedules.list(), list[Schedule])
     in_one = mettl.schedules.list_in_assessment(
         7, filter=ScheduleFilter(web_proctoring=WebProctoring(enabled=True))
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import anyio
@@ -19,6 +21,7 @@ except ImportError as error:
     ) from error
 
 from collections.abc import Awaitable, Callable, Coroutine
+from urllib.parse import parse_qs, urlsplit
 
 from mettl_async.errors import ConfigurationError
 
@@ -39,6 +42,8 @@ INSERTS: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgre
 _UNDONE: Final = frozenset({"40001", "40P01"})
 # What two CREATE TABLE IF NOT EXISTS at once may end in on PostgreSQL.
 _CREATED_MEANWHILE: Final = frozenset({"23505", "42P07", "42710"})
+_PRIVATE: Final = 0o600  # journals hold links, with which anybody can take the test
+_NO_FILE: Final = {"memory", "ro", "rw"}
 _SQLITE_BUSY_OR_LOCKED: Final = frozenset({5, 6})
 _T = TypeVar("_T")
 
@@ -47,6 +52,10 @@ class Backend:
     """Run statements to their end, and repeat them after a conflict of locks.
 
     The engine still belongs to whoever passed it in.
+
+    Attributes:
+        dialect: ``sqlite`` or ``postgresql``.
+        file: Of a SQLite, where the engine's URL tells it.
 
     Args:
         engine: Engine.
@@ -72,9 +81,22 @@ class Backend:
         if autocommit and self.dialect == "postgresql":
             self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._at_work: set[asyncio.Task[Any]] = set()  # asyncio itself holds tasks weakly
+        self.file = _file_of(engine) if self.dialect == "sqlite" else None
+
+    def make_file(self) -> None:
+        """Make the file of a SQLite, unless it is there, before SQLite does: only its owner can read it.
+
+        What SQLite puts beside it has the same mode. A file that is there stays as it is, because it may
+        be shared on purpose.
+        """
+        if self.file is not None:
+            with suppress(OSError):  # it is there, or SQLite says why it cannot be made
+                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+                os.close(os.open(self.file.resolve(), flags, _PRIVATE))
 
     async def create(self, table: sa.Table) -> None:
         """Create a table unless it exists; any number of processes may do so at once."""
+        self.make_file()
         create = sa.schema.CreateTable(table, if_not_exists=True)
         await self.run(lambda connection: connection.execute(create), also=_CREATED_MEANWHILE)
 
@@ -157,3 +179,12 @@ def _may_pass(error: sa.exc.StatementError, also: frozenset[str]) -> bool:
     # After a restart of the server all connections of the pool are stale, and replaced at once.
     stale = isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
     return stale or getattr(cause, "sqlstate", None) in _UNDONE | also
+
+
+def _file_of(engine: AsyncEngine) -> Path | None:
+    (database, *_), options = engine.dialect.create_connect_args(engine.url)
+    if not options.get("uri"):
+        return Path(database)
+    uri = urlsplit(database)  # SQLAlchemy has unquoted it
+    no_file = _NO_FILE & set(parse_qs(uri.query).get("mode", ())) or ":memory:" in uri.path
+    return None if no_file else Path(uri.path)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
+from mettl_async.bulk.files import belongs_to_another
 from mettl_async.bulk.group_commit import GroupCommit
 from mettl_async.bulk.journal_record import JournalRecord
 from mettl_async.bulk.journal_table import (
@@ -50,7 +52,8 @@ class SqlJournal:
         report = await mettl.candidates.register_many(key, people, journal=journal)
 
     Shapes: ``engine`` stays yours and is never closed here; it may be that of `SqlSeenEvents`. asyncio
-    only, as is SQLAlchemy. For SQLite a file.
+    only, as is SQLAlchemy. For SQLite a file, which is made for its owner only (mode 0600) if it is not
+    there when the table or the first run is begun; one that is there keeps its mode.
 
     Attributes:
         table: The `sqlalchemy.Table`, in a metadata of its own; for migrations, take it over with
@@ -84,13 +87,19 @@ class SqlJournal:
         self._delete = sa.delete(self.table).where(row.schedule == sa.bindparam("schedule"))
 
     async def create_table(self) -> None:
-        """Make the table unless it is there; any number of processes may do so at once."""
+        """Make the table unless it is there; any number of processes may do so at once.
+
+        Raises:
+            JournalError: The file of a SQLite belongs to another user, as at the start of a run.
+        """
+        self._check_file()
         await self._backend.create(self.table)
 
     async def open(self, schedule: str) -> None:
         """See `Journal`."""
         if self._schedule is not None:
             raise JournalError("the journal is in use by another run; make one for each")
+        self._check_file()
         self._commits = GroupCommit(self._commit)
         self._schedule = schedule
 
@@ -122,6 +131,14 @@ class SqlJournal:
         """Delete what is recorded of a schedule; return how many candidates that were."""
         bound = {"schedule": schedule_digest(access_key)}
         return await self._backend.change(self._delete, bound)
+
+    def _check_file(self) -> None:
+        file = self._backend.file
+        if file is None:
+            return
+        if os.path.lexists(file) and belongs_to_another(file):
+            raise JournalError(f"{file}: belongs to another user")
+        self._backend.make_file()
 
     def _opened(self) -> str:
         if self._schedule is None:

@@ -8,6 +8,7 @@ import pytest
 from journalled import Remembering, collect, people
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from mettl_async import JournalError
 from mettl_async.bulk.sql_journal import SqlJournal
@@ -27,7 +28,7 @@ async def engine_of():
     engines = []
 
     def make(url):
-        engines.append(create_async_engine(url))
+        engines.append(create_async_engine(url, poolclass=AsyncAdaptedQueuePool))
         return engines[-1]
 
     yield make

@@ -58,7 +58,7 @@ HOMES = {
     "trio": ("core/trio_tasks.py",),
     "typer": ("cli/",),
     "rich": ("cli/",),
-    "openpyxl": ("cli/",),
+    "xlrd": ("cli/",),
     "jinja2": ("sandbox/",),
     "starlette": ("sandbox/",),
     "uvicorn": ("sandbox/", "cli/"),
@@ -177,7 +177,7 @@ def test_no_file_is_longer_than_400_lines():
 
 
 def test_importing_the_package_loads_no_extra():
-    extras = ("typer", "jinja2", "starlette", "uvicorn", "aiohttp", "pydantic", "sqlalchemy", "openpyxl",
+    extras = ("typer", "jinja2", "starlette", "uvicorn", "aiohttp", "pydantic", "sqlalchemy", "xlrd",
               "redis", "limits", "opentelemetry")  # fmt: skip
     program = f"import sys, mettl_async.client; print([m for m in {extras} if m in sys.modules])"
     done = subprocess.run(  # noqa: S603 - our own interpreter

@@ -40,7 +40,7 @@ from mettl_async.cli.reading.detecting import (
 )
 from mettl_async.cli.reading.rows import BadRow, Cells, Row, row_of
 from mettl_async.cli.reading.text_rows import csv_rows, json_rows
-from mettl_async.cli.reading.workbook import sheet_rows
+from mettl_async.cli.reading.workbook import SheetOptions, SheetTable, read_table
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -153,6 +153,7 @@ class Source:
     _spool: IO[bytes] | None = field(default=None, init=False, repr=False)
     _spool_lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
     _layout: Layout | None = field(default=None, init=False)
+    _table: SheetTable | None = field(default=None, init=False, repr=False)
     # In order of appearance; dicts only for that.
     _columns: dict[str, object] = field(factory=dict, init=False, repr=False)
     _known: dict[str, object] = field(factory=dict, init=False, repr=False)
@@ -227,7 +228,9 @@ class Source:
 
     def _read(self, layout: Layout, raw: IO[bytes]) -> Iterator[Cells | BadRow]:
         if layout.format == Format.XLSX:
-            yield from sheet_rows(layout, raw, self.options.sheet)
+            if self._table is None:
+                self._table = read_table(layout, raw, self._sheet_options())
+            yield from self._table.cells()
         elif layout.format == Format.JSONL:
             # JSON strings may hold U+2028 and the like; only "\n" ends a line there.
             with _text(raw, layout.encoding, "\n") as lines:
@@ -237,9 +240,21 @@ class Source:
                 yield from csv_rows(layout, lines)
 
     def close(self) -> None:
-        """Remove the temporary file."""
+        """Remove the temporary files."""
         if self._spool is not None:
             self._spool.close()
+        if self._table is not None:
+            self._table.close()
+
+    def _sheet_options(self) -> SheetOptions:
+        options = self.options
+        return SheetOptions(
+            sheet=options.sheet,
+            header_row=options.header_row,
+            hidden_rows=options.hidden_rows,
+            merged_cells=options.merged_cells,
+            numbers=options.numbers,
+        )
 
     def _open(self) -> IO[bytes]:
         if self._spool is None and self.path == STDIN:

@@ -1,176 +1,264 @@
-"""Rows of XLSX workbooks, streamed; needs the extra ``xlsx``."""
+"""The table of a workbook: read once and kept; what the file alone does not tell is asked."""
 
-import re
-import warnings
-import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from datetime import date, datetime, time, timedelta
-from itertools import zip_longest
-from typing import IO, Any, Final
-from zipfile import BadZipFile, ZipFile
+from contextlib import closing
+from typing import IO, Final
+
+from attrs import define, field, frozen
 
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.reading.columns import Layout, columns_of, did_you_mean
-from mettl_async.cli.reading.rows import BadRow, CellError, Cells, number_text, table_row
+from mettl_async.cli.reading.books import DAMAGED, damaged, open_book
+from mettl_async.cli.reading.cell import Broken, Cell, Unsure
+from mettl_async.cli.reading.columns import (
+    RECOGNISED,
+    HiddenRows,
+    Layout,
+    MergedCells,
+    Numbers,
+    columns_of,
+)
+from mettl_async.cli.reading.doubts import Choice, DoubtError
+from mettl_async.cli.reading.kept_rows import KeptRows
+from mettl_async.cli.reading.merged import Fill, areas_of_table, filled_rows, fills_of
+from mettl_async.cli.reading.rows import BadRow, Cells, table_row
+from mettl_async.cli.reading.sheet import SheetContent, SheetRow, cell_name, column_name
+from mettl_async.cli.reading.sheet_choice import choose_sheet, left_out, text_of, texts_of
 
-_CHUNK: Final = 1 << 20
-_FORMULA: Final = re.compile(rb"<(?:\w+:)?f[\s/>]")
-_LONGEST_SIGN: Final = 64
-_LEADING_ZEROS: Final = re.compile("0{2,}")
-# How openpyxl says that a file is damaged: its parts, their XML (SyntaxError), their numbers.
-_DAMAGED: Final = (
-    BadZipFile, zlib.error, EOFError, KeyError, IndexError, AttributeError, TypeError, ValueError,
-    SyntaxError, NotImplementedError,
-)  # fmt: skip
+_SHOWN: Final = 3
+_NOT_KNOWN: Final = "has a number format of which is not known what it shows; pass --numbers stored"
 
 
-def sheet_rows(layout: Layout, file: IO[bytes], sheet: str | None) -> Iterator[Cells | BadRow]:
-    """Read row by row the named sheet, or the first one that is not hidden; empty rows are skipped.
+@frozen(kw_only=True)
+class SheetOptions:
+    """What the user has said about a workbook; None is asked for where it matters."""
 
-    Cells are what is stored, as text: whole numbers without ``.0`` and with the leading zeros of their
-    format, dates and times by ISO 8601, formulas by the value that the last program to save them found.
+    sheet: str | None = None
+    header_row: int | None = None
+    hidden_rows: HiddenRows | None = None
+    merged_cells: MergedCells | None = None
+    numbers: Numbers | None = None
+
+
+@frozen
+class SheetTable:
+    """The table of a sheet.
+
+    Attributes:
+        sheet: The sheet that was read.
+        others: Sheets that show and were not read.
+        skipped: How many rows were left out because they are hidden.
+        header: The names of the columns.
+        names: Those after mapping; None for what is not sent.
+    """
+
+    sheet: str
+    others: tuple[str, ...]
+    skipped: int
+    header: Sequence[str]
+    names: Sequence[str | None]
+    _rows: KeptRows = field(repr=False)
+    _fills: Sequence[Fill] = field(repr=False)
+
+    def cells(self) -> Iterator[Cells | BadRow]:
+        """Give the rows, as often as they are needed."""
+        for line, texts, problem in filled_rows(self._rows, self._fills):
+            if problem:
+                yield BadRow(line, problem)
+            elif row := table_row(line, self.header, self.names, texts):
+                yield row
+
+    def close(self) -> None:
+        """Remove the temporary file."""
+        self._rows.close()
+
+
+def read_table(layout: Layout, file: IO[bytes], options: SheetOptions) -> SheetTable:
+    """Read the named sheet, or the only one that has a table and is not hidden; empty rows are skipped.
+
+    Cells are what the sheet shows: numbers by their formats, dates and times by ISO 8601, formulas by the
+    value that the last program to save them found.
 
     Raises:
-        CommandError: The extra is missing, the workbook is damaged, or has no such sheet or header.
+        CommandError: The workbook is damaged, or has no such sheet or header.
+        DoubtError: The file alone does not tell what is meant.
     """
-    header: list[str] = []
-    names: list[str | None] | None = None
-    for line, cells, formulas in _numbered(layout, file, sheet):
+    with closing(open_book(layout.name, file)) as book:
         try:
-            texts = _texts(cells, formulas, names)
-        except CellError as error:
-            yield BadRow(line, str(error))
-            continue
-        if not texts:
-            continue
-        if names is None:
+            place = choose_sheet(layout.name, book, options.sheet)
+            others = left_out(book, place)
+            reading = _Reading(layout, options, _which(book.sheets[place].title, others))
             try:
-                header, names = texts, columns_of(layout, line, texts)
-            except CommandError as error:
-                raise CommandError(f"{error}; {_which(layout, file, sheet)}") from None
-        elif len(texts) > len(names):
-            yield BadRow(line, f"has a cell in column {len(texts)}, which has no name")
-        elif row := table_row(line, header, names, texts):
-            yield row
-    if names is None:
-        raise CommandError(
-            f"{layout.name}: is empty; the first row must name the columns; "
-            f"{_which(layout, file, sheet)}"
-        )
+                reading.read(book.read(place))
+                return reading.table(book.sheets[place].title, others)
+            except BaseException:
+                reading.rows.close()
+                raise
+        except DAMAGED:
+            raise damaged(layout.name) from None
 
 
-def _which(layout: Layout, file: IO[bytes], sheet: str | None) -> str:
-    """Say which sheet was read, and what others there are."""
-    with _workbook(file, values=True) as book:
-        read = _chosen(layout, book, sheet).title
-        others = [repr(one.title) for one in book.worksheets if one.title != read]
+def _which(read: str, others: Sequence[str]) -> str:
     if not others:
         return f"{read!r} is the only sheet"
-    return f"sheet {read!r} was read; for {' or '.join(others)} pass --sheet"
+    return f"sheet {read!r} was read; for {' or '.join(map(repr, others))} pass --sheet"
 
 
-def _numbered(
-    layout: Layout, file: IO[bytes], sheet: str | None
-) -> Iterator[tuple[int, Sequence[Any], Sequence[Any]]]:
-    """Yield the rows with their numbers, and with formulas where the workbook has any."""
-    try:
-        with ExitStack() as stack:
-            kinds = (True, False) if _has_formulas(file) else (True,)  # values, formulas
-            sheets = []
-            for values in kinds:
-                book = stack.enter_context(_workbook(file, values=values))
-                sheets.append(_chosen(layout, book, sheet))
-                sheets[-1].reset_dimensions()  # what some programs write there is too small
-            rows = zip_longest(*(one.iter_rows() for one in sheets), fillvalue=())
-            for line, (cells, *formulas) in enumerate(rows, 1):
-                yield line, cells, formulas[0] if formulas else ()
-    except _DAMAGED:  # whose words may quote cells
-        raise CommandError(
-            f"{layout.name}: is damaged, or not a workbook; open it and save it as .xlsx"
-        ) from None
+@define(eq=False)
+class _Reading:
+    """One pass over a sheet: its rows, and what the user must be asked."""
 
+    layout: Layout
+    options: SheetOptions
+    which: str
+    rows: KeptRows = field(factory=KeptRows, init=False)
+    header: list[str] = field(factory=list, init=False)
+    names: list[str | None] | None = field(default=None, init=False)
+    first: int = field(default=0, init=False)
+    last: int = field(default=0, init=False)
+    hidden: int = field(default=0, init=False)
+    _hidden_rows: list[str] = field(factory=list, init=False)
+    _unsure: int = field(default=0, init=False)
+    _unsure_cells: list[tuple[str, Unsure]] = field(factory=list, init=False)
+    _content: SheetContent | None = field(default=None, init=False)
 
-@contextmanager
-def _workbook(file: IO[bytes], *, values: bool) -> Iterator[Any]:
-    try:
-        from openpyxl import load_workbook  # noqa: PLC0415 - needs the extra
-    except ImportError:
-        raise CommandError('XLSX needs one more package: pip install "mettl-async[xlsx]"') from None
-    warnings.filterwarnings("ignore", module="openpyxl")  # which may quote cells
-    book = load_workbook(file, read_only=True, data_only=values, keep_links=False)
-    with closing(book):
-        yield book
+    def read(self, content: SheetContent) -> None:
+        """Read all rows.
 
+        Raises:
+            CommandError: The header cannot be used.
+        """
+        self._content = content
+        wanted = self.options.header_row
+        for row in content.rows:
+            if wanted is not None and row.line < wanted:
+                continue
+            if self.names is None and wanted is not None and row.line > wanted:
+                break
+            self._row(row)
+        if self.names is None:
+            where = "is empty" if wanted is None else f"has nothing in row {wanted}"
+            hint = "the first row must name the columns" if wanted is None else "see --header-row"
+            raise CommandError(f"{self.layout.name}: {where}; {hint}; {self.which}")
 
-def _chosen(layout: Layout, book: Any, sheet: str | None) -> Any:
-    there = [one for one in book.worksheets if sheet is not None or one.sheet_state == "visible"]
-    titles = [one.title for one in there]
-    if sheet is not None and sheet not in titles:
-        hint = did_you_mean(sheet, titles) or f"; it has {', '.join(map(repr, titles))}"
-        raise CommandError(f"{layout.name}: has no sheet {sheet!r}{hint}")
-    if not there:
-        raise CommandError(f"{layout.name}: has no sheet that is not hidden; pass --sheet")
-    return there[titles.index(sheet) if sheet is not None else 0]
+    def _row(self, row: SheetRow) -> None:
+        cells = row.cells
+        if set(map(type, cells)) <= {str}:
+            texts, problem = list(map(str, cells)), ""
+        elif self.names is None:
+            texts, problem = texts_of(cells), ""
+        else:
+            texts, problem = self._decided(row.line, cells, self.names)
+        while texts and not texts[-1].strip():
+            texts.pop()
+        if not texts and not problem:
+            return
+        if row.hidden:
+            self.hidden += 1
+            if self.options.hidden_rows == HiddenRows.SKIP:
+                return
+            if len(self._hidden_rows) < _SHOWN:
+                some = [" ".join(text.split()) for text in texts if text.strip()]
+                self._hidden_rows.append(f"row {row.line}: {' | '.join(some[:_SHOWN])}")
+        if self.names is None:
+            self._header(row.line, texts)
+            return
+        if not problem and len(texts) > len(self.names):
+            problem = f"has a cell in column {len(texts)}, which has no name"
+        self.last = row.line
+        self.rows.append((row.line, texts, problem))
 
+    def _header(self, line: int, texts: list[str]) -> None:
+        try:
+            self.header, self.names, self.first = texts, columns_of(self.layout, line, texts), line
+        except CommandError as error:
+            raise CommandError(f"{error}; {self.which}") from None
 
-def _has_formulas(file: IO[bytes]) -> bool:
-    file.seek(0)
-    with ZipFile(file) as parts:
-        for name in parts.namelist():
-            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-                with parts.open(name) as part:
-                    before = b""
-                    while chunk := part.read(_CHUNK):
-                        if _FORMULA.search(before + chunk):
-                            return True
-                        before = chunk[-_LONGEST_SIGN:]
-    return False
+    def _decided(
+        self, line: int, cells: Sequence[Cell], names: Sequence[str | None]
+    ) -> tuple[list[str], str]:
+        """Take the text of each cell, and the first problem of those that are sent."""
+        texts, problem = [], ""
+        for place, cell in enumerate(cells):
+            name = names[place] if place < len(names) else None
+            if isinstance(cell, str):
+                texts.append(cell)
+                continue
+            texts.append(text_of(cell))
+            if name is None:
+                continue
+            where = cell_name(line, place)
+            if isinstance(cell, Broken):
+                problem = problem or f"{name} ({where}): {cell.problem}"
+            elif self.options.numbers is None:
+                self._unsure += 1
+                if len(self._unsure_cells) < _SHOWN:
+                    self._unsure_cells.append((where, cell))
+            elif self.options.numbers == Numbers.STORED:
+                texts[-1] = cell.stored
+            elif cell.shown is None:
+                problem = problem or f"{name} ({where}): {_NOT_KNOWN}"
+        return texts, problem
 
+    def table(self, sheet: str, others: tuple[str, ...]) -> SheetTable:
+        """Give the table.
 
-def _texts(
-    cells: Sequence[Any], formulas: Sequence[Any], names: list[str | None] | None
-) -> list[str]:
-    result = []
-    for place, cell in enumerate(cells):
-        known = names is not None and place < len(names)
-        called = names[place] if names is not None and known else f"column {place + 1}"
-        if called is None:  # is not sent, whatever is in it
-            result.append(_text(cell))
-            continue
-        if cell.data_type == "e":
-            raise CellError(f"{called}: holds an error such as #N/A; mend its formula")
-        if cell.value is None and place < len(formulas) and formulas[place].data_type == "f":
-            raise CellError(
-                f"{called}: holds a formula without its value; open the file in Excel and save it"
+        Raises:
+            CommandError: Columns that the sheet hides would be sent, or merged cells have no meaning here.
+            DoubtError: The user must decide.
+        """
+        names = self.names or []
+        name = self.layout.name
+        self._check_hidden_columns(names)
+        if self.hidden and self.options.hidden_rows is None:
+            raise self._hidden_doubt()
+        areas = areas_of_table(
+            self._content.merged if self._content else (), names, self.first, self.last
+        )
+        fill = self.options.merged_cells == MergedCells.FILL
+        fills = fills_of(name, self.first, areas, self.rows, fill=fill)
+        if self._unsure:
+            raise self._number_doubt()
+        skipped = self.hidden if self.options.hidden_rows == HiddenRows.SKIP else 0
+        return SheetTable(sheet, others, skipped, self.header, names, self.rows, fills)
+
+    def _check_hidden_columns(self, names: Sequence[str | None]) -> None:
+        """Refuse to send what the user does not see, unless an option names it."""
+        hidden = [
+            place
+            for one in (self._content.hidden if self._content else ())
+            for place in range(one.start, min(one.stop, len(names)))
+            if names[place] not in (None, *RECOGNISED)
+            and self.header[place].strip() not in self.layout.mapping
+        ]
+        for place in sorted(hidden):
+            if any(place < len(texts) and texts[place].strip() for _, texts, _ in self.rows):
+                column = self.header[place].strip()
+                raise CommandError(
+                    f"{self.layout.name}: column {column!r} ({column_name(place)}) is hidden in the sheet; "
+                    f'pass --drop "{column}" to leave it out, or --map "{column}={column}" to send it'
+                )
+
+    def _hidden_doubt(self) -> DoubtError:
+        rows = "1 row is hidden" if self.hidden == 1 else f"{self.hidden:,} rows are hidden"
+        return DoubtError(
+            f"{self.layout.name}: {rows}, by a filter or by hand",
+            [
+                Choice("hidden_rows", "skip", ("only the rows that the sheet shows are sent",)),
+                Choice("hidden_rows", "send", (*self._hidden_rows,)),
+            ],
+        )
+
+    def _number_doubt(self) -> DoubtError:
+        cells = "1 cell does" if self._unsure == 1 else f"{self._unsure:,} cells do"
+        choices = []
+        if any(cell.shown is not None for _, cell in self._unsure_cells):
+            lines = (
+                f"{at}: {'?' if one.shown is None else one.shown}" for at, one in self._unsure_cells
             )
-        result.append(_text(cell))
-    while result and not result[-1].strip():
-        result.pop()
-    return result
-
-
-def _text(cell: Any) -> str:
-    match cell.value:
-        case None:
-            return ""
-        case str() as text:
-            return text
-        case bool() as yes:
-            return "TRUE" if yes else "FALSE"
-        case int() | float() as number:
-            text, shown_as = number_text(number), cell.number_format
-            padded = text.isdecimal() and _LEADING_ZEROS.fullmatch(shown_as)
-            return text.zfill(len(shown_as)) if padded else text
-        case datetime() as moment:
-            # A date is a moment at midnight [doc of the format].
-            whole = moment.time() == time()
-            return moment.date().isoformat() if whole else moment.isoformat(timespec="seconds")
-        case date() as day:
-            return day.isoformat()
-        case time() as hour:
-            return hour.isoformat(timespec="seconds")
-        case timedelta() as long:
-            minutes, seconds = divmod(round(long.total_seconds()), 60)
-            return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
-    return str(cell.value)
+            choices.append(Choice("numbers", "shown", tuple(lines)))
+        lines = (f"{at}: {one.stored}" for at, one in self._unsure_cells)
+        choices.append(Choice("numbers", "stored", tuple(lines)))
+        return DoubtError(
+            f"{self.layout.name}: {cells} not show what is stored ({self._unsure_cells[0][0]})",
+            choices,
+        )

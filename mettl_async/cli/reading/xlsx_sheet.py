@@ -1,0 +1,222 @@
+"""The sheet of an XLSX as a stream of rows."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import IO, Final
+from xml.parsers.expat import XMLParserType
+
+from attrs import define, evolve, field, frozen
+
+from mettl_async.cli.reading.cell import ERROR, NOT_COMPUTED, PLACEHOLDER, Cell
+from mettl_async.cli.reading.sheet import (
+    MOST_COLUMNS,
+    MOST_ROWS,
+    Area,
+    DamagedError,
+    SheetContent,
+    SheetRow,
+    column_place,
+)
+from mettl_async.cli.reading.xlsx_styles import Style
+from mettl_async.cli.reading.xml_stream import feed, parser
+
+TRUE: Final = frozenset({"1", "true", "on"})
+_ESCAPED: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_END_OF_VALUE: Final = re.compile(rb"</(?:[^\s:>]+:)?v[\s>]")
+_DIGITS: Final = "0123456789"
+_AREA: Final = re.compile(r"\$?([A-Z]+)\$?([0-9]+)(?::\$?([A-Z]+)\$?([0-9]+))?")
+
+
+def unescaped(text: str) -> str:
+    """Read ``_x000D_``, the way in which the format writes characters that XML cannot have."""
+    if "_x" not in text:
+        return text
+    text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    # Halves of characters beyond U+FFFF, each escaped by itself.
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+@frozen
+class SheetContext:
+    """What the cells of a sheet refer to.
+
+    Attributes:
+        strings: Shared texts.
+        styles: Cell styles.
+        recomputed: Whether the workbook asks to be computed anew, so that a 0 may stand for nothing.
+    """
+
+    strings: Sequence[str] = field(repr=False)
+    styles: Sequence[Style] = field(repr=False)
+    recomputed: bool = False
+
+
+def sheet_content(stream: IO[bytes], context: SheetContext) -> SheetContent:
+    """Read a sheet, which is closed at the end."""
+    content = SheetContent(iter(()))
+    reader = _Reader(context, content)
+    return SheetContent(_rows(stream, reader), content.merged, content.hidden)
+
+
+def _rows(stream: IO[bytes], reader: "_Reader") -> Iterator[SheetRow]:
+    with stream:
+        try:
+            for _ in feed(reader.parser, stream):
+                yield from reader.rows
+                reader.rows.clear()
+        # Broken numbers and references, whose words would quote cells.
+        except (ValueError, IndexError, KeyError, OverflowError):
+            raise DamagedError from None
+
+
+@define(eq=False)
+class _Reader:
+    """The parser's handlers, and what they know."""
+
+    context: SheetContext
+    content: SheetContent
+    rows: list[SheetRow] = field(factory=list, init=False)
+    parser: XMLParserType = field(init=False)
+    _line: int = field(default=0, init=False)
+    _all_hidden: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.parser = parser(self._root)
+
+    def _root(self, name: str, _: dict[str, str]) -> None:
+        """Take the namespace from the first element: that of the standard or of Strict Open XML."""
+        space, _blank, kind = name.rpartition(" ")
+        if kind != "worksheet":
+            raise DamagedError
+        self._use(space)
+
+    def _use(self, space: str) -> None:  # noqa: C901, PLR0915 - one loop's worth of closures, for speed
+        made, strings, styles = self.parser, self.context.strings, self.context.styles
+        row_, cell_, value_, formula_, text_, reading_ = (
+            f"{space} {kind}" for kind in ("row", "c", "v", "f", "t", "rPh")
+        )
+        others = {
+            f"{space} mergeCell": self._merge,
+            f"{space} col": self._column,
+            f"{space} sheetFormatPr": self._sheet_format,
+        }
+        pieces: list[str] = []
+        cells: list[Cell] = []
+        attributes: dict[str, str] = {}
+        row: dict[str, str] = {}
+        formula = empty = False
+        ignored = 0
+        places: dict[str, int] = {}
+
+        def start(name: str, given: dict[str, str]) -> None:
+            nonlocal attributes, formula, empty, row, cells, ignored
+            if name == cell_:
+                attributes, formula, empty = given, False, False
+                pieces.clear()
+            elif name == value_ or (name == text_ and not ignored):
+                made.CharacterDataHandler = pieces.append
+            elif name == formula_:
+                formula = True
+            elif name == row_:
+                row, cells = given, []
+            elif name == reading_:
+                ignored += 1
+            elif name in others:
+                others[name](given)
+
+        def value() -> Cell:
+            text, kind = "".join(pieces), attributes.get("t", "n")
+            style = styles[_index(attributes.get("s", "0"))]
+            if kind == "n" and text and not formula:
+                return style.numbers[text]
+            if kind != "s":
+                return self._other(kind, text, style, formula=formula, empty=empty)
+            shared = strings[_index(text)] if text else ""
+            return shared if style.text is None or not shared else style.text(shared)
+
+        def end(name: str) -> None:
+            nonlocal ignored, empty
+            if name == cell_:
+                cell = value()
+                where = attributes.get("r")
+                if where is not None:
+                    letters = where.rstrip(_DIGITS)
+                    place = places.get(letters)
+                    if place is None:
+                        place = places[letters] = column_place(letters)
+                    if place != len(cells):
+                        _fill(cells, place)
+                cells.append(cell)
+            elif name in {value_, text_}:
+                made.CharacterDataHandler = None
+                # <v></v> is a value that is empty, <v/> and none at all are no value.
+                empty = formula and not pieces and _is_end_tag(made.GetInputContext())
+            elif name == row_:
+                self._end_row(row, cells)
+            elif name == reading_:
+                ignored -= 1
+
+        made.StartElementHandler = start
+        made.EndElementHandler = end
+
+    def _other(self, kind: str, text: str, style: Style, *, formula: bool, empty: bool) -> Cell:
+        if kind in {"str", "inlineStr"}:
+            text = unescaped(text)
+            return text if style.text is None or not text else style.text(text)
+        if kind == "n" and text:
+            # Some programs write formulas without computing them, with 0 in the place of values.
+            return PLACEHOLDER if self.context.recomputed and text == "0" else style.numbers[text]
+        if kind == "n":
+            return NOT_COMPUTED if formula and not empty else ""
+        if kind == "b":
+            return "TRUE" if text.strip() in TRUE else "FALSE"
+        if kind == "e":
+            return evolve(ERROR, text=text)
+        if kind == "d":
+            return style.date(text) if text else ""
+        raise DamagedError
+
+    def _end_row(self, row: dict[str, str], cells: list[Cell]) -> None:
+        line = int(row["r"]) if "r" in row else self._line + 1
+        if not self._line < line <= MOST_ROWS or len(cells) > MOST_COLUMNS:
+            raise DamagedError
+        self._line = line
+        hidden = row["hidden"] in TRUE if "hidden" in row else self._all_hidden
+        flat = row.get("ht") is not None and float(row["ht"]) == 0
+        self.rows.append(SheetRow(line, hidden or flat, cells))
+
+    def _sheet_format(self, given: dict[str, str]) -> None:
+        self._all_hidden = given.get("zeroHeight") in TRUE
+
+    def _column(self, given: dict[str, str]) -> None:
+        flat = given.get("width") is not None and float(given["width"]) == 0
+        if given.get("hidden") in TRUE or flat:
+            self.content.hidden.append(range(int(given["min"]) - 1, int(given["max"])))
+
+    def _merge(self, given: dict[str, str]) -> None:
+        found = _AREA.fullmatch(given["ref"])
+        if found is None:
+            raise DamagedError
+        left, top, right, bottom = found.groups()
+        self.content.merged.append(
+            Area(
+                int(top), column_place(left), int(bottom or top), column_place(right or left),
+            )
+        )  # fmt: skip
+
+
+def _is_end_tag(after: bytes | None) -> bool:
+    return after is not None and _END_OF_VALUE.match(after) is not None
+
+
+def _index(text: str) -> int:
+    if text.startswith("-"):
+        raise DamagedError
+    return int(text)
+
+
+def _fill(cells: list[Cell], place: int) -> None:
+    """Add the cells that a row leaves out before a place."""
+    if place < len(cells):
+        raise DamagedError
+    cells.extend([""] * (place - len(cells)))

@@ -1,6 +1,7 @@
 """Bodies: bounded while they are read and while they are decompressed."""
 
 import zlib
+from collections.abc import AsyncGenerator
 from typing import Final
 
 import anyio.lowlevel
@@ -34,6 +35,21 @@ def endless_head() -> MettlDecodeError:
         f" or {MAX_INTERIM_ANSWERS} interim answers",
         CallFacts(sent=True),
     )
+
+
+async def whole(chunks: AsyncGenerator[bytes], limit: int) -> bytes:
+    """Join the pieces of a body.
+
+    Raises:
+        MettlDecodeError: It is longer than ``limit``.
+    """
+    body = bytearray()
+    async for chunk in chunks:
+        body += chunk
+        if len(body) > limit:
+            await chunks.aclose()
+            raise too_long(limit)
+    return bytes(body)
 
 
 async def unpacked(response: Response, limit: int) -> Response:

@@ -11,7 +11,7 @@ import anyio
 import httpcore
 import sniffio
 
-from mettl_async.core.transports.body import MAX_HEAD_BYTES, endless_head, too_long
+from mettl_async.core.transports.body import MAX_HEAD_BYTES, endless_head, whole
 from mettl_async.core.transports.common import CLOSE_SECONDS
 from mettl_async.core.transports.idle import unread
 
@@ -75,15 +75,9 @@ class Lane:
             MettlDecodeError: The headers, or a body over ``limit`` bytes, have no end.
         """
         answer = await self.open(request)
-        body = bytearray()
-        chunks: Any = aiter(answer.stream)  # type: ignore[arg-type] # httpcore says it is sync or async
-        async for chunk in chunks:
-            body += chunk
-            if len(body) > limit:
-                await chunks.aclose()
-                raise too_long(limit)
+        content = await whole(aiter(answer.stream), limit)  # type: ignore[arg-type] # it may be sync too
         await answer.aclose()
-        return answer.status, answer.headers, bytes(body)
+        return answer.status, answer.headers, content
 
     async def open(self, request: httpcore.Request) -> httpcore.Response:
         """Send a request and read the head of its answer.

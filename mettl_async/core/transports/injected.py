@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from mettl_async.config import ClientOptions
 from mettl_async.core.redaction import guard_http_loggers, guarded
 from mettl_async.core.request import Response, SignedRequest
+from mettl_async.core.transports.body import too_long, unpacked, whole
 from mettl_async.core.transports.common import joined, link_parts, make_response, user_agent
 from mettl_async.core.transports.contract import Download, Resolver
 from mettl_async.core.transports.httpx_lanes import LIBRARY
@@ -43,7 +44,7 @@ class InjectedTransport:
         if not inspect.iscoroutinefunction(client.send):
             raise ConfigurationError("http_client: send() is not async; pass an httpx.AsyncClient")
         guard_http_loggers()
-        self._client = client
+        self._client, self._max_bytes = client, options.max_response_bytes
         self._headers = {
             "User-Agent": user_agent(options.user_agent, LIBRARY),
             "Accept": "application/json",
@@ -58,8 +59,9 @@ class InjectedTransport:
     async def _send(self, built: Any) -> Response:
         failure: CallError | ConfigurationError | None = None
         try:
-            raw = await self._client.send(built, auth=None, follow_redirects=False)
-            return make_response(raw.status_code, raw.headers.multi_items(), raw.content)
+            return await self._read(
+                await self._client.send(built, auth=None, follow_redirects=False, stream=True)
+            )
         except Exception as exc:
             raw = getattr(exc, "response", None)
             if type(exc).__name__ != "HTTPStatusError" or raw is None:
@@ -68,9 +70,24 @@ class InjectedTransport:
                     raise
         if failure is None:
             # An event hook raised for the status: it is a response all the same.
-            content = await translated(raw.aread())
-            return make_response(raw.status_code, raw.headers.multi_items(), content)
+            return await translated(self._read(raw))
         raise failure
+
+    async def _read(self, raw: Any) -> Response:
+        """Read an answer within its bound; of what a hook has read already, look at the length."""
+        limit, pairs, content = self._max_bytes, raw.headers.multi_items(), b""
+        if not getattr(raw, "is_stream_consumed", True):
+            try:
+                if not raw.is_closed:
+                    content = await whole(raw.aiter_raw(), limit)
+            finally:
+                await raw.aclose()
+            response = make_response(raw.status_code, pairs, content)
+            packed = "content-encoding" in response.headers
+            return await unpacked(response, limit) if packed else response
+        if len(raw.content) > limit:
+            raise too_long(limit)
+        return make_response(raw.status_code, pairs, raw.content)
 
     def _meaning(self, exc: Exception) -> CallError | ConfigurationError | None:
         if getattr(self._client, "is_closed", False) is True:

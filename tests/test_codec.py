@@ -1,6 +1,7 @@
 """JSON text, plain data, models: there and back."""
 
 import json
+import sys
 import traceback
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta, timezone
@@ -51,6 +52,28 @@ def test_both_libraries_read_what_either_writes(value):
         other = codec.dumps(value)
         assert codec.loads(text.encode()) == read == value
     assert codec.loads(other.encode()) == value
+
+
+class DeepJson:
+    def loads(self, *args, **kwargs):
+        before = sys.getrecursionlimit()
+        sys.setrecursionlimit(10_000)
+        try:
+            return json.loads(*args, **kwargs)
+        finally:
+            sys.setrecursionlimit(before)
+
+
+@pytest.mark.parametrize(("before", "after"), [("[", "]"), ('{"a":', "}")])
+@pytest.mark.parametrize("depth", [1025, 5_000, 100_000])
+def test_what_is_nested_too_deeply_is_no_json(depth, before, after, monkeypatch):
+    # As Python 3.13 is: json then goes down to 10,000 by itself.
+    monkeypatch.setattr(json_text, "json", DeepJson())
+    text = f"{before * depth}1{after * depth}".encode()
+    with pytest.raises(ValueError, match="not JSON"):
+        codec.loads(text)
+    wide = f"[{before}1{after}{f',{before}1{after}' * 2_000}]"
+    assert len(codec.loads(wide.encode())) == 2_001
 
 
 def test_text_is_compact_and_unescaped():

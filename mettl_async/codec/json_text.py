@@ -13,6 +13,7 @@ _DIGITS = bytes.maketrans(b"E123456789", b"e000000000")
 _EXPONENT = b"0e000"
 _LONG = b"0" * 200
 _BEFORE_NUMBER = b":,[ \n\r\t"
+_MAX_DEPTH = 1024  # orjson's own; from Python 3.13 on json would go down to 10,000
 
 
 def loads(content: bytes) -> Any:
@@ -22,7 +23,8 @@ def loads(content: bytes) -> Any:
     half a surrogate pair becomes ``?``, so that what comes out can always be encoded.
 
     Raises:
-        ValueError: Not JSON, not UTF-8, or NaN or an infinity in it. It never holds the content.
+        ValueError: Not JSON, not UTF-8, NaN or an infinity in it, or nested deeper than 1,024 levels. It
+            never holds the content.
     """
     if orjson is not None:
         try:
@@ -34,6 +36,8 @@ def loads(content: bytes) -> Any:
         text = content.decode("utf-8-sig")
         large = _may_be_infinite(content)
         value = json.loads(text, parse_constant=_refuse, parse_float=_finite if large else float)
+        if content.count(b"[") + content.count(b"{") > _MAX_DEPTH:
+            _refuse_depth(value)
         # The halves of pairs are D800 to DFFF; to look for a backslash first is quicker.
         if b"\\" in content and (b"\\ud" in content or b"\\uD" in content):
             whole = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
@@ -78,6 +82,16 @@ def _may_be_infinite(content: bytes) -> bool:
     # follows another there is none, and it is not a number.
     ends = (piece.rstrip(b"0.-")[-1:] for piece in shapes.split(_EXPONENT)[:-1])
     return _LONG in shapes or any(end and end in _BEFORE_NUMBER for end in ends)
+
+
+def _refuse_depth(value: Any) -> None:
+    level = [[value]]
+    for _ in range(_MAX_DEPTH + 1):
+        below = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [child for children in below for child in children if type(child) in {dict, list}]
+        if not level:
+            return
+    raise ValueError
 
 
 def _refuse(_constant: str) -> Any:

@@ -17,7 +17,6 @@ from mettl_async.config import ClientOptions
 from mettl_async.core.redaction import scrub
 from mettl_async.core.transports.body import (
     MAX_HEAD_BYTES,
-    MAX_INTERIM_ANSWERS,
     endless_head,
     too_long,
 )
@@ -85,22 +84,17 @@ class CountingHandler(ResponseHandler):
             self.head_length = _length_of_heads(self._head, self._interim + 1)
             self._head.clear()
         elif len(self._head) > MAX_HEAD_BYTES:
-            self._give_up()
+            self.set_exception(endless_head())
+            if self.transport is not None:
+                self.transport.abort()
 
     def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
         """Take an answer of which the headers are complete."""
-        if _is_interim(data[0]):
-            self._interim += 1
-            if self._interim > MAX_INTERIM_ANSWERS:
-                self._give_up()
-        else:
+        if not _is_interim(data[0]):
             self._answered = True
+        elif not self._answered:
+            self._interim += 1
         super().feed_data(data, size)
-
-    def _give_up(self) -> None:
-        self.set_exception(endless_head())
-        if self.transport is not None:
-            self.transport.abort()
 
 
 def _is_interim(message: RawResponseMessage) -> bool:

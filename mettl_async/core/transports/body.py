@@ -10,9 +10,8 @@ from mettl_async.core.request import Response
 from mettl_async.errors import CallFacts, MettlDecodeError
 
 MAX_HEAD_BYTES: Final = 262_144
-"""Headers of one answer at most, those of interim answers before it included."""
+"""Headers of one answer at most, with all interim answers before it."""
 
-MAX_INTERIM_ANSWERS: Final = 20
 _MOST_ENCODINGS = 4
 
 _KNOWN = {"gzip", "x-gzip", "deflate"}
@@ -29,10 +28,9 @@ def too_long(limit: int) -> MettlDecodeError:
 
 
 def endless_head() -> MettlDecodeError:
-    """Make the error of headers, or interim answers, beyond their bound."""
+    """Make the error of headers beyond their bound."""
     return MettlDecodeError(
-        f"the answer's headers go on beyond {MAX_HEAD_BYTES} bytes"
-        f" or {MAX_INTERIM_ANSWERS} interim answers",
+        f"the answer's headers, or interim answers, are longer than {MAX_HEAD_BYTES} bytes",
         CallFacts(sent=True),
     )
 

@@ -189,12 +189,11 @@ def _looks(connection: Any) -> Iterator[Callable[[], object]]:
     yield lambda: http.trailing_data[0]
     layer = stream.stream._stream  # noqa: SLF001 - same
     while hasattr(layer, "transport_stream"):
-        tls, on_trio = layer, hasattr(layer, "_incoming")
-        pending = tls._incoming if on_trio else tls._read_bio  # noqa: SLF001 - same
-        yield tls._ssl_object.pending  # noqa: SLF001 - same
-        yield partial(getattr, pending, "pending")
+        on_trio = hasattr(layer, "_incoming")
+        records = layer._incoming if on_trio else layer._read_bio  # noqa: SLF001 - same
+        yield partial(getattr, records, "pending")
         layer = layer.transport_stream
-    if not hasattr(layer, "socket"):  # anyio's: it may have read on while the task was not running
+    if not hasattr(layer, "socket"):  # anyio's: it may have read more than was asked of it
         queue = layer._protocol.read_queue  # noqa: SLF001 - same
         yield lambda: queue
     yield unread(stream.get_extra_info("socket"))

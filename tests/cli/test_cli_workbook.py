@@ -116,6 +116,7 @@ def test_rows_that_the_sheet_hides_are_asked_for():
 
     book(HEADER, PERSON, ("b@x.org", "Bo", "h"), ("c@x.org", "Cy", "h"), ("d@x.org", "Di", "o"),
          change=hide)  # fmt: skip
+    edited("xl/worksheets/sheet1.xml", (b'<row r="4"', b'<row r="4" ht="0" customHeight="1"'))
     asked = doubt()
     assert asked.question == "p.xlsx: 2 rows are hidden, by a filter or by hand"
     assert [one.flag for one in asked.choices] == ["--hidden-rows skip", "--hidden-rows send"]

@@ -34,12 +34,18 @@ from mettl_async.errors import (
     InvalidInputError,
     MettlDecodeError,
     MettlError,
+    TransportTimeoutError,
 )
 from mettl_async.models import Candidate, Registration
 from mettl_async.models._fold_email import fold_email
 
 MAX_LOST: Final = 2_000
 """Candidates that wait for the end of the run; if there are more, the oldest are sent at once."""
+
+GRACE: Final = 5.0
+"""Seconds that calls in flight have when their caller leaves the run or the client closes.
+
+Most batches are answered by then, and whoever is not is asked again by a run that is resumed."""
 
 
 @frozen
@@ -76,6 +82,7 @@ class Dispatcher:
         self._stop_policy = StopPolicy(options.concurrency)
         self._stopped_by: MettlError | None = None
         self._lost: dict[Entry, Outcome] = {}  # what becomes of them unless asked; the oldest first
+        self._in_flight: set[anyio.CancelScope] = set()
         self.failure: Exception | None = None
 
     @property
@@ -90,8 +97,10 @@ class Dispatcher:
             log_stop(error)
 
     def abandon(self) -> None:
-        """Send nothing further, because the caller left."""
+        """Send nothing further, because the caller left, and give calls in flight up after `GRACE`."""
         self._stopped_by = self._stopped_by or ConfigurationError("the run was left before its end")
+        for scope in self._in_flight:
+            scope.deadline = min(scope.deadline, anyio.current_time() + GRACE)
 
     def fail(self, exc: Exception) -> None:
         """Read nothing further, and keep what is not about candidates for the end of the run.
@@ -168,14 +177,27 @@ class Dispatcher:
         raised: list[Exception] = []
         self._tracker.in_flight += 1
         try:
-            with catching(raised.append):
+            with anyio.CancelScope() as scope, catching(raised.append):
+                self._in_flight.add(scope)
                 try:
                     answer = await self._send(group)
                 except MettlError as error:
                     answer = error
         finally:
+            self._in_flight.discard(scope)
             self._tracker.in_flight -= 1
-        if raised:
+        if scope.cancelled_caught:
+            answer = TransportTimeoutError(
+                f"given up {GRACE:g} s after the run was left",
+                CallFacts(
+                    operation=OPERATION,
+                    attempts=1,
+                    sent=True,
+                    may_have_been_handled=True,
+                    safe_to_repeat=True,
+                ),
+            )
+        elif raised:
             # A middleware's, or a bug: siblings still finish.
             self.fail(raised[0])
             # Only its type: the exception itself is raised at the end of the run, unwrapped.

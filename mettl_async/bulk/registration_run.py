@@ -21,9 +21,11 @@ class RegistrationRun:
     outcome as soon as its batch has finished. ``async with run`` ends the run where such a loop is left
     early; trio needs it, because it warns of generators that are left to the garbage collector.
 
-    A run is used once, in one of these ways. The calls belong to the client and not to the caller: when a
-    caller leaves early or is cancelled, nothing more is read, calls in flight finish and are
-    recorded, and closing the client waits for them.
+    A run is used once, in one of these ways. The calls belong to the client and not to the caller: who
+    leaves early or is cancelled waits for nothing. Then nothing more is read, calls in flight that are
+    answered within 5 seconds are recorded, and the others are given up: their candidates are
+    unknown to the journal, so that a run which is resumed asks again. Closing the client waits for
+    that, and ends a run that is still going on in the same way.
     """
 
     def __init__(self, make: Callable[[], RunWorkers], lifecycle: Lifecycle) -> None:
@@ -92,7 +94,7 @@ class RegistrationRun:
         return None if self._run is None else self._run.progress
 
     async def aclose(self) -> None:
-        """End the run: read nothing more; calls in flight finish in the background.
+        """End the run: read nothing more; calls in flight have 5 seconds more in the background.
 
         A loop in another task ends with a `ClientClosedError` that says so.
         """

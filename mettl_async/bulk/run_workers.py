@@ -1,7 +1,7 @@
 """The work of one bulk run: a reader, workers, and an outcome for every candidate.
 
-Nothing in flight is ever cancelled, by a failing sibling or by a caller who stopped listening: nobody
-would know whether a cancelled registration took place.
+A failing sibling cancels nothing that is in flight: nobody would know whether a cancelled registration
+took place. When the caller leaves, what is in flight has a grace to be answered and recorded; see `GRACE`.
 """
 
 import time
@@ -85,7 +85,7 @@ class RunWorkers:
                 self._tracker.log_end()
 
     def abandon(self, closed: str = "the client") -> None:
-        """Read and send nothing further, because something was closed; what is in flight finishes."""
+        """Read and send nothing further, because something was closed; what is in flight has a grace."""
         self._abandoned = self._abandoned or closed
         self._dispatcher.abandon()
         self._reading.cancel()

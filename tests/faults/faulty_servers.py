@@ -134,7 +134,7 @@ async def staged(fault, transport, monkeypatch, *, times=None, after=0):
     Args:
         after: Requests that go well before it, where the sandbox's own script makes the fault.
     """
-    sandbox, skipped = Sandbox(), SkippedTime()
+    sandbox, skipped = Sandbox(hosts=[NO_SUCH_HOST]), SkippedTime()
     sandbox.faults.retry_after = RETRY_AFTER
     sandbox.faults.clock_skew = SKEW.get(fault.by, 0.0)
     if fault.by == "script":

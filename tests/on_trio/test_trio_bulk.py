@@ -1,4 +1,4 @@
-"""Bulk runs and exports on trio: every candidate exactly once, nothing in flight ever cancelled."""
+"""Bulk runs and exports on trio: every candidate exactly once, what is in flight has a grace to finish."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ from mettl_async import (
     Unknown,
 )
 from mettl_async.api.export import FailedExport, export_results
-from mettl_async.bulk.dispatcher import BatchResponse
+from mettl_async.bulk.dispatcher import GRACE, BatchResponse
 from mettl_async.bulk.registration_run import RegistrationRun
 from mettl_async.bulk.run_options import RunOptions
 from mettl_async.bulk.run_workers import RunWorkers
@@ -171,6 +171,25 @@ async def test_a_cancelled_listener_leaves_at_once_and_what_is_in_flight_finishe
     server.gate.set()
     await lifecycle.drain()
     assert sorted(server.finished) == sorted(server.began)
+
+
+def test_what_is_in_flight_is_given_up_after_the_grace():
+    server, lifecycle = Server(), Lifecycle()
+
+    async def leave():
+        server.gate = trio.Event()
+        async with run_of(people(400), server, lifecycle) as stream:
+            with trio.move_on_after(1):
+                async for _ in stream:
+                    pass
+        assert server.began
+        assert not server.cancelled
+        before = trio.current_time()
+        await lifecycle.drain()
+        assert trio.current_time() - before == pytest.approx(GRACE)
+
+    trio.run(leave, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert sorted(server.cancelled) == sorted(server.began)
 
 
 @on_trio

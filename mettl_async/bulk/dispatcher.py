@@ -43,7 +43,7 @@ MAX_LOST: Final = 2_000
 """Candidates that wait for the end of the run; if there are more, the oldest are sent at once."""
 
 GRACE: Final = 5.0
-"""Seconds that calls in flight have when their caller leaves the run or the client closes.
+"""Seconds that calls in flight have when their caller leaves the run.
 
 Most batches are answered by then, and whoever is not is asked again by a run that is resumed."""
 
@@ -97,8 +97,11 @@ class Dispatcher:
             log_stop(error)
 
     def abandon(self) -> None:
-        """Send nothing further, because the caller left, and give calls in flight up after `GRACE`."""
+        """Send nothing further, because the caller left."""
         self._stopped_by = self._stopped_by or ConfigurationError("the run was left before its end")
+
+    def end_in_flight(self) -> None:
+        """Give calls in flight up after `GRACE`."""
         for scope in self._in_flight:
             scope.deadline = min(scope.deadline, anyio.current_time() + GRACE)
 

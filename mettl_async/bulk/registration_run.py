@@ -24,8 +24,7 @@ class RegistrationRun:
     A run is used once, in one of these ways. The calls belong to the client and not to the caller: who
     leaves early or is cancelled waits for nothing. Then nothing more is read, calls in flight that are
     answered within 5 seconds are recorded, and the others are given up: their candidates are
-    unknown to the journal, so that a run which is resumed asks again. Closing the client waits for
-    that, and ends a run that is still going on in the same way.
+    unknown to the journal, so that a run which is resumed asks again. Closing the client waits for that.
     """
 
     def __init__(self, make: Callable[[], RunWorkers], lifecycle: Lifecycle) -> None:
@@ -100,7 +99,7 @@ class RegistrationRun:
         """
         self._used = True
         if self._run is not None and self._outcomes is not None:
-            self._run.abandon("the run")
+            self._run.leave()
             if not self._outcomes.ag_running:  # type: ignore[attr-defined]
                 await self._outcomes.aclose()
 
@@ -124,4 +123,4 @@ async def _outcomes(run: RunWorkers, lifecycle: Lifecycle) -> AsyncGenerator[Out
                     yield outcome
         run.raise_failure()
     finally:
-        run.abandon()
+        run.leave()

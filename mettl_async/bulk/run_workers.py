@@ -85,11 +85,16 @@ class RunWorkers:
                 self._tracker.log_end()
 
     def abandon(self, closed: str = "the client") -> None:
-        """Read and send nothing further, because something was closed; what is in flight has a grace."""
+        """Read and send nothing further, because something was closed; what is in flight finishes."""
         self._abandoned = self._abandoned or closed
         self._dispatcher.abandon()
         self._reading.cancel()
         self.outcomes.close()
+
+    def leave(self) -> None:
+        """Read and send nothing further, because the caller left; what is in flight has a grace."""
+        self.abandon("the run")
+        self._dispatcher.end_in_flight()
 
     def raise_failure(self) -> None:
         """Do nothing if the run came to its end.

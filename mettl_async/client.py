@@ -35,6 +35,7 @@ from mettl_async.config import (
 )
 from mettl_async.core.admission import Admission, RateLimiter
 from mettl_async.core.auth import ServerClock, SignatureAuth
+from mettl_async.core.frames import forgetful
 from mettl_async.core.lifecycle import CANCELLED_CLOSE_SECONDS, CLOSE_SECONDS
 from mettl_async.core.middleware import Middleware, Middlewares, check_middleware
 from mettl_async.core.multipart import FilePart
@@ -204,6 +205,7 @@ class MettlClient:
         clone._caller = clone._new_caller()  # noqa: SLF001 - same
         return clone
 
+    @forgetful
     async def request(
         self,
         method: str,

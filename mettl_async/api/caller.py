@@ -1,6 +1,7 @@
 """The one way to call an endpoint, and what resources share."""
 
 from collections.abc import Callable, Mapping
+from inspect import iscoroutinefunction
 from typing import Any, TypeVar
 
 from attrs import evolve, frozen
@@ -10,6 +11,7 @@ from mettl_async.api.endpoint import Endpoint
 from mettl_async.api.pager import MOST_PER_PAGE, AsyncPager, Page, check_page_size
 from mettl_async.api.placeholders import PERSONAL
 from mettl_async.config import ApiVersion, ClientOptions
+from mettl_async.core.frames import forgetful
 from mettl_async.core.multipart import FilePart
 from mettl_async.core.pipeline import ApiResponse, Pipeline, Shared
 from mettl_async.core.request import Placement, Request, RunContext, encoded_length, path_segment
@@ -191,6 +193,11 @@ class Caller:
 
 class Resource:
     """A group of endpoints of one client; a test may replace its methods."""
+
+    def __init_subclass__(cls) -> None:
+        for name, function in tuple(vars(cls).items()):
+            if iscoroutinefunction(function) and not name.startswith("_"):
+                setattr(cls, name, forgetful(function))
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller

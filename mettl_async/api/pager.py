@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
+from mettl_async.core.frames import forgetful
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import CallFacts, EndlessListError
 from mettl_async.models import _check
@@ -73,7 +74,7 @@ class AsyncPager(Generic[T]):
         operation: str = "",
     ) -> None:
         # A key of None means that nothing tells two items apart, so none of them is a repeat.
-        self._fetch, self._lifecycle, self._key = fetch, lifecycle, key
+        self._fetch, self._lifecycle, self._key = forgetful(fetch), lifecycle, key
         self._operation = operation
         self.page_size = page_size
         self.total: int | None = None

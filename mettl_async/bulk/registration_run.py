@@ -10,6 +10,7 @@ import anyio
 from mettl_async.bulk.outcomes import JournalError, Outcome, RegistrationReport, RunInterruptedError
 from mettl_async.bulk.progress import Progress
 from mettl_async.bulk.run_workers import RunWorkers
+from mettl_async.core.frames import forgetful
 from mettl_async.core.lifecycle import Lifecycle
 from mettl_async.errors import ConfigurationError
 
@@ -36,6 +37,7 @@ class RegistrationRun:
     def __await__(self) -> Generator[Any, None, RegistrationReport]:
         return self.collect().__await__()
 
+    @forgetful
     async def collect(self) -> RegistrationReport:
         """Do the whole run, as ``await run`` does; a coroutine, for ``asyncio.create_task()``.
 

@@ -18,6 +18,7 @@ from mettl_async.bulk.outcomes import JournalError, Outcome
 from mettl_async.bulk.progress import Progress, ProgressTracker
 from mettl_async.bulk.reading import read_batches
 from mettl_async.bulk.run_options import RunOptions
+from mettl_async.core.frames import forget
 from mettl_async.core.request import RunContext
 from mettl_async.core.tasks import catching
 from mettl_async.errors import ClientClosedError, ConfigurationError
@@ -104,6 +105,7 @@ class RunWorkers:
             ClientClosedError: The client, or the run, was closed before.
         """
         if (failure := self._dispatcher.failure or self._tracker.failure) is not None:
+            forget(failure)
             raise failure
         if self._abandoned:
             raise ClientClosedError(f"{self._abandoned} was closed before this run was finished")

@@ -109,18 +109,28 @@ class ContextSigner:
         Raises:
             ContextDataError: It is missing, malformed, forged, mismatched or expired: ``.reason``.
         """
+        found = self._read(context_data, access_key, email, _now(now))
+        # Raised where no frame holds a secret, an address or the text: error reporters show locals.
+        del context_data, access_key, email
+        if isinstance(found, str):
+            raise ContextDataError(found)
+        return found
+
+    def _read(
+        self, context_data: str | None, access_key: str, email: str, now: float
+    ) -> SignedContext | str:
+        """Give what a text says, or the reason why it says nothing."""
         content, reason = _content(context_data)
         secret = None if reason else self._signed_by(content)
-        # Not within an except block: no __context__, whose locals hold the text.
         if secret is None:
-            raise ContextDataError(reason or "forged")
+            return reason or "forged"
         head, own_id = content[:_HEAD], content[_OVERHEAD:]
         binding = _binding(secret, access_key, email)
         if not hmac.compare_digest(binding, head[-_MAC:]):
-            raise ContextDataError("mismatched")
+            return "mismatched"
         expiry = int.from_bytes(head[len(_VERSION) : len(_VERSION) + _EXPIRY], "big")
-        if expiry and _now(now) >= expiry:
-            raise ContextDataError("expired")
+        if expiry and now >= expiry:
+            return "expired"
         return SignedContext(
             own_id=own_id.decode(),
             expires_at=datetime.fromtimestamp(expiry, UTC) if expiry else None,

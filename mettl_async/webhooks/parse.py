@@ -37,10 +37,12 @@ def parse_event(body: bytes) -> Event:
     """
     data, problem = _loaded(body)
     found = None if problem else _unwrapped(data)
-    # Not within an except block: no __context__, whose locals hold the body.
-    if found is None:
-        raise EventDecodeError(problem or f"expected an object, got {kind(data)}")
-    return _event(found)
+    if found is not None:
+        return _event(found)
+    problem = problem or f"expected an object, got {kind(data)}"
+    # Not within an except block, and without the body: error reporters show the locals of frames.
+    del body, data
+    raise EventDecodeError(problem)
 
 
 def _loaded(body: bytes) -> tuple[Any, str]:

@@ -163,7 +163,7 @@ async def get_result(client):
 
 
 async def wait_for_result(client):
-    await client.results.wait_for("key", EMAIL, timeout=0.5)
+    await client.results.wait_for("key", EMAIL, timeout=0.05)
 
 
 async def list_results(client):

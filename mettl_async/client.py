@@ -142,7 +142,11 @@ class MettlClient:
             base_url=url,
             admission=Admission(
                 slots=options.max_concurrency,
-                pacer=Pacer(fixed=options.requests_per_second, adaptive=options.adaptive),
+                pacer=Pacer(
+                    fixed=options.requests_per_second,
+                    adaptive=options.adaptive,
+                    max_pause=options.max_shared_pause,
+                ),
                 rate_limiter=_checked_limiter(rate_limiter),
             ),
             quota=RetryQuota(options.retry_quota),

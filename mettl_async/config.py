@@ -314,8 +314,12 @@ class ClientOptions(_ClientValue):
         requests_per_second: No more than so many are sent, evenly spaced; None for any number. Of this
             client alone: for several processes see ``MettlClient(rate_limiter=...)``.
         adaptive: Whether bulk runs slow down when the server refuses because there are too many requests
-            (E509, E503, HTTP 429 and 503), and find by themselves how many a second it takes. A pause it
-            asks for (``Retry-After``) is kept by the whole run either way.
+            (E509, E503, HTTP 429 and 503), and find by themselves how many a second it takes. Refusals
+            that do not get fewer then are put up with. A pause the server asks for (``Retry-After``) is
+            kept by the whole run either way.
+        max_shared_pause: Seconds of such a pause at most that all calls keep, 0 to 3,600. Only the call
+            that was asked to wait longer does so, or fails if its deadline is nearer; the others try
+            again, so that no header silences a client.
         post_parameters: Where POST parameters travel: ``"documented"`` as the vendor's newest page of each
             endpoint says or, where none is known, as clients that work do [seen]: today all in the body;
             ``"form"`` all in the body, which keeps personal data out of access logs and has no length
@@ -342,6 +346,7 @@ class ClientOptions(_ClientValue):
     max_connection_age: Annotated[float, number(1, 86_400)] = 300.0
     requests_per_second: Annotated[float, number(0.01, 10_000)] | None = None
     adaptive: bool = True
+    max_shared_pause: _Pause = 60.0
     post_parameters: Literal["documented", "form", "query"] = "documented"
     max_url_bytes: Annotated[int, whole(500, 60_000)] = 7_500
     allow_insecure_http: bool = False

@@ -1,48 +1,154 @@
 """When the next request may go: a fixed rate, and a limit that is found by running into it; pure.
 
 Requests per second, not requests in flight, are what servers limit, so that is what is adapted.
-Additive increase, multiplicative decrease, with a memory of where the limit was: half the rate after
-a refusal, quickly back to nearly where it was, then slowly beyond.
+
+Overload refuses less when one slows down, chance does not: that is the whole test. Answers are counted in
+rounds of about a second. A round with more refusals than chance explains slows the next one down, to a
+little below what the server accepted. If that helps, there is a limit, and the rate climbs back to it and
+beyond, in steps that grow. If two such steps down do not help, refusals have nothing to do with the rate
+(one sick node behind a balancer): the old rate is restored, and so many refusals are put up with for a
+while. What it comes to: ``benchmarks/pace.py``.
 """
 
-from collections import deque
-from typing import Final
+import math
+from typing import Final, Self
 
 from attrs import define, field
 
-BACKOFF: Final = 0.5
-"""Share of the rate that is left after a refusal."""
+ROUND: Final = 1.0
+"""Seconds of a round at least: servers count by the second, and a part of one may be all refusals."""
 
-NEAR: Final = 0.9
-"""Share of the last known limit up to which the rate recovers quickly."""
+ENOUGH: Final = 30
+"""Answers that a round with refusals has at least: with fewer, chance decides."""
 
-RECOVERY: Final = 0.35
-"""Growth per second below that: half the rate is back to nine tenths in two seconds."""
+FEW: Final = 10
+"""Answers that are enough where none is a refusal."""
 
-PROBING: Final = 0.02
-"""Share of the last known limit that is added per second near it: a refusal in some five seconds."""
+PATIENCE: Final = 5.0
+"""Seconds after which a round is judged by what it has."""
 
-DISCOVERY: Final = 0.2
-"""Growth per second once the last known limit has been passed without a refusal."""
+FLOOD: Final = 16
+"""Answers, two thirds of them refusals, that end a round early: chance alone would not do that."""
+
+MOST_NOISE: Final = 2 / 3
+"""Share of refusals that is never taken for chance: a server that refuses more is down."""
+
+LEAST_NOISE: Final = 0.01
+"""Share of refusals that is never taken for overload."""
+
+DEVIATIONS: Final = 2.3
+"""Standard deviations beyond the usual share that chance does not explain: one round in a hundred."""
+
+BACKOFF: Final = 0.9
+"""Share of the accepted rate that is left after too many refusals: below the limit, and not far."""
+
+DEEPEST: Final = 0.25
+"""Share of the rate that is left at least, so that one bad moment is not the end."""
+
+UNMOVED: Final = 0.6
+"""Of the drop that overload would explain, the share of refusals that shows that it was none."""
+
+TRIALS: Final = 2
+"""Steps down in a row that must not have helped: one may have met a limit that was falling too, or the
+end of what the server takes in one go."""
+
+LEARNING: Final = 0.3
+"""Weight of one round in the known share of chance."""
+
+MEMORY: Final = 30.0
+"""Seconds after which that share is forgotten, and so put to the test again."""
+
+NEAR: Final = 0.97
+"""Share of the last known limit up to which the rate doubles in each round."""
+
+STEP: Final = 0.015
+"""Growth by the first round beyond that."""
+
+GROWTH: Final = 1.5
+"""How much greater each further step is: slowly past a limit that is still there, and a tenfold one is
+found in ten seconds."""
+
+LONGEST_STEP: Final = 0.5
+"""Greatest step."""
+
+HOLD: Final = 10.0
+"""Seconds without a higher rate for each second of pause that the last refusal has cost everybody."""
+
+LONG: Final = 6.0
+"""Seconds of a pause that count for that at most: a limit that moves is found again."""
+
+USED: Final = 0.7
+"""Share of the rate that must be made use of for it to grow."""
 
 LEAST_RATE: Final = 0.5
 """Requests per second that are always tried, so that a recovery can be noticed."""
 
-PAUSE: Final = 0.25
-"""Seconds without any request after a refusal that does not say how long to wait."""
-
-SPORADIC: Final = 10
-"""Successes since the last refusal that make one an accident: a broken server behind a balancer refuses
-a share of the requests at any rate, and slowing down would not help."""
-
 SPREAD: Final = 0.1
 """Share of a pause that chance adds, so that many processes do not come back together."""
 
-_WINDOW: Final = 1.0
+_MOMENT: Final = 0.1
 _SLOW: Final = 2.0
 _SLOW_FLOOR: Final = 0.02
 _QUICKLY: Final = 0.2  # weights of the two averages of how long answers take
 _SLOWLY: Final = 0.02
+_NEVER: Final = float("-inf")
+
+
+@define(eq=False)
+class _Round:
+    """What came of the requests that were sent since ``began``."""
+
+    began: float
+    earlier: int = 0  # accepted within a second before
+    last_sent: float = _NEVER
+    answers: int = 0
+    refused: int = 0
+
+    def add(self, sent_at: float, *, refused: bool) -> None:
+        if sent_at >= self.began:
+            self.answers += 1
+            self.refused += refused
+            self.last_sent = max(self.last_sent, sent_at)
+        elif not refused:
+            self.earlier += 1
+
+    def is_over(self, now: float) -> bool:
+        if self.is_flood:
+            return True
+        seconds = now - self.began
+        if seconds < ROUND or not self.answers:
+            return False
+        return self.answers >= (ENOUGH if self.refused else FEW) or seconds >= PATIENCE
+
+    @property
+    def is_flood(self) -> bool:
+        return self.answers >= FLOOD and self.share > MOST_NOISE
+
+    @property
+    def share(self) -> float:
+        """Share of refusals."""
+        return self.refused / self.answers
+
+    @property
+    def sent_rate(self) -> float:
+        return self.answers / max(_MOMENT, self.last_sent - self.began)
+
+    @property
+    def accepted_rate(self) -> float:
+        return self.sent_rate * (1 - self.share)
+
+    def exceeds(self, noise: float) -> bool:
+        """Tell whether there are more refusals than chance explains, which refuses a share of ``noise``."""
+        noise = max(noise, LEAST_NOISE)
+        deviation = math.sqrt(noise * (1 - noise) / self.answers)
+        return self.share > noise + DEVIATIONS * deviation
+
+    def is_as_bad_as(self, before: Self, noise: float) -> bool:
+        """Tell whether sending less than in the round before has left the share of refusals as it was."""
+        # What overload would leave of it: the server goes on to accept as many as it did.
+        overload = max(noise, 1 - before.accepted_rate / self.sent_rate)
+        unmoved = self.share > overload + UNMOVED * (before.share - overload)
+        return unmoved and self.share <= MOST_NOISE
 
 
 @define(eq=False)
@@ -52,21 +158,29 @@ class Pacer:
     Attributes:
         fixed: Requests per second that are never exceeded; None for any number.
         adaptive: Whether refusals lower the rate. Pauses that the server asks for are kept either way.
-        found: The limit that was found; None until the first refusal.
+        max_pause: Seconds of such a pause at most.
+        found: The rate that is kept because of refusals; None as long as there is no reason for one.
+        noise: Share of refusals that is known to have nothing to do with the rate.
     """
 
     fixed: float | None = None
     adaptive: bool = True
+    max_pause: float = math.inf
     found: float | None = field(default=None, init=False)
-    _ceiling: float = field(default=0.0, init=False)
-    _pause: float = field(default=PAUSE, init=False)
-    _counted: bool = field(default=False, init=False)
-    _since_refusal: int = field(default=0, init=False)
-    _next: float = field(default=float("-inf"), init=False)
-    _paused_until: float = field(default=float("-inf"), init=False)
-    _cut_at: float = field(default=float("-inf"), init=False)
-    _grown_at: float = field(default=float("-inf"), init=False)
-    _successes: deque[float] = field(factory=deque, init=False, repr=False)
+    noise: float = field(default=0.0, init=False)
+    _noise_until: float = field(default=_NEVER, init=False)
+    _limit: float = field(default=math.inf, init=False)  # where the rate was last too high
+    _step: float = field(default=STEP, init=False)
+    _round: _Round | None = field(default=None, init=False)
+    _before: _Round | None = field(default=None, init=False)  # the last step down
+    _hold_until: float = field(default=_NEVER, init=False)
+    _in_vain: int = field(default=0, init=False)  # steps down in a row that have not helped
+    _undisturbed: float | None = field(default=None, init=False)  # the rate before them
+    _next: float = field(default=_NEVER, init=False)
+    _paused_until: float = field(default=_NEVER, init=False)
+    _second: float = field(default=_NEVER, init=False)  # when the last one that is counted began
+    _accepted: int = field(default=0, init=False)
+    _accepted_before: int = field(default=0, init=False)
     _usual: float | None = field(default=None, init=False, repr=False)
     _lately: float = field(default=0.0, init=False, repr=False)
 
@@ -80,7 +194,7 @@ class Pacer:
     @property
     def idle(self) -> bool:
         """Whether no request has to wait, so that `take` need not be called."""
-        return self.fixed is None and self.found is None and self._paused_until == float("-inf")
+        return self.fixed is None and self.found is None and self._paused_until == _NEVER
 
     def take(self, now: float) -> float:
         """Take the right to send one request, or tell how many seconds later to ask again.
@@ -93,7 +207,7 @@ class Pacer:
             return wait
         rate = self.rate
         if rate is None:
-            self._paused_until = float("-inf")
+            self._paused_until = _NEVER
         else:
             # Waking up a little late does not lower the rate; a lull is lost, for a burst after it would
             # be a burst to the server too.
@@ -105,19 +219,14 @@ class Pacer:
         """Learn from an answer that was no refusal, ``took`` seconds after its request was sent."""
         if not self.adaptive:
             return
-        self._since_refusal += 1
-        self._successes.append(now)
-        self._forget(now)
         usual = took if self._usual is None else self._usual
         self._usual = usual + _SLOWLY * (took - usual)
         self._lately += _QUICKLY * (took - self._lately) if self._lately else took
-        if self.found is None:
-            return
-        if self._counted and now - took < self._cut_at:
-            # It was on its way when the first refusal came: the count of what was accepted was too low.
-            self._ceiling += 1 / _WINDOW
-            self.found += BACKOFF / _WINDOW
-        self._grow(now)
+        if now - self._second > ROUND:
+            self._second, self._accepted_before, self._accepted = now, self._accepted, 0
+        self._accepted += 1
+        if self._round is not None:
+            self._count(self._round, now, now - took, refused=False)
 
     def throttled(
         self, now: float, sent_at: float, retry_after: float | None, chance: float
@@ -126,54 +235,100 @@ class Pacer:
 
         Args:
             now: When the refusal came.
-            sent_at: When its request was sent: refusals of requests from before the last decrease tell
-                nothing new.
-            retry_after: Seconds that the server asks all callers to wait; 0 says that none has to, so that
-                nothing changes.
+            sent_at: When its request was sent.
+            retry_after: Seconds that the server asks all callers to wait. Beyond `max_pause` only the call
+                at hand waits, or fails: the others ask again.
             chance: From 0 to 1.
         """
-        if retry_after == 0 or (retry_after is None and not self.adaptive):
+        pause = 0.0
+        if retry_after:
+            pause = min(retry_after, self.max_pause) * (1 + SPREAD * chance)
+            self._paused_until = max(self._paused_until, now + pause)
+        if not self.adaptive:
             return
-        sporadic = self._since_refusal >= SPORADIC
-        self._since_refusal = 0
-        if sporadic and retry_after is None:
+        if self._round is None:
+            # What a server took in one go before its first refusal says nothing about its rate.
+            self._round = _Round(now if pause < ROUND else sent_at)
+            if now - self._second <= 2 * ROUND:
+                self._round.earlier = max(self._accepted, self._accepted_before)
+        if pause < ROUND:
+            self._count(self._round, now, sent_at, refused=True)
+        elif sent_at >= self._round.began:
+            self._round.add(sent_at, refused=True)
+            self._hold_until = now + HOLD * min(pause, LONG)
+            self._judge_at_once(self._round, now)
+            self._round, self._before = _Round(now + pause), None
+
+    def _judge_at_once(self, this: _Round, now: float) -> None:
+        """Draw the conclusion of one refusal: counting more would cost everybody a pause for each."""
+        below = self.found is not None and self.found <= NEAR * self._limit
+        self._in_vain = self._in_vain + 1 if below else 0
+        if self._in_vain == TRIALS:
+            self.found, self._in_vain = self._undisturbed, 0
+        else:
+            self._slow_down(this, now)
+
+    def _count(self, this: _Round, now: float, sent_at: float, *, refused: bool) -> None:
+        this.add(sent_at, refused=refused)
+        if this.is_over(now):
+            # Without a rate and without a refusal, nothing is counted.
+            paced = self.found is not None
+            self._round = _Round(now) if paced or this.refused else None
+            self._judge(this, now)
+
+    def _judge(self, this: _Round, now: float) -> None:
+        """Draw the conclusion of a round that is over."""
+        before, self._before = self._before, None
+        if now > self._noise_until:
+            self.noise = 0.0
+        if before is not None and this.sent_rate < before.sent_rate:
+            helped = not this.is_as_bad_as(before, self.noise)
+            self._in_vain = 0 if helped else self._in_vain + 1
+            if self._in_vain == TRIALS:
+                answers = this.answers + before.answers
+                self._learn((this.refused + before.refused) / answers, now)
+                self.found, self._in_vain = self._undisturbed, 0
+                return
+        too_many = this.exceeds(self.noise)
+        if self.found is not None and this.sent_rate <= self._limit and not this.is_flood:
+            # Below the limit all that is refused is refused by chance.
+            self._learn(self.noise + LEARNING * (this.share - self.noise), now)
+        if too_many:
+            self._slow_down(this, now)
             return
-        again = now < self._cut_at + _WINDOW
-        if sent_at >= self._cut_at:
-            self._pause = min(2 * self._pause, _WINDOW) if again else PAUSE
-        pause = (self._pause if retry_after is None else retry_after) * (1 + SPREAD * chance)
-        self._paused_until = max(self._paused_until, now + pause)
-        # A server that counts by the second refuses everything until the second is over, so that a
-        # refusal soon after a decrease does not mean that the new rate is too high.
-        if not self.adaptive or sent_at < self._cut_at or again:
-            return
-        self._cut_at = self._grown_at = now
-        self._forget(now)
-        accepted = len(self._successes) / _WINDOW
-        self._counted = self.found is None
-        reached = accepted if self.found is None else self.found
-        self._ceiling = max(reached, LEAST_RATE)
-        self.found = max(reached * BACKOFF, LEAST_RATE)
+        self._in_vain = 0
+        if self.found is not None:
+            self._grow(self.found, this, now)
+
+    def _learn(self, noise: float, now: float) -> None:
+        self.noise, self._noise_until = min(noise, MOST_NOISE), now + MEMORY
+
+    def _slow_down(self, this: _Round, now: float) -> None:
+        if not self._in_vain:
+            self._undisturbed = self.found
+        accepted, self._before = this.accepted_rate, this
+        if self.found is None:
+            # A server that counts by the second accepts nothing until the second is over.
+            accepted, self._round = max(accepted, this.earlier / ROUND), _Round(now + ROUND)
+        reached = this.sent_rate if self.found is None else self.found
+        self.found = max(LEAST_RATE, DEEPEST * reached)
+        if accepted:
+            # Chance refuses its share of what is sent, however much the server would take.
+            self._limit = accepted / (1 - self.noise)
+            self.found = max(LEAST_RATE, BACKOFF * self._limit)
+        self._step = STEP
         self._next = max(self._next, now)
 
-    def _grow(self, now: float) -> None:
-        elapsed = min(max(0.0, now - self._grown_at), _WINDOW)
-        self._grown_at = max(self._grown_at, now)
-        found = self.found
+    def _grow(self, found: float, this: _Round, now: float) -> None:
         # A rate that is not made use of, or that makes answers slow, is not raised.
-        unused = len(self._successes) < BACKOFF * (found or 0.0) * _WINDOW
-        if found is None or unused or self._is_slow():
+        most = math.inf if self.fixed is None else self.fixed
+        if this.sent_rate < USED * min(found, most) or found >= most or self._is_slow():
             return
-        if found < NEAR * self._ceiling:
-            self.found = found * (1 + RECOVERY * elapsed)
-        elif found < (2 - NEAR) * self._ceiling:
-            self.found = found + PROBING * self._ceiling * elapsed
-        else:
-            self.found = found * (1 + DISCOVERY * elapsed)
+        if found < NEAR * self._limit:
+            self.found = min(2 * found, NEAR * self._limit)
+        elif now >= self._hold_until:
+            self.found = found * (1 + self._step)
+            self._step = min(GROWTH * self._step, LONGEST_STEP)
 
     def _is_slow(self) -> bool:
         return self._usual is not None and self._lately > _SLOW * self._usual + _SLOW_FLOOR
-
-    def _forget(self, now: float) -> None:
-        while self._successes and self._successes[0] < now - _WINDOW:
-            self._successes.popleft()

@@ -188,7 +188,8 @@ class Pipeline:
         """Wait for the turn of a bulk run's request: how long that took, or why there is none."""
         began = self._shared.effects.monotonic()
         try:
-            await self._shared.admission.wait_for_turn(request.time_limit)
+            # Not the shorter patience before a run's first answer: nobody was asked yet.
+            await self._shared.admission.wait_for_turn(request.retry.deadline)
         except CallError as error:
             return 0.0, error.with_traceback(None)
         return self._shared.effects.monotonic() - began, None

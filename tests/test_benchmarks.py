@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 BENCHMARKS = ROOT / "benchmarks"
 SCRIPTS = (
     "bulk_aiohttp", "bulk_latency", "codec_costs", "compare_versions", "decode_results", "memory",
-    "receiver", "register_calls", "transports",
+    "pace", "receiver", "register_calls", "transports",
 )  # fmt: skip
 NEEDED = {"compare_versions": ("--old", sys.executable)}
 

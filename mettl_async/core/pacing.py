@@ -43,7 +43,7 @@ BACKOFF: Final = 0.9
 """Share of the accepted rate that is left after too many refusals: below the limit, and not far."""
 
 DEEPEST: Final = 0.25
-"""Share of the rate that is left at least, so that one bad moment is not the end."""
+"""Share of the rate that is left where nothing was accepted."""
 
 UNMOVED: Final = 0.6
 """Of the drop that overload would explain, the share of refusals that shows that it was none."""
@@ -52,16 +52,16 @@ TRIALS: Final = 2
 """Steps down in a row that must not have helped: one may have met a limit that was falling too, or the
 end of what the server takes in one go."""
 
-LEARNING: Final = 0.3
-"""Weight of one round in the known share of chance."""
+LEARNING: Final = 0.4
+"""Weight of a round of `ENOUGH` answers in the known share of chance."""
 
 MEMORY: Final = 30.0
 """Seconds after which that share is forgotten, and so put to the test again."""
 
-NEAR: Final = 0.97
+NEAR: Final = 0.98
 """Share of the last known limit up to which the rate doubles in each round."""
 
-STEP: Final = 0.015
+STEP: Final = 0.01
 """Growth by the first round beyond that."""
 
 GROWTH: Final = 1.5
@@ -77,6 +77,16 @@ HOLD: Final = 10.0
 LONG: Final = 6.0
 """Seconds of a pause that count for that at most: a limit that moves is found again."""
 
+SLOW: Final = 2.0
+"""Times the quickest round's time of answering that a slow one takes: a rate that makes answers slow is not
+raised."""
+
+SLOW_FLOOR: Final = 0.02
+"""Seconds beyond that, for a few milliseconds are not slow."""
+
+FORGETTING: Final = 1.02
+"""Growth of the quickest time by each round, so that it is forgotten."""
+
 USED: Final = 0.7
 """Share of the rate that must be made use of for it to grow."""
 
@@ -86,11 +96,7 @@ LEAST_RATE: Final = 0.5
 SPREAD: Final = 0.1
 """Share of a pause that chance adds, so that many processes do not come back together."""
 
-_MOMENT: Final = 0.1
-_SLOW: Final = 2.0
-_SLOW_FLOOR: Final = 0.02
-_QUICKLY: Final = 0.2  # weights of the two averages of how long answers take
-_SLOWLY: Final = 0.02
+_MOMENT: Final = 0.1  # seconds that a rate is measured over at least
 _NEVER: Final = float("-inf")
 
 
@@ -103,11 +109,13 @@ class _Round:
     last_sent: float = _NEVER
     answers: int = 0
     refused: int = 0
+    took: float = 0.0  # all that were accepted, together
 
-    def add(self, sent_at: float, *, refused: bool) -> None:
+    def add(self, now: float, sent_at: float, *, refused: bool) -> None:
         if sent_at >= self.began:
             self.answers += 1
             self.refused += refused
+            self.took += 0.0 if refused else now - sent_at
             self.last_sent = max(self.last_sent, sent_at)
         elif not refused:
             self.earlier += 1
@@ -175,14 +183,14 @@ class Pacer:
     _before: _Round | None = field(default=None, init=False)  # the last step down
     _hold_until: float = field(default=_NEVER, init=False)
     _in_vain: int = field(default=0, init=False)  # steps down in a row that have not helped
+    _unexpected: int = field(default=0, init=False)  # pauses in a row below the limit
     _undisturbed: float | None = field(default=None, init=False)  # the rate before them
     _next: float = field(default=_NEVER, init=False)
     _paused_until: float = field(default=_NEVER, init=False)
     _second: float = field(default=_NEVER, init=False)  # when the last one that is counted began
     _accepted: int = field(default=0, init=False)
     _accepted_before: int = field(default=0, init=False)
-    _usual: float | None = field(default=None, init=False, repr=False)
-    _lately: float = field(default=0.0, init=False, repr=False)
+    _quickest: float = field(default=math.inf, init=False)  # seconds of an answer, in a round
 
     @property
     def rate(self) -> float | None:
@@ -219,9 +227,6 @@ class Pacer:
         """Learn from an answer that was no refusal, ``took`` seconds after its request was sent."""
         if not self.adaptive:
             return
-        usual = took if self._usual is None else self._usual
-        self._usual = usual + _SLOWLY * (took - usual)
-        self._lately += _QUICKLY * (took - self._lately) if self._lately else took
         if now - self._second > ROUND:
             self._second, self._accepted_before, self._accepted = now, self._accepted, 0
         self._accepted += 1
@@ -254,7 +259,7 @@ class Pacer:
         if pause < ROUND:
             self._count(self._round, now, sent_at, refused=True)
         elif sent_at >= self._round.began:
-            self._round.add(sent_at, refused=True)
+            self._round.add(now, sent_at, refused=True)
             self._hold_until = now + HOLD * min(pause, LONG)
             self._judge_at_once(self._round, now)
             self._round, self._before = _Round(now + pause), None
@@ -262,14 +267,14 @@ class Pacer:
     def _judge_at_once(self, this: _Round, now: float) -> None:
         """Draw the conclusion of one refusal: counting more would cost everybody a pause for each."""
         below = self.found is not None and self.found <= NEAR * self._limit
-        self._in_vain = self._in_vain + 1 if below else 0
-        if self._in_vain == TRIALS:
-            self.found, self._in_vain = self._undisturbed, 0
+        self._in_vain, self._unexpected = 0, self._unexpected + 1 if below else 0
+        if self._unexpected == TRIALS:
+            self.found, self._unexpected = self._undisturbed, 0
         else:
             self._slow_down(this, now)
 
     def _count(self, this: _Round, now: float, sent_at: float, *, refused: bool) -> None:
-        this.add(sent_at, refused=refused)
+        this.add(now, sent_at, refused=refused)
         if this.is_over(now):
             # Without a rate and without a refusal, nothing is counted.
             paced = self.found is not None
@@ -292,7 +297,8 @@ class Pacer:
         too_many = this.exceeds(self.noise)
         if self.found is not None and this.sent_rate <= self._limit and not this.is_flood:
             # Below the limit all that is refused is refused by chance.
-            self._learn(self.noise + LEARNING * (this.share - self.noise), now)
+            weight = LEARNING * min(1, this.answers / ENOUGH)
+            self._learn(self.noise + weight * (this.share - self.noise), now)
         if too_many:
             self._slow_down(this, now)
             return
@@ -304,31 +310,31 @@ class Pacer:
         self.noise, self._noise_until = min(noise, MOST_NOISE), now + MEMORY
 
     def _slow_down(self, this: _Round, now: float) -> None:
-        if not self._in_vain:
+        if not self._in_vain and not self._unexpected:
             self._undisturbed = self.found
         accepted, self._before = this.accepted_rate, this
-        if self.found is None:
+        if self.found is None and (this.is_flood or now - this.began < ROUND):
             # A server that counts by the second accepts nothing until the second is over.
             accepted, self._round = max(accepted, this.earlier / ROUND), _Round(now + ROUND)
-        reached = this.sent_rate if self.found is None else self.found
-        self.found = max(LEAST_RATE, DEEPEST * reached)
         if accepted:
             # Chance refuses its share of what is sent, however much the server would take.
             self._limit = accepted / (1 - self.noise)
-            self.found = max(LEAST_RATE, BACKOFF * self._limit)
+            slower = BACKOFF * min(self._limit, self.found or math.inf)
+        else:
+            slower = DEEPEST * (self.found or this.sent_rate)
+        self.found = max(LEAST_RATE, slower)
         self._step = STEP
         self._next = max(self._next, now)
 
     def _grow(self, found: float, this: _Round, now: float) -> None:
-        # A rate that is not made use of, or that makes answers slow, is not raised.
+        took = this.took / (this.answers - this.refused)
+        self._quickest = min(took, FORGETTING * self._quickest)
         most = math.inf if self.fixed is None else self.fixed
-        if this.sent_rate < USED * min(found, most) or found >= most or self._is_slow():
+        unused = this.sent_rate < USED * min(found, most)
+        if unused or found >= most or took > SLOW * self._quickest + SLOW_FLOOR:
             return
         if found < NEAR * self._limit:
             self.found = min(2 * found, NEAR * self._limit)
         elif now >= self._hold_until:
             self.found = found * (1 + self._step)
             self._step = min(GROWTH * self._step, LONGEST_STEP)
-
-    def _is_slow(self) -> bool:
-        return self._usual is not None and self._lately > _SLOW * self._usual + _SLOW_FLOOR

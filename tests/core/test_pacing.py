@@ -1,119 +1,27 @@
-"""When the next request may go: rates that are given, and limits that are found."""
+"""When the next request may go: rates that are given, and limits that are found.
 
-import heapq
+What the rules come to with workers and servers: ``tests/faults/test_pace_in_virtual_time.py``.
+"""
+
 import math
 from itertools import pairwise
-from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mettl_async.core.pacing import LEAST_RATE, PAUSE, SPREAD, Pacer
-
-
-class Bucket:
-    """A server that takes so many requests a second, with a second's worth in one go."""
-
-    def __init__(self, limit):
-        self.limit, self.tokens, self.last = limit, limit, 0.0
-
-    def takes(self, now):
-        self.tokens = min(self.limit, self.tokens + (now - self.last) * self.limit)
-        self.last = now
-        if self.tokens < 1:
-            return False
-        self.tokens -= 1
-        return True
-
-
-class Window:
-    """A server that counts by the second on its clock."""
-
-    def __init__(self, limit):
-        self.limit, self.second, self.count = limit, -1, 0
-
-    def takes(self, now):
-        if int(now) != self.second:
-            self.second, self.count = int(now), 0
-        self.count += 1
-        return self.count <= self.limit
-
-
-def simulate(server, *, workers, requests, retry_after=None, pacer=None, latency=0.05):
-    """Workers that send, are answered or refused, and go on; gives (seconds, refused)."""
-    random, pacer = Random(1), pacer or Pacer()
-    queue = [(0.0, number, "go", 0.0) for number in range(workers)]
-    number, taken, refused, now = workers, 0, 0, 0.0
-    while taken < requests:
-        now, _, what, sent = heapq.heappop(queue)
-        number += 1
-        then, after = now, "go"
-        if what == "go":
-            wait = pacer.take(now)
-            then = now + wait
-            if wait == 0:
-                then, sent = now + latency * random.uniform(0.8, 1.2), now
-                after = "taken" if server.takes(now) else "refused"
-        elif what == "taken":
-            taken += 1
-            pacer.succeeded(now, now - sent)
-        else:
-            refused += 1
-            pacer.throttled(now, sent, retry_after, random.random())
-            then = now + random.random()
-        heapq.heappush(queue, (then, number, after, sent))
-    return now, refused
-
-
-def refused_twice(pacer, now):
-    for _ in range(2):
-        pacer.throttled(now, now, None, 0.0)
-
-
-@pytest.mark.parametrize("retry_after", [None, 1.0])
-@pytest.mark.parametrize("limit", [25, 100])
-@pytest.mark.parametrize("kind", [Bucket, Window])
-@pytest.mark.parametrize("workers", [4, 8, 10])
-def test_a_hidden_limit_is_found_with_under_five_percent_of_waste(
-    kind, workers, limit, retry_after
-):
-    seconds, refused = simulate(
-        kind(limit), workers=workers, requests=1000, retry_after=retry_after
-    )
-    assert refused / (1000 + refused) < 0.05
-    assert 1000 / limit / seconds > 0.7, "most of what the server takes is made use of"
-
-
-def test_a_limit_that_rises_is_found_again():
-    server, pacer = Bucket(25), Pacer()
-    simulate(server, workers=10, requests=500, pacer=pacer)
-    found = pacer.found
-    server.limit = 200
-
-    def go_on(workers=10):
-        return simulate(server, workers=workers, requests=4000, pacer=pacer)
-
-    server.last = 0.0
-    pacer = Pacer()
-    pacer.found = pacer._ceiling = found
-    seconds, _ = go_on()
-    assert pacer.found > 3 * found or seconds < 4000 / (3 * found)
-
-
-class Broken:
-    """A server that refuses one request in a hundred, at any rate."""
-
-    def __init__(self):
-        self.random = Random(3)
-
-    def takes(self, now):
-        return self.random.random() > 0.01
-
-
-def test_accidents_that_have_nothing_to_do_with_the_rate_do_not_stop_a_run():
-    seconds, _ = simulate(Broken(), workers=10, requests=2000, latency=0.02)
-    assert seconds < 5 * 2000 * 0.02 / 10
+from mettl_async.core.pacing import (
+    BACKOFF,
+    FLOOD,
+    HOLD,
+    LEAST_NOISE,
+    LEAST_RATE,
+    MEMORY,
+    NEAR,
+    SPREAD,
+    STEP,
+    Pacer,
+)
 
 
 def test_nothing_is_held_up_before_the_first_refusal():
@@ -151,86 +59,131 @@ def test_waking_up_late_does_not_lower_the_rate_and_a_whole_turn_late_is_a_lull(
     assert pacer.take(1.0) == 0.25
 
 
-def test_a_refusal_halves_the_rate_once_for_all_that_was_on_its_way():
+def answered(pacer, now, rate, seconds, *, refuse=lambda n: False, took=0.01):
+    """Have so many requests a second answered for so long; gives the time after that."""
+    for n in range(round(rate * seconds)):
+        sent_at = now + n / rate
+        if refuse(n):
+            pacer.throttled(sent_at + took, sent_at, None, 0.0)
+        else:
+            pacer.succeeded(sent_at + took, took)
+    return now + seconds
+
+
+def every(nth):
+    return lambda n: n % nth == nth - 1
+
+
+def limited_to(limit, pacer=None, now=0.0):
+    """A pacer that has met a limit, and the time after that: a tenth more was sent than is accepted."""
+    pacer = pacer or Pacer()
+    pacer.throttled(now, now, None, 0.0)
+    now = answered(pacer, now + 0.01, 1.25 * limit, 1.1, refuse=every(5))
+    return pacer, now
+
+
+def test_one_refusal_or_a_few_among_many_answers_hold_nobody_up():
     pacer = Pacer()
-    for n in range(40):
-        pacer.succeeded(n / 40, 0.0)
-    pacer.throttled(1.0, 0.9, None, 0.0)
-    assert pacer.idle, "one alone is an accident"
-    pacer.throttled(1.0, 0.9, None, 0.0)
-    halved = pacer.found
-    assert halved == pytest.approx(20)
-    for _ in range(9):
-        pacer.throttled(1.1, 0.95, None, 0.0)
-    assert pacer.found == halved
-
-
-def test_a_success_that_was_on_its_way_raises_the_first_estimate():
+    now = answered(pacer, 0.0, 500, 0.9, refuse=every(10))
+    assert pacer.idle, "the round is not over"
     pacer = Pacer()
-    pacer.throttled(0.05, 0.0, None, 0.0)
-    assert pacer.found == LEAST_RATE
-    pacer.succeeded(0.06, 0.06)
-    assert pacer.found == pytest.approx(LEAST_RATE + 0.5, rel=0.01)
+    answered(pacer, now, 500, 10.0, refuse=every(100))
+    assert pacer.idle, "one in a hundred is chance"
 
 
-def made_use_of(pacer, begin, seconds, took=0.05):
-    """Have as many successes as the rate allows, for so long; gives the rate that came of it."""
-    now = begin
-    while now < begin + seconds:
-        now += 1 / pacer.rate
-        pacer.succeeded(now, took)
-    return pacer.rate
+def test_too_many_refusals_in_a_round_lower_the_rate_to_below_what_was_accepted():
+    pacer, _ = limited_to(40)
+    assert pacer.found == pytest.approx(BACKOFF * 40, rel=0.03)
+    assert not pacer.idle
 
 
-def limited_to_40():
+def test_a_pause_is_made_only_where_the_server_asks_for_one():
+    pacer, now = limited_to(40)
+    assert pacer.take(now) == 0
+    assert pacer.take(now) == pytest.approx(1 / pacer.found)
+
+
+def test_a_flood_of_refusals_is_not_counted_for_a_whole_second():
     pacer = Pacer()
-    for n in range(40):
-        pacer.succeeded(n / 40, 0.05)
-    refused_twice(pacer, 1.0)
-    return pacer
+    answered(pacer, 0.0, 2500, 0.01)  # what a bucket of 25 takes in one go
+    pacer.throttled(0.02, 0.01, None, 0.0)
+    for n in range(FLOOD):
+        assert pacer.idle
+        pacer.throttled(0.021 + n / 1000, 0.0205, None, 0.0)
+    assert pacer.found == pytest.approx(BACKOFF * 25)
 
 
-def test_a_rate_comes_back_quickly_probes_slowly_and_discovers_quickly_beyond_the_limit():
-    pacer = limited_to_40()
-    assert pacer.rate == pytest.approx(20)
-    assert made_use_of(pacer, 1.0, 2.0) == pytest.approx(0.9 * 40, rel=0.03)
-    assert made_use_of(pacer, 3.0, 5.0) == pytest.approx(40, rel=0.03), "near it for five seconds"
-    assert made_use_of(pacer, 8.0, 4.0) < 1.1 * 40
-    before = made_use_of(pacer, 12.0, 1.0)
-    assert made_use_of(pacer, 13.0, 1.0) == pytest.approx(1.2 * before, rel=0.05)
-
-
-def test_what_was_on_its_way_when_the_first_refusal_came_counts_for_the_limit_too():
+def test_refusals_of_the_second_in_which_the_limit_was_met_do_not_count_against_the_lower_rate():
     pacer = Pacer()
-    pacer.throttled(0.05, 0.0, None, 0.0)
-    for _ in range(40):
-        pacer.succeeded(0.06, 0.05)
-    assert pacer.rate == pytest.approx(20, rel=0.05)
-    assert made_use_of(pacer, 0.1, 2.5) == pytest.approx(0.9 * 40, rel=0.05)
-
-
-@pytest.mark.parametrize(("successes", "accident"), [(9, False), (10, True)])
-def test_a_refusal_after_ten_successes_is_an_accident(successes, accident):
-    pacer = limited_to_40()
+    answered(pacer, 0.0, 2500, 0.01)
+    for n in range(FLOOD + 1):
+        pacer.throttled(0.02 + n / 1000, 0.02 + n / 1000, None, 0.0)
     found = pacer.found
-    for n in range(successes):
-        pacer.succeeded(5.0 + n, 0.05)
-    pacer.throttled(20.0, 20.0, None, 0.0)
-    assert (pacer.found == found) is accident
-
-
-def test_soon_after_a_decrease_a_refusal_means_a_longer_pause_and_no_lower_rate():
-    pacer = Pacer()
-    for n in range(40):
-        pacer.succeeded(n / 40, 0.0)
-    refused_twice(pacer, 1.0)
-    found = pacer.found
-    assert pacer.take(1.0) == pytest.approx(PAUSE)
-    pacer.throttled(1.3, 1.3, None, 0.0)
+    answered(pacer, 0.05, 22, 0.9, refuse=lambda _: True)
     assert pacer.found == found
-    assert pacer.take(1.3) == pytest.approx(2 * PAUSE)
-    pacer.throttled(2.5, 2.5, None, 0.0)
-    assert pacer.found == pytest.approx(found / 2)
+
+
+def test_refusals_that_stay_are_chance_and_the_old_rate_is_restored():
+    pacer = Pacer()
+    now = answered(pacer, 0.0, 400, 1.2, refuse=every(10))
+    slower = pacer.found
+    assert slower == pytest.approx(BACKOFF * 0.9 * 400, rel=0.05)
+    now = answered(pacer, now, slower, 1.1, refuse=every(10))
+    slowest = pacer.found
+    assert slowest == pytest.approx(BACKOFF * 0.9 * slower, rel=0.1)
+    now = answered(pacer, now, slowest, 1.1, refuse=every(10))
+    assert pacer.idle, "twice slower, and as many refusals"
+    assert pacer.noise == pytest.approx(0.1, rel=0.1)
+    now = answered(pacer, now, 400, 10.0, refuse=every(10))
+    assert pacer.idle, "so many are put up with"
+    answered(pacer, now + MEMORY, 400, 1.2, refuse=every(10))
+    assert not pacer.idle, "it is put to the test again"
+
+
+def test_refusals_that_get_fewer_show_a_limit():
+    pacer, now = limited_to(40)
+    below = pacer.found
+    now = answered(pacer, now, below, 1.1)
+    assert pacer.found == pytest.approx(NEAR * 40, rel=0.03)
+    assert pacer.noise < 2 * LEAST_NOISE
+    for _ in range(2):
+        found = pacer.found
+        now = answered(pacer, now, found, 1.1)
+        assert found < pacer.found < (1 + 2 * STEP) * found
+
+
+def test_more_refusals_than_chance_explains_show_a_limit_despite_chance():
+    pacer = Pacer()
+    now = answered(pacer, 0.0, 400, 1.2, refuse=every(10))
+    for _ in range(2):
+        now = answered(pacer, now, pacer.found, 1.1, refuse=every(10))
+    assert pacer.idle
+    answered(pacer, now, 400, 1.2, refuse=every(3))
+    assert pacer.found == pytest.approx(BACKOFF * (2 / 3 * 400) / 0.9, rel=0.05)
+
+
+def test_a_server_that_refuses_all_is_not_noisy_but_down_and_is_asked_less_and_less():
+    pacer, now = limited_to(40)
+    now = answered(pacer, now, pacer.found, 1.1)
+    rates = [pacer.found]
+    for _ in range(12):
+        now = answered(pacer, now, pacer.found, 6.0, refuse=lambda _: True)
+        rates.append(pacer.found)
+    assert rates == sorted(rates, reverse=True)
+    assert pacer.found == LEAST_RATE
+    for _ in range(8):
+        now = answered(pacer, now, pacer.found, 6.0)
+    assert pacer.found >= NEAR * pacer._limit
+
+
+def test_a_limit_that_is_gone_is_passed_in_longer_and_longer_steps():
+    pacer, now = limited_to(40)
+    began = now
+    while pacer.found < 400:
+        before = pacer.found
+        now = answered(pacer, now, before, 1.05)
+        assert pacer.found <= max(1.5 * before, NEAR * 40) + 1e-9
+    assert now - began < 17
 
 
 @pytest.mark.parametrize("adaptive", [True, False])
@@ -247,10 +200,65 @@ def test_a_pause_the_server_asks_for_is_kept_by_all_with_some_spread(adaptive):
     assert (pacer.found is None) is not adaptive
 
 
-@pytest.mark.parametrize(("adaptive", "retry_after"), [(True, 0.0), (False, 0.0), (False, None)])
-def test_a_refusal_that_asks_for_no_wait_changes_nothing(adaptive, retry_after):
-    pacer = Pacer(adaptive=adaptive)
+@pytest.mark.parametrize("asked", [61.0, 3600.0, 1_795_772_476.0, 1e300])
+@pytest.mark.parametrize("fixed", [None, 50.0])
+@pytest.mark.parametrize("adaptive", [True, False])
+def test_no_header_silences_all_for_longer_than_the_ceiling(asked, fixed, adaptive):
+    pacer = Pacer(fixed=fixed, adaptive=adaptive, max_pause=60.0)
+    pacer.throttled(10.0, 9.9, asked, 1.0)
+    assert pacer.take(10.0) == pytest.approx(60.0 * (1 + SPREAD))
+    assert pacer.take(10.0 + 60.0 * (1 + SPREAD) + 1e-9) == 0
+    pacer.throttled(80.0, 79.0, asked, 0.0)
+    assert pacer.take(80.0) == pytest.approx(60.0)
+
+
+def test_a_ceiling_of_0_is_no_pause():
+    pacer = Pacer(max_pause=0.0)
+    pacer.throttled(10.0, 9.9, 3600.0, 1.0)
+    assert pacer.take(10.0) == 0
+
+
+def test_a_refusal_with_a_pause_is_enough_to_slow_down_and_to_wait_before_the_next_try():
+    pacer = Pacer()
+    answered(pacer, 0.0, 50, 0.5)
+    pacer.throttled(0.5, 0.49, 5.0, 0.0)
+    for _ in range(7):
+        pacer.throttled(0.5, 0.49, 5.0, 0.0)  # they were on their way
+    assert pacer.found == pytest.approx(BACKOFF * 25, rel=0.05)
+    now = 5.5
+    while now < 0.5 + 5 * HOLD - 1.2:
+        now = answered(pacer, now, pacer.found, 1.1)
+        assert pacer.found <= NEAR * 25 * 1.05
+    for _ in range(3):
+        now = answered(pacer, now, pacer.found, 1.1)
+    assert pacer.found > NEAR * 25
+
+
+def test_refusals_with_a_pause_below_the_limit_are_chance():
+    pacer, now = Pacer(), 0.0
+    rates = []
+    for _ in range(3):
+        now = answered(pacer, now, pacer.rate or 400, 2.0)
+        pacer.throttled(now + 0.03, now + 0.02, 1.0, 0.0)
+        now += 1.1
+        rates.append(pacer.rate)
+    assert rates[0] is not None
+    assert rates[1] < rates[0]
+    assert rates[2] is None
+
+
+@pytest.mark.parametrize("retry_after", [0.0, None])
+def test_a_refusal_that_names_no_wait_is_no_pause(retry_after):
+    pacer = Pacer()
     pacer.throttled(1.0, 0.9, retry_after, 1.0)
+    assert pacer.idle
+
+
+@pytest.mark.parametrize("retry_after", [0.0, None])
+def test_without_adaption_refusals_change_nothing(retry_after):
+    pacer = Pacer(adaptive=False)
+    for n in range(1000):
+        pacer.throttled(n / 100, n / 100, retry_after, 1.0)
     assert pacer.idle
 
 
@@ -262,49 +270,34 @@ def test_a_fixed_rate_is_never_exceeded_by_what_was_found():
     assert pacer.rate == 2.0
 
 
-def test_slow_answers_keep_the_rate_from_growing():
-    def grown(took):
-        pacer = Pacer()
-        for n in range(30):
-            pacer.succeeded(n / 30, 0.02)
-        refused_twice(pacer, 1.0)
-        before = pacer.found
-        for n in range(30):
-            pacer.succeeded(1.5 + n / 15, took)
-        return pacer.found / before
-
-    assert grown(0.02) > 1.2
-    assert grown(1.0) < grown(0.02)
+def test_what_is_found_grows_no_further_than_a_fixed_rate():
+    pacer, now = limited_to(40, Pacer(fixed=50.0))
+    for _ in range(40):
+        now = answered(pacer, now, pacer.rate, 1.1)
+    assert 50.0 <= pacer.found < 80.0
 
 
 def test_answers_that_take_far_longer_than_they_used_to_keep_the_rate_as_it_is():
-    pacer = Pacer()
-    for n in range(600):
-        pacer.succeeded(n / 40, 0.1)
-    refused_twice(pacer, 15.0)
-    for n in range(8):
-        pacer.succeeded(16.5 + n / 1000, 1.0)
+    pacer, now = limited_to(40)
+    now = answered(pacer, now, pacer.found, 1.1, took=0.1)
     before = pacer.found
-    assert made_use_of(pacer, 16.6, 0.4, took=1.0) == before
-    assert made_use_of(pacer, 17.0, 2.0, took=0.1) > before
+    now = answered(pacer, now, before, 5.0, took=1.0)
+    assert pacer.found == before
+    answered(pacer, now + 1.0, before, 4.0, took=0.1)
+    assert pacer.found > before
 
 
 def test_a_few_milliseconds_more_are_not_slow():
-    pacer = limited_to_40()
-    for n in range(600):
-        pacer.succeeded(100.0 + n / 40, 0.001)
+    pacer, now = limited_to(40)
     before = pacer.found
-    assert made_use_of(pacer, 116.0, 1.0, took=0.01) > before
+    answered(pacer, now, before, 2.0, took=0.025)
+    assert pacer.found > before
 
 
 def test_a_rate_that_is_not_made_use_of_is_not_raised():
-    pacer = Pacer()
-    for n in range(30):
-        pacer.succeeded(n / 30, 0.02)
-    refused_twice(pacer, 1.0)
+    pacer, now = limited_to(40)
     before = pacer.found
-    for n in range(20):
-        pacer.succeeded(10.0 + 2 * n, 0.02)
+    answered(pacer, now, 10, 30.0)
     assert pacer.found == before
 
 

@@ -47,13 +47,13 @@ def read(request: Request, response: Response, now: float) -> Envelope:
         body = loads(response.content)
     except ValueError:
         spoilt = _describe(response)
-    if isinstance(body, dict):
+    if isinstance(body, dict) and response.status_code >= _SUCCESS:
         failure = _failure(body)
         if response.status_code < _REDIRECT and not failure and _is_success(request, body):
             return Envelope(payload=body)
         if failure or response.status_code < _REDIRECT:
             return Envelope(error=_api_error(request, response, failure, body, now))
-    if response.status_code >= _REDIRECT or response.status_code < _SUCCESS:
+    if response.status_code >= _REDIRECT:
         return Envelope(error=_status_error(response, now))
     problem = spoilt or f"the answer is JSON, but a {type(body).__name__} instead of an object"
     return Envelope(error=MettlDecodeError(problem, CallFacts(status_code=response.status_code)))
@@ -85,7 +85,7 @@ def _api_error(
     body: dict[str, Any],
     now: float,
 ) -> CallError:
-    if failure is None and "status" not in body:
+    if failure is None and not isinstance(body.get("status"), str):
         return MettlDecodeError(
             "the answer is a JSON object without status, error or any expected key",
             CallFacts(status_code=response.status_code),

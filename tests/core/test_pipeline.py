@@ -185,6 +185,8 @@ async def test_a_success_is_the_whole_object():
         (response(b"[1]"), MettlDecodeError, None),
         (response(b"null"), MettlDecodeError, None),
         (response(b'{"a":1}'), MettlDecodeError, None),
+        (response(b'{"status":["SUCCESS"]}'), MettlDecodeError, None),
+        (response(OK, 101), MettlDecodeError, None),
         (response(b'{"status":"ERROR"}'), ApiError, None),
         (response(b'{"status":"ERROR","error":"words"}'), ApiError, None),
         (response(b'{"status":"ERROR","error":{"code":7,"message":[]}}'), ApiError, None),

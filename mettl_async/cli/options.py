@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mettl_async.cli.option_fields import Target
-from mettl_async.cli.reading.source import ReadOptions
+from mettl_async.cli.reading.options import ReadOptions
 from mettl_async.models import RegistrationOptions, ResultDetail
 
 TargetOptions = Annotated[

@@ -111,3 +111,9 @@ def _guarded(cell: Cell) -> Cell:
         isinstance(cell, str) and cell.startswith(_SIGNS) and cell.lstrip("'").startswith(_FORMULA)
     )
     return f"'{cell}" if formula else cell
+
+
+def unguarded(text: str) -> str:
+    """Give back the cell that was guarded; other texts stay as they are."""
+    rest = text[1:]
+    return rest if text.startswith("'") and _guarded(rest) != rest else text

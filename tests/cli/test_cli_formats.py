@@ -21,8 +21,11 @@ from openpyxl import Workbook
 
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading.checking import check_file, report
+from mettl_async.cli.reading.options import ReadOptions
+from mettl_async.cli.reading.people import text_problem
 from mettl_async.cli.reading.rows import BadRow
-from mettl_async.cli.reading.source import ReadOptions, Source, _Reading, spool
+from mettl_async.cli.reading.source import Source
+from mettl_async.cli.reading.spool import Reading, spool
 from mettl_async.sandbox import Sandbox
 
 HEADER = ("Email Address", "First Name", "Note")
@@ -83,7 +86,7 @@ def test_cells_are_text(value, shown, text):
     )
 )
 def test_text_in_cells_is_read_as_it_was_written(text):
-    if text.startswith(("=", "#")) or "_x" in text:
+    if text.startswith(("=", "#")) or "_x" in text or text_problem(text):
         return
     assert note(text) == (text if text.strip() else None)
 
@@ -143,10 +146,10 @@ def test_empty_rows_and_columns_are_skipped_and_rows_keep_their_numbers():
     )
     source = Source(path)
     checked = check_file(source)
-    assert [row.line for row in source.rows()] == [3, 5, 7, 8, 9]
+    assert [row.line for row in source.rows()] == [3, 5]
     assert checked.good_total == 2
     lines = report(source, checked).splitlines()
-    assert lines[0] == "p.xlsx:7: has a cell in column 5, which has no name"
+    assert lines[0].startswith("p.xlsx:7: has a cell in column 5, which has no name; ")
     assert lines[1] == "p.xlsx:8: Email Address: is the same as in row 3 (case is ignored)"
     assert lines[2].startswith("p.xlsx:9: Email Address: is not an email")
     assert "secret" not in "".join(lines)
@@ -264,7 +267,7 @@ def test_a_spool_is_private_nameless_and_read_twice(monkeypatch, tmp_path):
         assert stat.S_IMODE(os.fstat(file.fileno()).st_mode) == 0o600
         assert list(home.iterdir()) == []
         lock = threading.Lock()
-        first, second = (io.BufferedReader(_Reading(file, lock)) for _ in range(2))
+        first, second = (io.BufferedReader(Reading(file, lock)) for _ in range(2))
         assert first.read(1000) == content[:1000]
         second.seek(-5, os.SEEK_END)
         assert second.read() == content[-5:]

@@ -1,74 +1,105 @@
 """The first pass over a file: every row is checked before anything is sent."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from mettl_async.bulk.seen import SeenEmails
-from mettl_async.cli.problems import CommandError
+from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.reading.columns import EMAIL
-from mettl_async.cli.reading.rows import BadRow, Row
+from mettl_async.cli.reading.rows import BadRow, candidate_of, problem_of
 from mettl_async.cli.reading.source import Source
+from mettl_async.cli.reading.spool import Spool
+from mettl_async.models import Candidate
 from mettl_async.models._fold_email import fold_email
 
 SHOWN: Final = 20
+Fits = Callable[[Candidate], str | None]
+"""Says why a candidate cannot be sent and what to do; None where nothing keeps it."""
 
 
 @frozen
 class Checked:
-    """The result of the check: ``bad`` holds the first `SHOWN` of ``bad_total`` bad rows."""
+    """The result of the check: how many rows can be sent, and those that cannot, with their reasons."""
 
     good_total: int
     bad_total: int
-    bad: tuple[BadRow, ...]
+    _bad: Spool = field(repr=False)
+    _unit: str = field(repr=False)
+    _first: Mapping[str, int] = field(repr=False)
+
+    @property
+    def bad(self) -> tuple[BadRow, ...]:
+        """The first `SHOWN` of the bad rows."""
+        return tuple(islice(self.bad_rows(), SHOWN))
+
+    def bad_rows(self) -> Iterator[BadRow]:
+        """All bad rows in the order of the file, as often as they are needed."""
+        for line, problem, own, email in self._bad:
+            if email is None:
+                yield BadRow(line, problem, own)
+            else:
+                reason = f"is the same as in {self._unit} {self._first[email]} (case is ignored)"
+                yield BadRow(line, f"{EMAIL}: {reason}", own)
 
 
-def check_file(source: Source) -> Checked:
-    """Read a whole file once, keeping about 12 bytes a row, and find the rows that cannot be sent.
+def check_file(source: Source, fits: Fits | None = None) -> Checked:
+    """Read a whole file once, and find the rows that cannot be sent; the others are kept by the source.
+
+    Memory is some 17 bytes a row, and 150 for each repeated email. The rows are in temporary files.
+
+    Args:
+        source: The file.
+        fits: A further check, such as for candidates that are too long for a URL.
 
     Raises:
         CommandError: The file cannot be read, its header cannot be used, or it holds nobody.
     """
+    good, bad = Spool(), Spool()
     seen = SeenEmails()
-    good = bad = 0
-    shown: list[Row | BadRow] = []
-    for row in source.rows():
-        if isinstance(row, Row) and seen.add(row.candidate.email):
-            good += 1
-            continue
-        bad += 1
-        if len(shown) < SHOWN:
-            shown.append(row)
-    if not good + bad:
-        raise CommandError(f"{source.name}: holds no candidates")
-    return Checked(good, bad, tuple(_explained(source, shown)))
+    first: dict[str, int] = {}
+    for row in source.cells():
+        try:
+            if isinstance(row, BadRow):
+                bad.add((row.line, row.problem, dict(row.own), None))
+            elif (problem := _problem(source, row.known, fits)) is not None:
+                bad.add((row.line, problem, row.own, None))
+            elif seen.add(row.known[EMAIL]):
+                good.add((row.line, row.known, row.own))
+            else:
+                first[fold_email(row.known[EMAIL])] = 0
+                bad.add((row.line, "", row.own, fold_email(row.known[EMAIL])))
+        except OSError as error:
+            raise CommandError(
+                f"{tempfile.gettempdir()}: rows cannot be kept there: {os_reason(error)}"
+            ) from None
+    if not good and not bad:
+        raise CommandError(f"{source.name}: names its columns, but holds no candidates")
+    if first:
+        for line, known, _ in good:
+            email = fold_email(known[EMAIL])
+            if email in first:
+                first[email] = line
+    source.keep(good, bad)
+    return Checked(len(good), len(bad), bad, source.unit, first)
+
+
+def _problem(source: Source, known: Mapping[str, str], fits: Fits | None) -> str | None:
+    problem = problem_of(source.layout, known)
+    return problem if problem or fits is None else fits(candidate_of(known))
 
 
 def report(source: Source, checked: Checked) -> str:
     """Describe the bad rows as ``candidates.csv:17: Email Address: ...``, and count them."""
     lines = [f"{source.name}:{one.line}: {one.problem}" for one in checked.bad]
-    if checked.bad_total > len(checked.bad):
-        lines.append(f"... and {checked.bad_total - len(checked.bad):,} more")
+    if checked.bad_total > len(lines):
+        lines.append(f"... and {checked.bad_total - len(lines):,} more")
     rows = "1 row" if checked.bad_total == 1 else f"{checked.bad_total:,} rows"
     total = checked.good_total + checked.bad_total
     lines.append(f"mettl: {rows} of {total:,} cannot be sent; nothing was sent")
     return "\n".join(lines)
-
-
-def _explained(source: Source, rows: list[Row | BadRow]) -> Iterator[BadRow]:
-    """Give the rows whose email came before its reason; to read again is cheaper than to keep all."""
-    first = {fold_email(row.candidate.email): 0 for row in rows if isinstance(row, Row)}
-    if first:
-        for row in source.rows():
-            if isinstance(row, Row) and not first.get(fold_email(row.candidate.email), 1):
-                first[fold_email(row.candidate.email)] = row.line
-                if all(first.values()):
-                    break
-    for row in rows:
-        if isinstance(row, Row):
-            line = first[fold_email(row.candidate.email)]
-            problem = f"{EMAIL}: is the same as in {source.unit} {line} (case is ignored)"
-            yield BadRow(row.line, problem)
-        else:
-            yield row

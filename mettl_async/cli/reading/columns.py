@@ -1,14 +1,15 @@
 """The columns of an input: checked, and mapped to the names that registration knows."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from mettl_async.cli.problems import CommandError
+from mettl_async.cli.reading.characters import REPLACEMENT, clean_name
 
 UTF_8: Final = "utf-8-sig"  # with or without a BOM
 EMAIL: Final = "Email Address"
@@ -21,6 +22,12 @@ UNDECODED: Final = re.compile("[\udc80-\udcff]")
 
 _HOW: Final = '--map "E-mail=Email Address"'
 _ADDRESS: Final = re.compile(r"\s*[^@\s]+@[^@\s]+\.[^@\s]+\s*")
+# Columns of files of links that are always there, and that may be: of today, and of version 0.1.
+_RESULTS: Final = (frozenset({"status", "link", "code", "reason"}), frozenset[str]())
+_RESULTS_BEFORE: Final = (
+    frozenset({"status", "url", "code", "reason"}),
+    frozenset({"attempts", "line", "schedule"}),
+)
 _ALIKE: Final = {
     EMAIL: ("email", "mail", "emailid", "candidateemail"),
     FIRST_NAME: ("first", "givenname", "forename", "name"),
@@ -55,6 +62,27 @@ class Numbers(StrEnum):
     STORED = "stored"
 
 
+@define(eq=False)
+class Findings:
+    """What the user is told of how a file was read, once its rows were read.
+
+    Attributes:
+        header_line: Line or row of the header; None where each row names its columns.
+        sheet: Name of the sheet; None where there are none.
+        sent: The file's own columns that are sent, and as what.
+        left_out: The others.
+        results: Those of them that an earlier run has added.
+        notes: Remarks in whole sentences without a full stop, such as on rows that are left out.
+    """
+
+    header_line: int | None = None
+    sheet: str | None = None
+    sent: dict[str, str] = field(factory=dict)
+    left_out: tuple[str, ...] = ()
+    results: tuple[str, ...] = ()
+    notes: list[str] = field(factory=list)
+
+
 @frozen(kw_only=True)
 class Layout:
     """What every format's reader must know.
@@ -66,6 +94,9 @@ class Layout:
         format: Format of the file.
         encoding: Encoding of the file; no matter for XLSX.
         delimiter: Of CSV.
+        header_row: The line or row that names the columns; None for the first one with content.
+        padded: Whether the file ends with Ctrl-Z, as files of DOS do.
+        findings: Filled as the file is read.
     """
 
     name: str
@@ -74,6 +105,9 @@ class Layout:
     format: Format = Format.CSV
     encoding: str = UTF_8
     delimiter: str = ","
+    header_row: int | None = None
+    padded: bool = False
+    findings: Findings = field(factory=Findings, eq=False)
 
     @property
     def not_decoded(self) -> str:
@@ -96,7 +130,7 @@ def parse_mapping(options: Iterable[str]) -> dict[str, str]:
     """
     mapping: dict[str, str] = {}
     for option in options:
-        source, target = (part.strip() for part in option.rpartition("=")[::2])
+        source, target = map(clean_name, option.rpartition("=")[::2])
         if not source or not target:
             raise CommandError(f"--map {option!r}: write it as {_HOW}")
         if source in mapping:
@@ -126,21 +160,22 @@ def check_drop(dropped: Iterable[str], mapping: Mapping[str, str]) -> None:
 
 
 def columns_of(layout: Layout, line: int, header: Sequence[str]) -> list[str | None]:
-    """Name the columns of a table after mapping; None for those to leave out.
+    """Name the columns of a table after mapping; None for those to leave out, or without a name.
+
+    Args:
+        layout: What was asked for.
+        line: Where the header is.
+        header: The names by `clean_name`.
 
     Raises:
         CommandError: The header cannot be used; names columns, but no content where there is no header.
     """
     where = f"{layout.name}:{line}"
     _check_names(layout, where, header)
-    stripped = [name.strip() for name in header]
-    check_options(layout, where, stripped)
-    for source in layout.mapping:
-        if stripped.count(source) > 1:
-            raise CommandError(f"{where}: --map: two columns are named {source!r}; remove one")
+    check_options(layout, where, header)
+    left_out = layout.drop | results_in(header, layout)
     columns = [
-        None if key in layout.drop else layout.mapping.get(key, name)
-        for key, name in zip(stripped, header, strict=True)
+        None if not name or name in left_out else layout.mapping.get(name, name) for name in header
     ]
     names = [name for name in columns if name is not None]
     for target in layout.mapping.values():
@@ -150,8 +185,17 @@ def columns_of(layout: Layout, line: int, header: Sequence[str]) -> list[str | N
         _check_near_miss(where, name)
     for name in (EMAIL, FIRST_NAME):
         if name not in names:
-            raise CommandError(f"{where}: {_missing(name, names)}")
+            raise CommandError(f"{where}: {missing(name, names)}")
     return columns
+
+
+def results_in(names: Collection[str], layout: Layout) -> frozenset[str]:
+    """Tell which columns say what became of people, where the input is a file of links of an earlier run."""
+    there = frozenset(names)
+    for results in (_RESULTS, _RESULTS_BEFORE):
+        if there >= results[0] and not there & results[0] & layout.mapping.keys():
+            return there & (results[0] | results[1])
+    return frozenset()
 
 
 def check_options(layout: Layout, where: str, there: Iterable[str]) -> None:
@@ -207,22 +251,23 @@ def _check_names(layout: Layout, where: str, header: Sequence[str]) -> None:
             raise CommandError(
                 f"{where}: the name of column {place} holds a NUL; this is not a CSV file"
             )
-        if not name.strip():
-            raise CommandError(f"{where}: column {place} has no name; name it, or remove it")
-        if name in header[: place - 1]:
+        if REPLACEMENT in name:
+            raise CommandError(
+                f"{where}: the name of column {place} has lost letters (U+FFFD); name it anew"
+            )
+        if name and name in header[: place - 1]:
             raise CommandError(f"{where}: two columns are named {name!r}; remove one")
 
 
 def _check_near_miss(where: str, name: str) -> None:
     """Refuse a misspelt name of ours, which would silently become a registration field."""
     for known in (CONTEXT_DATA, COMPENSATORY_TIME):
-        if name.strip() != known and normalized(name) == normalized(known):
+        if name != known and normalized(name) == normalized(known):
             raise CommandError(f"{where}: column {name!r}: rename it to {known!r}")
-    if name != name.strip() and name.strip() in RECOGNISED:
-        raise CommandError(f"{where}: column {name!r}: remove the spaces around its name")
 
 
-def _missing(target: str, header: Sequence[str]) -> str:
+def missing(target: str, header: Sequence[str]) -> str:
+    """Say that a column is not there, and which one is perhaps meant."""
     said = f"there is no column {target!r}"
     found = _similar(target, [one for one in header if one not in RECOGNISED])
     if found is None:

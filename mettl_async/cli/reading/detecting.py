@@ -1,50 +1,64 @@
-"""Detect the format, the encoding and the delimiter of a file from its first bytes. Pure functions.
-
-What is not certain is not guessed: names in the wrong alphabet would go out to real people.
-"""
+"""What a file is by its first bytes, whatever its name says. Pure functions."""
 
 import codecs
-import csv
-import io
 import re
-from collections.abc import Collection, Iterable, Iterator
-from itertools import chain
 from typing import Final
 
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.reading.columns import UNDECODED, UTF_8, Format, normalized
+from mettl_async.cli.reading.columns import UTF_8, Format
+from mettl_async.cli.reading.encoding import marked_encoding
 from mettl_async.cli.reading.rows import CSV_SUFFIXES, JSON_SUFFIXES
-
-DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
-WESTERN: Final = "cp1252"
 
 _ZIP: Final = b"PK\x03\x04"
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_MARKS: Final = (
-    (codecs.BOM_UTF8, UTF_8),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like UTF-16's
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-# A header's first letter is ASCII nearly always, so that half of the unit is zero.
-_UNMARKED: Final = (
-    (re.compile(rb"[^\0]\0[^\0]"), "utf-16-le"),
-    (re.compile(rb"\0[^\0]\0"), "utf-16-be"),
-)
 _BY_ENDING: Final = {
-    **dict.fromkeys((*CSV_SUFFIXES, ".tsv"), "csv"),
+    **dict.fromkeys((*CSV_SUFFIXES, ".tsv", ".tab"), "csv"),
     **dict.fromkeys(JSON_SUFFIXES, "jsonl"),
     **dict.fromkeys((".xlsx", ".xlsm"), "xlsx"),
 }
-_MULTIBYTE: Final = re.compile("[^\0-\x7f\udc80-\udcff]")
-# No sign that Western Europe's Excel leaves in lists of people: undefined bytes; letters that are
-# others' on Turkish and Polish machines; three accented letters in a row, as in Cyrillic or Greek.
-_NOT_WESTERN: Final = re.compile(
-    rb"[\x81-\x84\x86-\x89\x8b\x8d\x8f\x90\x95\x98\x99\x9b\x9d\xa1-\xa6\xa8\xac\xad\xaf\xb1-\xb3"
-    rb"\xb5\xb6\xb8\xb9\xbc-\xbf\xd0\xd7\xdd\xde\xf0\xf7\xfd\xfe]|[\xc0-\xff]{3}"
+_EXPORT: Final = "export the table as CSV UTF-8 or XLSX"
+_OPEN: Final = "open it in a spreadsheet, and save it as XLSX or CSV UTF-8"
+# Beginnings of files that hold no rows: what they are, and what to do.
+_BINARY: Final = (
+    (b"\x1f\x8b", "is compressed (gzip)", "unpack it first, as with gunzip"),
+    (b"BZh", "is compressed (bzip2)", "unpack it first, as with bunzip2"),
+    (b"\xfd7zXZ\0", "is compressed (xz)", "unpack it first, as with unxz"),
+    (b"\x28\xb5\x2f\xfd", "is compressed (zstd)", "unpack it first, as with unzstd"),
+    (b"7z\xbc\xaf\x27\x1c", "is an archive (7z)", "unpack it, and give the file in it"),
+    (b"Rar!\x1a\x07", "is an archive (rar)", "unpack it, and give the file in it"),
+    (b"PK\x05\x06", "is an empty zip archive", "give the file that was meant to be in it"),
+    (b"%PDF-", "is a PDF", _EXPORT),
+    (b"{\\rtf", "is a text document (RTF)", _EXPORT),
+    (b"\x89PNG", "is a picture", _EXPORT),
+    (b"\xff\xd8\xff", "is a picture", _EXPORT),
+    (b"GIF8", "is a picture", _EXPORT),
+    (b"SQLite format 3\0", "is a database (SQLite)", _EXPORT),
+    (b"\0\1\0\0Standard ", "is a database (Access)", _EXPORT),
+    (b"PAR1", "is a Parquet file", _EXPORT),
+    (b"ARROW1\0\0", "is an Arrow file", _EXPORT),
+    (b"\0\5\x16\x07", "is macOS's own file beside the one that you mean (._NAME)", "give that one"),
+    (b"version https://git-lfs", "is a pointer of Git LFS", "fetch the file, as with git lfs pull"),
+    *((mark, "is a very old Excel file", _OPEN)
+      for mark in (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00")),
+)  # fmt: skip
+# The same for texts, without blanks and a mark before them.
+_TEXTS: Final = (
+    (r"<\?xml[^>]*>\s*(<[?!][^>]*>\s*)*<(\w+:)?Workbook\b", "is a workbook of Excel 2003 (XML)", _OPEN),
+    (r"<\?xml", "is XML", _EXPORT),
+    (r"<(!doctype|!--|html|head|body|meta|table|style|div|center|script)\b",
+     "is a web page (HTML), whatever its name says", _OPEN),
+    (r"MIME-Version:", "is a web page (MHTML)", _OPEN),
+    (r"ID;P", "is a SYLK file", _OPEN),
+    (r"TABLE\r?\n0,1\r?\n", "is a DIF file", _OPEN),
+    (r"BEGIN:VCARD", "holds contacts (vCard)", _EXPORT),
+    (r"BEGIN:VCALENDAR", "is a calendar", _EXPORT),
+    (r"\[InternetShortcut\]", "is a link to a page, not the file", "download the file"),
+)  # fmt: skip
+_TEXT_NATURES: Final = tuple(
+    (re.compile(start, re.IGNORECASE if start[0] in "<M" else 0), nature, fix)
+    for start, nature, fix in _TEXTS
 )
-_SEPARATOR_LINE: Final = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)
+_READ_FOR_JSON: Final = 1 << 16
 
 
 def format_of(name: str, ending: str, head: bytes, asked: Format | None) -> Format:
@@ -53,14 +67,16 @@ def format_of(name: str, ending: str, head: bytes, asked: Format | None) -> Form
     A workbook is known by its first bytes whatever it is called.
 
     Raises:
-        CommandError: The bytes contradict what was asked for or the name.
+        CommandError: The bytes contradict what was asked for or the name, or hold no rows at all.
     """
     if head.startswith(_OLE):
         raise CommandError(
             f"{name}: is an old Excel file (.xls) or has a password; save it as .xlsx without one"
         )
-    found = asked or (Format(_BY_ENDING[ending]) if ending in _BY_ENDING else None)
     zipped = head.startswith(_ZIP)
+    if not zipped:
+        check_nature(name, head)
+    found = asked or (Format(_BY_ENDING[ending]) if ending in _BY_ENDING else None)
     if zipped and (asked or Format.XLSX) != Format.XLSX:
         raise CommandError(f"{name}: looks like XLSX; leave out --format {asked}")
     if found == Format.XLSX and not zipped:
@@ -70,67 +86,42 @@ def format_of(name: str, ending: str, head: bytes, asked: Format | None) -> Form
     return found or _by_content(head)
 
 
-def _by_content(head: bytes) -> Format:
-    first = head.decode(marked_encoding(head) or UTF_8, errors="ignore").lstrip()[:1]
-    return Format.JSONL if first in {"{", "["} else Format.CSV
+def check_nature(name: str, head: bytes) -> None:
+    """Refuse what can be no list of people, by what it is.
 
-
-def marked_encoding(head: bytes) -> str | None:
-    """Detect an encoding by a BOM, or by zeros between the first letters."""
-    for mark, encoding in _MARKS:
+    Raises:
+        CommandError: Says what it is and what to do.
+    """
+    for mark, nature, fix in _BINARY:
         if head.startswith(mark):
-            return encoding
-    return next((encoding for signs, encoding in _UNMARKED if signs.match(head)), None)
+            raise CommandError(f"{name}: {nature}; {fix}")
+    text = _beginning(head)
+    if not text:
+        raise CommandError(f"{name}: is empty; the first line must name the columns")
+    for start, nature, fix in _TEXT_NATURES:
+        if start.match(text):
+            raise CommandError(f"{name}: {nature}; {fix}")
+    if text.startswith("["):
+        # In one line, it would be a JSON value that is no object.
+        raise CommandError(
+            f"{name}: is a JSON array; write one object on each line (JSON Lines), as with jq -c '.[]'"
+        )
+    if text.startswith("{") and not _is_whole(text.partition("\n")[0], cut=len(head)):
+        raise CommandError(
+            f"{name}: is JSON over several lines; write one object on each line (JSON Lines), "
+            "as with jq -c"
+        )
 
 
-def encoding_of(chunks: Iterable[bytes]) -> str:
-    """Detect UTF-8, or else Windows-1252 where the whole file can be that and none of it is UTF-8.
-
-    A file that is neither is called UTF-8, so that its undecodable rows can be named.
-    """
-    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    broken = multibyte = False
-    western = True
-    for chunk in chain(chunks, [b""]):
-        text = decoder.decode(chunk, final=not chunk)
-        if not text.isascii():
-            broken = broken or UNDECODED.search(text) is not None
-            multibyte = multibyte or _MULTIBYTE.search(text) is not None
-        western = western and _NOT_WESTERN.search(chunk) is None
-        if broken and (multibyte or not western):
-            return UTF_8
-    return WESTERN if broken else UTF_8
+def _beginning(head: bytes) -> str:
+    encoding = marked_encoding(head) or UTF_8
+    return codecs.decode(head, encoding, "ignore").lstrip("\ufeff \t\r\n\v\f")
 
 
-def delimiter_of(sample: str, wanted: Collection[str]) -> str:
-    """Choose the delimiter that finds most of the wanted columns in the header, then most columns.
-
-    Quoted names may hold any of them. Excel's line ``sep=;`` decides alone.
-    """
-    lines = io.StringIO(sample, newline="")
-    said = _SEPARATOR_LINE.fullmatch(lines.readline())
-    if said:
-        return said[1]
-    sought = {normalized(one) for one in wanted}
-
-    def score(delimiter: str) -> tuple[int, int]:
-        header = _header(sample, delimiter)
-        return len(sought & set(map(normalized, header))), len(header)
-
-    return max(DELIMITERS, key=score)
+def _is_whole(line: str, *, cut: int) -> bool:
+    """Tell whether a line holds braces in pairs, as far as one can see; what else is wrong is told by row."""
+    return len(line) >= cut or not re.fullmatch(r"\{\s*(\"[^\"]*\"\s*:\s*[\[{]?)?\s*,?\s*", line)
 
 
-def _header(sample: str, delimiter: str) -> list[str]:
-    try:
-        for cells in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter):
-            if any(map(str.strip, cells)):
-                return cells
-    except csv.Error:
-        pass
-    return []
-
-
-def without_separator_line(lines: Iterable[str]) -> Iterator[str]:
-    """Replace Excel's ``sep=;`` in the first line by a blank line."""
-    for number, line in enumerate(lines):
-        yield "\n" if not number and _SEPARATOR_LINE.fullmatch(line) else line
+def _by_content(head: bytes) -> Format:
+    return Format.JSONL if _beginning(head)[:1] in {"{", "["} else Format.CSV

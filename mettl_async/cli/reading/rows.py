@@ -3,15 +3,19 @@
 Messages name lines and columns, never a cell's content.
 """
 
+from __future__ import annotations
+
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
+from mettl_async.cli.outfile import unguarded
 from mettl_async.cli.problems import CommandError
+from mettl_async.cli.reading.characters import REPLACEMENT, clean_name
 from mettl_async.cli.reading.columns import (
     COMPENSATORY_TIME,
     CONTEXT_DATA,
@@ -19,6 +23,15 @@ from mettl_async.cli.reading.columns import (
     FIRST_NAME,
     UNDECODED,
     Layout,
+    columns_of,
+    normalized,
+    results_in,
+)
+from mettl_async.cli.reading.people import (
+    address_problem,
+    is_unremarkable,
+    name_problem,
+    text_problem,
 )
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import Candidate
@@ -61,10 +74,19 @@ class Row:
 
 @frozen
 class BadRow:
-    """A row that cannot be sent, and the reason."""
+    """A row that cannot be sent, and the reason.
+
+    Attributes:
+        line: Where the row begins, counted from 1.
+        problem: The reason, without personal data.
+        own: What could be read of it, by the input's own columns; cells beyond them as ``column 4``.
+        rest_is_apart: Whether the further lines of it are rows of their own.
+    """
 
     line: int
     problem: str
+    own: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
+    rest_is_apart: bool = field(default=False, eq=False, repr=False, kw_only=True)
 
 
 class CellError(Exception):
@@ -92,52 +114,168 @@ def number_text(number: float) -> str:
     return str(int(number))
 
 
-def table_row(
-    line: int, header: Sequence[str], names: Sequence[str | None], texts: Sequence[str]
-) -> Cells | None:
-    """Put the texts of a row under the columns of a table; None if all that is sent is blank.
+def unnamed(place: int) -> str:
+    """Say that a row has content where the header has none."""
+    return f"has a cell in column {place}, which has no name; name the column, or remove it"
 
-    Args:
-        line: Where the row begins.
-        header: The input's own names of the columns.
+
+@define(eq=False)
+class Table:
+    """The columns of a table, of which `row` makes cells.
+
+    Attributes:
+        file: Name of the file, for messages.
+        header: The input's own names of the columns; empty for those without one.
         names: Those after mapping; None for what is not sent.
-        texts: No more than columns.
+        results: Columns that an earlier run has added, which are not the person's.
+        width: Columns of the header, with those at its end that have no name.
+        needed: Cells that a row has at least; of shorter ones it is not clear which are missing.
     """
-    pairs = zip_longest(names, texts, fillvalue="")
-    known = {name: text for name, text in pairs if name is not None}
-    if not any(map(str.strip, known.values())):
-        return None
-    return Cells(line, known, dict(zip_longest(header, texts, fillvalue="")))
+
+    file: str
+    header: tuple[str, ...]
+    names: tuple[str | None, ...] = field(repr=False)
+    results: frozenset[str] = field(repr=False)
+    width: int = field(repr=False)
+    needed: int = field(init=False)
+    _plain: bool = field(init=False, repr=False)
+    _rows: int = field(default=0, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.needed = max((i for i, name in enumerate(self.header, 1) if name), default=0)
+        self._plain = self.names == self.header and not self.results and all(self.header)
+
+    @classmethod
+    def of(cls, layout: Layout, line: int, header: Iterable[str]) -> Table:
+        """Check a header, and name the columns.
+
+        Raises:
+            CommandError: It cannot be used.
+        """
+        cleaned = tuple(map(clean_name, header))
+        width = len(cleaned)
+        while cleaned and not cleaned[-1]:
+            cleaned = cleaned[:-1]
+        names, results = columns_of(layout, line, cleaned), results_in(cleaned, layout)
+        found, pairs = layout.findings, list(zip(cleaned, names, strict=True))
+        found.header_line = line
+        found.sent = {own: name for own, name in pairs if name is not None}
+        found.left_out = tuple(own for own, name in pairs if own and name is None)
+        found.results = tuple(own for own in cleaned if own in results)
+        return cls(layout.name, cleaned, tuple(names), results, width)
+
+    def row(self, line: int, texts: Sequence[str]) -> Cells | BadRow | None:
+        """Put the texts of a row under the columns; None if all that is sent is blank.
+
+        Args:
+            line: Where the row begins.
+            texts: Some may be missing at the end; more than columns must be blank.
+
+        Raises:
+            CommandError: In the first row, a column without a name has content.
+        """
+        if self._plain and len(texts) == len(self.header):
+            known = dict(zip(self.header, texts, strict=True))
+            return Cells(line, known, known)
+        own = dict(self._named(texts))
+        if (place := self._unnamed(texts)) is not None:
+            problem = unnamed(place)
+            if not self._rows:
+                raise CommandError(f"{self.file}:{line}: {problem}")
+            return BadRow(line, problem, own)
+        self._rows += 1
+        if self.results:
+            texts = [unguarded(text) for text in texts]
+            own = {name: text for name, text in self._named(texts) if name not in self.results}
+        known = {
+            name: text
+            for name, text in zip_longest(self.names, texts[: len(self.names)], fillvalue="")
+            if name is not None
+        }
+        return Cells(line, known, own) if any(map(str.strip, known.values())) else None
+
+    def own(self, texts: Sequence[str]) -> dict[str, str]:
+        """Put the texts of a bad row under the file's own columns, and what is too much under numbers."""
+        return dict(self._named(texts))
+
+    def _named(self, texts: Sequence[str]) -> Iterator[tuple[str, str]]:
+        for place, (name, text) in enumerate(zip_longest(self.header, texts, fillvalue=""), 1):
+            if name or text.strip():
+                yield name or f"column {place}", text
+
+    def _unnamed(self, texts: Sequence[str]) -> int | None:
+        names = zip_longest(self.header[: len(texts)], texts, fillvalue="")
+        return next(
+            (i for i, (name, text) in enumerate(names, 1) if not name and text.strip()), None
+        )
 
 
 def row_of(layout: Layout, cells: Cells) -> Row | BadRow:
-    """Make a candidate of the cells.
+    """Make a candidate of the cells, if it is a plausible person.
 
     Blank cells of optional columns are left out, spaces around emails are dropped.
     """
-    present = {name: cell for name, cell in cells.known.items() if cell.strip()}
+    problem = problem_of(layout, cells.known)
+    if problem is None:
+        try:
+            return Row(cells.line, candidate_of(cells.known))
+        except InvalidInputError as error:
+            problem = _explain(error, cells.known)
+    return BadRow(cells.line, problem, cells.own)
+
+
+def problem_of(layout: Layout, known: Mapping[str, str]) -> str | None:
+    """Say what keeps cells from being sent, with the column and the fix; None for nothing."""
+    email, name = known.get(EMAIL, "").strip(), known.get(FIRST_NAME, "")
+    whole = "".join(known.values())
+    if not is_unremarkable(whole):
+        for column, cell in known.items():
+            if UNDECODED.search(cell):
+                return f"{column}: {layout.not_decoded}"
+            if _NO_TEXT.search(cell):
+                return f"{column}: holds a NUL or half of a character (a lone surrogate); remove it"
+    if (problem := address_problem(email)) is not None:
+        return f"{EMAIL}: {problem}"
+    if (problem := name_problem(name)) is not None:
+        return f"{FIRST_NAME}: {problem}"
+    if COMPENSATORY_TIME in known:
+        minutes = known[COMPENSATORY_TIME].strip()
+        if minutes and not _MINUTES.fullmatch(minutes):
+            return f"{COMPENSATORY_TIME}: is not a whole number of minutes"
+    return None if is_unremarkable(whole) else _problem_of_field(known)
+
+
+def _problem_of_field(known: Mapping[str, str]) -> str | None:
+    for column, cell in known.items():
+        if column in (EMAIL, FIRST_NAME, COMPENSATORY_TIME) or not cell.strip():
+            continue
+        if column == CONTEXT_DATA:  # which programs read, whatever it is
+            problem = text_problem(REPLACEMENT) if REPLACEMENT in cell else None
+        else:
+            problem = text_problem(cell, is_name="name" in normalized(column))
+        if problem is not None:
+            return f"{column}: {problem}"
+    return None
+
+
+def candidate_of(known: Mapping[str, str]) -> Candidate:
+    """Make a candidate of cells in which `problem_of` finds nothing.
+
+    Raises:
+        InvalidInputError: A cell cannot be sent nevertheless.
+    """
+    present = {name: cell for name, cell in known.items() if cell and not cell.isspace()}
     minutes = present.pop(COMPENSATORY_TIME, None)
-    if minutes is not None and not _MINUTES.fullmatch(minutes.strip()):
-        return BadRow(cells.line, f"{COMPENSATORY_TIME}: is not a whole number of minutes")
-    try:
-        candidate = Candidate(
-            email=present.pop(EMAIL, "").strip(),
-            first_name=present.pop(FIRST_NAME, ""),
-            context_data=present.pop(CONTEXT_DATA, None),
-            compensatory_time=None if minutes is None else int(minutes),
-            fields=present,
-        )
-    except InvalidInputError as error:
-        return BadRow(cells.line, _explain(error, cells.known, layout))
-    return Row(cells.line, candidate)
+    return Candidate(
+        email=present.pop(EMAIL, "").strip(),
+        first_name=present.pop(FIRST_NAME, ""),
+        context_data=present.pop(CONTEXT_DATA, None),
+        compensatory_time=None if minutes is None else int(minutes),
+        fields=present,
+    )
 
 
-def _explain(error: InvalidInputError, cells: Mapping[str, str], layout: Layout) -> str:
-    for name, cell in cells.items():
-        if UNDECODED.search(cell):
-            return f"{name}: {layout.not_decoded}"
-        if _NO_TEXT.search(cell):
-            return f"{name}: holds a NUL or half of a character (a lone surrogate); remove it"
+def _explain(error: InvalidInputError, cells: Mapping[str, str]) -> str:
     shown = error.field.removeprefix("candidate.fields[").removesuffix("]")
     column = next((name for name in cells if ascii(name) == shown), shown)
     return f"{_COLUMNS.get(error.field, column)}: {error.problem}; {error.fix}"

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import codecs
 import io
+import os
 import sys
-import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, cast
+from typing import IO, Final, cast
 
-from attrs import define, field, frozen
-from attrs.converters import optional
+from attrs import define, field
 
 from mettl_async.cli.printing import printable
 from mettl_async.cli.problems import CommandError, os_reason
@@ -22,130 +20,30 @@ from mettl_async.cli.reading.columns import (
     FIRST_NAME,
     RECOGNISED,
     UTF_8,
+    Findings,
     Format,
-    HiddenRows,
     Layout,
-    MergedCells,
-    Numbers,
-    check_drop,
-    parse_mapping,
 )
-from mettl_async.cli.reading.detecting import (
-    DELIMITERS,
-    WESTERN,
-    delimiter_of,
-    encoding_of,
-    format_of,
-    marked_encoding,
-)
-from mettl_async.cli.reading.rows import BadRow, Cells, Row, row_of
+from mettl_async.cli.reading.csv_lines import CTRL_Z
+from mettl_async.cli.reading.delimiter import find_delimiter
+from mettl_async.cli.reading.detecting import format_of
+from mettl_async.cli.reading.encoding import check_asked, find_encoding
+from mettl_async.cli.reading.options import ReadOptions
+from mettl_async.cli.reading.rows import BadRow, Cells, Row, candidate_of, row_of
+from mettl_async.cli.reading.spool import CHUNK, Reading, Spool, spool
 from mettl_async.cli.reading.text_rows import csv_rows, json_rows
 from mettl_async.cli.reading.workbook import SheetOptions, SheetTable, read_table
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
 STDIN: Final = Path("-")
-_CHUNK: Final = 1 << 16
 _MOST_NAMED: Final = 100  # JSON Lines may have others in every line
-
-
-def _known_encoding(name: str) -> str:
-    try:
-        io.TextIOWrapper(io.BytesIO(), name).close()  # lookup() knows encodings of bytes too
-        proper = codecs.lookup(name).name
-    except (LookupError, ValueError):
-        raise CommandError(f"--encoding {name!r}: there is no such encoding of text") from None
-    return UTF_8 if proper == "utf-8" else proper
-
-
-def _one_character(text: str) -> str:
-    named = {called: character for character, called in DELIMITERS.items()}
-    character = {**named, "\\t": "\t"}.get(text, text)
-    if len(character) != 1 or character in '"\r\n\0':
-        names = ", ".join(named)
-        raise CommandError(f"--delimiter {text!r}: is not one character, nor one of {names}")
-    return character
-
-
-def _stripped(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(name.strip() for name in names)
-
-
-@frozen(kw_only=True)
-class ReadOptions:
-    """A user's options for the input; what is None is detected.
-
-    Raises:
-        CommandError: A value cannot work.
-    """
-
-    format: Format | None = None
-    encoding: str | None = field(default=None, converter=optional(_known_encoding))
-    delimiter: str | None = field(default=None, converter=optional(_one_character))
-    sheet: str | None = None
-    header_row: int | None = None
-    hidden_rows: HiddenRows | None = None
-    merged_cells: MergedCells | None = None
-    numbers: Numbers | None = None
-    mapping: Mapping[str, str] = field(default=(), converter=parse_mapping)
-    drop: frozenset[str] = field(default=(), converter=_stripped)
-
-    def __attrs_post_init__(self) -> None:
-        check_drop(self.drop, self.mapping)
-
-
-def spool(stream: io.BufferedIOBase) -> IO[bytes]:
-    """Copy a stream that can be read only once into a temporary file without a name.
-
-    The file has mode 0600 and its name is removed as soon as it is made (on Windows when it is closed),
-    so that nothing is left behind however the process ends.
-    """
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-    try:
-        # Not read(), which collects several pieces and hears no Ctrl-C between them.
-        while chunk := stream.read1(_CHUNK):
-            file.write(chunk)
-        file.flush()
-    except BaseException:  # Ctrl-C too
-        file.close()
-        raise
-    return file
-
-
-class _Reading(io.RawIOBase):
-    """A place of its own in a file that others read too."""
-
-    def __init__(self, file: IO[bytes], lock: threading.Lock) -> None:
-        self._file, self._lock, self._place = file, lock, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if whence == io.SEEK_CUR:
-            offset, whence = offset + self._place, io.SEEK_SET
-        with self._lock:
-            self._place = self._file.seek(offset, whence)
-        return self._place
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        with self._lock:  # others read in other threads
-            self._file.seek(self._place)
-            content = self._file.read(len(memoryview(buffer)))
-        memoryview(buffer)[: len(content)] = content
-        self._place += len(content)
-        return len(content)
 
 
 @define(eq=False)
 class Source:
     """A source of rows: a file, or stdin (``-``) or a pipe, which is kept in a temporary file.
 
-    Nothing is opened before the first row is read. `close` removes the temporary file.
+    Nothing is opened before the first row is read. Rows that were checked are kept, so that those are sent
+    that were looked at. `close` removes the temporary files.
     """
 
     path: Path
@@ -157,6 +55,8 @@ class Source:
     # In order of appearance; dicts only for that.
     _columns: dict[str, object] = field(factory=dict, init=False, repr=False)
     _known: dict[str, object] = field(factory=dict, init=False, repr=False)
+    _good: Spool | None = field(default=None, init=False, repr=False)
+    _bad: Spool | None = field(default=None, init=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -169,14 +69,38 @@ class Source:
         return "row" if self._layout and self._layout.format == Format.XLSX else "line"
 
     @property
+    def layout(self) -> Layout:
+        """How the file is read; known once rows were read.
+
+        Raises:
+            CommandError: It cannot be read, or there are doubts.
+        """
+        if self._layout is None:
+            with self._explained():
+                self._layout = self._find_layout()
+        return self._layout
+
+    @property
+    def findings(self) -> Findings:
+        """What the user is told of how the file was read, once its rows were."""
+        found = self.layout.findings
+        if found.header_line is None:
+            mapping = self.layout.mapping
+            found.sent = {
+                own: mapping.get(own, own)
+                for own in self._columns
+                if mapping.get(own, own) in self._known
+            }
+            found.left_out = tuple(one for one in self._columns if one not in found.sent)
+        return found
+
+    @property
     def note(self) -> str | None:
-        """A remark on the encoding for the user, once rows were read; None for none."""
-        if self.options.encoding or not self._layout or self._layout.encoding != WESTERN:
+        """A remark for the user on how the file was read, once rows were read; None for none."""
+        results = ", ".join(self.layout.findings.results)
+        if not results:
             return None
-        return (
-            f"{self.name}: is not UTF-8, and is read as Windows-1252; "
-            "if names come out wrong, save it as UTF-8, or pass --encoding"
-        )
+        return f"{self.name}: is a file of links; its columns {results} are left out"
 
     @property
     def also_sends(self) -> str:
@@ -190,19 +114,22 @@ class Source:
         """The file's own columns, once rows were read; of JSON Lines those of all rows."""
         return tuple(self._columns)
 
+    def keep(self, good: Spool, bad: Spool) -> None:
+        """Take over what was checked: from now on `cells` and `rows` give the good rows, without reading."""
+        self._good, self._bad = good, bad
+
     def rows(self) -> Iterator[Row | BadRow]:
         """Make candidates of the `cells`.
 
         Raises:
             CommandError: See there.
         """
+        if self._good is not None:
+            for line, known, _ in self._good:
+                yield Row(line, candidate_of(known))
+            return
         for cells in self.cells():
-            if self._layout is None or isinstance(cells, BadRow):
-                yield cast("BadRow", cells)
-                continue
-            self._columns |= cells.own
-            self._known |= cells.known
-            yield row_of(self._layout, cells)
+            yield cells if isinstance(cells, BadRow) else row_of(self.layout, cells)
 
     def cells(self) -> Iterator[Cells | BadRow]:
         """Read from the beginning, keeping one row.
@@ -212,16 +139,31 @@ class Source:
         Raises:
             CommandError: It cannot be read, or its header or the options for it cannot be used.
         """
-        line = 0
+        if self._good is not None:
+            for line, known, own in self._good:
+                yield Cells(line, known, own)
+            return
+        layout = self.layout
+        with self._explained() as at, self._open() as raw:
+            for row in self._read(layout, raw):
+                at[0] = row.line
+                if isinstance(row, Cells):
+                    if not row.own.keys() <= self._columns.keys():
+                        self._columns |= row.own
+                    if not row.known.keys() <= self._known.keys():
+                        self._known |= row.known
+                yield row
+
+    @contextmanager
+    def _explained(self) -> Iterator[list[int]]:
+        """Explain what can be wrong with a file; takes the line of the last row that could be read."""
+        line = [0]
         try:
-            layout = self._layout = self._layout or self._find_layout()
-            with self._open() as raw:
-                for row in self._read(layout, raw):
-                    line = row.line
-                    yield row
-        except UnicodeDecodeError as error:
+            yield line
+        except UnicodeError as error:
+            encoding = getattr(error, "encoding", self.options.encoding)
             raise CommandError(
-                f"{self.name}: is not {error.encoding} somewhere after line {line}"
+                f"{self.name}: is not {encoding} somewhere after line {line[0]}"
             ) from None
         except OSError as error:
             raise CommandError(f"{self.name}: {os_reason(error)}") from None
@@ -241,10 +183,9 @@ class Source:
 
     def close(self) -> None:
         """Remove the temporary files."""
-        if self._spool is not None:
-            self._spool.close()
-        if self._table is not None:
-            self._table.close()
+        for file in (self._spool, self._table, self._good, self._bad):
+            if file is not None:
+                file.close()
 
     def _sheet_options(self) -> SheetOptions:
         options = self.options
@@ -265,38 +206,52 @@ class Source:
             with self.path.open("rb") as pipe:
                 self._spool = spool(pipe)
         if self._spool is not None:
-            return io.BufferedReader(_Reading(self._spool, self._spool_lock))
+            return io.BufferedReader(Reading(self._spool, self._spool_lock))
         if not self.path.exists():
             raise CommandError(f"{self.path}: no such file")
+        if self.path.is_dir():
+            kind = "an Apple Numbers document" if self.path.suffix == ".numbers" else "a directory"
+            raise CommandError(f"{self.path}: is {kind}; give the name of a CSV or XLSX file")
         if not self.path.is_file():
             raise CommandError(f"{self.path}: is not a file")
         return self.path.open("rb")
 
     def _find_layout(self) -> Layout:
         options = self.options
-        encoding, delimiter = options.encoding, options.delimiter
+        encoding, delimiter, padded = options.encoding, options.delimiter, False
         with self._open() as raw:
-            head = raw.read(_CHUNK)
+            head = raw.read(CHUNK)
             kind = format_of(self.name, self.path.suffix.lower(), head, options.format)
             self._check_options(kind)
-            encoding = encoding or marked_encoding(head)
-            if encoding is None and kind == Format.CSV:  # JSON is UTF-8 [doc: RFC 8259]
-                raw.seek(0)
-                encoding = encoding_of(iter(lambda: raw.read(_CHUNK), b""))
-            encoding = encoding or UTF_8
+            if kind != Format.XLSX:
+                raw.seek(0, os.SEEK_END)
+                raw.seek(max(0, raw.tell() - 1))
+                padded = raw.read() == CTRL_Z.encode()
+
+                def chunks() -> Iterator[bytes]:
+                    raw.seek(0)
+                    yield from iter(lambda: raw.read(CHUNK), b"")
+
+                if encoding is None:
+                    encoding = find_encoding(self.name, chunks)
+                else:
+                    check_asked(self.name, encoding, head)
             if delimiter is None and kind == Format.CSV:
                 raw.seek(0)
-                with _text(raw, encoding, "") as lines:
+                with _text(raw, encoding or UTF_8, "") as lines:
                     mapping = options.mapping
                     wanted = {EMAIL, FIRST_NAME} - set(mapping.values()) | mapping.keys()
-                    delimiter = delimiter_of(lines.read(_CHUNK), wanted)
+                    sample = lines.read(CHUNK)
+                    delimiter = find_delimiter(self.name, sample, wanted, options.header_row)
         return Layout(
             name=self.name,
             mapping=options.mapping,
             drop=options.drop,
             format=kind,
-            encoding=encoding,
+            encoding=encoding or UTF_8,
             delimiter=delimiter or ",",
+            header_row=options.header_row,
+            padded=padded,
         )
 
     def _check_options(self, kind: Format) -> None:

@@ -3,10 +3,12 @@
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from math import isfinite
-from typing import Any
+from typing import Any, Final, cast
 
 from mettl_async.cli.problems import CommandError
+from mettl_async.cli.reading.characters import LINE_BREAKS, clean_name
 from mettl_async.cli.reading.columns import (
     COMPENSATORY_TIME,
     EMAIL,
@@ -14,54 +16,155 @@ from mettl_async.cli.reading.columns import (
     UNDECODED,
     Layout,
     check_options,
-    columns_of,
     mapped_twice,
+    missing,
+    results_in,
 )
-from mettl_async.cli.reading.detecting import DELIMITERS, without_separator_line
-from mettl_async.cli.reading.rows import BadRow, CellError, Cells, number_text, table_row
+from mettl_async.cli.reading.csv_lines import CTRL_Z, Lines, as_meant, opening_line
+from mettl_async.cli.reading.delimiter import DELIMITERS
+from mettl_async.cli.reading.people import is_address
+from mettl_async.cli.reading.rows import BadRow, CellError, Cells, Table, number_text
+
+_NEEDED: Final = frozenset({EMAIL, FIRST_NAME})
+_MOST_BROKEN: Final = 1000
+_HEADER_WITHIN: Final = 30  # rows
 
 
-def csv_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Cells | BadRow]:
+def csv_rows(layout: Layout, text: Iterable[str]) -> Iterator[Cells | BadRow]:
     """Read row by row; blank lines, and rows whose cells are all empty, are skipped.
+
+    A row whose quotes are wrong is bad, and reading goes on in the line after the one where it begins.
 
     Raises:
         CommandError: There is no header, or it cannot be used.
     """
-    reader = csv.reader(without_separator_line(lines), delimiter=layout.delimiter, strict=True)
-    header: Sequence[str] = ()
-    names: Sequence[str | None] | None = None
+    lines = Lines.of(text, header_row=layout.header_row, padded=layout.padded)
+    reader = _reader(layout, lines)
+    table: Table | None = None
+    broken = 0
     while True:
-        line = reader.line_num + 1
+        line = lines.begin_row()
         try:
-            cells = next(reader)
+            cells = _as_meant(layout, lines, next(reader))
         except StopIteration:
             break
         except csv.Error as error:
-            yield BadRow(line, _csv_problem(error))
-            return
-        if not any(map(str.strip, cells)):
-            continue
-        if names is None:
-            header, names = cells, columns_of(layout, line, cells)
-        elif len(cells) != len(names):
-            yield BadRow(line, _uneven(layout, cells, names))
-        elif row := table_row(line, header, names, cells):
+            broken += 1
+            row: Cells | BadRow | None = _broken(layout, table, line, error, lines)
+            if table is None or broken > _MOST_BROKEN:
+                raise CommandError(f"{layout.name}:{line}: {cast('BadRow', row).problem}") from None
+        else:
+            if cells and table is None:
+                table = _table(layout, line, cells, reader, lines)
+                continue
+            row = _row(layout, table, line, cells, lines) if cells and table else None
+        if row:
             yield row
-    if names is None:
+        if isinstance(row, BadRow) and row.rest_is_apart:
+            lines.back_to_second()
+            reader = _reader(layout, lines)
+    if table is None:
         raise CommandError(f"{layout.name}: is empty; the first line must name the columns")
 
 
-def _csv_problem(error: csv.Error) -> str:
-    text = str(error)
+def _reader(layout: Layout, lines: Iterable[str]) -> Iterator[list[str]]:
+    return csv.reader(iter(lines), delimiter=layout.delimiter, strict=True)
+
+
+def _broken(
+    layout: Layout, table: Table | None, line: int, error: csv.Error, lines: Lines
+) -> BadRow:
+    text, opened = str(error), opening_line(lines.of_row, line, layout.delimiter)
+    problem = f'the quote (") that opens a cell in line {opened} '
     if "unexpected end" in text:
-        text = 'a cell is opened with a quote (") that is never closed'
-    return f"is not CSV from here on: {text}"
+        problem += "is never closed; close it, or remove it"
+    elif "field limit" in text:
+        problem += f"is not closed within {csv.field_size_limit():,} characters; close it"
+    else:
+        problem += 'closes in the middle of one; write quotes inside of cells twice ("")'
+    own = {} if table is None else table.own(lines.of_row[:1])
+    return BadRow(line, problem, own, rest_is_apart=True)
 
 
-def _uneven(layout: Layout, cells: Sequence[str], names: Sequence[str | None]) -> str:
-    much = "much" if len(cells) > len(names) else "few"
+def _as_meant(layout: Layout, lines: Lines, cells: list[str]) -> list[str] | None:
+    """Read ``, "Asha"`` as it is meant: the blank before a quote is no part of the cell. None if all is blank."""
+    whole = "".join(cells)
+    if not whole or whole.isspace():
+        return None
+    if ' "' not in whole:
+        return cells
+    spaced = [cell[:1] == " " and cell.lstrip(" ")[:1] == '"' for cell in cells]
+    meant = as_meant(lines.of_row, layout.delimiter) if any(spaced) else None
+    if meant is None:
+        return cells
+    if len(meant) != len(cells):
+        return meant
+    return [one if was else cell for cell, one, was in zip(cells, meant, spaced, strict=True)]
+
+
+def _table(
+    layout: Layout, line: int, cells: list[str], reader: Iterator[list[str]], lines: Lines
+) -> Table:
+    try:
+        return Table.of(layout, line, cells)
+    except CommandError as error:
+        if layout.header_row is None:
+            wanted = {EMAIL, FIRST_NAME} - set(layout.mapping.values()) | layout.mapping.keys()
+            for _ in range(_HEADER_WITHIN):
+                begins = lines.begin_row()
+                try:
+                    names = {clean_name(name) for name in next(reader)}
+                except (StopIteration, csv.Error):
+                    break
+                if wanted <= names:
+                    raise CommandError(
+                        f"{error}; line {begins} names them: pass --header-row {begins}"
+                    ) from None
+        raise
+
+
+def _row(
+    layout: Layout, table: Table, line: int, cells: list[str], lines: Lines
+) -> Cells | BadRow | None:
+    if len(lines.of_row) > 1 and (problem := _swallowed(layout, table, line, cells, lines)):
+        return problem
+    if len(cells) < table.needed or any(map(str.strip, cells[table.width :])):
+        return BadRow(line, _uneven(layout, cells, table), table.own(cells), rest_is_apart=True)
+    return table.row(line, cells)
+
+
+def _swallowed(
+    layout: Layout, table: Table, line: int, cells: list[str], lines: Lines
+) -> BadRow | None:
+    """Find a cell of several lines that is no person's, or that has taken in the rows after it."""
+    email = table.names.index(EMAIL)
+    for place, cell in enumerate(cells):
+        if not any(one in cell for one in "\r\n"):
+            continue
+        opened = opening_line(lines.of_row, line, layout.delimiter, place)
+        others = [row.split(layout.delimiter) for row in cell.splitlines()[1:]]
+        if any(is_address(row[email].strip()) for row in others if len(row) > email):
+            return BadRow(
+                line,
+                f'the quote (") that opens a cell in line {opened} takes in the rows after it; '
+                "close it, or remove it",
+                table.own(lines.of_row[:1]),
+                rest_is_apart=True,
+            )
+        name = table.names[place] if place < len(table.names) else None
+        if name in (EMAIL, FIRST_NAME) and any(one in cell.strip() for one in LINE_BREAKS):
+            return BadRow(
+                line,
+                f'{name}: has a line break in it; its quote (") opens in line {opened}',
+                table.own(cells),
+            )
+    return None
+
+
+def _uneven(layout: Layout, cells: Sequence[str], table: Table) -> str:
+    much = "much" if len(cells) > table.width else "few"
     return (
-        f"cells: {len(cells)}, columns in the header: {len(names)}; "
+        f"cells: {len(cells)}, columns in the header: {table.width}; "
         f"a {DELIMITERS.get(layout.delimiter, 'delimiter')} too {much}, or a missing quote"
     )
 
@@ -72,41 +175,48 @@ def json_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Cells | BadRow]:
     Numbers and booleans in optional columns are taken as text, whole numbers without ``.0``.
 
     Raises:
-        CommandError: At the end, if no object had a column that is mapped or left out.
+        CommandError: At the end, if no object had a column that is needed, mapped or left out.
     """
     seen: set[str] = set()
+    sent: set[str] = set()
     first: tuple[str, ...] | None = None
-    for line, text in enumerate(lines, 1):
-        if not text.strip():
-            continue
-        if UNDECODED.search(text):
-            yield BadRow(line, layout.not_decoded)
+    skipped = (layout.header_row or 1) - 1
+    for line, text in enumerate(islice(lines, skipped, None), skipped + 1):
+        if not text.strip().strip(CTRL_Z):
             continue
         try:
-            found = _parsed(text)
+            found = _parsed(layout, text)
             first = tuple(found) if first is None else first
             seen |= (layout.mapping.keys() | layout.drop) & found.keys()
-            cells = _cells(layout, found)
-        except (ValueError, RecursionError):
-            yield BadRow(line, "is not a JSON value; write one object on each line")
+            results = results_in(found, layout)
+            own = {name: content for name, content in found.items() if name not in results}
+            sent |= {layout.mapping.get(name, name) for name in own} & _NEEDED
+            cells = _cells(layout, own)
         except CellError as error:
             yield BadRow(line, str(error))
         else:
             if any(map(str.strip, cells.values())):
-                yield Cells(line, cells, found)
+                yield Cells(line, cells, own)
     if first is not None:
         check_options(layout, layout.name, [*seen, *first])
+        for name in sorted(_NEEDED - sent):
+            raise CommandError(f"{layout.name}: {missing(name, first)}")
 
 
-def _parsed(text: str) -> dict[str, Any]:
-    found = json.loads(text, object_pairs_hook=_without_repeats)
+def _parsed(layout: Layout, text: str) -> dict[str, Any]:
+    if UNDECODED.search(text):
+        raise CellError(layout.not_decoded)
+    try:
+        found = json.loads(text, object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError):
+        raise CellError("is not a JSON value; write one object on each line") from None
     if not isinstance(found, dict):
         raise CellError('is not a JSON object; write {"Email Address": ..., "First Name": ...}')
     return found
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
+    found = {clean_name(name): content for name, content in pairs}
     if len(found) != len(pairs):
         raise CellError("names a column twice; remove one")
     return found

@@ -15,12 +15,11 @@ from mettl_async.cli.reading.columns import (
     Layout,
     MergedCells,
     Numbers,
-    columns_of,
 )
 from mettl_async.cli.reading.doubts import Choice, DoubtError
 from mettl_async.cli.reading.kept_rows import KeptRows
 from mettl_async.cli.reading.merged import Fill, areas_of_table, filled_rows, fills_of
-from mettl_async.cli.reading.rows import BadRow, Cells, table_row
+from mettl_async.cli.reading.rows import BadRow, Cells, Table, unnamed
 from mettl_async.cli.reading.sheet import SheetContent, SheetRow, cell_name, column_name
 from mettl_async.cli.reading.sheet_choice import choose_sheet, left_out, text_of, texts_of
 
@@ -47,15 +46,13 @@ class SheetTable:
         sheet: The sheet that was read.
         others: Sheets that show and were not read.
         skipped: How many rows were left out because they are hidden.
-        header: The names of the columns.
-        names: Those after mapping; None for what is not sent.
+        columns: The columns of it.
     """
 
     sheet: str
     others: tuple[str, ...]
     skipped: int
-    header: Sequence[str]
-    names: Sequence[str | None]
+    columns: Table
     _rows: KeptRows = field(repr=False)
     _fills: Sequence[Fill] = field(repr=False)
 
@@ -63,8 +60,8 @@ class SheetTable:
         """Give the rows, as often as they are needed."""
         for line, texts, problem in filled_rows(self._rows, self._fills):
             if problem:
-                yield BadRow(line, problem)
-            elif row := table_row(line, self.header, self.names, texts):
+                yield BadRow(line, problem, self.columns.own(texts))
+            elif row := self.columns.row(line, texts):
                 yield row
 
     def close(self) -> None:
@@ -111,8 +108,7 @@ class _Reading:
     options: SheetOptions
     which: str
     rows: KeptRows = field(factory=KeptRows, init=False)
-    header: list[str] = field(factory=list, init=False)
-    names: list[str | None] | None = field(default=None, init=False)
+    columns: Table | None = field(default=None, init=False)
     first: int = field(default=0, init=False)
     last: int = field(default=0, init=False)
     hidden: int = field(default=0, init=False)
@@ -132,10 +128,10 @@ class _Reading:
         for row in content.rows:
             if wanted is not None and row.line < wanted:
                 continue
-            if self.names is None and wanted is not None and row.line > wanted:
+            if self.columns is None and wanted is not None and row.line > wanted:
                 break
             self._row(row)
-        if self.names is None:
+        if self.columns is None:
             where = "is empty" if wanted is None else f"has nothing in row {wanted}"
             hint = "the first row must name the columns" if wanted is None else "see --header-row"
             raise CommandError(f"{self.layout.name}: {where}; {hint}; {self.which}")
@@ -144,10 +140,10 @@ class _Reading:
         cells = row.cells
         if set(map(type, cells)) <= {str}:
             texts, problem = list(map(str, cells)), ""
-        elif self.names is None:
+        elif self.columns is None:
             texts, problem = texts_of(cells), ""
         else:
-            texts, problem = self._decided(row.line, cells, self.names)
+            texts, problem = self._decided(row.line, cells, self.columns.names)
         while texts and not texts[-1].strip():
             texts.pop()
         if not texts and not problem:
@@ -159,17 +155,17 @@ class _Reading:
             if len(self._hidden_rows) < _SHOWN:
                 some = [" ".join(text.split()) for text in texts if text.strip()]
                 self._hidden_rows.append(f"row {row.line}: {' | '.join(some[:_SHOWN])}")
-        if self.names is None:
+        if self.columns is None:
             self._header(row.line, texts)
             return
-        if not problem and len(texts) > len(self.names):
-            problem = f"has a cell in column {len(texts)}, which has no name"
+        if not problem and len(texts) > self.columns.width:
+            problem = unnamed(len(texts))
         self.last = row.line
         self.rows.append((row.line, texts, problem))
 
     def _header(self, line: int, texts: list[str]) -> None:
         try:
-            self.header, self.names, self.first = texts, columns_of(self.layout, line, texts), line
+            self.columns, self.first = Table.of(self.layout, line, texts), line
         except CommandError as error:
             raise CommandError(f"{error}; {self.which}") from None
 
@@ -206,9 +202,10 @@ class _Reading:
             CommandError: Columns that the sheet hides would be sent, or merged cells have no meaning here.
             DoubtError: The user must decide.
         """
-        names = self.names or []
-        name = self.layout.name
-        self._check_hidden_columns(names)
+        if self.columns is None:
+            raise CommandError(f"{self.layout.name}: is empty; {self.which}")
+        names, name = self.columns.names, self.layout.name
+        self._check_hidden_columns(self.columns)
         if self.hidden and self.options.hidden_rows is None:
             raise self._hidden_doubt()
         areas = areas_of_table(
@@ -219,20 +216,21 @@ class _Reading:
         if self._unsure:
             raise self._number_doubt()
         skipped = self.hidden if self.options.hidden_rows == HiddenRows.SKIP else 0
-        return SheetTable(sheet, others, skipped, self.header, names, self.rows, fills)
+        return SheetTable(sheet, others, skipped, self.columns, self.rows, fills)
 
-    def _check_hidden_columns(self, names: Sequence[str | None]) -> None:
+    def _check_hidden_columns(self, columns: Table) -> None:
         """Refuse to send what the user does not see, unless an option names it."""
+        names = columns.names
         hidden = [
             place
             for one in (self._content.hidden if self._content else ())
             for place in range(one.start, min(one.stop, len(names)))
             if names[place] not in (None, *RECOGNISED)
-            and self.header[place].strip() not in self.layout.mapping
+            and columns.header[place] not in self.layout.mapping
         ]
         for place in sorted(hidden):
             if any(place < len(texts) and texts[place].strip() for _, texts, _ in self.rows):
-                column = self.header[place].strip()
+                column = columns.header[place]
                 raise CommandError(
                     f"{self.layout.name}: column {column!r} ({column_name(place)}) is hidden in the sheet; "
                     f'pass --drop "{column}" to leave it out, or --map "{column}={column}" to send it'

@@ -1,0 +1,169 @@
+"""Whether a person is plausible: rules for addresses, names and other cells. Pure functions.
+
+Stricter than `Candidate`, which takes what a program knows: a file has the slips of people.
+"""
+
+import re
+import unicodedata
+from typing import Final
+
+from mettl_async.cli.problems import CommandError
+from mettl_async.cli.reading.characters import (
+    LINE_BREAKS,
+    REPLACEMENT,
+    called,
+    hidden,
+    is_plain,
+)
+
+# No address of this form is refused by the library, which needs 50 times as long.
+_PLAIN_ADDRESS: Final = re.compile(
+    r"(?=[^@]{1,64}@.{1,63}\Z)[A-Za-z0-9][A-Za-z0-9_+-]*(?:\.[A-Za-z0-9_+-]+)*"
+    r"@(?:[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*\.)+(?!(?i:arpa|invalid|local|localhost|onion)\Z)[A-Za-z]{2,}",
+    re.ASCII,
+)
+_LETTER: Final = "[^\\W_\u115f\u1160\u3164\uffa0]"
+_PLAIN_NAME: Final = re.compile(f"{_LETTER}(?:{_LETTER}|[ .,'\u2019-])*")
+_ADDRESS_IN_IT: Final = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
+_ERRORS: Final = r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!|FIELD!|BLOCKED!|[# ]*)"
+_NOT_A_VALUE: Final = re.compile(_ERRORS)
+_CONTROL: Final = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_SHORTENED: Final = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+\d{2,3}")
+_GUARDED_NUMBER: Final = re.compile(r"'[+-]?[0-9][0-9.,/ -]*")
+_QUOTED: Final = re.compile(r"'.*'", re.DOTALL)
+# What makes a cell worth a closer look, wherever it is in a row.
+_ODD: Final = re.compile(r"#|'|E\+|[\t\n\r]")
+
+_SLIPS: Final = (
+    (re.compile(r"mailto:", re.IGNORECASE), "begins with mailto:", "remove it"),
+    (re.compile(r"https?:|//", re.IGNORECASE), "is a link", "give the bare address"),
+    (re.compile(r"[^@]*[<>]"), "has angle brackets", "give the bare address, without name and brackets"),
+    (re.compile(r"[^@]*@[^@]*[,;|/\s]+[^@]*@"), "looks like more than one address", "give exactly one"),
+    (re.compile(r"[^@]*@@"), "has @@", "keep one @"),
+    (re.compile(r"[\"\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb`\u00b4]|'.*'\Z|.*'\Z"),
+     "is in quotes, or begins or ends with one", "remove the quotes"),
+    (re.compile(r"[(\[{]"), "is in brackets", "remove the brackets"),
+    (re.compile(r".*\s"), "has a space in it", "remove the space"),
+    (re.compile(r".*[.,;:!?/\\|]\Z"), "ends with a punctuation mark", "remove it"),
+    (re.compile(r".*%20"), "has a %20, which was a space", "remove it"),
+    (re.compile(r".*[,;]"), "has a comma or semicolon in it", "write a dot, or give exactly one address"),
+    (re.compile(r"[^@]*@?\Z"), "is not an email address", "give it as name@domain"),
+    (re.compile(r"@"), "has nothing before the @", "give it as name@domain"),
+    (re.compile(r".*@.*@"), "has more than one @", "give exactly one address"),
+    (re.compile(r"[^@]*@[^.]*\Z"), "has a domain without an ending such as .com", "complete it"),
+    (re.compile(r".*\.\."), "has two dots in a row", "remove one"),
+    (re.compile(r".*\.[^.]?\Z"), "has a domain without an ending such as .com", "complete it"),
+)  # fmt: skip
+
+
+def is_address(text: str) -> bool:
+    """Tell a plain address at once."""
+    return _PLAIN_ADDRESS.fullmatch(text) is not None
+
+
+def address_problem(text: str) -> str | None:
+    """Say what keeps a text from being an address that can exist, and the fix; None for nothing."""
+    if _PLAIN_ADDRESS.fullmatch(text):
+        return None
+    if not text:
+        return "is blank; give the email address"
+    if (unseen := hidden(text)) is not None:
+        return f"has a character that cannot be seen ({called(unseen)}); type the address anew"
+    for slip, problem, fix in _SLIPS:
+        if slip.match(text):
+            return f"{problem}; {fix}"
+    return _by_the_book(text)
+
+
+def _by_the_book(text: str) -> str | None:
+    try:
+        from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415 - takes 50 ms
+    except ImportError:
+        raise CommandError(
+            'addresses are checked by one more package: pip install "mettl-async[cli]"'
+        ) from None
+    try:
+        # .test is what people try things out with.
+        found = validate_email(text, check_deliverability=False, test_environment=True, strict=True)
+    except EmailNotValidError as error:
+        return f"no such address can exist: {_in_our_words(str(error))}"
+    local, _, domain = unicodedata.normalize("NFKC", text).rpartition("@")
+    same = found.local_part == local and domain.lower() in (found.domain, found.ascii_domain)
+    if text != f"{local}@{domain}" or not same:
+        return "has letters that only look like those of an address; type it anew"
+    for part in (local, *found.domain.split(".")):
+        if (mixed := _scripts(part)) is not None:
+            return f"has {mixed} letters in one word, which only look alike; type it anew"
+    return None
+
+
+def _in_our_words(said: str) -> str:
+    # Whose words may quote what is in the address.
+    text = re.sub(r"\s*(?:\(.*\)|: .*)", "", said).strip().rstrip(".")
+    return text[:1].lower() + text[1:]
+
+
+def _scripts(word: str) -> str | None:
+    if word.isascii():
+        return None
+    found = {unicodedata.name(one, "").partition(" ")[0] for one in word if one.isalpha()}
+    alike = sorted(found & {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"})
+    return " and ".join(one.capitalize() for one in alike) if len(alike) > 1 else None
+
+
+def name_problem(text: str) -> str | None:
+    """Say what keeps a text from being somebody's name, and the fix; None for nothing."""
+    if _PLAIN_NAME.fullmatch(text):
+        return None
+    if not text or text.isspace():
+        return "is blank; give a text that can be seen"
+    if any(one in text for one in LINE_BREAKS):
+        return "has a line break in it; write the name on one line"
+    if "\t" in text:
+        return "has a tab in it; remove it"
+    if _ADDRESS_IN_IT.search(unicodedata.normalize("NFKC", text)):
+        return "holds an email address; give the name"
+    if (problem := text_problem(text, is_name=True)) is not None:
+        return problem
+    if text.count('"') % 2:
+        return 'has a quote (") without its pair; remove it'
+    if not any(map(_is_word, text)):
+        return "has no letter that can be seen; give the name"
+    return None
+
+
+def _is_word(character: str) -> bool:
+    return unicodedata.category(character)[0] in "LN" and is_plain(character)
+
+
+def text_problem(text: str, *, is_name: bool = False) -> str | None:
+    """Say what keeps a cell from being what somebody wrote, and the fix; None for nothing."""
+    if (unseen := hidden(text)) is not None:
+        if REPLACEMENT in text:
+            return (
+                "has the sign for a letter that was lost (U+FFFD); an earlier program misread it: "
+                "take the text from its source"
+            )
+        # Long texts that come from web pages have soft hyphens and the like, and nobody compares them.
+        if is_name or _CONTROL.search(text) or all(map(_is_blank, text)):
+            return f"has a character that cannot be seen ({called(unseen)}); type it anew"
+    if _NOT_A_VALUE.fullmatch(text):
+        return "holds a spreadsheet's error such as #N/A or ####; give the value"
+    if _SHORTENED.fullmatch(text):
+        return (
+            "is a number that a spreadsheet shortened; format the column as text and export again"
+        )
+    if _GUARDED_NUMBER.fullmatch(text):
+        return "begins with an apostrophe, as spreadsheets mark text; remove it"
+    if len(text) > 1 and _QUOTED.fullmatch(text):
+        return "is in single quotes; remove them"
+    return None
+
+
+def _is_blank(character: str) -> bool:
+    return character.isspace() or hidden(character) is not None
+
+
+def is_unremarkable(row: str) -> bool:
+    """Tell of all cells of a row in one text that `text_problem` has nothing to say about any of them."""
+    return row.isprintable() and is_plain(row) and _ODD.search(row) is None

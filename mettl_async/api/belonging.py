@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, TypeVar, cast
 from unicodedata import normalize
 
-from attrs import evolve, frozen
+from attrs import Factory, evolve, field, frozen
 
 from mettl_async.api.pager import Page
 from mettl_async.errors import MettlDecodeError
@@ -41,6 +41,10 @@ class About:
     asked: str
     fold: Callable[[Any], Hashable] = _as_it_is
 
+    _path: tuple[str, ...] = field(
+        init=False, default=Factory(lambda self: tuple(self.says.split(".")), takes_self=True)
+    )
+
     def keys(self, given: Mapping[str, object]) -> frozenset[Hashable]:
         """Give what was asked for, folded."""
         name, _, rest = self.asked.partition(".")
@@ -52,7 +56,7 @@ class About:
     def is_about(self, value: object, keys: frozenset[Hashable]) -> bool:
         """Tell whether a value is about one of these, or does not say what it is about."""
         said: Any = value
-        for name in self.says.split("."):
+        for name in self._path:
             said = getattr(said, name)
             if said is None:
                 return True

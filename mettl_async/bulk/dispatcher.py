@@ -237,7 +237,9 @@ class Dispatcher:
             else:
                 entry.without_link = self._lost[entry] = outcome
         if not_mentioned:
-            facts = CallFacts(operation=OPERATION, sent=True, safe_to_repeat=True)
+            facts = CallFacts(
+                operation=OPERATION, sent=True, may_have_been_handled=True, safe_to_repeat=True
+            )
             error = MettlDecodeError("the server's answer does not mention this candidate", facts)
             outcomes += self._unanswered(not_mentioned, error)
         return outcomes

@@ -152,6 +152,8 @@ async def staged(fault, transport, monkeypatch, *, times=None, after=0):
         elif fault.by == "dns":
             _forget_the_host(monkeypatch, times)
             base_url = f"http://{NO_SUCH_HOST}:{urlsplit(base_url).port}"
+        elif fault.by == "mix_up":
+            middleware = [_mixing_up(sandbox, times)]
         elif fault.by == "key":
             keys = Credentials(public_key=keys.public_key, private_key="not-the-one")
         options = ClientOptions(
@@ -164,6 +166,27 @@ async def staged(fault, transport, monkeypatch, *, times=None, after=0):
         )
         skipped.rule(mettl)
         yield Stage(mettl, sandbox, skipped)
+
+
+def _mixing_up(sandbox, times):
+    """A middleware that makes so many answers those about other people and schedules."""
+    answers = itertools.count()
+    others = {
+        b"@x.org": b"@else.org",
+        b'"Autumn"': b'"Winter"',
+        sandbox.access_key.encode(): b"else",
+    }
+
+    async def mix_up(request, call_next):
+        response = await call_next(request)
+        if times is not None and next(answers) >= times:
+            return response
+        content = response.content
+        for ours, theirs in others.items():
+            content = content.replace(ours, theirs)
+        return response.evolve(content=content)
+
+    return mix_up
 
 
 async def _relayed(stack, relay):

@@ -166,8 +166,8 @@ def _lost(
 _HANDLED = (MOST, 2 * MOST, 1)
 
 
-def _too_slow() -> Cells:
-    call = Cell(error=TransportTimeoutError, handled=True, served=1)
+def _not_retried(error: type[CallError]) -> Cells:
+    call = Cell(error=error, handled=True, served=1)
     bulk = evolve(call, outcome=Unknown, attempts=2, requests=2, served=2, again=True)
     return _single(call, bulk=bulk, create=evolve(call, safe=False))
 
@@ -241,7 +241,11 @@ FAULTS = (
         script=("truncate:closed",),
         cells=_lost(ConnectionLostError, served=_HANDLED),
     ),
-    Fault(name="answer drips in, beyond the deadline", by="drip", cells=_too_slow()),
+    Fault(
+        name="answer drips in, beyond the deadline",
+        by="drip",
+        cells=_not_retried(TransportTimeoutError),
+    ),
     Fault(
         name="half of the JSON",
         script=("truncate:short",),
@@ -257,6 +261,7 @@ FAULTS = (
         script=("html",),
         cells=_lost(MettlDecodeError),
     ),
+    Fault(name="an answer to another request", by="mix_up", cells=_not_retried(MettlDecodeError)),
     Fault(
         name="in seconds",
         group="HTTP 429 with `Retry-After`",

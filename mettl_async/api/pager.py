@@ -124,30 +124,28 @@ class AsyncPager(Generic[T]):
                         break
         except EndlessListError as error:
             error.items = tuple(items)
-            items.clear()  # a traceback shows what its frames hold
             raise
         return items[:limit]
 
     async def _pages(self, *, ahead: bool) -> AsyncGenerator[Page[T]]:
-        seen: set[Hashable] = set()
+        repeats = _Repeats(self._key)
         page = await self._fetch(0, self.page_size)
-        last: Page[T] | None = None
+        before: int | None = None
         fruitless = stale = furthest = 0
         while True:
-            received, page = page, self._without_repeats(page, seen, last)
+            readable = bool(page.items)
+            page = repeats.left_out(page)
             fruitless = 0 if page.items else fruitless + 1
             stale = 0 if page.items else stale + (page.offset >= furthest)
             furthest = max(furthest, page.offset + page.received)
             # Going back must bring something new, or replicas that disagree could keep us for ever.
-            trusted = last.total if last is not None and fruitless <= MOST_FRUITLESS else None
-            offset = next_offset(page, trusted, repeats=bool(received.items) and not page.items)
-            last, self.total = received, page.total
+            trusted = before if fruitless <= MOST_FRUITLESS else None
+            offset = next_offset(page, trusted, repeats=readable and not page.items)
+            before = self.total = page.total
             if offset is None:
                 yield page
                 return
             if stale >= MOST_STALE:
-                seen.clear()  # as in `collect`
-                del page, received, last
                 raise self._endless()
             if not ahead:
                 yield page
@@ -160,21 +158,6 @@ class AsyncPager(Generic[T]):
             finally:
                 upcoming.stop()
 
-    def _without_repeats(self, page: Page[T], seen: set[Hashable], last: Page[T] | None) -> Page[T]:
-        """Leave out what came before."""
-        kept: list[T] = []
-        # Where nothing tells items apart, they came before if their page is the last one again.
-        again = last is not None and _content(page) == _content(last)
-        for item in page.items:
-            key = self._key(item)
-            if key is None:
-                if not again:
-                    kept.append(item)
-            elif key not in seen:
-                seen.add(key)
-                kept.append(item)
-        return evolve(page, items=tuple(kept))
-
     def _endless(self) -> EndlessListError:
         facts = CallFacts(
             operation=self._operation, sent=True, may_have_been_handled=True, safe_to_repeat=True
@@ -182,6 +165,28 @@ class AsyncPager(Generic[T]):
         return EndlessListError(
             f"{MOST_STALE} pages in a row brought nothing new, though more are to follow", facts
         )
+
+
+class _Repeats(Generic[T]):
+    """Knows what came before. Error reporters show locals, and the repr of this one holds no email."""
+
+    def __init__(self, key: Callable[[T], Hashable]) -> None:
+        self._key, self._seen = key, set[Hashable]()
+        self._last: list[tuple[T, object]] = []
+
+    def left_out(self, page: Page[T]) -> Page[T]:
+        """Return a page without what came before."""
+        kept: list[T] = []
+        content = [(item, getattr(item, "extra", None)) for item in page.items]
+        for item in page.items:
+            key = self._key(item)
+            # Where nothing tells items apart, they came before if their page is the last one again.
+            is_new = content != self._last if key is None else key not in self._seen
+            if is_new:
+                self._seen.add(key)
+                kept.append(item)
+        self._last = content
+        return evolve(page, items=tuple(kept))
 
 
 def next_offset(page: Page[T], total_before: int | None, *, repeats: bool) -> int | None:
@@ -207,10 +212,6 @@ def next_offset(page: Page[T], total_before: int | None, *, repeats: bool) -> in
         return after if page.has_next and not repeats else None
     # Without a total: stop when the server says so, or when it only repeats itself [assumed].
     return after if page.has_next is not False and not repeats else None
-
-
-def _content(page: Page[T]) -> list[tuple[T, object]]:
-    return [(item, getattr(item, "extra", None)) for item in page.items]
 
 
 def check_page_size(page_size: object) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import pickle
 from itertools import count
+from traceback import walk_tb
 
 import httpx
 import httpx2
@@ -20,7 +21,7 @@ from mettl_async import (
 )
 from mettl_async.api.endpoints import LIST_ASSESSMENTS
 from mettl_async.core.lifecycle import Lifecycle
-from mettl_async.models import TestInstance
+from mettl_async.models import CandidateResult, TestInstance
 
 KEYS = Credentials(public_key="public", private_key="private")
 
@@ -149,3 +150,24 @@ async def test_items_that_nothing_tells_apart_are_new_unless_their_page_is_the_l
     with pytest.raises(EndlessListError) as caught:
         await pages.collect()
     assert [one.extra["number"] for one in caught.value.items] == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("ends", ["never", "by an error"])
+async def test_no_frame_of_ours_shows_who_came_before(ends):
+    async def fetch(offset, limit):
+        if offset and ends == "by an error":
+            raise MettlDecodeError("spoilt")
+        found = tuple(CandidateResult(email=f"{n}@secret.example") for n in range(3))
+        return Page(items=found, offset=offset, received=3, total=10**9)
+
+    pages = AsyncPager(fetch, Lifecycle(), page_size=3, key=lambda one: one.email)
+    with pytest.raises(MettlDecodeError) as caught:
+        async for _ in pages:
+            pass
+    shown = [
+        repr(frame.f_locals)
+        for frame, _ in walk_tb(caught.value.__traceback__)
+        if frame.f_globals["__name__"].startswith("mettl_async")
+    ]
+    assert shown
+    assert "secret" not in "".join(shown)

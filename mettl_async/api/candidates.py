@@ -211,7 +211,8 @@ class Candidates(Resource):
         Vendor page: "Register Candidates in Schedule".
         """
         items = await self.register(access_key, [candidate], options=options)
-        return ensured(items[0] if items else None)
+        # Where they come twice, the answer with a link is the one that helps, as in a run.
+        return ensured(max(items, key=lambda item: item.url is not None, default=None))
 
     async def reset_attempt(
         self,

@@ -34,7 +34,8 @@ class Progress:
         registered: With a link.
         rejected: Refused by the server, or repeated in the input.
         failed: Not registered for another reason.
-        unknown: Candidates whose answer was lost. It may fall: they are sent once more at the end of the run.
+        unknown: Candidates whose answer was lost, or had no usable link. It may fall: they are sent once
+            more at the end of the run.
         in_flight: Calls under way, with those that wait for a retry.
         retrying: Calls that wait for a retry.
         retry_reason: Name of the error's class for which the latest of them waits; None without any.

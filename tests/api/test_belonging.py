@@ -185,6 +185,15 @@ async def test_items_about_others_are_left_out_of_a_registration():
     assert [one.email for one in found] == ["asha@x.org", "ravi@x.org"]
 
 
+async def test_of_two_items_about_one_person_that_with_a_link_counts():
+    items = [{**item("asha@x.org"), "url": None}, https_item("asha@x.org")]
+    link = await answered(
+        lambda m: m.candidates.ensure_registered("key1", person("asha")),
+        {"registrationStatus": items},
+    )
+    assert link.url == items[1]["url"]
+
+
 async def test_an_answer_without_items_says_nothing():
     link = await answered(
         lambda m: m.candidates.ensure_registered("key1", person("asha")), {"registrationStatus": []}

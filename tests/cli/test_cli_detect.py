@@ -190,6 +190,14 @@ def test_bytes_that_are_not_of_the_named_encoding_are_told_by_row(encoding):
         ("", '{"a": 1}'.encode("utf-16"), None, Format.JSONL),
         ("", b"Email Address", None, Format.CSV),
         (".csv", b"PK\x03\x04", None, Format.XLSX),
+        (".xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", None, Format.XLS),
+        (".xls", b"Email Address", None, Format.CSV),
+        (
+            "",
+            b"PK\x03\x04mimetypeapplication/vnd.oasis.opendocument.spreadsheetPK",
+            None,
+            Format.ODS,
+        ),
         (".jsonl", b"x", Format.CSV, Format.CSV),
     ],
 )
@@ -202,7 +210,7 @@ def test_the_format_is_told(ending, head, asked, found):
     [
         (".xlsx", b"Email Address", None, "is not XLSX"),
         ("", b"Email Address", Format.XLSX, "is not XLSX"),
-        (".xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", None, "old Excel file"),
+        ("", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Format.CSV, "looks like XLS"),
         ("", b"PK\x03\x04", Format.CSV, "looks like XLSX"),
     ],
 )

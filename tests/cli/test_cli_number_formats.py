@@ -2,8 +2,8 @@
 
 import pytest
 
-from mettl_async.cli.reading.cell import Broken, Unsure
-from mettl_async.cli.reading.number_format import number_format
+from mettl_async.cli.reading.workbooks.cell import Broken, Unsure
+from mettl_async.cli.reading.workbooks.number_format import number_format
 
 PHONE = "[<=9999999]###-####;(###) ###-####"
 LAKHS = r"[>=10000000]##\,##\,##\,##0;[>=100000]##\,##\,##0;##,##0"

@@ -422,3 +422,18 @@ def test_a_workbook_is_read_once_and_its_rows_are_kept(monkeypatch):
         one, two = source.cells(), source.cells()
         assert [next(one), next(one), next(two), *one] == [*first[:2], first[0], *first[2:]]
     assert len(first) == 1_699
+
+
+def test_what_was_read_and_what_was_not_is_found():
+    made = sheets(
+        People=[("Title",), HEADER, PERSON, ("b@x.org", "B")], Notes=[("x",)], Old=[HEADER]
+    )
+    made["Old"].sheet_state = "hidden"
+    made["People"].row_dimensions[4].hidden = True
+    made.save(NAME)
+    for option, words in (("skip", "left out"), ("send", "sent as well")):
+        with closing(Source(Path(NAME), ReadOptions(header_row=2, hidden_rows=option))) as source:
+            list(source.rows())
+            assert source.findings.sheet == "People"
+            assert source.findings.header_line == 2
+            assert source.findings.notes == ["sheet 'Notes' not read", f"1 hidden row {words}"]

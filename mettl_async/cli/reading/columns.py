@@ -40,6 +40,13 @@ class Format(StrEnum):
     CSV = "csv"
     JSONL = "jsonl"
     XLSX = "xlsx"
+    XLS = "xls"
+    ODS = "ods"
+
+    @property
+    def is_workbook(self) -> bool:
+        """Tell whether it holds sheets."""
+        return self in {Format.XLSX, Format.XLS, Format.ODS}
 
 
 class HiddenRows(StrEnum):

@@ -8,9 +8,11 @@ from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading.columns import UTF_8, Format
 from mettl_async.cli.reading.encoding import marked_encoding
 from mettl_async.cli.reading.rows import CSV_SUFFIXES, JSON_SUFFIXES
+from mettl_async.cli.reading.workbooks.books import OLE
 
 _ZIP: Final = b"PK\x03\x04"
-_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ODS: Final = b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet"
+_FIRST_PART: Final = 200  # where an ODS names itself
 _BY_ENDING: Final = {
     **dict.fromkeys((*CSV_SUFFIXES, ".tsv", ".tab"), "csv"),
     **dict.fromkeys(JSON_SUFFIXES, "jsonl"),
@@ -69,21 +71,24 @@ def format_of(name: str, ending: str, head: bytes, asked: Format | None) -> Form
     Raises:
         CommandError: The bytes contradict what was asked for or the name, or hold no rows at all.
     """
-    if head.startswith(_OLE):
-        raise CommandError(
-            f"{name}: is an old Excel file (.xls) or has a password; save it as .xlsx without one"
-        )
-    zipped = head.startswith(_ZIP)
-    if not zipped:
-        check_nature(name, head)
+    workbook = _workbook_of(head)
+    if workbook is not None:
+        if asked not in {None, workbook}:
+            raise CommandError(f"{name}: looks like {workbook.upper()}; leave out --format {asked}")
+        return workbook
+    check_nature(name, head)
     found = asked or (Format(_BY_ENDING[ending]) if ending in _BY_ENDING else None)
-    if zipped and (asked or Format.XLSX) != Format.XLSX:
-        raise CommandError(f"{name}: looks like XLSX; leave out --format {asked}")
-    if found == Format.XLSX and not zipped:
-        raise CommandError(f"{name}: is not XLSX by its first bytes")
-    if zipped:
-        return Format.XLSX
+    if found is not None and found.is_workbook:
+        raise CommandError(f"{name}: is not {found.upper()} by its first bytes")
     return found or _by_content(head)
+
+
+def _workbook_of(head: bytes) -> Format | None:
+    if head.startswith(OLE):
+        return Format.XLS
+    if head.startswith(_ZIP):
+        return Format.ODS if _ODS in head[:_FIRST_PART] else Format.XLSX
+    return None
 
 
 def check_nature(name: str, head: bytes) -> None:

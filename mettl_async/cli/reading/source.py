@@ -66,7 +66,7 @@ class Source:
     @property
     def unit(self) -> str:
         """Unit of positions: lines, or rows of a sheet."""
-        return "row" if self._layout and self._layout.format == Format.XLSX else "line"
+        return "row" if self._layout and self._layout.format.is_workbook else "line"
 
     @property
     def layout(self) -> Layout:
@@ -169,7 +169,7 @@ class Source:
             raise CommandError(f"{self.name}: {os_reason(error)}") from None
 
     def _read(self, layout: Layout, raw: IO[bytes]) -> Iterator[Cells | BadRow]:
-        if layout.format == Format.XLSX:
+        if layout.format.is_workbook:
             if self._table is None:
                 self._table = read_table(layout, raw, self._sheet_options())
             yield from self._table.cells()
@@ -223,7 +223,7 @@ class Source:
             head = raw.read(CHUNK)
             kind = format_of(self.name, self.path.suffix.lower(), head, options.format)
             self._check_options(kind)
-            if kind != Format.XLSX:
+            if not kind.is_workbook:
                 raw.seek(0, os.SEEK_END)
                 raw.seek(max(0, raw.tell() - 1))
                 padded = raw.read() == CTRL_Z.encode()
@@ -256,9 +256,12 @@ class Source:
 
     def _check_options(self, kind: Format) -> None:
         for option, given, fits in (
-            ("--sheet", self.options.sheet, kind == Format.XLSX),
+            ("--sheet", self.options.sheet, kind.is_workbook),
+            ("--hidden-rows", self.options.hidden_rows, kind.is_workbook),
+            ("--merged-cells", self.options.merged_cells, kind.is_workbook),
+            ("--numbers", self.options.numbers, kind.is_workbook),
             ("--delimiter", self.options.delimiter, kind == Format.CSV),
-            ("--encoding", self.options.encoding, kind != Format.XLSX),
+            ("--encoding", self.options.encoding, not kind.is_workbook),
         ):
             if given is not None and not fits:
                 raise CommandError(f"{self.name}: is {kind.upper()}, which has no {option}")

@@ -7,8 +7,6 @@ from typing import IO, Final
 from attrs import define, field, frozen
 
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.reading.books import DAMAGED, damaged, open_book
-from mettl_async.cli.reading.cell import Broken, Cell, Unsure
 from mettl_async.cli.reading.columns import (
     RECOGNISED,
     HiddenRows,
@@ -18,10 +16,12 @@ from mettl_async.cli.reading.columns import (
 )
 from mettl_async.cli.reading.doubts import Choice, DoubtError
 from mettl_async.cli.reading.kept_rows import KeptRows
-from mettl_async.cli.reading.merged import Fill, areas_of_table, filled_rows, fills_of
 from mettl_async.cli.reading.rows import BadRow, Cells, Table, unnamed
-from mettl_async.cli.reading.sheet import SheetContent, SheetRow, cell_name, column_name
-from mettl_async.cli.reading.sheet_choice import choose_sheet, left_out, text_of, texts_of
+from mettl_async.cli.reading.workbooks.books import DAMAGED, damaged, open_book
+from mettl_async.cli.reading.workbooks.cell import Broken, Cell, Unsure
+from mettl_async.cli.reading.workbooks.merged import Fill, areas_of_table, filled_rows, fills_of
+from mettl_async.cli.reading.workbooks.sheet import SheetContent, SheetRow, cell_name, column_name
+from mettl_async.cli.reading.workbooks.sheet_choice import choose_sheet, left_out, text_of, texts_of
 
 _SHOWN: Final = 3
 _NOT_KNOWN: Final = "has a number format of which is not known what it shows; pass --numbers stored"
@@ -43,15 +43,9 @@ class SheetTable:
     """The table of a sheet.
 
     Attributes:
-        sheet: The sheet that was read.
-        others: Sheets that show and were not read.
-        skipped: How many rows were left out because they are hidden.
         columns: The columns of it.
     """
 
-    sheet: str
-    others: tuple[str, ...]
-    skipped: int
     columns: Table
     _rows: KeptRows = field(repr=False)
     _fills: Sequence[Fill] = field(repr=False)
@@ -215,8 +209,16 @@ class _Reading:
         fills = fills_of(name, self.first, areas, self.rows, fill=fill)
         if self._unsure:
             raise self._number_doubt()
-        skipped = self.hidden if self.options.hidden_rows == HiddenRows.SKIP else 0
-        return SheetTable(sheet, others, skipped, self.columns, self.rows, fills)
+        found = self.layout.findings
+        found.sheet = sheet
+        if others:
+            listed = ", ".join(map(repr, others))
+            found.notes.append(f"{'sheet' if len(others) == 1 else 'sheets'} {listed} not read")
+        if self.hidden:
+            skipped = self.options.hidden_rows == HiddenRows.SKIP
+            rows = "1 hidden row" if self.hidden == 1 else f"{self.hidden:,} hidden rows"
+            found.notes.append(f"{rows} {'left out' if skipped else 'sent as well'}")
+        return SheetTable(self.columns, self.rows, fills)
 
     def _check_hidden_columns(self, columns: Table) -> None:
         """Refuse to send what the user does not see, unless an option names it."""

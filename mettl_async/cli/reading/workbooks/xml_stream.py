@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Final
 from xml.parsers import expat
 
-from mettl_async.cli.reading.sheet import DamagedError
+from mettl_async.cli.reading.workbooks.sheet import DamagedError
 
 Start = Callable[[str, dict[str, str]], None]
 End = Callable[[str], None]

@@ -11,10 +11,15 @@ from zipfile import ZipFile
 
 from attrs import define, field
 
-from mettl_async.cli.reading.sheet import DamagedError, SheetContent, SheetName
-from mettl_async.cli.reading.xlsx_sheet import TRUE, SheetContext, sheet_content, unescaped
-from mettl_async.cli.reading.xlsx_styles import shared_strings, styles_of
-from mettl_async.cli.reading.xml_stream import elements
+from mettl_async.cli.reading.workbooks.sheet import DamagedError, SheetContent, SheetName
+from mettl_async.cli.reading.workbooks.xlsx_sheet import (
+    TRUE,
+    SheetContext,
+    sheet_content,
+    unescaped,
+)
+from mettl_async.cli.reading.workbooks.xlsx_styles import shared_strings, styles_of
+from mettl_async.cli.reading.workbooks.xml_stream import elements
 
 _MOST_BYTES: Final = 4 << 30  # of one part, unpacked; Excel opens none that is near
 

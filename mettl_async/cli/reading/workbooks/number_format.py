@@ -6,10 +6,15 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from mettl_async.cli.reading.cell import TOO_LONG, Cell, Unsure
-from mettl_async.cli.reading.format_dates import show_date
-from mettl_async.cli.reading.format_section import Section, sections_of, show_number, zeros_around
 from mettl_async.cli.reading.rows import number_text
+from mettl_async.cli.reading.workbooks.cell import TOO_LONG, Cell, Unsure
+from mettl_async.cli.reading.workbooks.format_dates import show_date
+from mettl_async.cli.reading.workbooks.format_section import (
+    Section,
+    sections_of,
+    show_number,
+    zeros_around,
+)
 
 _TOO_LONG: Final = 1e15
 _ALL: Final = 4  # positive; negative; zero; text

@@ -7,10 +7,10 @@ from typing import IO, Final
 
 from attrs import frozen
 
-from mettl_async.cli.reading.cell import NO_DATE, Cell
-from mettl_async.cli.reading.number_format import NumberFormat, number_format
-from mettl_async.cli.reading.sheet import DamagedError
-from mettl_async.cli.reading.xml_stream import feed, local, parser
+from mettl_async.cli.reading.workbooks.cell import NO_DATE, Cell
+from mettl_async.cli.reading.workbooks.number_format import NumberFormat, number_format
+from mettl_async.cli.reading.workbooks.sheet import DamagedError
+from mettl_async.cli.reading.workbooks.xml_stream import feed, local, parser
 
 # What has a meaning without standing in the file [doc: ECMA-376, 18.8.30]. Those with the currency of
 # the machine (5-8, 42, 44) are left out: what they show is not known.

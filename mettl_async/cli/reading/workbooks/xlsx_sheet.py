@@ -7,8 +7,8 @@ from xml.parsers.expat import XMLParserType
 
 from attrs import define, evolve, field, frozen
 
-from mettl_async.cli.reading.cell import ERROR, NOT_COMPUTED, PLACEHOLDER, Cell
-from mettl_async.cli.reading.sheet import (
+from mettl_async.cli.reading.workbooks.cell import ERROR, NOT_COMPUTED, PLACEHOLDER, Cell
+from mettl_async.cli.reading.workbooks.sheet import (
     MOST_COLUMNS,
     MOST_ROWS,
     Area,
@@ -17,8 +17,8 @@ from mettl_async.cli.reading.sheet import (
     SheetRow,
     column_place,
 )
-from mettl_async.cli.reading.xlsx_styles import Style
-from mettl_async.cli.reading.xml_stream import feed, parser
+from mettl_async.cli.reading.workbooks.xlsx_styles import Style
+from mettl_async.cli.reading.workbooks.xml_stream import feed, parser
 
 TRUE: Final = frozenset({"1", "true", "on"})
 _ESCAPED: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.reading.cell import Broken, Cell, Unsure
 from mettl_async.cli.reading.columns import did_you_mean
 from mettl_async.cli.reading.doubts import Choice, DoubtError
-from mettl_async.cli.reading.sheet import Book
+from mettl_async.cli.reading.workbooks.cell import Broken, Cell, Unsure
+from mettl_async.cli.reading.workbooks.sheet import Book
 
 _COLUMNS: Final = 2  # nobody can be registered with fewer
 _ROWS: Final = 2  # the names of the columns, and a person

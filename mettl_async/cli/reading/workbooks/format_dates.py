@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from mettl_async.cli.reading.cell import NO_DATE, Cell, Unsure
-from mettl_async.cli.reading.format_section import Part, Section
 from mettl_async.cli.reading.rows import number_text
+from mettl_async.cli.reading.workbooks.cell import NO_DATE, Cell, Unsure
+from mettl_async.cli.reading.workbooks.format_section import Part, Section
 
 _DAY: Final = 86_400_000  # milliseconds
 _1900: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - sheets know no zones

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from attrs import field, frozen
 
-from mettl_async.cli.reading.cell import Cell
+from mettl_async.cli.reading.workbooks.cell import Cell
 
 MOST_ROWS = 1_048_576
 MOST_COLUMNS = 16_384

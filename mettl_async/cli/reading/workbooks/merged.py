@@ -8,7 +8,7 @@ from attrs import frozen
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading.doubts import Choice, DoubtError
 from mettl_async.cli.reading.kept_rows import KeptRow
-from mettl_async.cli.reading.sheet import Area
+from mettl_async.cli.reading.workbooks.sheet import Area
 
 _SHOWN: Final = 3
 

@@ -1,0 +1,156 @@
+"""XLS, of Excel up to 2003; by xlrd, of the extra ``xlsx``, which knows formats and hidden rows."""
+
+import io
+import struct
+from collections.abc import Iterator, Sequence
+from math import isfinite
+from typing import IO, Any, Final
+
+from attrs import define, evolve, field
+
+from mettl_async.cli.problems import CommandError
+from mettl_async.cli.reading.workbooks.cell import ERROR, Broken, Cell
+from mettl_async.cli.reading.workbooks.number_format import NumberFormat, number_format
+from mettl_async.cli.reading.workbooks.sheet import (
+    Area,
+    DamagedError,
+    SheetContent,
+    SheetName,
+    SheetRow,
+)
+
+_EMPTY, _TEXT, _NUMBER, _DATE, _BOOLEAN, _ERROR = range(6)
+_ENCRYPTED: Final = "EncryptedPackage".encode("utf-16-le")
+_LOCKED: Final = "has a password; save it without one"
+_BEGIN, _BOUND_SHEET, _FORMULA, _END = 0x09, 0x85, 0x06, 0x0A
+_ZERO: Final = b"\0" * 8
+# LibreOffice writes 0 for some that it has not computed.
+_PLACEHOLDER: Final = Broken(
+    "holds a formula whose 0 may stand for a value that was never computed; save the file as .xlsx"
+)
+
+
+@define(eq=False)
+class XlsBook:
+    """A workbook in memory: these have 65,536 rows at most."""
+
+    _book: Any
+    _zeros: Sequence[frozenset[tuple[int, int]]]
+    sheets: list[SheetName] = field(factory=list, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        for sheet in self._book.sheets():
+            self.sheets.append(SheetName(sheet.name, sheet.visibility == 0))
+
+    def read(self, place: int) -> SheetContent:
+        """See `Book`."""
+        sheet = self._book.sheet_by_index(place)
+        merged = [
+            Area(top + 1, left, bottom, right - 1)
+            for top, bottom, left, right in sheet.merged_cells
+        ]
+        hidden = [
+            range(column, column + 1)
+            for column, info in sheet.colinfo_map.items()
+            if info.hidden or info.width == 0
+        ]
+        return SheetContent(self._rows(sheet, self._zeros[place]), merged, hidden)
+
+    def close(self) -> None:
+        """See `Book`."""
+        self._book.release_resources()
+
+    def _rows(self, sheet: Any, zeros: frozenset[tuple[int, int]]) -> Iterator[SheetRow]:
+        formats: dict[int, NumberFormat] = {}
+        since_1904 = self._book.datemode == 1
+        for row in range(sheet.nrows):
+            cells: list[Cell] = []
+            for place, cell in enumerate(sheet.row(row)):
+                if (row, place) in zeros:
+                    cells.append(_PLACEHOLDER)
+                    continue
+                found = formats.get(cell.xf_index)
+                if found is None:
+                    found = formats[cell.xf_index] = self._format(cell.xf_index)
+                cells.append(_cell(cell, found, since_1904=since_1904))
+            info = sheet.rowinfo_map.get(row)
+            hidden = info is not None and bool(info.hidden or info.height == 0)
+            yield SheetRow(row + 1, hidden, cells)
+
+    def _format(self, style: int | None) -> NumberFormat:
+        if style is None:
+            return number_format("General")
+        try:
+            key = self._book.xf_list[style].format_key
+            return number_format(self._book.format_map[key].format_str)
+        except LookupError:
+            raise DamagedError from None
+
+
+def _cell(cell: Any, format_: NumberFormat, *, since_1904: bool) -> Cell:
+    if cell.ctype == _TEXT:
+        text = str(cell.value)
+        return text if format_.leaves_text or not text else format_.show_text(text)
+    if cell.ctype in (_NUMBER, _DATE):
+        if not isfinite(cell.value):
+            raise DamagedError
+        return format_.show(float(cell.value), since_1904=since_1904)
+    if cell.ctype == _BOOLEAN:
+        return "TRUE" if cell.value else "FALSE"
+    return evolve(ERROR, text="#N/A") if cell.ctype == _ERROR else ""
+
+
+def open_xls(name: str, file: IO[bytes]) -> XlsBook:
+    """Open a workbook.
+
+    Raises:
+        CommandError: The extra is missing, or the file has a password.
+        DamagedError: It is damaged.
+    """
+    content = file.read()
+    if _ENCRYPTED in content:
+        raise CommandError(f"{name}: {_LOCKED}")
+    try:
+        import xlrd  # noqa: PLC0415 - needs the extra
+        from xlrd.compdoc import CompDoc  # noqa: PLC0415 - same
+    except ImportError:
+        raise CommandError(
+            f'{name}: is an old Excel file (.xls); save it as .xlsx, or pip install "mettl-async[xlsx]"'
+        ) from None
+    log = io.StringIO()
+    try:
+        book = xlrd.open_workbook(file_contents=content, formatting_info=True, logfile=log)
+        parts = CompDoc(content, logfile=log)
+        for part in ("Workbook", "Book"):
+            stream, start, length = parts.locate_named_stream(part)
+            if stream is not None:
+                zeros = list(_zeros_in(bytes(stream[start : start + length])))
+                return XlsBook(book, zeros)
+    except Exception as error:  # noqa: BLE001 - the library lets many leave it for damaged files
+        if "encrypted" in str(error).lower():
+            raise CommandError(f"{name}: {_LOCKED}") from None
+        raise DamagedError from None
+    raise DamagedError
+
+
+def _zeros_in(stream: bytes) -> Iterator[frozenset[tuple[int, int]]]:
+    """Find, for each sheet, the formulas whose value is 0; the library does not tell of formulas."""
+    for kind, content in _records(stream, 0):
+        if kind == _BOUND_SHEET and content[5] == 0:  # not a chart or macros
+            (start,) = struct.unpack_from("<I", content)
+            yield frozenset(
+                struct.unpack_from("<HH", cell)
+                for kind, cell in _records(stream, start)
+                if kind == _FORMULA and cell[6:14] == _ZERO
+            )
+
+
+def _records(stream: bytes, place: int) -> Iterator[tuple[int, bytes]]:
+    depth = 0
+    while place + 4 <= len(stream):
+        kind, length = struct.unpack_from("<HH", stream, place)
+        depth += (kind & 0xFF == _BEGIN) - (kind == _END)
+        yield kind, stream[place + 4 : place + 4 + length]
+        if not depth:
+            return
+        place += 4 + length

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import assert_never, assert_type
+from typing import Any, assert_never, assert_type
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -18,6 +18,7 @@ from mettl_async import (
     Candidate,
     ClientOptions,
     Credentials,
+    EndlessListError,
     Failed,
     MettlClient,
     MettlError,
@@ -170,7 +171,8 @@ def describe(outcome: Outcome) -> str:
     match outcome:
         case Registered(url=url):
             return url
-        case Rejected(reason=reason, code=code):
+        case Rejected(reason=reason, code=code, sent_at=sent_at):
+            assert_type(sent_at, tuple[datetime, ...])
             return f"{code}: {reason}"
         case Failed(error=error) | Unknown(error=error):
             assert_type(error, MettlError)
@@ -227,6 +229,10 @@ async def reading(mettl: MettlClient) -> None:
     async for page in mettl.schedules.list().pages():
         assert_type(page.items, tuple[Schedule, ...])
     assert_type(await mettl.schedules.list().collect(limit=5), list[Schedule])
+    try:
+        await mettl.schedules.list()
+    except EndlessListError as endless:
+        assert_type(endless.items, tuple[Any, ...])
     assert_type(await mettl.schedules.list(), list[Schedule])
     in_one = mettl.schedules.list_in_assessment(
         7, filter=ScheduleFilter(web_proctoring=WebProctoring(enabled=True))

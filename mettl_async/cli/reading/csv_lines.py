@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from attrs import define, field
@@ -18,15 +19,12 @@ class Lines:
     """Lines for `csv.reader`, which can be read again from the one after a row's first.
 
     Attributes:
-        number: Of the last line that was given, counted from 1.
         of_row: Lines that were given since `begin_row`.
-        skipped: Lines at the beginning that are given as blank ones.
     """
 
     source: Iterator[str] = field(repr=False)
-    skipped: int = 0
-    number: int = 0
     of_row: list[str] = field(factory=list, repr=False)
+    _before: int = field(default=0, init=False)
     _again: list[str] = field(factory=list, init=False, repr=False)
 
     @classmethod
@@ -39,34 +37,35 @@ class Lines:
             padded: Whether the text ends with Ctrl-Z, which is no part of it.
         """
         source = iter(lines)
-        return cls(_without_padding(source) if padded else source, (header_row or 1) - 1)
+        found = cls(_without_padding(source) if padded else source)
+        # Blank ones instead of those that are no rows, so that all lines keep their numbers.
+        first = list(islice(found.source, max(1, (header_row or 1) - 1)))
+        skipped = (header_row or 1) - 1
+        found._again = [
+            "\n" if number < skipped or (not number and SEPARATOR_LINE.fullmatch(line)) else line
+            for number, line in enumerate(first)
+        ]
+        return found
 
     def __iter__(self) -> Iterator[str]:
-        while True:
-            if self._again:
-                line = self._again.pop()
-            else:
-                try:
-                    line = next(self.source)
-                except StopIteration:
-                    return
-            self.number += 1
-            self.of_row.append(line)
-            if self.number <= self.skipped or (self.number == 1 and SEPARATOR_LINE.fullmatch(line)):
-                yield "\n"
-            else:
-                yield line
+        keep = self.of_row.append
+        while self._again:
+            line = self._again.pop(0)
+            keep(line)
+            yield line
+        for line in self.source:
+            keep(line)
+            yield line
 
     def begin_row(self) -> int:
         """Forget the lines of the row before; give the number of the line where the next one begins."""
+        self._before += len(self.of_row)
         self.of_row.clear()
-        return self.number + 1
+        return self._before + 1
 
     def back_to_second(self) -> None:
         """Go back to the line after the first one of this row."""
-        rest = self.of_row[1:]
-        self._again += reversed(rest)
-        self.number -= len(rest)
+        self._again = self.of_row[1:] + self._again
         del self.of_row[1:]
 
 

@@ -31,8 +31,6 @@ _CONTROL: Final = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _SHORTENED: Final = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+\d{2,3}")
 _GUARDED_NUMBER: Final = re.compile(r"'[+-]?[0-9][0-9.,/ -]*")
 _QUOTED: Final = re.compile(r"'.*'", re.DOTALL)
-# What makes a cell worth a closer look, wherever it is in a row.
-_ODD: Final = re.compile(r"#|'|E\+|[\t\n\r]")
 
 _SLIPS: Final = (
     (re.compile(r"mailto:", re.IGNORECASE), "begins with mailto:", "remove it"),
@@ -164,6 +162,11 @@ def _is_blank(character: str) -> bool:
     return character.isspace() or hidden(character) is not None
 
 
+def is_plain_name(text: str) -> bool:
+    """Tell at once of most cells of unremarkable rows that `name_problem` has nothing to say."""
+    return text[:1].isalpha() and "@" not in text and "\uff20" not in text and '"' not in text
+
+
 def is_unremarkable(row: str) -> bool:
     """Tell of all cells of a row in one text that `text_problem` has nothing to say about any of them."""
-    return row.isprintable() and is_plain(row) and _ODD.search(row) is None
+    return "#" not in row and "'" not in row and "E+" not in row and is_plain(row)

@@ -29,6 +29,7 @@ from mettl_async.cli.reading.columns import (
 )
 from mettl_async.cli.reading.people import (
     address_problem,
+    is_plain_name,
     is_unremarkable,
     name_problem,
     text_problem,
@@ -227,8 +228,8 @@ def row_of(layout: Layout, cells: Cells) -> Row | BadRow:
 def problem_of(layout: Layout, known: Mapping[str, str]) -> str | None:
     """Say what keeps cells from being sent, with the column and the fix; None for nothing."""
     email, name = known.get(EMAIL, "").strip(), known.get(FIRST_NAME, "")
-    whole = "".join(known.values())
-    if not is_unremarkable(whole):
+    plain = is_unremarkable("".join(known.values()))
+    if not plain:
         for column, cell in known.items():
             if UNDECODED.search(cell):
                 return f"{column}: {layout.not_decoded}"
@@ -236,13 +237,13 @@ def problem_of(layout: Layout, known: Mapping[str, str]) -> str | None:
                 return f"{column}: holds a NUL or half of a character (a lone surrogate); remove it"
     if (problem := address_problem(email)) is not None:
         return f"{EMAIL}: {problem}"
-    if (problem := name_problem(name)) is not None:
+    if not (plain and is_plain_name(name)) and (problem := name_problem(name)) is not None:
         return f"{FIRST_NAME}: {problem}"
     if COMPENSATORY_TIME in known:
         minutes = known[COMPENSATORY_TIME].strip()
         if minutes and not _MINUTES.fullmatch(minutes):
             return f"{COMPENSATORY_TIME}: is not a whole number of minutes"
-    return None if is_unremarkable(whole) else _problem_of_field(known)
+    return None if plain else _problem_of_field(known)
 
 
 def _problem_of_field(known: Mapping[str, str]) -> str | None:

@@ -144,15 +144,20 @@ class Source:
                 yield Cells(line, known, own)
             return
         layout = self.layout
+        several = layout.format == Format.JSONL
         with self._explained() as at, self._open() as raw:
             for row in self._read(layout, raw):
                 at[0] = row.line
-                if isinstance(row, Cells):
-                    if not row.own.keys() <= self._columns.keys():
-                        self._columns |= row.own
-                    if not row.known.keys() <= self._known.keys():
-                        self._known |= row.known
+                if (
+                    several or not self._known
+                ):  # each object names its columns, a table does it once
+                    self._note_columns(row)
                 yield row
+
+    def _note_columns(self, row: Cells | BadRow) -> None:
+        if isinstance(row, Cells):
+            self._columns |= row.own
+            self._known |= row.known
 
     @contextmanager
     def _explained(self) -> Iterator[list[int]]:

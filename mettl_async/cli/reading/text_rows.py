@@ -126,6 +126,8 @@ def _table(
 def _row(
     layout: Layout, table: Table, line: int, cells: list[str], lines: Lines
 ) -> Cells | BadRow | None:
+    if len(cells) == table.width and len(lines.of_row) == 1:
+        return table.row(line, cells)
     if len(lines.of_row) > 1 and (problem := _swallowed(layout, table, line, cells, lines)):
         return problem
     if len(cells) < table.needed or any(map(str.strip, cells[table.width :])):

@@ -17,9 +17,10 @@ from mettl_async.bulk.journal_record import JournalRecord, to_record
 from mettl_async.bulk.journal_table import schedule_digest
 from mettl_async.bulk.outcomes import JournalError
 from mettl_async.bulk.registration_run import RegistrationRun
+from mettl_async.cli.fitting import fits_in_url
 from mettl_async.cli.links import check_out, journal_of, write_links
 from mettl_async.cli.made_up import made_up_cells, made_up_rows
-from mettl_async.cli.option_fields import Target
+from mettl_async.cli.option_fields import MOST_PORT, Target
 from mettl_async.cli.outfile import remove_unfinished
 from mettl_async.cli.problems import (
     INTERRUPTED,
@@ -43,6 +44,7 @@ from mettl_async.models import RegistrationOptions, RegistrationStatus
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 
+    from mettl_async.cli.reading.checking import Fits
     from mettl_async.cli.reading.rows import Cells, Row
     from mettl_async.models import Candidate
     from mettl_async.sandbox import Sandbox
@@ -97,7 +99,7 @@ def register(job: Job) -> int:
     total = job.generate or 0
     if job.source is not None:
         with spinner(f"checking {job.source.name}"):
-            checked = check_file(job.source)
+            checked = check_file(job.source, _fits(job, target, key))
         if job.source.note is not None:
             print_stderr(f"mettl: {job.source.note}")
         if checked.bad_total:
@@ -167,6 +169,18 @@ def _check_target(job: Job) -> MettlClient | Sandbox:
         )
     check_access_key(job.schedule)
     return job.target.client(_options(job))
+
+
+def _fits(job: Job, target: MettlClient | Sandbox, key: str) -> Fits | None:
+    if not isinstance(target, MettlClient):
+        # The longest address that the sandbox can have; it has none yet.
+        target = MettlClient(
+            target.credentials,
+            base_url=f"http://127.0.0.1:{MOST_PORT}",
+            version=job.target.version,
+            options=_options(job),
+        )
+    return fits_in_url(target, key, job.options)
 
 
 def _options(job: Job) -> ClientOptions:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -186,7 +187,11 @@ def test_repeated_emails_are_told_with_both_lines(tmp_path):
 def test_a_long_report_shows_the_first_and_counts_the_rest(tmp_path):
     path = tmp_path / "p.csv"
     path.write_text("Email Address,First Name\n" + "nobody,A\n" * 1234)
-    lines = report(Source(Path("p.csv")), check_file(Source(path))).splitlines()
+    with closing(Source(Path("p.csv"))) as source:
+        checked = check_file(source)
+        lines = report(source, checked).splitlines()
+        assert [row.line for row in checked.bad_rows()] == list(range(2, 1236))
+        assert next(checked.bad_rows()).own == {"Email Address": "nobody", "First Name": "A"}
     assert lines[0].startswith("p.csv:2: Email Address: ")
     assert len(lines) == SHOWN + 2
     assert lines[-2] == "... and 1,214 more"

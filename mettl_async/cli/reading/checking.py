@@ -12,9 +12,9 @@ from attrs import field, frozen
 from mettl_async.bulk.seen import SeenEmails
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.reading.columns import EMAIL
+from mettl_async.cli.reading.kept_rows import KeptRows
 from mettl_async.cli.reading.rows import BadRow, candidate_of, problem_of
 from mettl_async.cli.reading.source import Source
-from mettl_async.cli.reading.spool import Spool
 from mettl_async.models import Candidate
 from mettl_async.models._fold_email import fold_email
 
@@ -29,7 +29,7 @@ class Checked:
 
     good_total: int
     bad_total: int
-    _bad: Spool = field(repr=False)
+    _bad: KeptRows = field(repr=False)
     _unit: str = field(repr=False)
     _first: Mapping[str, int] = field(repr=False)
 
@@ -60,20 +60,40 @@ def check_file(source: Source, fits: Fits | None = None) -> Checked:
     Raises:
         CommandError: The file cannot be read, its header cannot be used, or it holds nobody.
     """
-    good, bad = Spool(), Spool()
+    good, bad = KeptRows(), KeptRows()
+    try:
+        first = _sort(source, fits, good, bad)
+    except BaseException:  # Ctrl-C too
+        good.close()
+        bad.close()
+        raise
+    source.keep(good, bad)
+    return Checked(len(good), len(bad), bad, source.unit, first)
+
+
+def _sort(source: Source, fits: Fits | None, good: KeptRows, bad: KeptRows) -> dict[str, int]:
+    """Read all rows into those that can be sent and the others.
+
+    Returns:
+        The repeated emails, folded, with the line of the first row of each.
+
+    Raises:
+        CommandError: See `check_file`.
+    """
     seen = SeenEmails()
     first: dict[str, int] = {}
     for row in source.cells():
         try:
             if isinstance(row, BadRow):
-                bad.add((row.line, row.problem, dict(row.own), None))
+                bad.append((row.line, row.problem, dict(row.own), None))
             elif (problem := _problem(source, row.known, fits)) is not None:
-                bad.add((row.line, problem, row.own, None))
+                bad.append((row.line, problem, row.own, None))
             elif seen.add(row.known[EMAIL]):
-                good.add((row.line, row.known, row.own))
+                good.append((row.line, row.known, row.own))
             else:
-                first[fold_email(row.known[EMAIL])] = 0
-                bad.add((row.line, "", row.own, fold_email(row.known[EMAIL])))
+                email = fold_email(row.known[EMAIL])
+                first[email] = 0
+                bad.append((row.line, "", row.own, email))
         except OSError as error:
             raise CommandError(
                 f"{tempfile.gettempdir()}: rows cannot be kept there: {os_reason(error)}"
@@ -85,8 +105,7 @@ def check_file(source: Source, fits: Fits | None = None) -> Checked:
             email = fold_email(known[EMAIL])
             if email in first:
                 first[email] = line
-    source.keep(good, bad)
-    return Checked(len(good), len(bad), bad, source.unit, first)
+    return first
 
 
 def _problem(source: Source, known: Mapping[str, str], fits: Fits | None) -> str | None:

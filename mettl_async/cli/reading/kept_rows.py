@@ -4,12 +4,12 @@ import marshal
 import tempfile
 import threading
 from collections.abc import Iterator
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from attrs import define, field
 
-KeptRow = tuple[int, list[str], str]
-"""A row's number, its texts, and the problem for which it cannot be sent; empty for none."""
+KeptRow = tuple[Any, ...]
+"""Of plain values only: numbers, texts, None, and lists and dicts of such."""
 
 _AT_ONCE: Final = 500
 
@@ -25,11 +25,20 @@ class KeptRows:
     _blocks: list[tuple[int, int]] = field(factory=list, init=False, repr=False)
     _file: IO[bytes] | None = field(default=None, init=False, repr=False)
     _end: int = field(default=0, init=False)
+    _count: int = field(default=0, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
 
+    def __len__(self) -> int:
+        return self._count
+
     def append(self, row: KeptRow) -> None:
-        """Keep one more row."""
+        """Keep one more row.
+
+        Raises:
+            OSError: The disk is full, or the like.
+        """
         self._latest.append(row)
+        self._count += 1
         if len(self._latest) < _AT_ONCE:
             return
         if self._file is None:

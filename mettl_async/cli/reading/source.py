@@ -28,9 +28,10 @@ from mettl_async.cli.reading.csv_lines import CTRL_Z
 from mettl_async.cli.reading.delimiter import find_delimiter
 from mettl_async.cli.reading.detecting import format_of
 from mettl_async.cli.reading.encoding import check_asked, find_encoding
+from mettl_async.cli.reading.kept_rows import KeptRows
 from mettl_async.cli.reading.options import ReadOptions
 from mettl_async.cli.reading.rows import BadRow, Cells, Row, candidate_of, row_of
-from mettl_async.cli.reading.spool import CHUNK, Reading, Spool, spool
+from mettl_async.cli.reading.spool import CHUNK, Reading, spool
 from mettl_async.cli.reading.text_rows import csv_rows, json_rows
 from mettl_async.cli.reading.workbook import SheetOptions, SheetTable, read_table
 
@@ -55,8 +56,8 @@ class Source:
     # In order of appearance; dicts only for that.
     _columns: dict[str, object] = field(factory=dict, init=False, repr=False)
     _known: dict[str, object] = field(factory=dict, init=False, repr=False)
-    _good: Spool | None = field(default=None, init=False, repr=False)
-    _bad: Spool | None = field(default=None, init=False, repr=False)
+    _good: KeptRows | None = field(default=None, init=False, repr=False)
+    _bad: KeptRows | None = field(default=None, init=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -114,7 +115,7 @@ class Source:
         """The file's own columns, once rows were read; of JSON Lines those of all rows."""
         return tuple(self._columns)
 
-    def keep(self, good: Spool, bad: Spool) -> None:
+    def keep(self, good: KeptRows, bad: KeptRows) -> None:
         """Take over what was checked: from now on `cells` and `rows` give the good rows, without reading."""
         self._good, self._bad = good, bad
 

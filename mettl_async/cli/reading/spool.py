@@ -1,23 +1,16 @@
-"""What is read once and needed again: streams and rows, in temporary files without names."""
+"""Streams that can be read only once, in temporary files without names."""
 
 from __future__ import annotations
 
 import io
-import marshal
 import tempfile
 import threading
-from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Any, Final
-
-from attrs import define, field
+from typing import IO, TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 CHUNK: Final = 1 << 16
-_IN_MEMORY: Final = 1 << 20
-_AT_ONCE: Final = 500
-_LENGTH: Final = 8  # bytes before each piece
 
 
 def spool(stream: io.BufferedIOBase) -> IO[bytes]:
@@ -68,53 +61,3 @@ class Reading(io.RawIOBase):
         memoryview(buffer)[: len(content)] = content
         self._place += len(content)
         return len(content)
-
-
-@define(eq=False)
-class Spool:
-    """Records in the order in which they came, each a tuple of plain values; few are in memory.
-
-    The first megabyte stays there, and the rest is in a file as `spool` makes it. Once all were added, any
-    number of threads may read.
-    """
-
-    _file: IO[bytes] = field(factory=io.BytesIO, init=False, repr=False)
-    _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
-    _waiting: list[tuple[Any, ...]] = field(factory=list, init=False, repr=False)
-    _count: int = field(default=0, init=False)
-
-    def __len__(self) -> int:
-        return self._count
-
-    def add(self, record: tuple[Any, ...]) -> None:
-        """Add a record.
-
-        Raises:
-            OSError: The disk is full, or the like.
-        """
-        self._waiting.append(record)
-        self._count += 1
-        if len(self._waiting) == _AT_ONCE:
-            # Not pickle, which is slower, and which could run what it reads.
-            content = marshal.dumps(self._waiting)
-            self._file.write(len(content).to_bytes(_LENGTH) + content)
-            if isinstance(self._file, io.BytesIO) and self._file.tell() > _IN_MEMORY:
-                content, self._file = self._file.getvalue(), tempfile.TemporaryFile()  # noqa: SIM115 - see close
-                self._file.write(content)
-            self._waiting = []
-
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        waiting, place = self._waiting, 0
-        while content := self._read(place):
-            place += _LENGTH + len(content)
-            yield from marshal.loads(content)  # noqa: S302 - its own
-        yield from waiting
-
-    def _read(self, place: int) -> bytes:
-        with self._lock:
-            self._file.seek(place)
-            return self._file.read(int.from_bytes(self._file.read(_LENGTH)))
-
-    def close(self) -> None:
-        """Remove the temporary file."""
-        self._file.close()

@@ -106,6 +106,9 @@ class Pipeline:
             return decode(ApiResponse(read.payload, response))
         except MettlDecodeError as error:
             _complete(error, request, response)
+            # A success with something else in it: it may be another's, and so may all that follow it there.
+            if request.history.abandon is not None:
+                await request.history.abandon()
             raise
 
     def _read(self, request: Request, response: Response) -> envelope.Envelope:
@@ -213,7 +216,9 @@ class Pipeline:
                 finally:
                     admission.lifecycle.ended(limit)
                     admission.release_slot()
+                history.abandon = response.abandon
                 return response.evolve(
+                    abandon=None,
                     attempts=history.attempts,
                     sent_at=tuple(history.times),
                     envelope=self._read(request, response),

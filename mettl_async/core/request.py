@@ -1,6 +1,6 @@
 """The values that travel through the chain, and the one place where parameters are encoded."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
@@ -31,13 +31,18 @@ class Placement(Enum):
 
 @define(eq=False)
 class History:
-    """What the attempts of one call have come to so far; shared by all copies of its request."""
+    """What the attempts of one call have come to so far; shared by all copies of its request.
+
+    Attributes:
+        abandon: See `Response`; of the latest answer.
+    """
 
     attempts: int = 0
     sent_at: float = 0.0
     sent: bool = False
     handled: bool = False
     times: list[datetime] = field(factory=list)
+    abandon: Callable[[], Awaitable[None]] | None = None
 
 
 @define(eq=False)
@@ -172,6 +177,8 @@ class Response(_Evolving):
         attempts: How many requests the call has made so far.
         sent_at: When those of them that left were sent, by this machine's clock, in UTC.
         envelope: What was read of this body with this status; None if it was not read yet.
+        abandon: Has the connection that it came on closed, where it may hold others' answers; None where
+            that is not known, and in what callers get.
     """
 
     status_code: int
@@ -180,6 +187,7 @@ class Response(_Evolving):
     attempts: int = 1
     sent_at: tuple[datetime, ...] = field(default=(), repr=False, eq=False)
     envelope: Any = field(default=None, init=False, repr=False, eq=False)
+    abandon: Callable[[], Awaitable[None]] | None = field(default=None, repr=False, eq=False)
 
     def evolve(self, **changes: Any) -> Self:
         """Copy with the named attributes changed; an unknown name is a TypeError."""

@@ -42,7 +42,7 @@ class Behaviour:
         slow: Whether it is left to the slow tests, for another row is much the same.
         unbounded: Kinds of clients for which only a time limit ends it, though the memory stays small.
         buffered: Whether a connection of an injected client holds a whole answer that nobody asked for: it
-            is not to be seen from outside, so that the next calls are refused as another's.
+            is not to be seen from outside, so that the next call is refused as another's.
     """
 
     name: str

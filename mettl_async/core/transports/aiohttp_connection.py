@@ -1,6 +1,7 @@
 """One connection of aiohttp's: bytes in, an answer out, and what its exceptions mean."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from http import HTTPStatus
@@ -215,6 +216,10 @@ class Lane:
                 return message, payload
             # aiohttp forgets it after an interim answer.
             self.protocol.start_timeout()
+
+    async def abandon(self) -> None:
+        """Have it closed instead of used again: it is too old from now on."""
+        self.born = -math.inf
 
     async def aclose(self) -> None:
         """Close at once, and drop what is still to be sent."""

@@ -101,7 +101,7 @@ class AiohttpTransport(LaneKeeper[Lane]):
             message, content = await lane.exchange(
                 head, request.body, self._options, head_only=request.method == "HEAD"
             )
-            healthy = not lane.protocol.should_close
+            healthy, abandon = not lane.protocol.should_close, lane.abandon
         except MettlError:
             raise
         except Exception as exc:  # noqa: BLE001 - whatever it is, it is no error of ours
@@ -115,7 +115,7 @@ class AiohttpTransport(LaneKeeper[Lane]):
         if failure is not None:
             # Raised out here so that the HTTP library's exception is not its context.
             raise failure
-        response = make_response(message.code, decoded(message.raw_headers), content)
+        response = make_response(message.code, decoded(message.raw_headers), content, abandon)
         if "content-encoding" in response.headers:
             return await unpacked(response, self._options.max_response_bytes)
         return response

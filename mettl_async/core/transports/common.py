@@ -2,7 +2,7 @@
 
 import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -83,9 +83,14 @@ def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return headers
 
 
-def make_response(status: int, pairs: Iterable[tuple[str, str]], content: bytes) -> Response:
-    """Make our response of what an HTTP library gives."""
-    return Response(status_code=status, headers=joined(pairs), content=content)
+def make_response(
+    status: int,
+    pairs: Iterable[tuple[str, str]],
+    content: bytes,
+    abandon: Callable[[], Awaitable[None]] | None = None,
+) -> Response:
+    """Make our response of what an HTTP library gives; see there for ``abandon``."""
+    return Response(status_code=status, headers=joined(pairs), content=content, abandon=abandon)
 
 
 def link_parts(url: str) -> SplitResult:

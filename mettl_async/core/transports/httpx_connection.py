@@ -102,6 +102,10 @@ class Lane:
                 return False
         return not any(look() for look in self._looks)
 
+    async def abandon(self) -> None:
+        """Have it closed instead of used again: it is too old from now on."""
+        self.born = -math.inf
+
     async def aclose(self) -> None:
         """Close it, also where it was not ready yet."""
         # What it says in its end concerns nobody.

@@ -107,7 +107,7 @@ class LaneTransport(LaneKeeper[Lane]):
         if failure is not None:
             # Raised out here so that the HTTP library's exception is not its context.
             raise failure
-        response = make_response(status, decoded(pairs), content)
+        response = make_response(status, decoded(pairs), content, lane.abandon)
         if "content-encoding" in response.headers:
             return await unpacked(response, self._options.max_response_bytes)
         return response

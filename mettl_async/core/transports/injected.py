@@ -1,8 +1,8 @@
 """A client that the caller made, as a transport."""
 
 import inspect
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
 
 from mettl_async.config import ClientOptions
@@ -82,7 +82,7 @@ class InjectedTransport:
                     content = await whole(raw.aiter_raw(), limit)
             finally:
                 await raw.aclose()
-            response = make_response(raw.status_code, pairs, content)
+            response = make_response(raw.status_code, pairs, content, _closing(raw))
             packed = "content-encoding" in response.headers
             return await unpacked(response, limit) if packed else response
         if len(raw.content) > limit:
@@ -149,3 +149,20 @@ class InjectedTransport:
 
     async def aclose(self) -> None:
         """Do nothing: the client belongs to the caller."""
+
+
+def _closing(raw: Any) -> Callable[[], Awaitable[None]] | None:
+    """Give what closes an answer's connection; None where it cannot be, or others' answers are apart on it.
+
+    What such a client's connection has received and not given out cannot be seen from outside.
+    """
+    extensions = getattr(raw, "extensions", {})
+    close = getattr(extensions.get("network_stream"), "aclose", None)
+    if close is None or extensions.get("http_version") == b"HTTP/2":
+        return None
+
+    async def abandon() -> None:
+        with suppress(Exception):  # it concerns nobody any more
+            await close()
+
+    return abandon

@@ -6,8 +6,10 @@
         await mettl_client.candidates.register(mettl_sandbox.access_key, [candidate])
         assert len(mettl_sandbox.candidates) == 1
 
-Install the extra: ``pip install "mettl-async[pytest]"``. The fixtures work in both modes of
-pytest-asyncio, strict and auto. A sandbox with options of your own is a fixture of that name in your
+Install the extra: ``pip install "mettl-async[pytest]"``. The server has a thread and an event loop of its
+own, and the client belongs to the event loop that first uses it. So they work with any plugin that runs
+tests on asyncio, with loops of any scope, with `unittest.IsolatedAsyncioTestCase`, and in a plain test that
+calls `asyncio.run` once. A sandbox with options of your own is a fixture of that name in your
 ``conftest.py``; the others use it::
 
     @pytest.fixture
@@ -15,7 +17,7 @@ pytest-asyncio, strict and auto. A sandbox with options of your own is a fixture
         return Sandbox(seed=7)
 
 pytest imports this module in every project where the package is installed, so what it needs beyond
-the package is imported only inside the fixtures.
+pytest is imported only inside the fixtures.
 """
 
 from __future__ import annotations
@@ -25,26 +27,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Iterator
 
     from mettl_async import MettlClient
     from mettl_async.sandbox import Sandbox, Server
-
-_INSTALL = 'pip install "mettl-async[pytest]"'
-
-try:
-    import pytest_asyncio
-except ImportError:
-    # The fixtures exist all the same, to say what is missing.
-    _async_fixture = pytest.fixture
-else:
-    _async_fixture = pytest_asyncio.fixture  # type: ignore[assignment] # it takes no less
-
-
-@pytest.fixture
-def _mettl_asyncio(request: pytest.FixtureRequest) -> None:
-    if not request.config.pluginmanager.hasplugin("asyncio"):
-        pytest.fail(f"this fixture needs pytest-asyncio: {_INSTALL}", pytrace=False)
 
 
 @pytest.fixture
@@ -53,25 +39,23 @@ def mettl_sandbox() -> Sandbox:
     try:
         from mettl_async.sandbox import Sandbox  # noqa: PLC0415 - only where it is used
     except ImportError as error:
-        pytest.fail(f"{error}, or all that the fixtures need: {_INSTALL}", pytrace=False)
+        install = 'pip install "mettl-async[pytest]"'
+        pytest.fail(f"{error}, or all that the fixtures need: {install}", pytrace=False)
     return Sandbox()
 
 
-@_async_fixture
-async def mettl_server(_mettl_asyncio: None, mettl_sandbox: Sandbox) -> AsyncIterator[Server]:
+@pytest.fixture
+def mettl_server(mettl_sandbox: Sandbox) -> Iterator[Server]:
     """`mettl_sandbox` on a free port of this machine: base_url, credentials, access_key."""
-    async with mettl_sandbox.serve() as server:
+    with mettl_sandbox.serve_in_thread() as server:
         yield server
 
 
-@_async_fixture
-async def mettl_client(mettl_server: Server) -> AsyncIterator[MettlClient]:
-    """Open a client of `mettl_server`, and close it after the test."""
-    from mettl_async import ClientOptions, MettlClient  # noqa: PLC0415 - only where it is used
+@pytest.fixture
+def mettl_client(mettl_server: Server) -> Iterator[MettlClient]:
+    """Make a client of `mettl_server`, on asyncio, and close it after the test."""
+    from mettl_async._pytest_client import LoopBoundClient  # noqa: PLC0415 - only where it is used
 
-    # A proxy of the environment would not find the way to this machine's loopback.
-    options = ClientOptions(trust_env=False)
-    async with MettlClient(
-        mettl_server.credentials, base_url=mettl_server.base_url, options=options
-    ) as client:
-        yield client
+    bound = LoopBoundClient(mettl_server.credentials, mettl_server.base_url)
+    yield bound.client
+    bound.close()

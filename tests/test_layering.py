@@ -27,7 +27,8 @@ ASIDE = {
     "sql_backend": {"errors"},
     "webhooks": {"models", "codec", "errors", "sql_backend", "display"},
     "otel": {"codec", "core", "models", "errors", "_version"},
-    "pytest_plugin": {"", "client", "config", "sandbox"},
+    "pytest_plugin": {"", "_pytest_client", "sandbox"},
+    "_pytest_client": {"client", "config", "errors"},
     "redis_limiter": {"config", "core", "errors"},
 }
 FURTHER = {"bulk": {"sql_backend"}, "cli": {"", "webhooks", "sandbox"}, "jobs": {"sql_backend"}}
@@ -67,7 +68,6 @@ HOMES = {
     "limits": ("redis_limiter.py",),
     "redis": ("redis_limiter.py",),
     "pytest": ("pytest_plugin.py",),
-    "pytest_asyncio": ("pytest_plugin.py",),
 }
 
 

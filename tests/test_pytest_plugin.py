@@ -1,4 +1,4 @@
-"""The plugin for pytest, in a pytest of its own: both modes, and without what it needs."""
+"""The plugin for pytest, in a pytest of its own: whatever runs the tests, and without what it needs."""
 
 import os
 import subprocess
@@ -61,17 +61,17 @@ sys.exit(pytest.main({arguments!r}))
 def run(tmp_path):
     """Run pytest on some files, in a directory and a process of its own."""
 
-    def run(files, *arguments, without=()):
+    def run(files, *arguments, without=(), default_scope="function", seconds=120):
         for name, text in files.items():
             (tmp_path / name).write_text(text)
         arguments = ["-q", "-W", "error", "-p", "no:cacheprovider", *arguments]
         if "no:asyncio" not in arguments:
-            arguments += ["-o", "asyncio_default_fixture_loop_scope=function"]
+            arguments += ["-o", f"asyncio_default_fixture_loop_scope={default_scope}"]
         program = WITHOUT.format(names=without, arguments=arguments)
         env = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST")}
         done = subprocess.run(  # noqa: S603 - our own interpreter
             [sys.executable, "-c", program],
-            cwd=tmp_path, env=env, capture_output=True, text=True, check=False,
+            cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=seconds,
         )  # fmt: skip
         return done.returncode, done.stdout + done.stderr
 
@@ -103,14 +103,12 @@ def test_it(mettl_client, mettl_server, mettl_sandbox):
 @pytest.mark.parametrize(
     ("without", "message"),
     [
-        (["pytest_asyncio"], "needs pytest-asyncio: pip install"),
         (["starlette"], 'pip install "mettl-async[pytest]"'),
         (["uvicorn"], 'pip install "mettl-async[pytest]"'),
     ],
 )
 def test_what_is_missing_is_said_in_one_line(run, without, message):
-    arguments = ["-p", "no:asyncio"] if "pytest_asyncio" in without else ["-o", "asyncio_mode=auto"]
-    code, said = run({"test_it.py": NEEDS_IT}, *arguments, without=without)
+    code, said = run({"test_it.py": NEEDS_IT}, "-o", "asyncio_mode=auto", without=without)
     assert code == 1
     assert message in said
     assert "Traceback" not in said
@@ -129,4 +127,127 @@ def test_it_is_found_by_its_entry_point_and_described(run):
     assert code == 0
     for name in ("mettl_sandbox", "mettl_server", "mettl_client"):
         assert f"{name} -- " in said
-    assert "_mettl_asyncio" not in said
+
+
+EVERY_LOOP = """
+import asyncio, threading, unittest
+import pytest
+from mettl_async import Candidate
+
+ASHA = [Candidate(email="asha@example.org", first_name="Asha")]
+used = []
+
+async def use(client, server):
+    used.append(client)
+    assert server.sandbox.stats.requests == 0
+    await asyncio.gather(*(client.candidates.register(server.access_key, ASHA) for _ in range(5)))
+    report = await client.candidates.register_many(server.access_key, ASHA)
+    assert len(report.registered) == 1
+    server.sandbox.candidates["asha@example.org"].finish()
+    result = await client.results.get(server.access_key, "asha@example.org")
+    assert result.test_status.is_finished
+    assert server.sandbox.stats.requests == 7
+    assert server.sandbox.stats.in_flight == 0
+    assert server.sandbox.stats.statuses == {200: 7}
+
+@pytest.fixture(autouse=True)
+def _those_before_are_closed():
+    assert all(one.is_closed for one in used)
+
+class TestByScope:
+    @pytest.mark.asyncio(loop_scope="function")
+    async def test_function(self, mettl_client, mettl_server):
+        await use(mettl_client, mettl_server)
+
+    @pytest.mark.asyncio(loop_scope="class")
+    async def test_class(self, mettl_client, mettl_server):
+        await use(mettl_client, mettl_server)
+
+    @pytest.mark.asyncio(loop_scope="class")
+    async def test_class_again(self, mettl_client, mettl_server):
+        await use(mettl_client, mettl_server)
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_module(mettl_client, mettl_server):
+    await use(mettl_client, mettl_server)
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_session(mettl_client, mettl_server):
+    await use(mettl_client, mettl_server)
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_session_again(mettl_client, mettl_server):
+    await use(mettl_client, mettl_server)
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_anyio(anyio_backend, mettl_client, mettl_server):
+    await use(mettl_client, mettl_server)
+
+def test_plain(mettl_client, mettl_server):
+    asyncio.run(use(mettl_client, mettl_server))
+    assert mettl_client.is_closed
+
+def test_in_a_thread(mettl_client, mettl_server):
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(use(mettl_client, mettl_server), loop).result(30)
+        asyncio.run_coroutine_threadsafe(mettl_client.aclose(), loop).result(30)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+class Isolated(unittest.IsolatedAsyncioTestCase):
+    @pytest.fixture(autouse=True)
+    def _with(self, mettl_client, mettl_server):
+        self.client, self.server = mettl_client, mettl_server
+
+    async def test_one(self):
+        await use(self.client, self.server)
+
+    async def test_two(self):
+        await use(self.client, self.server)
+
+def test_unused(mettl_client, mettl_server):
+    used.append(mettl_client)
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+async def test_trio(anyio_backend, mettl_client, mettl_server):
+    from mettl_async import ConfigurationError
+    with pytest.raises(ConfigurationError, match="runs on asyncio; elsewhere"):
+        await mettl_client.account.get()
+
+def test_last(): pass
+"""
+
+
+@pytest.mark.parametrize("scope", ["function", "session"])
+def test_it_works_in_event_loops_of_every_scope_and_closes_each_client(run, scope):
+    arguments = [
+        "-o", f"asyncio_default_test_loop_scope={scope}", "-p", "no:timeout", "-p", "no:xdist",
+    ]  # fmt: skip
+    code, said = run({"test_it.py": EVERY_LOOP}, *arguments, default_scope=scope, seconds=60)
+    assert code == 0, said
+    assert "14 passed" in said
+
+
+def test_its_import_loads_nothing_but_what_pytest_has():
+    program = """
+import sys
+import pytest
+before = set(sys.modules)
+import mettl_async.pytest_plugin
+print(*sorted(set(sys.modules) - before))
+"""
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [
+        "mettl_async",
+        "mettl_async._version",
+        "mettl_async.pytest_plugin",
+    ]

@@ -15,7 +15,7 @@ from typing import Final
 import anyio
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from mettl_async.sandbox.envelope import failed
 from mettl_async.sandbox.faults import Fault
@@ -58,25 +58,38 @@ class FaultLayer:
         fault = faults.draw(random)
         call = Call(method=scope["method"], fault=None if fault is None else fault.label)
         stats.began()
+        ended = False
+
+        async def counted(message: Message) -> None:
+            # Before the last bytes leave, so that who has the answer finds it counted, in any thread.
+            nonlocal ended
+            if message["type"] == "http.response.start":
+                call.status = message["status"]
+            elif not message.get("more_body", False):
+                ended = True
+                stats.ended(call)
+            await send(message)
+
         try:
             wait = faults.wait(random)
             if wait:
                 await anyio.sleep(wait)
-            call.status = await self._serve(fault, call, scope, receive, send)
+            await self._serve(fault, call, scope, receive, counted)
         except ClientDisconnect:
             pass
         finally:
-            stats.ended(call)
+            if not ended:
+                stats.ended(call)
 
     async def _serve(
         self, fault: Fault | None, call: Call, scope: Scope, receive: Receive, send: Send
-    ) -> int:
-        response = None
+    ) -> None:
+        response: Response | None = None
         if fault is None or fault.kind in _HANDLED or fault.variant == "504":
             response = await self._respond(Request(scope, receive), call)
         if fault is not None and fault.kind in {"reset_before", "reset_after"}:
             if await _disconnect(RESET, scope, receive):
-                return 0
+                return
             response = _page(502)
         elif fault is not None and fault.kind == "truncate" and response is not None:
             half = response.body[: len(response.body) // 2]
@@ -86,7 +99,7 @@ class FaultLayer:
                 await send({"type": "http.response.start", **start})
                 await send({"type": "http.response.body", "body": half, "more_body": True})
                 await _disconnect(HANG_UP, scope, receive)
-                return response.status_code
+                return
             response.body = half
             response.headers["content-length"] = str(len(half))
         elif fault is not None:
@@ -94,7 +107,6 @@ class FaultLayer:
         assert response is not None  # noqa: S101 - either handled or replaced
         self._date(response)
         await response(scope, receive, send)
-        return response.status_code
 
     async def _respond(self, request: Request, call: Call) -> Response:
         body = bytearray()

@@ -7,11 +7,12 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final, Self
 
 import httpx
+from anyio.from_thread import start_blocking_portal
 from attrs import field, frozen
 
 from mettl_async.sandbox.faults import Faults
@@ -48,7 +49,7 @@ class Sandbox(Simulation):
 
     It starts with one account, two assessments and one schedule ``OpenForAll``, and keeps all that it
     receives until it is dropped. Use it in process with `transport`, on a socket with `serve`, or give
-    `app` to any ASGI server. One event loop at a time; no threads.
+    `app` to any ASGI server. One event loop at a time; no threads but that of `serve_in_thread`.
 
     Over HTTP it answers only to this machine's own names, such as ``localhost``, to the address that it
     listens on, and to ``hosts``: so a web page cannot reach it by a name that resolves to here.
@@ -180,6 +181,21 @@ class Sandbox(Simulation):
                 if saving is not None:
                     saving.cancel()
                     await asyncio.wait([saving])
+
+    @contextmanager
+    def serve_in_thread(self, host: str = "127.0.0.1", port: int = 0) -> Iterator[Server]:
+        """Serve as `serve` does, in a thread with an event loop of its own: for tests, whatever runs them.
+
+        Look at the sandbox, and change it, between calls to it, for two threads use it then.
+
+        Raises:
+            OSError: The address can't be bound.
+        """
+        with (
+            start_blocking_portal() as portal,
+            portal.wrap_async_context_manager(self.serve(host, port)) as server,
+        ):
+            yield server
 
     async def _save_repeatedly(self) -> None:
         pause = SNAPSHOT_SECONDS

@@ -228,3 +228,15 @@ async def test_a_cancelled_call_in_process_stays_cancelled(caller, sandbox):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert sandbox.stats.in_flight == 0
+
+
+def test_it_is_served_in_a_thread_of_its_own_until_the_block_ends():
+    sandbox = Sandbox()
+    with sandbox.serve_in_thread() as running:
+        port = int(running.base_url.rpartition(":")[2])
+        assert httpx.get(f"{running.base_url}/v2/x", trust_env=False).status_code == 200
+        assert (sandbox.stats.in_flight, len(sandbox.stats.calls)) == (0, 1)
+        with pytest.raises(OSError, match="use"), sandbox.serve_in_thread(port=port):
+            pass
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(running.base_url, trust_env=False)

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
+from traceback import walk_tb
 from typing import Any, Protocol, Self
 
 import anyio
@@ -138,7 +139,15 @@ class _Sockets(httpcore.AsyncNetworkBackend):
         """Connect, on asyncio or trio."""
         trio = sniffio.current_async_library() == "trio"
         backend = httpcore.TrioBackend() if trio else httpcore.AnyIOBackend()
-        stream = await backend.connect_tcp(host, port, timeout, local_address, socket_options)
+        try:
+            stream = await backend.connect_tcp(host, port, timeout, local_address, socket_options)
+        except BaseException as exc:
+            # anyio below 4.16 forgets what was connected in the very moment that the call was cancelled.
+            for frame, _ in walk_tb(exc.__traceback__):
+                forgotten = frame.f_locals.get("connected_stream")
+                if forgotten is not None:
+                    await anyio.aclose_forcefully(forgotten)
+            raise
         self._opened.append(stream)
         return _Stream(stream, self)
 

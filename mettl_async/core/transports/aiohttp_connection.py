@@ -37,6 +37,7 @@ FAILURES = (aiohttp.ClientError, HttpProcessingError, OSError)
 _CHUNK = 65_536
 _LONGEST_HEADER_LINE = 65_536
 _LAST_CHUNK = b"0\r\n\r\n"
+_MOST_OF_CHUNKS = 8  # chunks of one byte take six
 
 
 class Connector(aiohttp.TCPConnector):
@@ -55,11 +56,13 @@ class CountingHandler(ResponseHandler):
         received: Bytes since the request was sent.
         end: The last bytes of them.
         head_length: Bytes of the headers, interim answers included; -1 if that is not known.
+        most: Bytes at which it hangs up: aiohttp passes over the line of a chunk's size at any length.
     """
 
     received = 0
     end = b""
     head_length = -1
+    most = math.inf
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
@@ -78,6 +81,8 @@ class CountingHandler(ResponseHandler):
         self.end = (data if len(data) >= len(_LAST_CHUNK) else self.end + data)[-len(_LAST_CHUNK) :]
         if self._answered:
             super().data_received(data)
+            if self.received > self.most and self.transport is not None:
+                self.transport.abort()
             return
         self._head += data
         super().data_received(data)
@@ -159,6 +164,7 @@ class Lane:
             TransportTimeoutError: No progress for the write timeout.
             MettlDecodeError: The headers, or a body over ``max_response_bytes``, have no end.
         """
+        self.protocol.most = MAX_HEAD_BYTES + _MOST_OF_CHUNKS * options.max_response_bytes
         await self.write(head, body, options, head_only=head_only)
         message, payload = await self.answer()
         content = await payload.readany()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, assert_never, assert_type
@@ -67,6 +67,8 @@ from mettl_async.models import (
     SortOrder,
     TestGraded,
     TestGradeNotification,
+    TestLinkSettings,
+    TestLinkType,
     TestInstance,
     VisualProctoring,
     VisualProctoringMode,
@@ -132,6 +134,18 @@ async def schedules(mettl: MettlClient) -> None:
     )
     assert_type(created, CreatedSchedule)
     assert_type(created.access_key, str)
+    room = TestLinkSettings(
+        test_date=date(2026, 2, 7),
+        test_start_time=time(10),
+        test_end_time=time(12),
+        reporting_start_time=time(9, 30),
+        reporting_finish_time=time(10, 15),
+        time_zone=zone,
+    )
+    waiting = NewSchedule(
+        name="n", source_app="s", access=Access.open_for_all(), test_link_settings=room
+    )
+    assert_type(waiting.test_link_type, TestLinkType | None)
     edited = await mettl.schedules.edit(
         created.access_key,
         ScheduleEdit(access=AccessEdit.by_invitation(remove=["a@x.org"])),

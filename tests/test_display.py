@@ -18,7 +18,7 @@ from mettl_async.cli.events import cells, document
 from mettl_async.cli.links import _json_line, _outcome
 from mettl_async.cli.printing import json_document
 from mettl_async.cli.progress import Tally
-from mettl_async.cli.register import summary
+from mettl_async.cli.summary import summary
 from mettl_async.display import json_text, multiline, one_line
 from mettl_async.errors import CallError, CallFacts, MettlError, NotReadyError
 from mettl_async.webhooks import parse_event

@@ -128,11 +128,12 @@ def register(
     (wrong key or schedule, server gone), 130 interrupted.
     """
     from mettl_async.cli import register as registering
+    from mettl_async.cli.job import Job
 
     if out is None and not sandbox:
         raise CommandError("--out is missing: where to write the links, such as links.csv")
     with opened(file, read) as source:
-        job = registering.Job(
+        job = Job(
             file=file,
             source=source,
             generate=generate,

@@ -10,7 +10,7 @@ import pytest
 
 from mettl_async import FileJournal, JournalError
 from mettl_async.bulk.journal_table import schedule_digest
-from mettl_async.cli import register as registering
+from mettl_async.cli import run as running
 
 NAMES = ("links.csv", "links.jsonl")
 
@@ -174,7 +174,7 @@ def test_a_mistyped_schedule_is_not_in_the_way_of_the_right_one(
     people(5, "p.csv")
     sandbox.faults.script(["E404"])
     with monkeypatch.context() as patch:
-        patch.setattr(registering, "schedule_digest", lambda _: schedule_digest("mistyped"))
+        patch.setattr(running, "schedule_digest", lambda _: schedule_digest("mistyped"))
         assert resume(mettl).exit_code == 2
     assert {row["status"] for row in read(Path("links.csv"))} == {"failed"}
     assert resume(mettl).exit_code == 0
@@ -234,10 +234,10 @@ def test_a_run_that_had_no_answer_leaves_no_links(mettl, sandbox, people, monkey
 
     def broken(_):
         yield from ()
-        raise registering.CommandError("p.csv: was removed")
+        raise running.CommandError("p.csv: was removed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(registering._Run, "_candidates", broken)
+        patch.setattr(running.Run, "_candidates", broken)
         assert mettl("register", "p.csv", "--sandbox").exit_code != 0
     assert not Path("links.csv").exists()
     assert mettl("register", "p.csv", "--sandbox").exit_code == 0
@@ -256,10 +256,10 @@ def test_a_link_to_the_file_stays_a_link(mettl, sandbox, people, read):
 
 def test_the_links_are_written_from_time_to_time(mettl, sandbox, people, read, monkeypatch):
     people(400, "p.csv")
-    monkeypatch.setattr(registering, "WRITE_EVERY", 0.05)
-    monkeypatch.setattr(registering, "_PAUSE_PER_WRITING", 1)
+    monkeypatch.setattr(running, "WRITE_EVERY", 0.05)
+    monkeypatch.setattr(running, "_PAUSE_PER_WRITING", 1)
     sandbox.faults.latency = 0.05
-    seen, write = [], registering.write_links
+    seen, write = [], running.write_links
 
     async def note(*arguments):
         await write(*arguments)
@@ -268,7 +268,7 @@ def test_the_links_are_written_from_time_to_time(mettl, sandbox, people, read, m
         seen.append(sum(row["status"] == "registered" for row in rows))
         assert {row["status"] for row in rows} <= {"registered", "not sent"}
 
-    monkeypatch.setattr(registering, "write_links", note)
+    monkeypatch.setattr(running, "write_links", note)
     done = mettl("register", "p.csv", "--sandbox", "--concurrency", 1)
     assert done.exit_code == 0, done.output
     assert any(0 < count < 400 for count in seen)
@@ -280,10 +280,10 @@ def test_links_that_cannot_be_written_are_in_the_journal(mettl, sandbox, people,
     people(20, "p.csv")
 
     async def full(*_):
-        raise registering.CommandError("links.csv: cannot be written: No space left on device")
+        raise running.CommandError("links.csv: cannot be written: No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(registering, "write_links", full)
+        patch.setattr(running, "write_links", full)
         done = mettl("register", "p.csv", "--sandbox")
     assert done.exit_code == 2
     assert "all outcomes are in links.csv.journal" in done.stderr

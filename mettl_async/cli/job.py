@@ -1,0 +1,60 @@
+"""What ``mettl register`` was asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from attrs import frozen
+
+from mettl_async.cli.made_up import made_up_cells, made_up_rows
+from mettl_async.config import ClientOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mettl_async.cli.option_fields import Target
+    from mettl_async.cli.reading.rows import BadRow, Cells, Row
+    from mettl_async.cli.reading.source import Source
+    from mettl_async.models import RegistrationOptions
+
+
+@frozen(kw_only=True)
+class Job:
+    """What was asked for: a file or a number of made-up people, and a schedule or the sandbox."""
+
+    file: Path | None
+    source: Source | None
+    generate: int | None
+    schedule: str | None
+    sandbox: bool
+    out: Path
+    overwrite: bool
+    resume: bool
+    concurrency: int
+    batch_size: int
+    target: Target
+    post_parameters: Literal["documented", "form", "query"]
+    options: RegistrationOptions
+
+    def rows(self) -> Iterator[Row | BadRow]:
+        """Read, or make up, the rows from the beginning."""
+        return self.source.rows() if self.source else made_up_rows(self.generate or 0)
+
+    def cells(self) -> Iterator[Cells | BadRow]:
+        """Read, or make up, the same rows as they are in the file."""
+        return self.source.cells() if self.source else made_up_cells(self.generate or 0)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The file's own columns, once the rows were read."""
+        return self.source.columns if self.source else tuple(next(made_up_cells(1)).own)
+
+    @property
+    def client_options(self) -> ClientOptions:
+        """The options of the client that does it."""
+        return ClientOptions(
+            post_parameters=self.post_parameters,
+            max_concurrency=max(self.concurrency, ClientOptions().max_concurrency),
+            trust_env=not self.sandbox,  # a proxy would not find the way to this machine's loopback
+        )

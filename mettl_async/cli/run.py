@@ -1,0 +1,207 @@
+"""One run: everybody of a job is sent, recorded in the journal, and written to the file of links."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from anyio import CancelScope
+from attrs import define, field, frozen
+
+from mettl_async.bulk.file_journal import FileJournal
+from mettl_async.bulk.journal_record import JournalRecord, to_record
+from mettl_async.bulk.journal_table import schedule_digest
+from mettl_async.bulk.outcomes import JournalError
+from mettl_async.bulk.registration_run import RegistrationRun
+from mettl_async.cli.job import Job
+from mettl_async.cli.links import journal_of, write_links
+from mettl_async.cli.outfile import remove_unfinished
+from mettl_async.cli.problems import CommandError, print_stderr
+from mettl_async.cli.progress import REFRESH_EVERY, Tally, make_display
+from mettl_async.cli.reading.rows import BadRow
+from mettl_async.client import MettlClient
+from mettl_async.errors import MettlError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping, Sequence
+
+    from mettl_async.models import Candidate
+    from mettl_async.sandbox import Sandbox
+
+WRITE_EVERY: Final = 30.0
+"""Seconds from one writing of the links to the next while a run goes on; more where it takes long."""
+_PAUSE_PER_WRITING: Final = 20  # so that it costs 5% of the time at most
+
+
+@frozen
+class _OpenJournal:
+    """A journal that the command opens and closes, because it reads it before and after the run."""
+
+    file: FileJournal
+
+    async def open(self, schedule: str) -> None:
+        """Leave it open."""
+
+    async def find(self, emails: Sequence[str]) -> Mapping[str, JournalRecord]:
+        """See `Journal`."""
+        return await self.file.find(emails)
+
+    async def record(self, records: Sequence[JournalRecord]) -> None:
+        """See `Journal`."""
+        await self.file.record(records)
+
+    async def close(self) -> None:
+        """Leave it open."""
+
+
+@define(eq=False)
+class Run:
+    """A run of the command; `go` does it, and the tally and `problem` say what came of it."""
+
+    job: Job
+    key: str
+    tally: Tally
+    _journal: FileJournal = field(init=False)
+    _registration: RegistrationRun | None = None
+    _broken: CommandError | MettlError | None = None
+    _unwritten: CommandError | MettlError | None = None
+    _stop: bool = False
+    _unrecorded: dict[str, JournalRecord] = field(factory=dict, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._journal = FileJournal(journal_of(self.job.out), overwrite=self.job.overwrite)
+
+    def interrupt(self) -> None:
+        """Send nobody else; calls in flight are finished."""
+        self._stop = self.tally.interrupted = True
+
+    @property
+    def problem(self) -> CommandError | MettlError | None:
+        """Why the run did not come to its end, beside an interrupt and what outcomes say."""
+        if isinstance(self._broken, JournalError):
+            left = self.tally.not_sent
+            return CommandError(
+                f"{self._broken}, and {left:,} of {self.tally.total:,} candidates were not sent; "
+                "make room where the disk is full, and pass --resume to go on"
+            )
+        if self._broken is None and self._unwritten is not None:
+            return CommandError(
+                f"{self._unwritten}; all outcomes are in {journal_of(self.job.out)}: make room where "
+                "the disk is full, and pass --resume to get the links"
+            )
+        return self._broken
+
+    async def go(self, target: MettlClient | Sandbox) -> None:
+        """Register everybody who has no final answer in the journal, and write the links.
+
+        Raises:
+            CommandError: There are outcomes of an earlier run that nobody has said what to do with.
+            JournalError: The journal cannot be used, for instance because another run uses it.
+        """
+        out, journal = self.job.out, self._journal
+        await journal.open(schedule_digest(self.key))
+        try:
+            if not self.job.resume and await journal.count():
+                raise CommandError(
+                    f"{journal_of(out)}: has outcomes of an earlier run; pass --resume to go on with it, "
+                    "--overwrite, or another --out"
+                )
+            remove_unfinished(out)
+            await self._run(target)
+            try:
+                if out.exists() or self._unrecorded or await journal.count():
+                    await self._write_links()
+            except (CommandError, MettlError) as error:
+                self._unwritten = error
+        finally:
+            await journal.close()
+
+    async def _run(self, target: MettlClient | Sandbox) -> None:
+        display = make_display(self.tally)
+
+        async def refresh() -> None:
+            while True:
+                run = self._registration
+                display.show(None if run is None else run.progress)
+                await asyncio.sleep(REFRESH_EVERY)
+
+        # Cancelled by its scope, which waits for a thread that is writing.
+        writing = CancelScope()
+        shown = asyncio.create_task(refresh())
+        written = asyncio.create_task(self._write_now_and_then(writing))
+        try:
+            async with self._ready(target) as client:
+                await self._register(client)
+        except (CommandError, MettlError) as error:
+            self._broken = error
+        finally:
+            shown.cancel()
+            writing.cancel()
+            await asyncio.wait((shown, written))
+            display.end()
+
+    async def _write_now_and_then(self, scope: CancelScope) -> None:
+        """Keep the file of links from being old; the journal alone is what counts."""
+        pause = WRITE_EVERY
+        with scope:
+            while True:
+                await asyncio.sleep(pause)
+                started = self.tally.clock()
+                with suppress(CommandError, MettlError):
+                    await self._write_links()
+                pause = max(WRITE_EVERY, _PAUSE_PER_WRITING * (self.tally.clock() - started))
+
+    async def _write_links(self) -> None:
+        async def read(emails: Sequence[str]) -> Mapping[str, JournalRecord]:
+            return {**await self._journal.read(emails), **self._unrecorded}
+
+        await write_links(self.job.out, self.job.cells(), self.job.columns, read)
+
+    @asynccontextmanager
+    async def _ready(self, target: MettlClient | Sandbox) -> AsyncGenerator[MettlClient, None]:
+        if isinstance(target, MettlClient):
+            async with target:
+                yield target
+            return
+        async with target.serve() as server:
+            print_stderr(
+                f"sandbox: a made-up Mettl at {server.base_url}; nothing leaves this machine"
+            )
+            async with MettlClient(
+                server.credentials,
+                base_url=server.base_url,
+                version=self.job.target.version,
+                options=self.job.client_options,
+            ) as ours:
+                self.tally.started = self.tally.clock()
+                yield ours
+
+    async def _register(self, client: MettlClient) -> None:
+        job = self.job
+        run = self._registration = client.candidates.register_many(
+            self.key,
+            self._candidates(),
+            options=job.options,
+            concurrency=job.concurrency,
+            batch_size=job.batch_size,
+            journal=_OpenJournal(self._journal),
+        )
+        try:
+            async for outcome in run:
+                self.tally.count(outcome)
+        except JournalError as error:
+            records = [to_record(one) for one in error.unrecorded]
+            self._unrecorded = {one.email: one for one in records if one is not None}
+            for outcome in error.unrecorded:
+                self.tally.count(outcome)
+            raise
+
+    async def _candidates(self) -> AsyncGenerator[Candidate, None]:
+        for row in self.job.rows():
+            if self._stop:
+                return
+            if isinstance(row, BadRow):
+                name = self.job.source.name if self.job.source else "row"
+                raise CommandError(f"{name}:{row.line}: was changed while it was read")
+            yield row.candidate

@@ -1,0 +1,44 @@
+"""What the user is told at the end of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mettl_async.cli.links import journal_of
+from mettl_async.cli.progress import Tally, rate_text
+from mettl_async.display import one_line
+from mettl_async.models import RegistrationStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def summary(tally: Tally, out: Path) -> str:
+    """Summarize a run for the user."""
+    seconds, width = tally.seconds, len(f"{tally.total:,}")
+    lines = []
+    for name in ("registered", "rejected", "failed", "unknown"):
+        codes: Mapping[str, int] = tally.codes.get(name, {})
+        why = ", ".join(f"{one_line(code)} {n:,}" for code, n in sorted(codes.items()))
+        count = f"{getattr(tally, name):,}"
+        lines.append(f"{name:<12}{count:>{width}}  {why}".rstrip())
+    if tally.already:
+        lines.append(f"{'already':<12}{tally.already:,} of them had their answer before")
+    rate = "" if tally.rate is None else f" ({rate_text(tally.rate)})"
+    lines.append(f"{'seconds':<12}{seconds:.1f}{rate}")
+    lines.append(f"{'links':<12}{out}")
+    lines.append(f"{'journal':<12}{journal_of(out)} is what --resume goes on from")
+    if tally.trouble is not None:
+        lines.append(f"{'stopped by' if tally.stopped else 'first error':<12}{tally.trouble}")
+    if tally.interrupted:
+        left = tally.not_sent
+        lines.append(
+            f"{'interrupted':<12}{left:,} of {tally.total:,} were not sent; --resume goes on"
+        )
+    if tally.uninvited:
+        code = RegistrationStatus.INVALID.value
+        lines.append(
+            f"{code:<12}{tally.uninvited:,} of before; after inviting them, run with --overwrite"
+        )
+    return "\n".join(lines)

@@ -208,8 +208,8 @@ def test_the_format_is_told(ending, head, asked, found):
 @pytest.mark.parametrize(
     ("ending", "head", "asked", "words"),
     [
-        (".xlsx", b"Email Address", None, "is not XLSX"),
-        ("", b"Email Address", Format.XLSX, "is not XLSX"),
+        (".xlsx", b"Email Address", None, "is text, not XLSX"),
+        ("", b"Email Address", Format.XLSX, "is text, not XLSX"),
         ("", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Format.CSV, "looks like XLS"),
         ("", b"PK\x03\x04", Format.CSV, "looks like XLSX"),
     ],

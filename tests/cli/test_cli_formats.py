@@ -199,6 +199,8 @@ def test_a_workbook_with_broken_cells_is_told_without_them():
 )
 def test_options_that_the_format_does_not_know_are_refused(people, name, options, words):
     people(1, name)
+    if name == "p.jsonl":
+        Path(name).write_text("{}")
     if name == "p.xlsx":
         workbook(HEADER)
     with pytest.raises(CommandError, match=words):

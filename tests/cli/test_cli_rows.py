@@ -138,7 +138,8 @@ def test_compensatory_time_is_whole_minutes(tmp_path, minutes):
 )
 def test_a_bad_json_line_is_told_by_line(tmp_path, text, words):
     text = text if isinstance(text, bytes) else text.encode()
-    [(line, problem)] = bad(tmp_path / "p.jsonl", b"\xef\xbb\xbf\n" + text + b"\n")
+    first = b'\xef\xbb\xbf{"Email Address": "z@x.org", "First Name": "Z"}\n'
+    [(line, problem)] = bad(tmp_path / "p.jsonl", first + text + b"\n")
     assert line == 2
     assert words in problem
 

@@ -20,10 +20,12 @@ class Lines:
 
     Attributes:
         of_row: Lines that were given since `begin_row`.
+        looked_at: Number of the first line that was never given before.
     """
 
     source: Iterator[str] = field(repr=False)
     of_row: list[str] = field(factory=list, repr=False)
+    looked_at: int = field(default=1, init=False)
     _before: int = field(default=0, init=False)
     _again: list[str] = field(factory=list, init=False, repr=False)
 
@@ -65,6 +67,7 @@ class Lines:
 
     def back_to_second(self) -> None:
         """Go back to the line after the first one of this row."""
+        self.looked_at = max(self.looked_at, self._before + 1 + len(self.of_row))
         self._again = self.of_row[1:] + self._again
         del self.of_row[1:]
 

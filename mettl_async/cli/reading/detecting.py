@@ -60,7 +60,7 @@ _TEXT_NATURES: Final = tuple(
     (re.compile(start, re.IGNORECASE if start[0] in "<M" else 0), nature, fix)
     for start, nature, fix in _TEXTS
 )
-_READ_FOR_JSON: Final = 1 << 16
+_CALLED: Final = {Format.CSV: "CSV", Format.JSONL: "JSON Lines"}
 
 
 def format_of(name: str, ending: str, head: bytes, asked: Format | None) -> Format:
@@ -78,9 +78,17 @@ def format_of(name: str, ending: str, head: bytes, asked: Format | None) -> Form
         return workbook
     check_nature(name, head)
     found = asked or (Format(_BY_ENDING[ending]) if ending in _BY_ENDING else None)
+    real = _by_content(head)
     if found is not None and found.is_workbook:
-        raise CommandError(f"{name}: is not {found.upper()} by its first bytes")
-    return found or _by_content(head)
+        raise CommandError(
+            f"{name}: is text, not {found.upper()}; give it its real ending, or pass --format {real}"
+        )
+    if asked is None and Format.JSONL in {found or real, real} and found not in {None, real}:
+        raise CommandError(
+            f"{name}: looks like {_CALLED[real]}, not like {_CALLED[found or real]}; "
+            "give it its real ending, or pass --format"
+        )
+    return found or real
 
 
 def _workbook_of(head: bytes) -> Format | None:
@@ -124,8 +132,8 @@ def _beginning(head: bytes) -> str:
 
 
 def _is_whole(line: str, *, cut: int) -> bool:
-    """Tell whether a line holds braces in pairs, as far as one can see; what else is wrong is told by row."""
-    return len(line) >= cut or not re.fullmatch(r"\{\s*(\"[^\"]*\"\s*:\s*[\[{]?)?\s*,?\s*", line)
+    """Tell whether a line may be a whole JSON value; what else is wrong with it is told by row."""
+    return len(line) >= cut or line.rstrip()[-1:] not in set("{[,:")
 
 
 def _by_content(head: bytes) -> Format:

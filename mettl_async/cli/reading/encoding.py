@@ -40,6 +40,8 @@ _MORE_BYTES: Final = (
 )  # fmt: skip
 _ESCAPED: Final = "iso2022_jp"  # is of ASCII's bytes
 _ESCAPE: Final = re.compile(rb"\x1b[$(]")
+_CONTROLS: Final = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
+_MOST_CONTROLS: Final = 50  # one in so many bytes at most
 _LINE_END: Final = re.compile(rb"\r\n?|\n")
 _BETWEEN_CELLS: Final = re.compile('[,;\t|"]')
 
@@ -81,7 +83,7 @@ def find_encoding(name: str, chunks: Chunks) -> str:
         CommandError: It is in none that is known.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    head, multibyte = b"", False
+    head, last, multibyte = b"", b"", False
     broken = escaped = 0
     for chunk in chunks():
         if not head:
@@ -90,12 +92,15 @@ def find_encoding(name: str, chunks: Chunks) -> str:
                 return marked
             if _is_wide(head):
                 return _ask_which_wide(name, chunks)
-        escaped += _ESCAPE.search(chunk) is not None
+        escaped += _ESCAPE.search(last + chunk) is not None
+        last = chunk[-1:]
         text = decoder.decode(chunk)
         if not text.isascii():
             broken += len(UNDECODED.findall(text))
             multibyte = multibyte or any(_ASCII <= ord(one) < 0xDC80 for one in set(text))  # noqa: PLR2004 - the first of UNDECODED
     broken += len(decoder.decode(b"", final=True))
+    if broken and len(_CONTROLS.findall(head)) * _MOST_CONTROLS > len(head):
+        raise CommandError(f"{name}: is not text; export the table as CSV UTF-8 or XLSX")
     if broken:
         more = ("utf-8",) if multibyte else ()
         return _ask(f"{name}: is not UTF-8", chunks, (*more, *_ONE_BYTE, *_MORE_BYTES))

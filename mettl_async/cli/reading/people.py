@@ -29,7 +29,11 @@ _ERRORS: Final = r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!|FIE
 _NOT_A_VALUE: Final = re.compile(_ERRORS)
 _CONTROL: Final = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _SHORTENED: Final = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+\d{2,3}")
-_GUARDED_NUMBER: Final = re.compile(r"'[+-]?[0-9][0-9.,/ -]*")
+_GUARDED: Final = re.compile(r"'[=+@0-9-].*", re.DOTALL)
+_TEXT_FORMULA: Final = re.compile(r'="[^"]*"')
+_IN_QUOTES: Final = re.compile(
+    "[\"\u201c-\u201f\u00ab\u00bb\u2018-\u201b'`].*[\"\u201c-\u201f\u00ab\u00bb\u2018-\u201b'\u00b4`]"
+)
 _QUOTED: Final = re.compile(r"'.*'", re.DOTALL)
 
 _SLIPS: Final = (
@@ -123,6 +127,8 @@ def name_problem(text: str) -> str | None:
         return "holds an email address; give the name"
     if (problem := text_problem(text, is_name=True)) is not None:
         return problem
+    if _IN_QUOTES.fullmatch(text.strip()):
+        return "is in quotes; remove them"
     if text.count('"') % 2:
         return 'has a quote (") without its pair; remove it'
     if not any(map(_is_word, text)):
@@ -145,16 +151,19 @@ def text_problem(text: str, *, is_name: bool = False) -> str | None:
         # Long texts that come from web pages have soft hyphens and the like, and nobody compares them.
         if is_name or _CONTROL.search(text) or all(map(_is_blank, text)):
             return f"has a character that cannot be seen ({called(unseen)}); type it anew"
+    text = text.strip()
     if _NOT_A_VALUE.fullmatch(text):
         return "holds a spreadsheet's error such as #N/A or ####; give the value"
     if _SHORTENED.fullmatch(text):
         return (
             "is a number that a spreadsheet shortened; format the column as text and export again"
         )
-    if _GUARDED_NUMBER.fullmatch(text):
+    if _GUARDED.fullmatch(text):
         return "begins with an apostrophe, as spreadsheets mark text; remove it"
     if len(text) > 1 and _QUOTED.fullmatch(text):
         return "is in single quotes; remove them"
+    if _TEXT_FORMULA.fullmatch(text):
+        return 'is a formula that keeps a text as it is (="..."); give the text itself'
     return None
 
 
@@ -169,4 +178,6 @@ def is_plain_name(text: str) -> bool:
 
 def is_unremarkable(row: str) -> bool:
     """Tell of all cells of a row in one text that `text_problem` has nothing to say about any of them."""
-    return "#" not in row and "'" not in row and "E+" not in row and is_plain(row)
+    return (
+        "#" not in row and "'" not in row and "E+" not in row and '="' not in row and is_plain(row)
+    )

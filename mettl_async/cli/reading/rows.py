@@ -140,10 +140,12 @@ class Table:
     width: int = field(repr=False)
     needed: int = field(init=False)
     _plain: bool = field(init=False, repr=False)
+    _email: int = field(init=False, repr=False)
     _rows: int = field(default=0, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self.needed = max((i for i, name in enumerate(self.header, 1) if name), default=0)
+        self._email = self.names.index(EMAIL)
         self._plain = self.names == self.header and not self.results and all(self.header)
 
     @classmethod
@@ -175,6 +177,8 @@ class Table:
         Raises:
             CommandError: In the first row, a column without a name has content.
         """
+        if len(texts) > self._email and "@" not in texts[self._email] and self._is_header(texts):
+            return BadRow(line, "repeats the header; is it from another file?", self.own(texts))
         if self._plain and len(texts) == len(self.header):
             known = dict(zip(self.header, texts, strict=True))
             return Cells(line, known, known)
@@ -194,6 +198,9 @@ class Table:
             if name is not None
         }
         return Cells(line, known, own) if any(map(str.strip, known.values())) else None
+
+    def _is_header(self, texts: Sequence[str]) -> bool:
+        return tuple(map(clean_name, texts[: len(self.header)])) == self.header
 
     def own(self, texts: Sequence[str]) -> dict[str, str]:
         """Put the texts of a bad row under the file's own columns, and what is too much under numbers."""

@@ -48,7 +48,7 @@ def csv_rows(layout: Layout, text: Iterable[str]) -> Iterator[Cells | BadRow]:
             cells = _as_meant(layout, lines, next(reader))
         except StopIteration:
             break
-        except csv.Error as error:
+        except (csv.Error, CellError) as error:
             broken += 1
             row: Cells | BadRow | None = _broken(layout, table, line, error, lines)
             if table is None or broken > _MOST_BROKEN:
@@ -72,11 +72,13 @@ def _reader(layout: Layout, lines: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _broken(
-    layout: Layout, table: Table | None, line: int, error: csv.Error, lines: Lines
+    layout: Layout, table: Table | None, line: int, error: csv.Error | CellError, lines: Lines
 ) -> BadRow:
     text, opened = str(error), opening_line(lines.of_row, line, layout.delimiter)
     problem = f'the quote (") that opens a cell in line {opened} '
-    if "unexpected end" in text:
+    if isinstance(error, CellError):
+        problem = text
+    elif "unexpected end" in text:
         problem += "is never closed; close it, or remove it"
     elif "field limit" in text:
         problem += f"is not closed within {csv.field_size_limit():,} characters; close it"
@@ -94,9 +96,10 @@ def _as_meant(layout: Layout, lines: Lines, cells: list[str]) -> list[str] | Non
     if ' "' not in whole:
         return cells
     spaced = [cell[:1] == " " and cell.lstrip(" ")[:1] == '"' for cell in cells]
-    meant = as_meant(lines.of_row, layout.delimiter) if any(spaced) else None
-    if meant is None:
+    if not any(spaced):
         return cells
+    if (meant := as_meant(lines.of_row, layout.delimiter)) is None:
+        raise CellError('a blank stands before a quote (") that opens a cell; remove it')
     if len(meant) != len(cells):
         return meant
     return [one if was else cell for cell, one, was in zip(cells, meant, spaced, strict=True)]
@@ -126,6 +129,8 @@ def _table(
 def _row(
     layout: Layout, table: Table, line: int, cells: list[str], lines: Lines
 ) -> Cells | BadRow | None:
+    if line < lines.looked_at and any(one.count('"') % 2 for one in cells):
+        return BadRow(line, 'has a quote (") without its pair', table.own(cells))
     if len(cells) == table.width and len(lines.of_row) == 1:
         return table.row(line, cells)
     if len(lines.of_row) > 1 and (problem := _swallowed(layout, table, line, cells, lines)):
@@ -164,6 +169,8 @@ def _swallowed(
 
 
 def _uneven(layout: Layout, cells: Sequence[str], table: Table) -> str:
+    if any("\0" in cell for cell in cells):
+        return "holds NULs; was the file cut off when it was written?"
     much = "much" if len(cells) > table.width else "few"
     return (
         f"cells: {len(cells)}, columns in the header: {table.width}; "
@@ -191,6 +198,7 @@ def json_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Cells | BadRow]:
             first = tuple(found) if first is None else first
             seen |= (layout.mapping.keys() | layout.drop) & found.keys()
             results = results_in(found, layout)
+            layout.findings.results = layout.findings.results or tuple(sorted(results))
             own = {name: content for name, content in found.items() if name not in results}
             sent |= {layout.mapping.get(name, name) for name in own} & _NEEDED
             cells = _cells(layout, own)

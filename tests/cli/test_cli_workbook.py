@@ -104,6 +104,12 @@ def test_sheets_that_are_hidden_or_have_no_table_are_no_doubt():
     assert notes(sheet="Old") == ["m"]
 
 
+@pytest.mark.parametrize("rows", [[("b@x.org",)], [("x",), ("Bo", "b@x.org")]])
+def test_a_sheet_with_one_address_may_be_of_people(rows):
+    sheets(One=[HEADER, PERSON], Two=rows).save(NAME)
+    assert [one.value for one in doubt().choices] == ["One", "Two"]
+
+
 def test_a_header_that_cannot_be_used_names_the_sheets():
     sheets(One=[("a", "b"), ("c", "d")], Two=[]).save(NAME)
     assert refused().endswith("sheet 'One' was read; for 'Two' pass --sheet")
@@ -239,7 +245,7 @@ def test_columns_that_the_sheet_hides_are_sent_only_if_asked_for():
 
 def test_the_header_is_in_the_row_that_is_asked_for():
     book(("List of people",), ("Made by", "HR"), HEADER, PERSON, ("b@x.org", "Bo", "m"))
-    assert "Email Address" in refused()
+    assert "row 3 names them: pass --header-row 3; 'Sheet' is the only sheet" in refused()
     assert notes(header_row=3) == ["n", "m"]
     assert "has nothing in row 9" in refused(header_row=9)
 

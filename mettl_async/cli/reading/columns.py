@@ -124,6 +124,16 @@ class Layout:
         return f"is not {self.encoding}; pass another --encoding"
 
 
+HEADER_WITHIN: Final = 20
+"""How many rows may be above a header that is found for the user to confirm."""
+
+
+def needed_names(layout: Layout) -> frozenset[str]:
+    """Name the columns that a file must have, by its own names."""
+    mapping = layout.mapping
+    return frozenset({EMAIL, FIRST_NAME} - set(mapping.values()) | mapping.keys())
+
+
 def normalized(name: str) -> str:
     """Take from a name what people write in many ways: case, spaces, dashes, underscores."""
     return re.sub(r"[\s_-]", "", name).casefold()

@@ -8,7 +8,7 @@ from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading.columns import UTF_8, Format
 from mettl_async.cli.reading.encoding import marked_encoding
 from mettl_async.cli.reading.rows import CSV_SUFFIXES, JSON_SUFFIXES
-from mettl_async.cli.reading.workbooks.books import OLE
+from mettl_async.cli.reading.workbooks import OLE
 
 _ZIP: Final = b"PK\x03\x04"
 _ODS: Final = b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet"

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, TYPE_CHECKING, Final, cast
 
 from attrs import define, field
 
@@ -33,7 +33,9 @@ from mettl_async.cli.reading.options import ReadOptions
 from mettl_async.cli.reading.rows import BadRow, Cells, Row, candidate_of, row_of
 from mettl_async.cli.reading.spool import CHUNK, Reading, spool
 from mettl_async.cli.reading.text_rows import csv_rows, json_rows
-from mettl_async.cli.reading.workbook import SheetOptions, SheetTable, read_table
+
+if TYPE_CHECKING:
+    from mettl_async.cli.reading.workbook import SheetTable
 
 STDIN: Final = Path("-")
 _MOST_NAMED: Final = 100  # JSON Lines may have others in every line
@@ -177,7 +179,10 @@ class Source:
     def _read(self, layout: Layout, raw: IO[bytes]) -> Iterator[Cells | BadRow]:
         if layout.format.is_workbook:
             if self._table is None:
-                self._table = read_table(layout, raw, self._sheet_options())
+                # Workbooks take 50 ms more to import.
+                from mettl_async.cli.reading.workbook import read_table  # noqa: PLC0415
+
+                self._table = read_table(layout, raw, self.options)
             yield from self._table.cells()
         elif layout.format == Format.JSONL:
             # JSON strings may hold U+2028 and the like; only "\n" ends a line there.
@@ -192,16 +197,6 @@ class Source:
         for file in (self._spool, self._table, self._good, self._bad):
             if file is not None:
                 file.close()
-
-    def _sheet_options(self) -> SheetOptions:
-        options = self.options
-        return SheetOptions(
-            sheet=options.sheet,
-            header_row=options.header_row,
-            hidden_rows=options.hidden_rows,
-            merged_cells=options.merged_cells,
-            numbers=options.numbers,
-        )
 
     def _open(self) -> IO[bytes]:
         if self._spool is None and self.path == STDIN:

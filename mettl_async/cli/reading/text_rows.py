@@ -13,11 +13,13 @@ from mettl_async.cli.reading.columns import (
     COMPENSATORY_TIME,
     EMAIL,
     FIRST_NAME,
+    HEADER_WITHIN,
     UNDECODED,
     Layout,
     check_options,
     mapped_twice,
     missing,
+    needed_names,
     results_in,
 )
 from mettl_async.cli.reading.csv_lines import CTRL_Z, Lines, as_meant, opening_line
@@ -27,7 +29,6 @@ from mettl_async.cli.reading.rows import BadRow, CellError, Cells, Table, number
 
 _NEEDED: Final = frozenset({EMAIL, FIRST_NAME})
 _MOST_BROKEN: Final = 1000
-_HEADER_WITHIN: Final = 30  # rows
 
 
 def csv_rows(layout: Layout, text: Iterable[str]) -> Iterator[Cells | BadRow]:
@@ -112,8 +113,8 @@ def _table(
         return Table.of(layout, line, cells)
     except CommandError as error:
         if layout.header_row is None:
-            wanted = {EMAIL, FIRST_NAME} - set(layout.mapping.values()) | layout.mapping.keys()
-            for _ in range(_HEADER_WITHIN):
+            wanted = needed_names(layout)
+            for _ in range(HEADER_WITHIN):
                 begins = lines.begin_row()
                 try:
                     names = {clean_name(name) for name in next(reader)}

@@ -2,20 +2,25 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from itertools import islice
 from typing import IO, Final
 
 from attrs import define, field, frozen
 
 from mettl_async.cli.problems import CommandError
+from mettl_async.cli.reading.characters import clean_name
 from mettl_async.cli.reading.columns import (
+    HEADER_WITHIN,
     RECOGNISED,
     HiddenRows,
     Layout,
     MergedCells,
     Numbers,
+    needed_names,
 )
 from mettl_async.cli.reading.doubts import Choice, DoubtError
 from mettl_async.cli.reading.kept_rows import KeptRows
+from mettl_async.cli.reading.options import ReadOptions
 from mettl_async.cli.reading.rows import BadRow, Cells, Table, unnamed
 from mettl_async.cli.reading.workbooks.books import DAMAGED, damaged, open_book
 from mettl_async.cli.reading.workbooks.cell import Broken, Cell, Unsure
@@ -25,17 +30,6 @@ from mettl_async.cli.reading.workbooks.sheet_choice import choose_sheet, left_ou
 
 _SHOWN: Final = 3
 _NOT_KNOWN: Final = "has a number format of which is not known what it shows; pass --numbers stored"
-
-
-@frozen(kw_only=True)
-class SheetOptions:
-    """What the user has said about a workbook; None is asked for where it matters."""
-
-    sheet: str | None = None
-    header_row: int | None = None
-    hidden_rows: HiddenRows | None = None
-    merged_cells: MergedCells | None = None
-    numbers: Numbers | None = None
 
 
 @frozen
@@ -63,7 +57,7 @@ class SheetTable:
         self._rows.close()
 
 
-def read_table(layout: Layout, file: IO[bytes], options: SheetOptions) -> SheetTable:
+def read_table(layout: Layout, file: IO[bytes], options: ReadOptions) -> SheetTable:
     """Read the named sheet, or the only one that has a table and is not hidden; empty rows are skipped.
 
     Cells are what the sheet shows: numbers by their formats, dates and times by ISO 8601, formulas by the
@@ -99,7 +93,7 @@ class _Reading:
     """One pass over a sheet: its rows, and what the user must be asked."""
 
     layout: Layout
-    options: SheetOptions
+    options: ReadOptions
     which: str
     rows: KeptRows = field(factory=KeptRows, init=False)
     columns: Table | None = field(default=None, init=False)
@@ -161,7 +155,17 @@ class _Reading:
         try:
             self.columns, self.first = Table.of(self.layout, line, texts), line
         except CommandError as error:
-            raise CommandError(f"{error}; {self.which}") from None
+            meant = self._meant_header() if self.options.header_row is None else None
+            hint = "" if meant is None else f"; row {meant} names them: pass --header-row {meant}"
+            raise CommandError(f"{error}{hint}; {self.which}") from None
+
+    def _meant_header(self) -> int | None:
+        """Find a row below that names the columns; below titles, for instance."""
+        wanted = needed_names(self.layout)
+        for row in islice(self._content.rows if self._content else (), HEADER_WITHIN):
+            if wanted <= set(map(clean_name, texts_of(row.cells))):
+                return row.line
+        return None
 
     def _decided(
         self, line: int, cells: Sequence[Cell], names: Sequence[str | None]

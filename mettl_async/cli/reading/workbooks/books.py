@@ -7,6 +7,7 @@ from typing import IO, Final
 from zipfile import BadZipFile, ZipFile
 
 from mettl_async.cli.problems import CommandError
+from mettl_async.cli.reading.workbooks import OLE
 from mettl_async.cli.reading.workbooks.ods import OdsBook
 from mettl_async.cli.reading.workbooks.sheet import Book, DamagedError
 from mettl_async.cli.reading.workbooks.xls import open_xls
@@ -14,9 +15,6 @@ from mettl_async.cli.reading.workbooks.xlsx import XlsxBook
 
 DAMAGED: Final = (DamagedError, BadZipFile, zlib.error, EOFError, NotImplementedError)
 """What opening and reading raise if a file is no whole workbook."""
-
-OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-"""How files of Excel up to 2003 begin, and those of later ones that have a password."""
 
 _SHEETS: Final = b"application/vnd.oasis.opendocument.spreadsheet"
 _SAVE: Final = "open it in Excel or LibreOffice and save it as .xlsx"

@@ -1,5 +1,6 @@
 """Which sheet of a workbook is read: the named one, or the only one that shows and has a table."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -12,6 +13,8 @@ from mettl_async.cli.reading.workbooks.sheet import Book
 _COLUMNS: Final = 2  # nobody can be registered with fewer
 _ROWS: Final = 2  # the names of the columns, and a person
 _SHOWN: Final = 5
+_LOOKED_AT: Final = 100  # rows with content
+_ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 def choose_sheet(name: str, book: Book, asked: str | None) -> int:
@@ -61,9 +64,13 @@ def _first_rows(book: Book, place: int) -> tuple[str, ...] | None:
         texts = [text for cell in row.cells if (text := text_of(cell).strip())]
         if texts:
             shown.append(" | ".join(" ".join(text.split()) for text in texts[:_SHOWN]))
+            if any(map(_ADDRESS.fullmatch, texts)):  # a person, even without a header
+                return tuple(shown[-_ROWS:])
             table = table or len(texts) >= _COLUMNS
         if len(shown) >= _ROWS and table:
             return tuple(shown[:_ROWS])
+        if len(shown) >= _LOOKED_AT:
+            break
     return None
 
 

@@ -9,7 +9,7 @@ A refused call is tried again after its backoff, as in `register_many`. Chance r
 counts. ``goodput`` is the part of what was possible that was accepted: of the limit (which counts from a
 full bucket, so that it can be a little above 1), or of what ``adaptive=False`` gets where there is none.
 
-``before`` is the rule of version 0.10, which halved the rate at a refusal within ten successes of another
+``before`` is the rule that was here at first. It halved the rate at a refusal within ten successes of another
 one, and paused everybody. Its figures were measured with this script, and are kept for comparison.
 """
 
@@ -314,7 +314,7 @@ def main() -> None:
                 Bound(name=f"refused, {name}", value=share, limit=one.most_refused, at_most=True)
             )
     print_table(
-        f"{SECONDS:.0f} s, means of {seeds} seeds; before: the rule of version 0.10",
+        f"{SECONDS:.0f} s, means of {seeds} seeds; before: the rule that was here at first",
         ("", "goodput before", "refused before", "goodput", "worst", "refused", "worst"),
         [(name, *(f"{figure:.3f}" for figure in figures)) for name, *figures in rows],
     )

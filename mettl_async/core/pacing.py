@@ -28,7 +28,7 @@ PATIENCE: Final = 5.0
 """Seconds after which a round is judged by what it has."""
 
 FLOOD: Final = 16
-"""Answers, two thirds of them refusals, that end a round early: chance alone would not do that."""
+"""Answers, more than half of them refusals, that end a round early: chance would hardly do that."""
 
 MOST_NOISE: Final = 2 / 3
 """Share of refusals that is never taken for chance: a server that refuses more is down."""
@@ -66,7 +66,7 @@ STEP: Final = 0.01
 
 GROWTH: Final = 1.5
 """How much greater each further step is: slowly past a limit that is still there, and a tenfold one is
-found in ten seconds."""
+found in a quarter of a minute."""
 
 LONGEST_STEP: Final = 0.5
 """Greatest step."""
@@ -130,7 +130,7 @@ class _Round:
 
     @property
     def is_flood(self) -> bool:
-        return self.answers >= FLOOD and self.share > MOST_NOISE
+        return self.answers >= FLOOD and 2 * self.refused > self.answers
 
     @property
     def share(self) -> float:
@@ -147,6 +147,8 @@ class _Round:
 
     def exceeds(self, noise: float) -> bool:
         """Tell whether there are more refusals than chance explains, which refuses a share of ``noise``."""
+        if self.share > MOST_NOISE:
+            return True
         noise = max(noise, LEAST_NOISE)
         deviation = math.sqrt(noise * (1 - noise) / self.answers)
         return self.share > noise + DEVIATIONS * deviation
@@ -188,7 +190,7 @@ class Pacer:
     _next: float = field(default=_NEVER, init=False)
     _paused_until: float = field(default=_NEVER, init=False)
     _second: float = field(default=_NEVER, init=False)  # when the last one that is counted began
-    _accepted: int = field(default=0, init=False)
+    _accepted: int = field(default=0, init=False)  # in it, and in the one before
     _accepted_before: int = field(default=0, init=False)
     _quickest: float = field(default=math.inf, init=False)  # seconds of an answer, in a round
 
@@ -276,9 +278,9 @@ class Pacer:
     def _count(self, this: _Round, now: float, sent_at: float, *, refused: bool) -> None:
         this.add(now, sent_at, refused=refused)
         if this.is_over(now):
-            # Without a rate and without a refusal, nothing is counted.
-            paced = self.found is not None
-            self._round = _Round(now) if paced or this.refused else None
+            # Where there is neither a rate nor a refusal, counting stops.
+            going_on = self.found is not None or this.refused
+            self._round = _Round(now) if going_on else None
             self._judge(this, now)
 
     def _judge(self, this: _Round, now: float) -> None:
@@ -295,7 +297,8 @@ class Pacer:
                 self.found, self._in_vain = self._undisturbed, 0
                 return
         too_many = this.exceeds(self.noise)
-        if self.found is not None and this.sent_rate <= self._limit and not this.is_flood:
+        below = self.found is not None and this.sent_rate <= self._limit
+        if below and this.share <= MOST_NOISE:
             # Below the limit all that is refused is refused by chance.
             weight = LEARNING * min(1, this.answers / ENOUGH)
             self._learn(self.noise + weight * (this.share - self.noise), now)
@@ -314,8 +317,13 @@ class Pacer:
             self._undisturbed = self.found
         accepted, self._before = this.accepted_rate, this
         if self.found is None and (this.is_flood or now - this.began < ROUND):
-            # A server that counts by the second accepts nothing until the second is over.
-            accepted, self._round = max(accepted, this.earlier / ROUND), _Round(now + ROUND)
+            # A server that counts by the second accepts nothing until the second is over, and what others
+            # take in one go is more than their rate.
+            earlier, self._round = this.earlier / ROUND, _Round(now + ROUND)
+            if 2 * accepted < earlier:
+                accepted = earlier
+            else:
+                accepted = max(accepted, (accepted + earlier) / 2)
         if accepted:
             # Chance refuses its share of what is sent, however much the server would take.
             self._limit = accepted / (1 - self.noise)

@@ -329,6 +329,30 @@ def test_whatever_happens_the_wait_is_finite_and_the_rate_positive(happened, fix
         assert pacer.found is None or adaptive
 
 
+segments = st.lists(
+    st.tuples(
+        st.floats(0.2, 400), st.floats(0.1, 3), st.integers(1, 20),
+        st.sampled_from([None, None, 0.0, 0.3, 1.0, 300.0]),
+    ),
+    min_size=5, max_size=30,
+)  # fmt: skip
+
+
+@given(segments, st.none() | st.floats(0.01, 1000))
+def test_whatever_a_server_does_second_by_second_the_rate_stays_within_reason(happened, fixed):
+    pacer, now, sent = Pacer(fixed=fixed, max_pause=60.0), 0.0, 0
+    for rate, seconds, nth, retry_after in happened:
+        for _ in range(round(rate * seconds)):
+            now, sent = now + 1 / rate, sent + 1
+            if sent % nth:
+                pacer.succeeded(now, 0.01)
+            else:
+                pacer.throttled(now, now - 0.01, retry_after, 0.5)
+        assert pacer.found is None or LEAST_RATE <= pacer.found <= 2000
+        assert 0 <= pacer.noise <= 2 / 3
+        assert pacer.take(now) <= max(66.0, 1 / (pacer.rate or 1))
+
+
 @given(st.floats(0.5, 200), st.lists(st.floats(0, 0.3), min_size=1, max_size=100))
 def test_no_second_has_more_than_the_fixed_rate(rate, steps):
     pacer, now, sent = Pacer(fixed=rate), 0.0, []

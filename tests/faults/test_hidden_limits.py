@@ -12,7 +12,7 @@ from mettl_async.sandbox.server import listening
 pytestmark = pytest.mark.slow
 
 LIMIT = 25
-CANDIDATES = 4000
+CANDIDATES = 8000
 
 
 class Limited:

@@ -308,7 +308,8 @@ class ClientOptions(_ClientValue):
             5 a retry, given back by success: a dead server is not hammered. 0 turns retries off.
         max_concurrency: Requests in flight at once, and connections kept. Past 50 nothing is gained.
         max_response_bytes: No answer may be longer, as it comes or decompressed: 1,024 to 2**31. A longer
-            one is a `MettlDecodeError`, and the connection is closed.
+            one is a `MettlDecodeError`, and the connection is closed. What was read of JSON can take
+            twenty times as much memory. Reports have a bound of their own.
         max_connection_age: Seconds, 1 to 86,400, after which a connection is not used again, because a
             name may mean another address by now. Of an injected client its own limits hold.
         requests_per_second: No more than so many are sent, evenly spaced; None for any number. Of this

@@ -1,6 +1,7 @@
 """A connection with bytes that nobody asked for is never used again, on any way to the server."""
 
 import asyncio
+import select
 
 import pytest
 from raw_server import WAYS, answer, get, raw_server
@@ -90,6 +91,17 @@ async def test_nor_is_it_behind_tls_or_a_proxy(transport_of, way, surplus, at_on
         transport_of, FIRST["length"], SURPLUS[surplus], at_once=at_once, way=way
     )
     assert (two, made) == (b"yours", 2)
+
+
+@pytest.mark.parametrize("surplus", ["an answer", "a letter"])
+async def test_nor_is_it_where_there_is_no_poll(transport_of, surplus, monkeypatch):
+    monkeypatch.delattr(select, "poll", raising=False)
+    _, two, made = await connections_of_two(
+        transport_of, FIRST["length"], SURPLUS[surplus], at_once=False
+    )
+    assert (two, made) == (b"yours", 2)
+    _, two, made = await connections_of_two(transport_of, FIRST["length"], b"", at_once=True)
+    assert (two, made) == (b"yours", 1)
 
 
 async def test_nor_is_what_came_with_the_last_bytes_that_were_read(transport_of):

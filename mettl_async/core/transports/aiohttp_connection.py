@@ -4,7 +4,6 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -38,6 +37,7 @@ _CHUNK = 65_536
 _LONGEST_HEADER_LINE = 65_536
 _LAST_CHUNK = b"0\r\n\r\n"
 _MOST_OF_CHUNKS = 8  # chunks of one byte take six
+_FIRST_FINAL = 200
 
 
 class Connector(aiohttp.TCPConnector):
@@ -84,12 +84,17 @@ class CountingHandler(ResponseHandler):
             if self.received > self.most and self.transport is not None:
                 self.transport.abort()
             return
-        self._head += data
+        head: bytes | bytearray = data
+        if self._head:
+            self._head += data
+            head = self._head
         super().data_received(data)
         if self._answered:
-            self.head_length = _length_of_heads(self._head, self._interim + 1)
+            self.head_length = _length_of_heads(head, self._interim + 1)
             self._head.clear()
-        elif len(self._head) > MAX_HEAD_BYTES:
+        elif head is data:
+            self._head = bytearray(data)
+        elif len(head) > MAX_HEAD_BYTES:
             self.set_exception(endless_head())
             if self.transport is not None:
                 self.transport.abort()
@@ -104,7 +109,7 @@ class CountingHandler(ResponseHandler):
 
 
 def _is_interim(message: RawResponseMessage) -> bool:
-    return message.code < HTTPStatus.OK and not message.upgrade
+    return message.code < _FIRST_FINAL and not message.upgrade
 
 
 def _length_of_heads(data: bytes | bytearray, number: int) -> int:

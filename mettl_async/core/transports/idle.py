@@ -103,11 +103,13 @@ def unread(socket: object) -> Callable[[], bool]:
         socket: Anything with a ``fileno()``; None for one that is not known.
     """
     fileno: Callable[[], int] | None = getattr(socket, "fileno", None)
-    if fileno is None or not hasattr(select, "poll"):
+    if fileno is None:
         return lambda: False
     number = fileno()
     if number < 0:
         return lambda: True
+    if not hasattr(select, "poll"):  # Windows, where select has no bound on descriptors
+        return lambda: fileno() != number or bool(select.select([number], [], [], 0)[0])
     poll = select.poll()
     poll.register(number, select.POLLIN)
     return lambda: fileno() != number or bool(poll.poll(0))

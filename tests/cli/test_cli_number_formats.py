@@ -1,9 +1,12 @@
 """What a sheet shows of a number, by number formats as Excel documents and shows them."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mettl_async.cli.reading.workbooks.cell import Broken, Unsure
 from mettl_async.cli.reading.workbooks.number_format import number_format
+from mettl_async.cli.reading.workbooks.xlsx_styles import NumberCells
 
 PHONE = "[<=9999999]###-####;(###) ###-####"
 LAKHS = r"[>=10000000]##\,##\,##\,##0;[>=100000]##\,##\,##0;##,##0"
@@ -112,6 +115,7 @@ def test_a_number_is_as_the_sheet_shows_it(code, number, text):
         ("0;0;0;@;0", 42, None, "42"),
         (r"#,###\-000", 612345678, None, "612345678"),
         ("0" * 300, 42, None, "42"),
+        ("0##", 0, None, "0"),
         ("yyyy-mm-dd", 30, None, "30"),  # Excel and LibreOffice show different days
     ],
 )
@@ -119,6 +123,19 @@ def test_what_is_not_shown_whole_or_not_known_is_the_users_to_decide(code, numbe
     if stored.startswith("1899"):
         stored = number_format(code).show(number).stored
     assert number_format(code).show(number) == Unsure(shown, stored)
+
+
+SIGNS = st.text("00#?", min_size=1, max_size=7)
+AROUND = st.sampled_from(["", '"EMP-"', r"\-", " ", "_)", "(", "[Red]"])
+
+
+@given(
+    st.builds("{}{}{}".format, AROUND, st.one_of(SIGNS, st.just("General")), AROUND),
+    st.integers(-(10**15), 10**15),
+)
+def test_stored_numbers_are_shown_alike_the_quick_way(code, number):
+    format_ = number_format(code)
+    assert NumberCells(format_, since_1904=False)[str(number)] == format_.show(number)
 
 
 @pytest.mark.parametrize("code", ["General", "0", "@", "#,##0", "0.00E+00", '"x"0'])

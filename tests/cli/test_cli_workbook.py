@@ -153,6 +153,16 @@ def test_merged_cells_are_asked_for_with_their_range():
     assert notes(merged_cells="fill") == ["n", "n", "n", "o"]
 
 
+def test_what_merged_cells_cover_is_not_sent():
+    book(HEADER, ("a@x.org", "A"), ("b@x.org", "Bo", "unseen"))
+    edited(
+        "xl/worksheets/sheet1.xml",
+        (b"</sheetData>", b'</sheetData><mergeCells><mergeCell ref="C2:C3"/></mergeCells>'),
+    )
+    assert "cells are merged (C2:C3)" in doubt().question
+    assert notes(merged_cells="fill") == [None, None]
+
+
 def test_of_merged_cells_that_are_broken_no_row_is_sent():
     book(HEADER, ("a@x.org", "A", "#N/A"), ("b@x.org", "Bo"), ("c@x.org", "Cy", "o"),
          change=lambda sheet: sheet.merge_cells("C2:C3"))  # fmt: skip
@@ -217,6 +227,11 @@ def test_numbers_that_the_sheet_does_not_show_whole_are_asked_for():
         "Note (C4): has a number format of which is not known what it shows; pass --numbers stored",
     ]
     assert notes(drop=["Note"]) == [None, None, None]
+    edited(
+        "xl/worksheets/sheet1.xml",
+        *((f'<row r="{n}"'.encode(), f'<row r="{n}" hidden="1"'.encode()) for n in (2, 4)),
+    )
+    assert notes(hidden_rows="skip") == ["00042"]
 
 
 def test_numbers_beyond_15_digits_are_refused_with_the_cell():

@@ -126,6 +126,9 @@ class _Reading:
 
     def _row(self, row: SheetRow) -> None:
         cells = row.cells
+        if row.hidden and self.options.hidden_rows == HiddenRows.SKIP:
+            self.hidden += bool(texts_of(cells))
+            return
         if set(map(type, cells)) <= {str}:
             texts, problem = list(map(str, cells)), ""
         elif self.columns is None:
@@ -138,8 +141,6 @@ class _Reading:
             return
         if row.hidden:
             self.hidden += 1
-            if self.options.hidden_rows == HiddenRows.SKIP:
-                return
             if len(self._hidden_rows) < _SHOWN:
                 some = [" ".join(text.split()) for text in texts if text.strip()]
                 self._hidden_rows.append(f"row {row.line}: {' | '.join(some[:_SHOWN])}")

@@ -184,13 +184,14 @@ def zeros_around(section: Section) -> tuple[str, int, str] | None:
     if not section.certain or not re.fullmatch("x*d+x*", kinds):
         return None
     first, last = kinds.index("d"), kinds.rindex("d")
-    if "?" in (signs := "".join(part.text for part in section.parts[first : last + 1])):
+    signs = "".join(part.text for part in section.parts[first : last + 1])
+    if not re.fullmatch("#*0*", signs):
         return None
     before, after = (
         "".join(map(_literal, parts))
         for parts in (section.parts[:first], section.parts[last + 1 :])
     )
-    width = len(signs) - signs.index("0") if "0" in signs else 1
+    width = max(1, signs.count("0"))
     return before.lstrip(" "), width, after.rstrip(" ")
 
 
@@ -203,6 +204,7 @@ class _Layout:
     thousands: bool
     power: int
     places: int
+    ends_open: bool
 
 
 @lru_cache(maxsize=4096)
@@ -216,7 +218,9 @@ def _layout(parts: tuple[Part, ...]) -> _Layout | None:
     if thousands and _is_broken_up(whole):  # programs differ in where the comma goes
         return None
     places = sum(part.kind == "digit" for part in rest)
-    return _Layout(whole, rest, thousands, 2 * kinds.count("percent") - 3 * scale, places)
+    signs = "".join(part.text for part in whole if part.kind == "digit")
+    power = 2 * kinds.count("percent") - 3 * scale
+    return _Layout(whole, rest, thousands, power, places, "0#" in signs)
 
 
 def _decimal(parts: tuple[Part, ...], number: Decimal) -> tuple[str | None, bool]:
@@ -227,6 +231,8 @@ def _decimal(parts: tuple[Part, ...], number: Decimal) -> tuple[str | None, bool
     rounded = scaled.quantize(Decimal(1).scaleb(-layout.places), context=_EXACT)
     before, _, after = format(rounded, "f").partition(".")
     before, whole = before.lstrip("0"), layout.whole
+    if not before and layout.ends_open:  # programs differ in whether there is a digit for the "#"
+        return None, False
     if not any(part.kind == "digit" for part in whole):  # as in ".00"
         whole = (*whole, Part("literal", before))
     tail = _after_point(layout.rest, after)

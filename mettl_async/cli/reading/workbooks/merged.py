@@ -75,15 +75,22 @@ def fills_of(
 
 
 def _with_values(areas: Sequence[Area], rows: Iterable[KeptRow]) -> Iterator[Fill]:
-    by_line: dict[int, list[Area]] = {}
-    for area in areas:
-        by_line.setdefault(area.top, []).append(area)
+    """Give the areas in which there is anything, be it in cells that nobody sees."""
+    waiting = list(reversed(areas))
+    values: dict[Area, str | None] = {}
+    found: set[Area] = set()
+    open_: list[Area] = []
     for line, texts, problem in rows:
-        for area in by_line.get(line, ()):
-            if problem:
-                yield Fill(area, None)
-            elif area.left < len(texts) and texts[area.left].strip():
-                yield Fill(area, texts[area.left])
+        while waiting and waiting[-1].top <= line:
+            open_.append(waiting.pop())
+        open_ = [one for one in open_ if one.bottom >= line]
+        for area in open_:
+            if line == area.top:
+                text = texts[area.left] if area.left < len(texts) else ""
+                values[area] = None if problem else text
+            if problem or any(map(str.strip, texts[area.left : area.right + 1])):
+                found.add(area)
+    return (Fill(area, values.get(area, "")) for area in areas if area in found)
 
 
 def _doubt(name: str, fills: Sequence[Fill]) -> DoubtError:

@@ -149,7 +149,7 @@ def test_empty_rows_and_columns_are_skipped_and_rows_keep_their_numbers():
     assert [row.line for row in source.rows()] == [3, 5]
     assert checked.good_total == 2
     lines = report(source, checked).splitlines()
-    assert lines[0].startswith("p.xlsx:7: has a cell in column 5, which has no name; ")
+    assert lines[0].startswith("p.xlsx:7: has a cell in column 5 (E), which has no name; ")
     assert lines[1] == "p.xlsx:8: Email Address: is the same as in row 3 (case is ignored)"
     assert lines[2].startswith("p.xlsx:9: Email Address: is not an email")
     assert "secret" not in "".join(lines)

@@ -34,6 +34,7 @@ from mettl_async.cli.reading.people import (
     name_problem,
     text_problem,
 )
+from mettl_async.cli.reading.workbooks.sheet import column_name
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import Candidate
 
@@ -117,7 +118,8 @@ def number_text(number: float) -> str:
 
 def unnamed(place: int) -> str:
     """Say that a row has content where the header has none."""
-    return f"has a cell in column {place}, which has no name; name the column, or remove it"
+    column = f"{place} ({column_name(place - 1)})"
+    return f"has a cell in column {column}, which has no name; name the column, or remove it"
 
 
 @define(eq=False)

@@ -76,6 +76,14 @@ def test_what_is_nested_too_deeply_is_no_json(depth, before, after, monkeypatch)
     assert len(codec.loads(wide.encode())) == 2_001
 
 
+@pytest.mark.parametrize("value", [b"0", b"[]", b"{}"])
+def test_what_would_take_too_much_memory_is_no_json(value):
+    with pytest.raises(ValueError, match="too many values"):
+        codec.loads(b"[" + b",".join([value] * 4_000_001) + b"]")
+    long = b'["' + b"x" * 4_000_001 + b'"]'
+    assert codec.loads(long) == [long[2:-2].decode()]
+
+
 def test_text_is_compact_and_unescaped():
     assert (
         codec.dumps({"a": ["é", "日本", "😀", '"', "\n"], "b": True})

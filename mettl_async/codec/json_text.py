@@ -13,6 +13,7 @@ _DIGITS = bytes.maketrans(b"E123456789", b"e000000000")
 _EXPONENT = b"0e000"
 _LONG = b"0" * 200
 _BEFORE_NUMBER = b":,[ \n\r\t"
+_MOST_VALUES = 4_000_000  # a value of two bytes can take two hundred of memory
 _MAX_DEPTH = 1024  # orjson's own; from Python 3.13 on json would go down to 10,000
 
 
@@ -23,9 +24,11 @@ def loads(content: bytes) -> Any:
     half a surrogate pair becomes ``?``, so that what comes out can always be encoded.
 
     Raises:
-        ValueError: Not JSON, not UTF-8, NaN or an infinity in it, or nested deeper than 1,024 levels. It
-            never holds the content.
+        ValueError: Not JSON, not UTF-8, NaN or an infinity in it, nested deeper than 1,024 levels, or more
+            than some four million values. It never holds the content.
     """
+    if len(content) > _MOST_VALUES and sum(map(content.count, b",[{")) > _MOST_VALUES:
+        raise ValueError(f"too many values in JSON ({len(content)} bytes)")
     if orjson is not None:
         try:
             return orjson.loads(content)

@@ -137,6 +137,11 @@ class Deliveries(list[Delivery]):
         waiting = sum(len(queue) for queue in self._queues.values())
         return f"Deliveries({len(self)}, of which {waiting} are to be sent)"
 
+    @property
+    def uses_sockets(self) -> bool:
+        """Whether they go out over sockets, and not through a transport that was given."""
+        return self._transport is None
+
     def add(self, *, at: float, **event: Any) -> None:
         """Queue an event that happened ``at`` this time, and its duplicates behind it.
 

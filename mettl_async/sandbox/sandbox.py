@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from typing import Final, Self
 
 import httpx
@@ -168,7 +168,16 @@ class Sandbox(Simulation):
         Raises:
             OSError: The address can't be bound.
         """
-        async with listening(self.app, host, port) as base_url, self.deliveries.sending():
+        async with self._serve(host, port, in_thread=False) as server:
+            yield server
+
+    @asynccontextmanager
+    async def _serve(self, host: str, port: int, *, in_thread: bool) -> AsyncIterator[Server]:
+        sends = self.deliveries.uses_sockets or not in_thread
+        async with (
+            listening(self.app, host, port) as base_url,
+            self.deliveries.sending() if sends else nullcontext(),
+        ):
             saving = None if self._file is None else asyncio.create_task(self._save_repeatedly())
             try:
                 yield Server(
@@ -186,14 +195,16 @@ class Sandbox(Simulation):
     def serve_in_thread(self, host: str = "127.0.0.1", port: int = 0) -> Iterator[Server]:
         """Serve as `serve` does, in a thread with an event loop of its own: for tests, whatever runs them.
 
-        Look at the sandbox, and change it, between calls to it, for two threads use it then.
+        Look at the sandbox, and change it, between calls to it, for two threads use it then. Webhooks that
+        go through a ``webhook_transport`` are not sent meanwhile, for it may belong to another event loop:
+        ``await sandbox.deliveries.settled()`` sends them in the caller's.
 
         Raises:
             OSError: The address can't be bound.
         """
         with (
             start_blocking_portal() as portal,
-            portal.wrap_async_context_manager(self.serve(host, port)) as server,
+            portal.wrap_async_context_manager(self._serve(host, port, in_thread=True)) as server,
         ):
             yield server
 

@@ -13,6 +13,7 @@ import pytest
 
 import mettl_async.sandbox
 from mettl_async.sandbox import Sandbox, run
+from mettl_async.sandbox.deliveries import Delivery
 
 PATH = "/v2/pbts/add"
 PBTS = {"pbts": "[1336]"}
@@ -240,3 +241,27 @@ def test_it_is_served_in_a_thread_of_its_own_until_the_block_ends():
             pass
     with pytest.raises(httpx.ConnectError):
         httpx.get(running.base_url, trust_env=False)
+
+
+async def test_beside_a_thread_webhooks_go_to_an_app_in_the_event_loop_that_settles_them():
+    loops = []
+
+    async def app(scope, receive, send):
+        loops.append(asyncio.get_running_loop())
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+
+    sandbox = Sandbox(webhook_transport=httpx.ASGITransport(app))
+    with sandbox.serve_in_thread() as running:
+        sandbox.deliveries.restore(
+            [
+                Delivery(
+                    number=1, event_type="startTest", url="https://ats.example/started",
+                    access_key=sandbox.access_key, email="a@x.org", body=b"{}",
+                )
+            ]
+        )  # fmt: skip
+        async with httpx.AsyncClient(trust_env=False) as client:
+            await client.get(f"{running.base_url}/v2/x")
+        await sandbox.deliveries.settled()
+    assert loops == [asyncio.get_running_loop()]

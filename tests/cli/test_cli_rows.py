@@ -155,7 +155,7 @@ def test_a_bad_json_line_is_told_by_line(tmp_path, text, words):
         ("Asha,Asha,asha@x.org\n", "p.csv:1: column 3 holds an address"),
         (
             "Email Address,First Name,\na@x.org,A,x\n",
-            "p.csv:2: has a cell in column 3, which has no",
+            "p.csv:2: has a cell in column 3 .C., which has no",
         ),
         ("\ufeff\r\n \n", "is empty"),
         ("Email Address,First Name".encode("utf-16"), "holds no candidates"),

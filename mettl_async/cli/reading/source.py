@@ -137,7 +137,7 @@ class Source:
     def cells(self) -> Iterator[Cells | BadRow]:
         """Read from the beginning, keeping one row.
 
-        Of XLSX its table of different texts is kept too, and about 300 bytes a row.
+        Of workbooks the different texts are kept too, while they are read for the first time.
 
         Raises:
             CommandError: It cannot be read, or its header or the options for it cannot be used.

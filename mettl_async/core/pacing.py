@@ -30,6 +30,9 @@ PATIENCE: Final = 5.0
 FLOOD: Final = 16
 """Answers, more than half of them refusals, that end a round early: chance would hardly do that."""
 
+PART: Final = 0.25
+"""Seconds of a round at least that is ended early, for a rate to be measured."""
+
 MOST_NOISE: Final = 2 / 3
 """Share of refusals that is never taken for chance: a server that refuses more is down."""
 
@@ -120,10 +123,11 @@ class _Round:
         elif not refused:
             self.earlier += 1
 
-    def is_over(self, now: float) -> bool:
-        if self.is_flood:
-            return True
+    def is_over(self, now: float, *, paced: bool) -> bool:
         seconds = now - self.began
+        # Without a pace a flood comes within no time, and what was accepted earlier tells the rate.
+        if self.is_flood and (not paced or seconds >= PART):
+            return True
         if seconds < ROUND or not self.answers:
             return False
         return self.answers >= (ENOUGH if self.refused else FEW) or seconds >= PATIENCE
@@ -277,7 +281,7 @@ class Pacer:
 
     def _count(self, this: _Round, now: float, sent_at: float, *, refused: bool) -> None:
         this.add(now, sent_at, refused=refused)
-        if this.is_over(now):
+        if this.is_over(now, paced=self.found is not None):
             # Where there is neither a rate nor a refusal, counting stops.
             going_on = self.found is not None or this.refused
             self._round = _Round(now) if going_on else None
@@ -316,10 +320,12 @@ class Pacer:
         if not self._in_vain and not self._unexpected:
             self._undisturbed = self.found
         accepted, self._before = this.accepted_rate, this
+        if self.found is None:
+            # A server that counts by the second accepts nothing until the second is over.
+            self._round = _Round(now + ROUND)
         if self.found is None and (this.is_flood or now - this.began < ROUND):
-            # A server that counts by the second accepts nothing until the second is over, and what others
-            # take in one go is more than their rate.
-            earlier, self._round = this.earlier / ROUND, _Round(now + ROUND)
+            # That is no rate of it, and what other servers take in one go is more than their rate.
+            earlier = this.earlier / ROUND
             if 2 * accepted < earlier:
                 accepted = earlier
             else:

@@ -18,6 +18,7 @@ from mettl_async.core.pacing import (
     LEAST_RATE,
     MEMORY,
     NEAR,
+    ROUND,
     SPREAD,
     STEP,
     Pacer,
@@ -75,11 +76,11 @@ def every(nth):
 
 
 def limited_to(limit, pacer=None, now=0.0):
-    """A pacer that has met a limit, and the time after that: a tenth more was sent than is accepted."""
+    """A pacer that has met a limit, and the time just before it begins to count again."""
     pacer = pacer or Pacer()
     pacer.throttled(now, now, None, 0.0)
     now = answered(pacer, now + 0.01, 1.25 * limit, 1.1, refuse=every(5))
-    return pacer, now
+    return pacer, answered(pacer, now, pacer.found, 0.8)
 
 
 def test_one_refusal_or_a_few_among_many_answers_hold_nobody_up():
@@ -128,7 +129,7 @@ def test_refusals_that_stay_are_chance_and_the_old_rate_is_restored():
     now = answered(pacer, 0.0, 400, 1.2, refuse=every(10))
     slower = pacer.found
     assert slower == pytest.approx(BACKOFF * 0.9 * 400, rel=0.05)
-    now = answered(pacer, now, slower, 1.1, refuse=every(10))
+    now = answered(pacer, now, slower, ROUND + 0.9, refuse=every(10))
     slowest = pacer.found
     assert slowest == pytest.approx(BACKOFF * 0.9 * slower, rel=0.1)
     now = answered(pacer, now, slowest, 1.1, refuse=every(10))
@@ -143,7 +144,7 @@ def test_refusals_that_stay_are_chance_and_the_old_rate_is_restored():
 def test_refusals_that_get_fewer_show_a_limit():
     pacer, now = limited_to(40)
     below = pacer.found
-    now = answered(pacer, now, below, 1.1)
+    now = answered(pacer, now, below, 1.5)
     assert pacer.found == pytest.approx(NEAR * 40, rel=0.03)
     assert pacer.noise < 2 * LEAST_NOISE
     for _ in range(2):
@@ -155,11 +156,12 @@ def test_refusals_that_get_fewer_show_a_limit():
 def test_more_refusals_than_chance_explains_show_a_limit_despite_chance():
     pacer = Pacer()
     now = answered(pacer, 0.0, 400, 1.2, refuse=every(10))
+    now = answered(pacer, now, pacer.found, ROUND, refuse=every(10))
     for _ in range(2):
         now = answered(pacer, now, pacer.found, 1.1, refuse=every(10))
     assert pacer.idle
     answered(pacer, now, 400, 1.2, refuse=every(3))
-    assert pacer.found == pytest.approx(BACKOFF * (2 / 3 * 400) / 0.9, rel=0.05)
+    assert pacer.found == pytest.approx(BACKOFF * (2 / 3 * 400) / 0.9, rel=0.1)
 
 
 def test_a_server_that_refuses_all_is_not_noisy_but_down_and_is_asked_less_and_less():

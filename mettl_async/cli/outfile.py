@@ -13,10 +13,9 @@ from typing import IO, Final
 from mettl_async.bulk.files import belongs_to_another, sync_directory
 from mettl_async.cli.printing import Cell
 from mettl_async.cli.problems import CommandError, os_reason
+from mettl_async.cli.safe_cells import guard
 from mettl_async.errors import MettlError
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-_SIGNS: Final = ("'", *_FORMULA)
 _OTHERS: Final = 0o077
 _UNFINISHED: Final = ".part"
 _RANDOM: Final = "[a-z0-9_]" * 8  # of mkstemp; "*" would match those of a "links.csv" for "links"
@@ -96,24 +95,6 @@ def csv_lines(rows: Iterable[Sequence[Cell]]) -> str:
     """Write rows of CSV, with cells that a spreadsheet cannot take for formulas."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(
-        [_guarded(cell) for cell in row] for row in rows
+        [guard(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
     )
     return text.getvalue()
-
-
-def _guarded(cell: Cell) -> Cell:
-    """Keep a spreadsheet from running a cell as a formula: candidates choose their own addresses.
-
-    A few honest addresses ("+tag@...") get the apostrophe too; JSON Lines has them unchanged.
-    """
-    # With apostrophes before it too: else nobody could tell theirs from ours.
-    formula = (
-        isinstance(cell, str) and cell.startswith(_SIGNS) and cell.lstrip("'").startswith(_FORMULA)
-    )
-    return f"'{cell}" if formula else cell
-
-
-def unguarded(text: str) -> str:
-    """Give back the cell that was guarded; other texts stay as they are."""
-    rest = text[1:]
-    return rest if text.startswith("'") and _guarded(rest) != rest else text

@@ -74,7 +74,7 @@ def test_a_candidate_without_a_test_status_has_a_row():
 def test_numbers_are_never_taken_for_formulas_and_texts_never_run_as_one():
     line = csv_lines([[-2.5, "-2.5", "=A1", "\tx", "+49", "@a", 'say "hi"', None, "a\nb"]])
     [cells] = csv.reader(io.StringIO(line, newline=""))
-    assert cells == ["-2.5", "'-2.5", "'=A1", "'\tx", "'+49", "'@a", 'say "hi"', "", "a\nb"]
+    assert cells == ["-2.5", "'-2.5", "'=A1", "␉x", "'+49", "'@a", 'say "hi"', "", "a␊b"]
     assert csv_lines([["=evil marks"]]) == "'=evil marks\n"  # names of sections too
 
 

@@ -1,6 +1,7 @@
 """The file of links: the input's own rows, each with what became of it; whole, for its owner only."""
 
 import asyncio
+import csv
 import os
 import stat
 import threading
@@ -299,3 +300,22 @@ def test_a_stream_can_be_read_at_two_places_at_once(tmp_path):
         rest = list(slow)
     writer.join()
     assert [one.candidate.email for one in first + rest] == [f"p{n}@x.org" for n in range(10_000)]
+
+
+def test_a_file_of_links_as_input_has_the_peoples_own_values(mettl, sandbox, read):
+    names = ("My=Note", "=Sum", "Email Address", "First Name", "College")
+    row = ("=1+1", "x;=1", "+tag@example.org", "Asha", "'A, -B")
+    with Path("p.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([names, row])
+    assert mettl("register", "p.csv", "--sandbox", "--drop", "My=Note").exit_code == 0
+    before = dict(zip(names, row, strict=True))
+    [first] = read(Path("links.csv"))
+    assert list(first)[:3] == ["My=Note", "'=Sum", "Email Address"]
+    done = mettl(
+        *("register", "links.csv", "--sandbox", "--out", "again.jsonl", "--drop", "My=Note")
+    )
+    assert done.exit_code == 0, done.output
+    [again] = read(Path("again.jsonl"))
+    assert {name: again[name] for name in names} == before
+    sent = {name: before[name] for name in names[1:]}
+    assert [one.candidate.fields for one in sandbox.candidates] == [sent]

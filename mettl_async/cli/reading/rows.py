@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
-from mettl_async.cli.outfile import unguarded
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading.characters import REPLACEMENT, clean_name
 from mettl_async.cli.reading.columns import (
@@ -35,6 +34,7 @@ from mettl_async.cli.reading.people import (
     text_problem,
 )
 from mettl_async.cli.reading.workbooks.sheet import column_name
+from mettl_async.cli.safe_cells import unguard
 from mettl_async.errors import InvalidInputError
 from mettl_async.models import Candidate
 
@@ -161,7 +161,10 @@ class Table:
         width = len(cleaned)
         while cleaned and not cleaned[-1]:
             cleaned = cleaned[:-1]
-        names, results = columns_of(layout, line, cleaned), results_in(cleaned, layout)
+        results = results_in(cleaned, layout)
+        if results:
+            cleaned = tuple(map(unguard, cleaned))
+        names = columns_of(layout, line, cleaned)
         found, pairs = layout.findings, list(zip(cleaned, names, strict=True))
         found.header_line = line
         found.sent = {own: name for own, name in pairs if name is not None}
@@ -192,7 +195,7 @@ class Table:
             return BadRow(line, problem, own)
         self._rows += 1
         if self.results:
-            texts = [unguarded(text) for text in texts]
+            texts = [unguard(text) for text in texts]
             own = {name: text for name, text in self._named(texts) if name not in self.results}
         known = {
             name: text

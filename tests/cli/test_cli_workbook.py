@@ -17,6 +17,7 @@ from mettl_async.cli.reading.source import ReadOptions, Source
 HEADER = ("Email Address", "First Name", "Note")
 PERSON = ("a@x.org", "Asha", "n")
 NAME = "p.xlsx"
+SHEET = "xl/worksheets/sheet1.xml"
 
 
 def book(*rows, change=None):
@@ -122,7 +123,7 @@ def test_rows_that_the_sheet_hides_are_asked_for():
 
     book(HEADER, PERSON, ("b@x.org", "Bo", "h"), ("c@x.org", "Cy", "h"), ("d@x.org", "Di", "o"),
          change=hide)  # fmt: skip
-    edited("xl/worksheets/sheet1.xml", (b'<row r="4"', b'<row r="4" ht="0" customHeight="1"'))
+    edited(SHEET, (b'<row r="4"', b'<row r="4" ht="0" customHeight="1"'))
     asked = doubt()
     assert asked.question == "p.xlsx: 2 rows are hidden, by a filter or by hand"
     assert [one.flag for one in asked.choices] == ["--hidden-rows skip", "--hidden-rows send"]
@@ -134,12 +135,12 @@ def test_rows_that_the_sheet_hides_are_asked_for():
 def test_rows_are_hidden_all_at_once_too():
     written(HEADER, PERSON)
     edited(
-        "xl/worksheets/sheet1.xml",
+        SHEET,
         (b"<sheetFormatPr", b'<sheetFormatPr zeroHeight="1"'),
         (b'<row r="1"', b'<row r="1" hidden="0"'),
     )
     assert "1 row is hidden" in doubt().question
-    edited("xl/worksheets/sheet1.xml", (b'<row r="2"', b'<row r="2" hidden="false"'))
+    edited(SHEET, (b'<row r="2"', b'<row r="2" hidden="false"'))
     assert notes() == ["n"]
 
 
@@ -156,7 +157,7 @@ def test_merged_cells_are_asked_for_with_their_range():
 def test_what_merged_cells_cover_is_not_sent():
     book(HEADER, ("a@x.org", "A"), ("b@x.org", "Bo", "unseen"))
     edited(
-        "xl/worksheets/sheet1.xml",
+        SHEET,
         (b"</sheetData>", b'</sheetData><mergeCells><mergeCell ref="C2:C3"/></mergeCells>'),
     )
     assert "cells are merged (C2:C3)" in doubt().question
@@ -184,7 +185,7 @@ def test_of_merged_cells_that_are_broken_no_row_is_sent():
 def test_merged_cells_without_a_meaning_are_refused(area, words):
     book(HEADER, PERSON)
     edited(
-        "xl/worksheets/sheet1.xml",
+        SHEET,
         (
             b"</sheetData>",
             f'</sheetData><mergeCells><mergeCell ref="{area}"/></mergeCells>'.encode(),
@@ -197,7 +198,7 @@ def test_merged_cells_without_a_meaning_are_refused(area, words):
 def test_merged_cells_that_say_nothing_are_no_doubt(area):
     book(HEADER, PERSON, ("b@x.org", "Bo"), ("c@x.org", "Cy"))
     edited(
-        "xl/worksheets/sheet1.xml",
+        SHEET,
         (
             b"</sheetData>",
             f'</sheetData><mergeCells><mergeCell ref="{area}"/></mergeCells>'.encode(),
@@ -228,7 +229,7 @@ def test_numbers_that_the_sheet_does_not_show_whole_are_asked_for():
     ]
     assert notes(drop=["Note"]) == [None, None, None]
     edited(
-        "xl/worksheets/sheet1.xml",
+        SHEET,
         *((f'<row r="{n}"'.encode(), f'<row r="{n}" hidden="1"'.encode()) for n in (2, 4)),
     )
     assert notes(hidden_rows="skip") == ["00042"]
@@ -265,13 +266,14 @@ def test_the_header_is_in_the_row_that_is_asked_for():
     assert "has nothing in row 9" in refused(header_row=9)
 
 
+EMPTY = (b"<v></v>", b"<v/>", b"<v />")
+
+
 @pytest.mark.parametrize(
     ("formula", "words"),
     [
         (b"<f>A1</f>", "holds a formula without its value"),
-        (b"<f>A1</f><v/>", "holds a formula without its value"),
-        (b"<f>A1</f><v />", "holds a formula without its value"),
-        (b"<f>A1</f><v></v>", None),
+        *((b"<f>A1</f>" + value, None) for value in EMPTY),
         (b"<f>A1</f><v>7</v>", "7"),
         (b"<f>A1</f><v>0</v>", "holds a formula whose 0 may stand for a value"),
         (b"", None),
@@ -279,18 +281,31 @@ def test_the_header_is_in_the_row_that_is_asked_for():
 )
 def test_formulas_count_by_the_value_that_a_program_has_found(formula, words):
     written(HEADER, ("a@x.org", "A", 77))
-    edited("xl/worksheets/sheet1.xml", (b"<v>77</v>", formula))
+    edited(SHEET, (b"<v>77</v>", formula))
     [found] = notes()
     assert found == words or words in found
 
 
-@pytest.mark.parametrize("value", [b"<v></v>", b"<v/>", b""])
+@pytest.mark.parametrize("value", [b"", *EMPTY])
+def test_formulas_of_openpyxl_have_no_values(value):
+    book(HEADER, ("a@x.org", "A", "=1+1"))
+    # With the parser lxml it writes <v></v>.
+    edited(SHEET, (b"<f>1+1</f><v />", b"<f>1+1</f>" + value))
+    assert "holds a formula without its value" in notes()[0]
+
+
+@pytest.mark.parametrize("value", EMPTY)
 def test_a_formula_whose_text_is_empty_is_empty(value):
-    written(HEADER, ("a@x.org", "A", 1))
-    edited(
-        "xl/worksheets/sheet1.xml", (b'<c r="C2"><v>1</v>', b'<c r="C2" t="str"><f>""</f>' + value)
-    )
-    assert notes() == [None]
+    for write in (book, written):
+        write(HEADER, ("a@x.org", "A", 77))
+        with ZipFile(NAME) as parts:
+            cell = (
+                b'<c r="C2" t="n">' if b'<c r="C2" t="n">' in parts.read(SHEET) else b'<c r="C2">'
+            )
+        edited(SHEET, (cell + b"<v>77</v>", b'<c r="C2" t="str"><f>""</f>' + value))
+        assert notes() == [None]
+    edited(SHEET, (value, b""))
+    assert "holds a formula without its value" in notes()[0]
 
 
 def test_formulas_of_xlsxwriter_and_pandas_are_refused_if_nobody_has_computed_them():
@@ -314,7 +329,7 @@ def test_text_has_its_escaped_characters():
 def test_escapes_are_read_as_the_format_has_them(escaped, text, inline):
     if inline:
         book(HEADER, ("a@x.org", "A", "here"))
-        edited("xl/sharedStrings.xml" if shared() else "xl/worksheets/sheet1.xml",
+        edited("xl/sharedStrings.xml" if shared() else SHEET,
                (b"here", escaped.encode()))  # fmt: skip
     else:
         written(HEADER, ("a@x.org", "A", "here"))
@@ -357,7 +372,7 @@ def test_strict_open_xml_has_other_names_and_dates(stored, text):
     main = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     strict = b"http://purl.oclc.org/ooxml/spreadsheetml/main"
     office = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    edited("xl/worksheets/sheet1.xml", (main, strict), (b'<c r="C2" s="1">', b'<c r="C2" s="1" t="d">'),
+    edited(SHEET, (main, strict), (b'<c r="C2" s="1">', b'<c r="C2" s="1" t="d">'),
            (b"<v>1</v></c></row></sheet", b"<v>%s</v></c></row></sheet" % stored.encode()))  # fmt: skip
     edited("xl/sharedStrings.xml", (main, strict))
     edited("xl/styles.xml", (main, strict))
@@ -380,7 +395,7 @@ def test_names_with_a_prefix_and_cells_without_places_are_read():
     )
     with ZipFile(NAME) as old:
         parts = {name: old.read(name) for name in old.namelist()}
-    parts["xl/worksheets/sheet1.xml"] = sheet.encode()
+    parts[SHEET] = sheet.encode()
     with ZipFile(NAME, "w") as new:
         for name, content in parts.items():
             new.writestr(name, content)
@@ -395,7 +410,7 @@ BOMB = b"""<!DOCTYPE x [<!ENTITY a "%s"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>
 @pytest.mark.parametrize(
     ("part", "root"),
     [("xl/workbook.xml", b"<workbook"), ("xl/sharedStrings.xml", b"<sst"), ("xl/styles.xml", b"<styleSheet"),
-     ("xl/worksheets/sheet1.xml", b"<worksheet"), ("xl/_rels/workbook.xml.rels", b"<Relationships")],
+     (SHEET, b"<worksheet"), ("xl/_rels/workbook.xml.rels", b"<Relationships")],
 )  # fmt: skip
 def test_document_types_and_their_entities_are_refused(part, root):
     written(HEADER, PERSON)
@@ -416,7 +431,7 @@ def test_document_types_and_their_entities_are_refused(part, root):
 )  # fmt: skip
 def test_a_broken_sheet_is_told_without_its_words(before, after):
     written(HEADER, ("a@x.org", "A", 77))
-    edited("xl/worksheets/sheet1.xml", (before, after))
+    edited(SHEET, (before, after))
     assert refused() == "p.xlsx: is damaged, or not a workbook; open it and save it as .xlsx"
 
 

@@ -38,6 +38,7 @@ class XlsxBook:
     _paths: list[str] = field(factory=list, init=False)
     _context: SheetContext | None = field(default=None, init=False)
     _since_1904: bool = field(default=False, init=False)
+    _versioned: bool = field(default=False, init=False)
     _recomputed: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -47,6 +48,8 @@ class XlsxBook:
         for kind, given in elements(self._open(self._home)):
             if kind == "workbookPr":
                 self._since_1904 = given.get("date1904") in TRUE
+            elif kind == "fileVersion":
+                self._versioned = True
             elif kind == "calcPr":
                 self._recomputed = given.get("fullCalcOnLoad") in TRUE
             elif kind == "sheet" and given.get("id") in paths:
@@ -71,7 +74,7 @@ class XlsxBook:
             strings = shared_strings(self._open(path), unescaped)
         found = [self._open(one) for one in self._related(self._home, "/styles").values()]
         styles = styles_of(found[0] if found else None, since_1904=self._since_1904)
-        return SheetContext(strings, styles, self._recomputed)
+        return SheetContext(strings, styles, self._versioned, self._recomputed)
 
     def _related(self, part: str, kind: str) -> Mapping[str, str]:
         """Find the parts that a part names, of one kind, by their ids."""

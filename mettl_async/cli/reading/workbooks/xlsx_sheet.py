@@ -22,7 +22,6 @@ from mettl_async.cli.reading.workbooks.xml_stream import feed, parser
 
 TRUE: Final = frozenset({"1", "true", "on"})
 _ESCAPED: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
-_END_OF_VALUE: Final = re.compile(rb"</(?:[^\s:>]+:)?v[\s>]")
 _DIGITS: Final = "0123456789"
 _AREA: Final = re.compile(r"\$?([A-Z]+)\$?([0-9]+)(?::\$?([A-Z]+)\$?([0-9]+))?")
 
@@ -43,11 +42,13 @@ class SheetContext:
     Attributes:
         strings: Shared texts.
         styles: Cell styles.
+        versioned: Whether the program that wrote the workbook has given its version, as Excel does.
         recomputed: Whether the workbook asks to be computed anew, so that a 0 may stand for nothing.
     """
 
     strings: Sequence[str] = field(repr=False)
     styles: Sequence[Style] = field(repr=False)
+    versioned: bool = True
     recomputed: bool = False
 
 
@@ -104,16 +105,17 @@ class _Reader:
         cells: list[Cell] = []
         attributes: dict[str, str] = {}
         row: dict[str, str] = {}
-        formula = empty = False
+        formula = valued = False
         ignored = 0
         places: dict[str, int] = {}
 
         def start(name: str, given: dict[str, str]) -> None:
-            nonlocal attributes, formula, empty, row, cells, ignored
+            nonlocal attributes, formula, valued, row, cells, ignored
             if name == cell_:
-                attributes, formula, empty = given, False, False
+                attributes, formula, valued = given, False, False
                 pieces.clear()
             elif name == value_ or (name == text_ and not ignored):
+                valued = True
                 made.CharacterDataHandler = pieces.append
             elif name == formula_:
                 formula = True
@@ -130,12 +132,12 @@ class _Reader:
             if kind == "n" and text and not formula:
                 return style.numbers[text]
             if kind != "s":
-                return self._other(kind, text, style, formula=formula, empty=empty)
+                return self._other(kind, text, style, formula=formula, valued=valued)
             shared = strings[_index(text)] if text else ""
             return shared if style.text is None or not shared else style.text(shared)
 
         def end(name: str) -> None:
-            nonlocal ignored, empty
+            nonlocal ignored
             if name == cell_:
                 cell = value()
                 where = attributes.get("r")
@@ -149,8 +151,6 @@ class _Reader:
                 cells.append(cell)
             elif name in {value_, text_}:
                 made.CharacterDataHandler = None
-                # <v></v> is a value that is empty, <v/> and none at all are no value.
-                empty = formula and not pieces and _is_end_tag(made.GetInputContext())
             elif name == row_:
                 self._end_row(row, cells)
             elif name == reading_:
@@ -159,7 +159,9 @@ class _Reader:
         made.StartElementHandler = start
         made.EndElementHandler = end
 
-    def _other(self, kind: str, text: str, style: Style, *, formula: bool, empty: bool) -> Cell:
+    def _other(self, kind: str, text: str, style: Style, *, formula: bool, valued: bool) -> Cell:
+        if formula and not text and not self._is_computed(kind, valued=valued):
+            return NOT_COMPUTED
         if kind in {"str", "inlineStr"}:
             text = unescaped(text)
             return text if style.text is None or not text else style.text(text)
@@ -167,7 +169,7 @@ class _Reader:
             # Some programs write formulas without computing them, with 0 in the place of values.
             return PLACEHOLDER if self.context.recomputed and text == "0" else style.numbers[text]
         if kind == "n":
-            return NOT_COMPUTED if formula and not empty else ""
+            return ""
         if kind == "b":
             return "TRUE" if text.strip() in TRUE else "FALSE"
         if kind == "e":
@@ -175,6 +177,10 @@ class _Reader:
         if kind == "d":
             return style.date(text) if text else ""
         raise DamagedError
+
+    def _is_computed(self, kind: str, *, valued: bool) -> bool:
+        """Tell whether an empty value was found, or is the place of one: openpyxl leaves it so."""
+        return valued and (kind == "str" or self.context.versioned)
 
     def _end_row(self, row: dict[str, str], cells: list[Cell]) -> None:
         line = int(row["r"]) if "r" in row else self._line + 1
@@ -203,10 +209,6 @@ class _Reader:
                 int(top), column_place(left), int(bottom or top), column_place(right or left),
             )
         )  # fmt: skip
-
-
-def _is_end_tag(after: bytes | None) -> bool:
-    return after is not None and _END_OF_VALUE.match(after) is not None
 
 
 def _index(text: str) -> int:

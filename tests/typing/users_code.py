@@ -205,7 +205,10 @@ async def rotating() -> Credentials:
 
 async def configured() -> None:
     options = ClientOptions(
-        retry=RetryPolicy(max_attempts=5, deadline=30), post_parameters="form", max_concurrency=20
+        retry=RetryPolicy(max_attempts=5, deadline=30),
+        post_parameters="form",
+        max_concurrency=20,
+        max_shared_pause=30,
     )
     async with httpx.AsyncClient() as one, httpx2.AsyncClient() as two:
         clients = [

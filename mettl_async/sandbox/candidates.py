@@ -1,13 +1,18 @@
 """The people registered in a sandbox, and what a test or a page may let them do."""
 
-from collections.abc import Collection, Iterator
-from typing import Final
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from functools import wraps
+from typing import Concatenate, Final, ParamSpec
 
 from attrs import field, frozen
 
 from mettl_async.sandbox import events, lifecycle_rules
 from mettl_async.sandbox.lifecycle import Lifecycle
 from mettl_async.sandbox.state import SandboxCandidate, Schedule, State, fold_email
+
+P = ParamSpec("P")
 
 TAKE_TEST: Final = "/v2/take-test"
 
@@ -40,6 +45,19 @@ class PersonView:
     seconds_left: float | None
     reconnect_seconds: float | None
     why_not: str
+
+
+def _alone(
+    step: Callable[Concatenate[SandboxPerson, P], None],
+) -> Callable[Concatenate[SandboxPerson, P], None]:
+    """Let nothing else happen to tests during a step, where the sandbox is served in another thread."""
+
+    @wraps(step)
+    def locked(person: SandboxPerson, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        with person._lifecycle.lock:  # noqa: SLF001 - a method of its own
+            step(person, *args, **kwargs)
+
+    return locked
 
 
 @frozen(kw_only=True, eq=False)
@@ -83,6 +101,7 @@ class SandboxPerson:
         """The registration link, as the last registration gave it."""
         return candidate_link(self.candidate.base_url, self.candidate.ecc)
 
+    @_alone
     def start(self) -> None:
         """Start the test, or go on with an expired one that may be resumed."""
         candidate, now = self.candidate, self._lifecycle.prepare(self.candidate)
@@ -98,6 +117,7 @@ class SandboxPerson:
             self._lifecycle.begun(candidate, now)
         self._lifecycle.watch(candidate)
 
+    @_alone
     def finish(self, mode: str = "NormalSubmission") -> None:
         """End the test, which is ``Completed`` and has no link from then on.
 
@@ -114,6 +134,7 @@ class SandboxPerson:
         self._lifecycle.end(self.candidate, mode, self._lifecycle.prepare(self.candidate))
         self._lifecycle.watch(self.candidate)
 
+    @_alone
     def disconnect(self) -> None:
         """Lose the connection: after 30 minutes of the sandbox's clock the test ends as ``TestExpired``."""
         now = self._lifecycle.prepare(self.candidate)
@@ -121,6 +142,7 @@ class SandboxPerson:
             raise ValueError("only a test that runs can lose its connection")
         lifecycle_rules.disconnect(self.candidate, now)
 
+    @_alone
     def reconnect(self) -> None:
         """Reconnect within 30 minutes, and go on from the point where the connection was lost."""
         now = self._lifecycle.prepare(self.candidate)
@@ -129,6 +151,7 @@ class SandboxPerson:
         self.candidate.disconnected_at = None
         self.candidate.session_at = now
 
+    @_alone
     def resume(self) -> None:
         """Allow a test that ended as ``TestExpired`` to go on, as an administrator does.
 

@@ -8,6 +8,7 @@ environment, and no log of URLs, which may hold a token.
 import asyncio
 import base64
 import logging
+import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -109,10 +110,10 @@ class Delivery:
 class Deliveries(list[Delivery]):
     """All deliveries of a sandbox, oldest first; ``deliveries[0]`` has number 1.
 
-    One event loop at a time.
-
     Attributes:
         rules: The `DeliveryRules` in force.
+        lock: Held while tests move on and deliveries are chosen: a test may do so beside a sandbox that is
+            served in another thread.
     """
 
     def __init__(
@@ -125,6 +126,7 @@ class Deliveries(list[Delivery]):
     ) -> None:
         super().__init__()
         self.rules = DeliveryRules()
+        self.lock = threading.RLock()
         self._random = random
         self._now = now
         self._settle = settle
@@ -194,8 +196,9 @@ class Deliveries(list[Delivery]):
         if not 1 <= number <= len(self):
             raise KeyError(number)
         delivery = self[number - 1]
-        delivery.state, delivery.tries, delivery.due_at = PENDING, 0, self._now()
-        self._queue(delivery)
+        with self.lock:
+            delivery.state, delivery.tries, delivery.due_at = PENDING, 0, self._now()
+            self._queue(delivery)
         return delivery
 
     def attempted(self, delivery: Delivery, attempt: Attempt) -> None:
@@ -248,12 +251,14 @@ class Deliveries(list[Delivery]):
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
             while True:
                 sent.clear()
-                self._settle()
-                for delivery in self._ready(skip_waits=skip_waits):
+                with self.lock:
+                    self._settle()
+                    ready = self._ready(skip_waits=skip_waits)
+                    self._busy.update(delivery.number for delivery in ready)
+                for delivery in ready:
                     if transport is None:  # only now: its TLS context is slow to make
                         transport = httpx.AsyncHTTPTransport(trust_env=False)
                         await stack.enter_async_context(transport)
-                    self._busy.add(delivery.number)
                     group.create_task(self._try(delivery, transport, sent))
                 if until_done and not self._busy and (not skip_waits or not self._queues):
                     return
@@ -289,10 +294,14 @@ class Deliveries(list[Delivery]):
         except Exception as error:  # noqa: BLE001 - any error of the receiver is its failure
             problem = type(error).__name__  # the message may hold the URL
         finally:
-            self._busy.discard(delivery.number)
+            with self.lock:
+                self._busy.discard(delivery.number)
+                if status or problem:  # else it was cut off
+                    self.attempted(
+                        delivery, Attempt(at=self._now(), status=status, problem=problem)
+                    )
             sent.set()
         _log.info("webhook %d (%s): %s", delivery.number, delivery.event_type, status or problem)
-        self.attempted(delivery, Attempt(at=self._now(), status=status, problem=problem))
 
 
 def _headers(basic_auth: str | None) -> list[tuple[bytes, bytes]]:

@@ -22,7 +22,7 @@ class Lifecycle:
         self._state = state
         self._deliveries = deliveries
         self._pace = pace
-        self.now = now
+        self.now, self.lock = now, deliveries.lock
         # Those with something ahead of them, by ecc: they run, or wait to be graded.
         self._watched: dict[str, SandboxCandidate] = {}
 
@@ -37,8 +37,11 @@ class Lifecycle:
 
     def settle(self) -> None:
         """Make everything happen that is due, in the order of its due times and with those times."""
-        if not self._watched:
-            return
+        if self._watched:
+            with self.lock:
+                self._settle()
+
+    def _settle(self) -> None:
         now = self.now()
         line = [entry for one in tuple(self._watched.values()) if (entry := self._next(one, now))]
         heapq.heapify(line)

@@ -265,3 +265,24 @@ async def test_beside_a_thread_webhooks_go_to_an_app_in_the_event_loop_that_sett
             await client.get(f"{running.base_url}/v2/x")
         await sandbox.deliveries.settled()
     assert loops == [asyncio.get_running_loop()]
+
+
+def test_tests_are_taken_beside_a_thread_that_lets_the_time_pass(monkeypatch):
+    monkeypatch.setattr("mettl_async.sandbox.deliveries.TICK_SECONDS", 0.0002)
+    sandbox = Sandbox()
+    schedule = sandbox.schedules[sandbox.access_key]
+    people = [
+        sandbox.candidates.person(sandbox.state.candidate(schedule, f"c{number}@x.org"))
+        for number in range(40)
+    ]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # the threads change places all the time
+    try:
+        with sandbox.serve_in_thread():
+            for _ in range(300):
+                for person in people:
+                    person.start()
+                    person.finish("TestExpired")
+                    person.resume()
+    finally:
+        sys.setswitchinterval(before)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import os
 import re
 import sys
@@ -21,8 +22,9 @@ EMAIL = re.compile(rb"Email(?:%20|\+)Address%22%3A%22(.*?)%22")
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 ITEM = (
     b'{"email":"%b","status":"ToBeTaken","message":"Candidate (\'%b\') successfully registered '
-    b'for the test","url":"http://127.0.0.1/v2/take-test?ecc=0123456789abcdef0123456789abcdef01234567"}'
+    b'for the test","url":"https://mettl.example/take-test?ecc=0123456789abcdef0123456789abcdef%08x"}'
 )
+NUMBERS = itertools.count()
 HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Length: %d\r\n\r\n"
 )
@@ -31,7 +33,7 @@ HEAD = (
 def answer(request: bytes) -> bytes:
     """Make the whole response to one whole request."""
     emails = [email.replace(b"%40", b"@") for email in EMAIL.findall(request)]
-    items = b",".join([ITEM % (email, email) for email in emails])
+    items = b",".join([ITEM % (email, email, next(NUMBERS) % 2**32) for email in emails])
     body = b'{"status":"SUCCESS","registrationStatus":[%b]}' % items
     return HEAD % len(body) + body
 

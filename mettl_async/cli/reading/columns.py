@@ -268,6 +268,11 @@ def _check_names(layout: Layout, where: str, header: Sequence[str]) -> None:
             raise CommandError(
                 f"{where}: the name of column {place} holds a NUL; this is not a CSV file"
             )
+        if name.startswith("'"):
+            raise CommandError(
+                f"{where}: the name of column {place} begins with an apostrophe; remove it, and write "
+                'double quotes (") where cells are in single ones'
+            )
         if REPLACEMENT in name:
             raise CommandError(
                 f"{where}: the name of column {place} has lost letters (U+FFFD); name it anew"

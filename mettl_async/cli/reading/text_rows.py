@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from math import isfinite
@@ -28,6 +29,8 @@ from mettl_async.cli.reading.people import is_address
 from mettl_async.cli.reading.rows import BadRow, CellError, Cells, Table, number_text
 
 _NEEDED: Final = frozenset({EMAIL, FIRST_NAME})
+# Dialects with an escape character write it before delimiters, quotes, line breaks and itself.
+_ESCAPE: Final = re.compile(r'\\(?:\Z|[\\"\r\n])')
 _MOST_BROKEN: Final = 1000
 
 
@@ -90,10 +93,19 @@ def _broken(
 
 
 def _as_meant(layout: Layout, lines: Lines, cells: list[str]) -> list[str] | None:
-    """Read ``, "Asha"`` as it is meant: the blank before a quote is no part of the cell. None if all is blank."""
+    """Read ``, "Asha"`` as it is meant: the blank before a quote is no part of the cell. None if all is blank.
+
+    Raises:
+        CellError: It is not clear what is meant.
+    """
     whole = "".join(cells)
     if not whole or whole.isspace():
         return None
+    if "\\" in whole and any(_ESCAPE.search(cell) for cell in cells):
+        raise CellError(
+            "has a backslash that may belong to the letter after it or not; export the file with "
+            'quotes written twice ("") and without backslashes, or remove it'
+        )
     if ' "' not in whole:
         return cells
     spaced = [cell[:1] == " " and cell.lstrip(" ")[:1] == '"' for cell in cells]

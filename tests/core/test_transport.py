@@ -397,6 +397,20 @@ async def test_a_large_body_arrives_whole(transport_of):
     assert seen[0][1] == body
 
 
+async def test_head_and_body_leave_in_one_packet(transport_of):
+    packets = []
+
+    async def serve(reader, writer):
+        packets.append(await reader.read(65_536))
+        writer.write(OK)
+
+    async with server_of(serve) as url:
+        lanes = transport_of(url, ClientOptions())
+        await lanes.send(request(url, body=b"x" * 1000))
+        await lanes.aclose()
+    assert packets[0].endswith(b"\r\n\r\n" + b"x" * 1000)
+
+
 async def test_a_server_that_stops_reading_runs_into_the_write_timeout(transport_of):
     done = asyncio.Event()
 

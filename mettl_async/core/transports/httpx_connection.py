@@ -164,15 +164,29 @@ class _Sockets(httpcore.AsyncNetworkBackend):
 class _Stream(httpcore.AsyncNetworkStream):
     def __init__(self, stream: httpcore.AsyncNetworkStream, sockets: _Sockets) -> None:
         self.stream, self._sockets = stream, sockets
-        self.write = stream.write  # type: ignore[method-assign] # a call less for each request
-        self.aclose = stream.aclose  # type: ignore[method-assign] # same
+        self.aclose = stream.aclose  # type: ignore[method-assign] # a call less
         self.get_extra_info = stream.get_extra_info  # type: ignore[method-assign] # same
+        self._unsent = b""
+
+    async def write(
+        self,
+        buffer: bytes,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's name
+    ) -> None:
+        # httpcore writes the head, the body and at last nothing; one packet is enough for all.
+        if buffer:
+            self._unsent += buffer
+            return
+        whole_request, self._unsent = self._unsent, b""
+        await self.stream.write(whole_request, timeout)
 
     async def read(
         self,
         max_bytes: int,
         timeout: float | None = None,  # noqa: ASYNC109 - httpcore's name
     ) -> bytes:
+        if self._unsent:
+            await self.write(b"", timeout)
         data = await self.stream.read(max_bytes, timeout)
         self._sockets.left -= len(data)
         if self._sockets.left < 0:

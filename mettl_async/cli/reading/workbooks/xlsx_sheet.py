@@ -101,6 +101,7 @@ class _Reader:
             f"{space} col": self._column,
             f"{space} sheetFormatPr": self._sheet_format,
         }
+        by_key = {str(place): style for place, style in enumerate(styles)}
         pieces: list[str] = []
         cells: list[Cell] = []
         attributes: dict[str, str] = {}
@@ -128,12 +129,15 @@ class _Reader:
 
         def value() -> Cell:
             text, kind = "".join(pieces), attributes.get("t", "n")
-            style = styles[_index(attributes.get("s", "0"))]
+            key = attributes.get("s", "0")
+            style = by_key.get(key) or styles[_index(key)]
             if kind == "n" and text and not formula:
                 return style.numbers[text]
             if kind != "s":
                 return self._other(kind, text, style, formula=formula, valued=valued)
-            shared = strings[_index(text)] if text else ""
+            if not text:
+                return ""
+            shared = strings[int(text) if text[0] != "-" else _index(text)]
             return shared if style.text is None or not shared else style.text(shared)
 
         def end(name: str) -> None:

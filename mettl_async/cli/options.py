@@ -50,7 +50,9 @@ FileOptions = Annotated[
             help="Delimiter of CSV, a character or tab; detected by default.", metavar="CHARACTER"
         ),
         "sheet": typer.Option(
-            help="Sheet of XLSX; by default the first one.", metavar="NAME", show_default=False
+            help="Sheet of a workbook; by default the only one with a table.",
+            metavar="NAME",
+            show_default=False,
         ),
         "header_row": typer.Option(
             help="Row of the input that names the columns; by default the first one with content.",
@@ -58,9 +60,9 @@ FileOptions = Annotated[
             metavar="N",
             show_default=False,
         ),
-        "hidden_rows": "Rows that a sheet does not show; asked for by default.",
-        "merged_cells": "Merged cells of a sheet; asked for by default.",
-        "numbers": "Numbers that a sheet does not show as they are stored; asked for by default.",
+        "hidden_rows": "What becomes of rows that the sheet hides; asked for by default.",
+        "merged_cells": "Let merged cells count for each of their rows; refused by default.",
+        "numbers": "Which to send where the sheet shows less than is stored; asked for by default.",
     },
 ]
 RegisterOptions = Annotated[

@@ -143,7 +143,7 @@ class Table:
     needed: int = field(init=False)
     _plain: bool = field(init=False, repr=False)
     _email: int = field(init=False, repr=False)
-    _rows: int = field(default=0, init=False, repr=False)
+    _begun: bool = field(default=False, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self.needed = max((i for i, name in enumerate(self.header, 1) if name), default=0)
@@ -185,15 +185,16 @@ class Table:
         if len(texts) > self._email and "@" not in texts[self._email] and self._is_header(texts):
             return BadRow(line, "repeats the header; is it from another file?", self.own(texts))
         if self._plain and len(texts) == len(self.header):
+            self._begun = True
             known = dict(zip(self.header, texts, strict=True))
             return Cells(line, known, known)
         own = dict(self._named(texts))
         if (place := self._unnamed(texts)) is not None:
             problem = unnamed(place)
-            if not self._rows:
+            if not self._begun:
                 raise CommandError(f"{self.file}:{line}: {problem}")
             return BadRow(line, problem, own)
-        self._rows += 1
+        self._begun = True
         if self.results:
             texts = [unguard(text) for text in texts]
             own = {name: text for name, text in self._named(texts) if name not in self.results}

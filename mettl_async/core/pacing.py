@@ -15,6 +15,9 @@ from typing import Final, Self
 
 from attrs import define, field
 
+LATE: Final = 0.05
+"""Seconds that a busy event loop may wake somebody late; what comes later than that is a lull."""
+
 ROUND: Final = 1.0
 """Seconds of a round at least: servers count by the second, and a part of one may be all refusals."""
 
@@ -226,7 +229,8 @@ class Pacer:
             # Waking up a little late does not lower the rate; a lull is lost, for a burst after it would
             # be a burst to the server too.
             spacing = 1 / rate
-            self._next = (self._next if now - self._next < spacing else now) + spacing
+            late = now - self._next
+            self._next = (self._next if late < min(spacing, LATE) else now) + spacing
         return 0.0
 
     def succeeded(self, now: float, took: float) -> None:

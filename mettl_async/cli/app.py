@@ -99,6 +99,24 @@ def register(
             "of --out is written anew; it may have been edited or deleted.",
         ),
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Only show how the file is read and what would be sent; needs no keys, --schedule, --out.",
+        ),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Ask nothing: send without a preview.")
+    ] = False,
+    skip_bad: Annotated[
+        Path | None,
+        typer.Option(
+            help="Send the others where rows cannot be sent, and write those there with the reasons, "
+            ".csv or .jsonl; by default nothing is sent. Corrected, it can be registered.",
+            metavar="FILE",
+        ),
+    ] = None,
     read: FileOptions,
     sandbox: Annotated[
         bool,
@@ -124,13 +142,13 @@ def register(
     """Register the people of a file in a schedule, and get a file of their links.
 
     Keys come from METTL_PUBLIC_KEY and METTL_PRIVATE_KEY. All rows are checked before anything is
-    sent. Exit code: 0 all registered, 1 some have no link, 2 nothing could be done or not to the end
+    sent; on a terminal you see how they were read, and are asked. Exit code: 0 all registered, 1 some have no link, 2 nothing could be done or not to the end
     (wrong key or schedule, server gone), 130 interrupted.
     """
     from mettl_async.cli import register as registering
     from mettl_async.cli.job import Job
 
-    if out is None and not sandbox:
+    if out is None and not sandbox and not dry_run:
         raise CommandError("--out is missing: where to write the links, such as links.csv")
     with opened(file, read) as source:
         job = Job(
@@ -139,9 +157,12 @@ def register(
             generate=generate,
             schedule=schedule,
             sandbox=sandbox,
-            out=out or Path("links.csv"),
+            out=out or registering.LINKS,
             overwrite=overwrite,
             resume=resume,
+            dry_run=dry_run,
+            yes=yes,
+            skip_bad=skip_bad,
             concurrency=concurrency,
             batch_size=batch_size,
             target=target,

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class Job:
-    """What was asked for: a file or a number of made-up people, and a schedule or the sandbox."""
+    """What was asked for: a file or a number of made-up people, and a schedule or the sandbox.
+
+    Attributes:
+        dry_run: Whether to look only.
+        yes: Whether nothing is to be asked.
+        skip_bad: Where to write the rows that cannot be sent; None if nothing is sent because of them.
+    """
 
     file: Path | None
     source: Source | None
@@ -31,6 +37,9 @@ class Job:
     out: Path
     overwrite: bool
     resume: bool
+    dry_run: bool = False
+    yes: bool = False
+    skip_bad: Path | None = None
     concurrency: int
     batch_size: int
     target: Target

@@ -46,15 +46,13 @@ def journal_of(out: Path) -> Path:
     return home.with_name(f"{home.name}.journal")
 
 
-def check_out(path: Path, source: Path | None, *, overwrite: bool, resume: bool) -> None:
+def check_out(path: Path, *, overwrite: bool, resume: bool) -> None:
     """Refuse what can be refused before the rows are read; touches nothing.
 
     Raises:
-        CommandError: Another format, the input itself, there already, or another user's.
+        CommandError: Another format, there already, or another user's.
     """
     is_json_lines(path)
-    if source is not None and path.exists() and source.exists() and path.samefile(source):
-        raise CommandError(f"{path}: is the input itself; write the links to another file")
     if overwrite and resume:
         raise CommandError(
             "--resume keeps the outcomes of earlier runs, --overwrite does not; pass one of them"
@@ -101,7 +99,7 @@ async def write_links(
             if as_json:
                 text = "".join(_json_line(cells, outcome) for cells, outcome in pairs)
             else:
-                text = csv_lines([*_texts(cells, own), *outcome] for cells, outcome in pairs)
+                text = csv_lines([*cell_texts(cells, own), *outcome] for cells, outcome in pairs)
             file.write(_encoded(text))
 
 
@@ -133,7 +131,8 @@ def _json_line(cells: Mapping[str, Any], outcome: tuple[str, ...]) -> str:
     return json_document(values) + "\n"
 
 
-def _texts(cells: Mapping[str, Any], names: Iterable[str]) -> Iterator[str]:
+def cell_texts(cells: Mapping[str, Any], names: Iterable[str]) -> Iterator[str]:
+    """Write the cells of these columns as text; what JSON Lines has besides text is JSON."""
     for name in names:
         cell = cells.get(name)
         if isinstance(cell, str):

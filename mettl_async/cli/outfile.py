@@ -91,10 +91,10 @@ def private_files() -> Iterator[None]:
         os.umask(before)
 
 
-def csv_lines(rows: Iterable[Sequence[Cell]]) -> str:
+def csv_lines(rows: Iterable[Sequence[Cell]], delimiter: str = ",") -> str:
     """Write rows of CSV, with cells that a spreadsheet cannot take for formulas."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(
+    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(
         [guard(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
     )
     return text.getvalue()

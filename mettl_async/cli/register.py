@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from mettl_async.api.placeholders import check_access_key
+from mettl_async.cli import asking, preview
+from mettl_async.cli.bad_rows import report, rows_text, write_bad_rows
 from mettl_async.cli.fitting import fits_in_url
-from mettl_async.cli.links import check_out
+from mettl_async.cli.links import check_out, journal_of
+from mettl_async.cli.looking import look
 from mettl_async.cli.option_fields import MOST_PORT
+from mettl_async.cli.outfile import check_whole
 from mettl_async.cli.problems import (
     INTERRUPTED,
     MISSING,
@@ -19,17 +24,22 @@ from mettl_async.cli.problems import (
     on_interrupt,
     print_stderr,
 )
-from mettl_async.cli.progress import Tally, spinner
-from mettl_async.cli.reading.checking import check_file, report
+from mettl_async.cli.progress import Tally
+from mettl_async.cli.reading.rows import is_json_lines
 from mettl_async.cli.run import Run
+from mettl_async.cli.same_file import check_apart
 from mettl_async.cli.sandbox import load_sandbox
 from mettl_async.cli.summary import summary
 from mettl_async.client import MettlClient
 
 if TYPE_CHECKING:
     from mettl_async.cli.job import Job
-    from mettl_async.cli.reading.checking import Fits
+    from mettl_async.cli.reading.checking import Checked, Fits
+    from mettl_async.cli.reading.source import Source
     from mettl_async.sandbox import Sandbox
+
+LINKS: Final = Path("links.csv")
+"""The file of links where none is named."""
 
 
 def register(job: Job) -> int:
@@ -40,39 +50,99 @@ def register(job: Job) -> int:
         MettlError: Likewise.
     """
     target = _check_target(job)
-    key = job.schedule or "" if isinstance(target, MettlClient) else target.access_key
-    check_out(job.out, job.file, overwrite=job.overwrite, resume=job.resume)
-    total = job.generate or 0
+    _check_outputs(job)
+    ours = None if target is None or isinstance(target, MettlClient) else target
+    key = job.schedule or "" if ours is None else ours.access_key
+    asks = not job.yes and asking.can_ask()
+    checked = None
     if job.source is not None:
-        with spinner(f"checking {job.source.name}"):
-            checked = check_file(job.source, _fits(job, target, key))
-        if job.source.note is not None:
-            print_stderr(f"mettl: {job.source.note}")
-        if checked.bad_total:
-            print_stderr(report(job.source, checked))
+        checked = look(job.source, _fits(job, target, key), ask=asks)
+    if job.dry_run or target is None:
+        return _show(job, checked)
+    total = job.generate or 0
+    if job.source is not None and checked is not None:
+        _tell(job, job.source, checked, previewed=asks and not job.sandbox)
+        if checked.bad_total and not job.skip_bad:
             return WRONG
-        if job.source.also_sends:
-            print_stderr(f"also sends: {job.source.also_sends}")
         total = checked.good_total
+    if asks and not job.sandbox:
+        preview.show(job, checked, to_stderr=True)
+        if not asking.confirm(preview.question(job, total)):
+            raise CommandError("not confirmed; nothing was sent")
+    if job.source is not None and checked is not None and checked.bad_total and job.skip_bad:
+        write_bad_rows(job.skip_bad, job.source, checked, overwrite=job.overwrite)
+        if not total:
+            raise CommandError(f"nobody is left to be sent; the rows are in {job.skip_bad}")
+    return _run(job, key, target, total, checked)
+
+
+def _run(
+    job: Job, key: str, target: MettlClient | Sandbox, total: int, checked: Checked | None
+) -> int:
     run = Run(job, key, Tally(total))
     with on_interrupt(run.interrupt):
         asyncio.run(run.go(target))
     typer.echo(summary(run.tally, job.out))
+    bad = 0 if checked is None else checked.bad_total
+    if bad:
+        typer.echo(f"{'left out':<12}{rows_text(bad)}, in {job.skip_bad}")
     if run.problem is not None:
         raise run.problem
     if run.tally.interrupted:
         return INTERRUPTED
     if run.tally.cut_short:
         return WRONG
-    return 0 if run.tally.registered == run.tally.total else MISSING
+    return 0 if run.tally.registered == run.tally.total and not bad else MISSING
 
 
-def _check_target(job: Job) -> MettlClient | Sandbox:
-    """Refuse contradicting options, and make the client, or the sandbox that one will talk to."""
+def _show(job: Job, checked: Checked | None) -> int:
+    """Do a dry run; gives the exit code that the file alone would lead to."""
+    preview.show(job, checked, to_stderr=False)
+    bad = 0 if checked is None else checked.bad_total
+    if job.source is not None and checked is not None and bad:
+        print_stderr(report(job.source, checked, job.skip_bad))
+    good = (job.generate or 0) if checked is None else checked.good_total
+    typer.echo(
+        f"\nDry run: nothing was sent. {preview.would(job, good if job.skip_bad or not bad else 0)}"
+    )
+    if bad and not (job.skip_bad and good):
+        return WRONG
+    return MISSING if bad else 0
+
+
+def _tell(job: Job, source: Source, checked: Checked, *, previewed: bool) -> None:
+    """Tell on stderr which rows are bad, and what else the preview says to who sees it."""
+    if source.note is not None and not previewed:
+        print_stderr(f"mettl: {source.note}")
+    if checked.bad_total:
+        print_stderr(report(source, checked, job.skip_bad))
+    elif source.also_sends and not previewed:
+        print_stderr(f"also sends: {source.also_sends}")
+
+
+def _check_outputs(job: Job) -> None:
+    """Refuse outputs that cannot be written, before anything is read."""
+    outputs = [(job.out, "the links"), (journal_of(job.out), "the journal")]
+    if job.skip_bad is not None:
+        is_json_lines(job.skip_bad)
+        check_whole(job.skip_bad, overwrite=True)
+        outputs.append((job.skip_bad, "the bad rows"))
+    check_apart(job.file, outputs)
+    if not (job.dry_run and job.out == LINKS):  # which a dry run need not name
+        check_out(job.out, overwrite=job.overwrite, resume=job.resume)
+
+
+def _check_target(job: Job) -> MettlClient | Sandbox | None:
+    """Refuse contradicting options, and make the client, or the sandbox that one will talk to.
+
+    A dry run without a schedule has none, and needs no keys.
+    """
     if (job.file is None) == (job.generate is None):
         raise CommandError("give either a FILE or --sandbox --generate N")
     if job.generate is not None and not job.sandbox:
         raise CommandError("--generate makes people up, so it needs --sandbox")
+    if job.generate is not None and job.skip_bad is not None:
+        raise CommandError("--skip-bad needs a FILE; people who are made up have no bad rows")
     if job.sandbox:
         if job.schedule or job.target.region or job.target.base_url:
             raise CommandError(
@@ -80,6 +150,8 @@ def _check_target(job: Job) -> MettlClient | Sandbox:
             )
         return load_sandbox()()
     if job.schedule is None:
+        if job.dry_run:
+            return None
         raise CommandError(
             "--schedule is missing: the access key at the end of the schedule's link"
         )
@@ -87,7 +159,9 @@ def _check_target(job: Job) -> MettlClient | Sandbox:
     return job.target.client(job.client_options)
 
 
-def _fits(job: Job, target: MettlClient | Sandbox, key: str) -> Fits | None:
+def _fits(job: Job, target: MettlClient | Sandbox | None, key: str) -> Fits | None:
+    if target is None:
+        return None
     if not isinstance(target, MettlClient):
         # The longest address that the sandbox can have; it has none yet.
         target = MettlClient(

@@ -98,7 +98,7 @@ def test_utf_8_with_a_broken_place_is_offered_as_such_and_then_told_by_row():
     assert doubt.choices[0].flag == "--encoding utf-8"
     assert doubt.choices[0].shown[-1] == "line 4: Jos\N{REPLACEMENT CHARACTER}"
     checked = check_file(Source(Path("p.csv"), ReadOptions(encoding="utf-8")))
-    [bad] = checked.bad
+    [bad] = checked.bad_rows()
     assert (bad.line, bad.problem.startswith("First Name: is not UTF-8")) == (4, True)
 
 

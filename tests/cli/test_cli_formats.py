@@ -19,8 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
+from mettl_async.cli.bad_rows import report
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.reading.checking import check_file, report
+from mettl_async.cli.reading.checking import check_file
 from mettl_async.cli.reading.options import ReadOptions
 from mettl_async.cli.reading.people import text_problem
 from mettl_async.cli.reading.rows import BadRow
@@ -148,7 +149,7 @@ def test_empty_rows_and_columns_are_skipped_and_rows_keep_their_numbers():
     checked = check_file(source)
     assert [row.line for row in source.rows()] == [3, 5]
     assert checked.good_total == 2
-    lines = report(source, checked).splitlines()
+    lines = report(source, checked, None).splitlines()
     assert lines[0].startswith("p.xlsx:7: has a cell in column 5 (E), which has no name; ")
     assert lines[1] == "p.xlsx:8: Email Address: is the same as in row 3 (case is ignored)"
     assert lines[2].startswith("p.xlsx:9: Email Address: is not an email")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mettl_async.cli import register as registering
+from mettl_async.cli import looking
 from mettl_async.sandbox import RegistrationField
 
 DATA = Path(__file__).parent.parent / "data"
@@ -116,14 +116,14 @@ def test_what_was_checked_is_what_is_sent_whatever_becomes_of_the_file(
     mettl, sandbox, monkeypatch, people, read
 ):
     people(3, "p.csv")
-    check = registering.check_file
+    check = looking.check_file
 
     def check_and_change(*arguments):
         checked = check(*arguments)
         Path("p.csv").write_text("Email Address,First Name\nother@x.org,\n")
         return checked
 
-    monkeypatch.setattr(registering, "check_file", check_and_change)
+    monkeypatch.setattr(looking, "check_file", check_and_change)
     done = mettl("register", "p.csv", "--sandbox")
     assert done.exit_code == 0, done.output
     assert [row["Email Address"] for row in read(Path("links.csv"))] == [

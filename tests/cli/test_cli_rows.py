@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mettl_async.cli.bad_rows import SHOWN, report
 from mettl_async.cli.problems import CommandError
-from mettl_async.cli.reading.checking import SHOWN, check_file, report
+from mettl_async.cli.reading.checking import check_file
 from mettl_async.cli.reading.columns import Layout
 from mettl_async.cli.reading.people import address_problem, name_problem, text_problem
 from mettl_async.cli.reading.rows import BadRow, Row, row_of
@@ -181,8 +182,10 @@ def test_repeated_emails_are_told_with_both_lines(tmp_path):
     path.write_text("Email Address,First Name\na@x.org,A\nb@x.org,B\n A@X.ORG ,C\na@x.org,D\n")
     checked = check_file(Source(path))
     assert (checked.good_total, checked.bad_total) == (2, 2)
-    assert [one.line for one in checked.bad] == [4, 5]
-    assert all("the same as in line 2 " in one.problem for one in checked.bad)
+    assert checked.repeated_total == 2
+    bad_rows = list(checked.bad_rows())
+    assert [one.line for one in bad_rows] == [4, 5]
+    assert all("the same as in line 2 " in one.problem for one in bad_rows)
 
 
 def test_a_long_report_shows_the_first_and_counts_the_rest(tmp_path):
@@ -190,13 +193,13 @@ def test_a_long_report_shows_the_first_and_counts_the_rest(tmp_path):
     path.write_text("Email Address,First Name\n" + "nobody,A\n" * 1234)
     with closing(Source(Path("p.csv"))) as source:
         checked = check_file(source)
-        lines = report(source, checked).splitlines()
+        lines = report(source, checked, None).splitlines()
         assert [row.line for row in checked.bad_rows()] == list(range(2, 1236))
         assert next(checked.bad_rows()).own == {"Email Address": "nobody", "First Name": "A"}
     assert lines[0].startswith("p.csv:2: Email Address: ")
     assert len(lines) == SHOWN + 2
     assert lines[-2] == "... and 1,214 more"
-    assert lines[-1] == "mettl: 1,234 rows of 1,234 cannot be sent; nothing was sent"
+    assert lines[-1] == "mettl: 1,234 rows of 1,234 cannot be sent; nothing was sent; correct them"
 
 
 def test_line_ends_inside_a_cell_are_kept_and_count_as_lines(tmp_path):

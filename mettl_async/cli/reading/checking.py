@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
-from typing import Final
 
 from attrs import field, frozen
 
@@ -18,25 +16,26 @@ from mettl_async.cli.reading.source import Source
 from mettl_async.models import Candidate
 from mettl_async.models._fold_email import fold_email
 
-SHOWN: Final = 20
 Fits = Callable[[Candidate], str | None]
 """Says why a candidate cannot be sent and what to do; None where nothing keeps it."""
 
 
 @frozen
 class Checked:
-    """The result of the check: how many rows can be sent, and those that cannot, with their reasons."""
+    """The result of the check: how many rows can be sent, and those that cannot, with their reasons.
+
+    Attributes:
+        good_total: Rows that can be sent.
+        bad_total: Those that cannot, with repeated ones.
+        repeated_total: Those of an email that comes before.
+    """
 
     good_total: int
     bad_total: int
+    repeated_total: int
     _bad: KeptRows = field(repr=False)
     _unit: str = field(repr=False)
     _first: Mapping[str, int] = field(repr=False)
-
-    @property
-    def bad(self) -> tuple[BadRow, ...]:
-        """The first `SHOWN` of the bad rows."""
-        return tuple(islice(self.bad_rows(), SHOWN))
 
     def bad_rows(self) -> Iterator[BadRow]:
         """All bad rows in the order of the file, as often as they are needed."""
@@ -62,26 +61,29 @@ def check_file(source: Source, fits: Fits | None = None) -> Checked:
     """
     good, bad = KeptRows(), KeptRows()
     try:
-        first = _sort(source, fits, good, bad)
+        first, repeated = _sort(source, fits, good, bad)
     except BaseException:  # Ctrl-C too
         good.close()
         bad.close()
         raise
     source.keep(good, bad)
-    return Checked(len(good), len(bad), bad, source.unit, first)
+    return Checked(len(good), len(bad), repeated, bad, source.unit, first)
 
 
-def _sort(source: Source, fits: Fits | None, good: KeptRows, bad: KeptRows) -> dict[str, int]:
+def _sort(
+    source: Source, fits: Fits | None, good: KeptRows, bad: KeptRows
+) -> tuple[dict[str, int], int]:
     """Read all rows into those that can be sent and the others.
 
     Returns:
-        The repeated emails, folded, with the line of the first row of each.
+        The repeated emails, folded, with the line of the first row of each, and how many rows repeat them.
 
     Raises:
         CommandError: See `check_file`.
     """
     seen = SeenEmails()
     first: dict[str, int] = {}
+    repeated = 0
     for row in source.cells():
         try:
             if isinstance(row, BadRow):
@@ -93,6 +95,7 @@ def _sort(source: Source, fits: Fits | None, good: KeptRows, bad: KeptRows) -> d
             else:
                 email = fold_email(row.known[EMAIL])
                 first[email] = 0
+                repeated += 1
                 bad.append((row.line, "", row.own, email))
         except OSError as error:
             raise CommandError(
@@ -105,20 +108,9 @@ def _sort(source: Source, fits: Fits | None, good: KeptRows, bad: KeptRows) -> d
             email = fold_email(known[EMAIL])
             if email in first:
                 first[email] = line
-    return first
+    return first, repeated
 
 
 def _problem(source: Source, known: Mapping[str, str], fits: Fits | None) -> str | None:
     problem = problem_of(source.layout, known)
     return problem if problem or fits is None else fits(candidate_of(known))
-
-
-def report(source: Source, checked: Checked) -> str:
-    """Describe the bad rows as ``candidates.csv:17: Email Address: ...``, and count them."""
-    lines = [f"{source.name}:{one.line}: {one.problem}" for one in checked.bad]
-    if checked.bad_total > len(lines):
-        lines.append(f"... and {checked.bad_total - len(lines):,} more")
-    rows = "1 row" if checked.bad_total == 1 else f"{checked.bad_total:,} rows"
-    total = checked.good_total + checked.bad_total
-    lines.append(f"mettl: {rows} of {total:,} cannot be sent; nothing was sent")
-    return "\n".join(lines)

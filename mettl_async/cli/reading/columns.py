@@ -28,6 +28,8 @@ _RESULTS_BEFORE: Final = (
     frozenset({"status", "url", "code", "reason"}),
     frozenset({"attempts", "line", "schedule"}),
 )
+# The column of a file of bad rows that says why; the first where the input has one of the second's name.
+PROBLEMS: Final = ("problem 2", "problem")
 _ALIKE: Final = {
     EMAIL: ("email", "mail", "emailid", "candidateemail"),
     FIRST_NAME: ("first", "givenname", "forename", "name"),
@@ -76,6 +78,7 @@ class Findings:
     Attributes:
         header_line: Line or row of the header; None where each row names its columns.
         sheet: Name of the sheet; None where there are none.
+        columns: All columns of the header that have a name, in their order.
         sent: The file's own columns that are sent, and as what.
         left_out: The others.
         results: Those of them that an earlier run has added.
@@ -84,6 +87,7 @@ class Findings:
 
     header_line: int | None = None
     sheet: str | None = None
+    columns: tuple[str, ...] = ()
     sent: dict[str, str] = field(factory=dict)
     left_out: tuple[str, ...] = ()
     results: tuple[str, ...] = ()
@@ -207,12 +211,13 @@ def columns_of(layout: Layout, line: int, header: Sequence[str]) -> list[str | N
 
 
 def results_in(names: Collection[str], layout: Layout) -> frozenset[str]:
-    """Tell which columns say what became of people, where the input is a file of links of an earlier run."""
+    """Tell which columns an earlier run has added: to a file of links, or to one of bad rows."""
     there = frozenset(names)
+    added = [one for one in PROBLEMS if one in there and one not in layout.mapping][:1]
     for results in (_RESULTS, _RESULTS_BEFORE):
         if there >= results[0] and not there & results[0] & layout.mapping.keys():
-            return there & (results[0] | results[1])
-    return frozenset()
+            return (there & (results[0] | results[1])).union(added)
+    return frozenset(added)
 
 
 def check_options(layout: Layout, where: str, there: Iterable[str]) -> None:

@@ -3,8 +3,9 @@
 import codecs
 import io
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from attrs.converters import optional
 
 from mettl_async.cli.problems import CommandError
@@ -46,6 +47,10 @@ def _one_character(text: str) -> str:
     return character
 
 
+def _mapping(given: Iterable[str] | Mapping[str, str]) -> Mapping[str, str]:
+    return given if isinstance(given, Mapping) else parse_mapping(given)
+
+
 def _cleaned(names: Iterable[str]) -> frozenset[str]:
     return frozenset(map(clean_name, names))
 
@@ -63,11 +68,23 @@ class ReadOptions:
     delimiter: str | None = field(default=None, converter=optional(_one_character))
     sheet: str | None = None
     header_row: int | None = None
-    hidden_rows: HiddenRows | None = None
-    merged_cells: MergedCells | None = None
-    numbers: Numbers | None = None
-    mapping: Mapping[str, str] = field(default=(), converter=parse_mapping)
+    hidden_rows: HiddenRows | None = field(default=None, converter=optional(HiddenRows))
+    merged_cells: MergedCells | None = field(default=None, converter=optional(MergedCells))
+    numbers: Numbers | None = field(default=None, converter=optional(Numbers))
+    mapping: Mapping[str, str] = field(default=(), converter=_mapping)
     drop: frozenset[str] = field(default=(), converter=_cleaned)
 
     def __attrs_post_init__(self) -> None:
         check_drop(self.drop, self.mapping)
+
+    def answered(self, option: str, value: str) -> "ReadOptions":
+        """Give the options with the answer to a doubt.
+
+        Raises:
+            CommandError: The answer was given before, so that asking again would not end.
+        """
+        answer: dict[str, Any] = {option: value}
+        answered = evolve(self, **answer)
+        if answered == self:
+            raise CommandError(f"--{option.replace('_', '-')} {value} does not tell how to read it")
+        return answered

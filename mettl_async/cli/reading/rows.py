@@ -166,7 +166,7 @@ class Table:
             cleaned = tuple(map(unguard, cleaned))
         names = columns_of(layout, line, cleaned)
         found, pairs = layout.findings, list(zip(cleaned, names, strict=True))
-        found.header_line = line
+        found.header_line, found.columns = line, tuple(filter(None, cleaned))
         found.sent = {own: name for own, name in pairs if name is not None}
         found.left_out = tuple(own for own, name in pairs if own and name is None)
         found.results = tuple(own for own in cleaned if own in results)
@@ -193,7 +193,7 @@ class Table:
             problem = unnamed(place)
             if not self._begun:
                 raise CommandError(f"{self.file}:{line}: {problem}")
-            return BadRow(line, problem, own)
+            return BadRow(line, problem, self.own(texts))
         self._begun = True
         if self.results:
             texts = [unguard(text) for text in texts]
@@ -209,8 +209,16 @@ class Table:
         return tuple(map(clean_name, texts[: len(self.header)])) == self.header
 
     def own(self, texts: Sequence[str]) -> dict[str, str]:
-        """Put the texts of a bad row under the file's own columns, and what is too much under numbers."""
-        return dict(self._named(texts))
+        """Put the texts of a bad row under the file's own columns, and what is too much under numbers.
+
+        Columns of which the row has no cell are not there, so that a row stays as short as it is.
+        """
+        own = dict(self._named(texts))
+        for name in self.header[len(texts) :]:
+            own.pop(name, None)
+        if not self.results:
+            return own
+        return {name: unguard(text) for name, text in own.items() if name not in self.results}
 
     def _named(self, texts: Sequence[str]) -> Iterator[tuple[str, str]]:
         for place, (name, text) in enumerate(zip_longest(self.header, texts, fillvalue=""), 1):

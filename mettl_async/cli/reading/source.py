@@ -100,10 +100,16 @@ class Source:
     @property
     def note(self) -> str | None:
         """A remark for the user on how the file was read, once rows were read; None for none."""
-        results = ", ".join(self.layout.findings.results)
+        results = self.layout.findings.results
         if not results:
             return None
-        return f"{self.name}: is a file of links; its columns {results} are left out"
+        if len(results) == 1:
+            [only] = results
+            return (
+                f"{self.name}: is a file of rows that could not be sent; its column {only!r} is left out "
+                f'(--map "{only}={only}" sends it)'
+            )
+        return f"{self.name}: is a file of links; its columns {', '.join(results)} are left out"
 
     @property
     def also_sends(self) -> str:
@@ -116,6 +122,13 @@ class Source:
     def columns(self) -> tuple[str, ...]:
         """The file's own columns, once rows were read; of JSON Lines those of all rows."""
         return tuple(self._columns)
+
+    def reread(self, options: ReadOptions) -> None:
+        """Read in another way from now on; a stream that can be read only once is kept."""
+        if self._table is not None:
+            self._table.close()
+        self.options, self._layout, self._table = options, None, None
+        self._columns, self._known = {}, {}
 
     def keep(self, good: KeptRows, bad: KeptRows) -> None:
         """Take over what was checked: from now on `cells` and `rows` give the good rows, without reading."""

@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from math import isfinite
 from typing import Any, Final, cast
@@ -206,8 +206,9 @@ def json_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Cells | BadRow]:
     for line, text in enumerate(islice(lines, skipped, None), skipped + 1):
         if not text.strip().strip(CTRL_Z):
             continue
+        own: Mapping[str, Any] = {"text": text.strip()}
         try:
-            found = _parsed(layout, text)
+            own = found = _parsed(layout, text)
             first = tuple(found) if first is None else first
             seen |= (layout.mapping.keys() | layout.drop) & found.keys()
             results = results_in(found, layout)
@@ -216,7 +217,7 @@ def json_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Cells | BadRow]:
             sent |= {layout.mapping.get(name, name) for name in own} & _NEEDED
             cells = _cells(layout, own)
         except CellError as error:
-            yield BadRow(line, str(error))
+            yield BadRow(line, str(error), own)
         else:
             if any(map(str.strip, cells.values())):
                 yield Cells(line, cells, own)

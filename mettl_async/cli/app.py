@@ -13,6 +13,7 @@ import typer
 from mettl_async._version import __version__
 from mettl_async.bulk.batch import MAX_BATCH
 from mettl_async.cli import webhooks
+from mettl_async.cli.helping import Group
 from mettl_async.cli.option_fields import MOST_PORT, command
 from mettl_async.cli.options import (
     DetailOptions,
@@ -33,7 +34,7 @@ _MOST_CONCURRENCY: Final = 1000
 _NOTHING_WRITTEN: Final = "nothing was written"
 
 app = typer.Typer(
-    add_completion=False,
+    cls=Group,
     no_args_is_help=True,
     # Plain help: panels cut long option names, and read "[x]" as markup.
     rich_markup_mode=None,
@@ -70,13 +71,19 @@ def mettl(
     """Mercer | Mettl from the command line."""
 
 
-@command(app)
+@command(
+    app,
+    "mettl register people.csv --sandbox",
+    "mettl register people.csv --schedule ab12 --out links.csv",
+    'mettl register people.xlsx --sheet Batch1 --map "E-mail=Email Address"',
+)
 def register(
     file: Annotated[
         Path | None,
         typer.Argument(
             help="CSV, JSON Lines or XLSX, or - for stdin, with 'Email Address', 'First Name', and "
-            "any registration field, context_data or compensatory_time (minutes)."
+            "any registration field, context_data or compensatory_time (minutes).",
+            metavar="FILE",
         ),
     ] = None,
     *,
@@ -87,7 +94,8 @@ def register(
         Path | None,
         typer.Option(
             help="Write the rows with their links there: .csv or .jsonl; links.csv with --sandbox. "
-            "What --resume needs is in a journal beside it, links.csv.journal."
+            "What --resume needs is in a journal beside it, links.csv.journal.",
+            metavar="FILE",
         ),
     ] = None,
     overwrite: Overwrite = False,
@@ -127,10 +135,10 @@ def register(
         typer.Option(help="Number of candidates to make up, with --sandbox.", min=1, metavar="N"),
     ] = None,
     concurrency: Annotated[
-        int, typer.Option(help="Calls at the same time.", min=1, max=_MOST_CONCURRENCY)
+        int, typer.Option(help="Calls at the same time.", min=1, max=_MOST_CONCURRENCY, metavar="N")
     ] = 8,
     batch_size: Annotated[
-        int, typer.Option(help="Candidates in one call.", min=1, max=MAX_BATCH)
+        int, typer.Option(help="Candidates in one call.", min=1, max=MAX_BATCH, metavar="N")
     ] = MAX_BATCH,
     target: TargetOptions,
     post_parameters: Annotated[
@@ -172,7 +180,11 @@ def register(
         return registering.register(job)
 
 
-@command(app, interrupted=_NOTHING_WRITTEN)
+@command(
+    app,
+    "mettl account",
+    interrupted=_NOTHING_WRITTEN,
+)
 def account(
     *,
     as_json: Json = False,
@@ -184,7 +196,12 @@ def account(
     return queries.account(target, as_json=as_json)
 
 
-@command(app, interrupted=_NOTHING_WRITTEN)
+@command(
+    app,
+    "mettl assessments --limit 10",
+    "mettl assessments --sort name --order asc --json",
+    interrupted=_NOTHING_WRITTEN,
+)
 def assessments(
     *,
     limit: Limit = None,
@@ -205,7 +222,12 @@ def assessments(
     )
 
 
-@command(app, interrupted=_NOTHING_WRITTEN)
+@command(
+    app,
+    "mettl schedules",
+    "mettl schedules --assessment 1234 --json",
+    interrupted=_NOTHING_WRITTEN,
+)
 def schedules(
     *,
     assessment: Annotated[
@@ -232,13 +254,21 @@ def schedules(
     )
 
 
-@command(app, interrupted=_NOTHING_WRITTEN)
+@command(
+    app,
+    "mettl results ab12",
+    "mettl results ab12 --out results.csv",
+    interrupted=_NOTHING_WRITTEN,
+)
 def results(
     key: Key,
     *,
     out: Annotated[
         Path | None,
-        typer.Option(help="File to write: .csv, a row for each candidate, or .jsonl, all data."),
+        typer.Option(
+            help="File to write: .csv, a row for each candidate, or .jsonl, all data.",
+            metavar="FILE",
+        ),
     ] = None,
     overwrite: Overwrite = False,
     detail: DetailOptions,
@@ -259,12 +289,18 @@ def results(
     )
 
 
-@command(app, interrupted=_NOTHING_WRITTEN)
+@command(
+    app,
+    "mettl report ab12 asha@example.com --out asha.pdf",
+    interrupted=_NOTHING_WRITTEN,
+)
 def report(
     key: Key,
     email: Annotated[str, typer.Argument(help="Email of the candidate.", metavar="EMAIL")],
     *,
-    out: Annotated[Path, typer.Option(help="File to write the PDF to, such as asha.pdf.")],
+    out: Annotated[
+        Path, typer.Option(help="File to write the PDF to, such as asha.pdf.", metavar="FILE")
+    ],
     overwrite: Overwrite = False,
     timeout: Annotated[
         float, typer.Option(help="Seconds to wait for the report.", min=1, metavar="N")
@@ -280,10 +316,16 @@ def report(
     return queries.report(target, key, email, out, overwrite=overwrite, timeout=timeout)
 
 
-@command(app)
+@command(
+    app,
+    "mettl sign GET https://api.mettl.com/v2/account",
+    "mettl sign POST https://api.mettl.com/v2/schedules -p key=value",
+)
 def sign(
-    method: Annotated[str, typer.Argument(help="GET or POST.")],
-    url: Annotated[str, typer.Argument(help="URL as sent; its query is split off and decoded.")],
+    method: Annotated[str, typer.Argument(help="GET or POST.", metavar="METHOD")],
+    url: Annotated[
+        str, typer.Argument(help="URL as sent; its query is split off and decoded.", metavar="URL")
+    ],
     *,
     parameters: Annotated[
         list[str] | None,
@@ -314,11 +356,17 @@ def sign(
     return 0
 
 
-@command(app)
+@command(
+    app,
+    "mettl sandbox",
+    "mettl sandbox --port 9000 --db sandbox.json",
+)
 def sandbox(
     *,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=MOST_PORT)] = 8765,
+    host: Annotated[str, typer.Option(help="Address to listen on.", metavar="HOST")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(help="0 takes a free one.", min=0, max=MOST_PORT, metavar="N")
+    ] = 8765,
     db: Annotated[
         Path | None,
         typer.Option(

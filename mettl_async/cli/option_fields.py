@@ -20,6 +20,7 @@ import attrs
 import typer
 from attrs import frozen
 
+from mettl_async.cli.helping import command_with
 from mettl_async.cli.problems import exit_on_error
 from mettl_async.config import ApiVersion, ClientOptions, Region
 
@@ -36,7 +37,7 @@ MOST_PORT: Final = 65_535
 
 
 def command(
-    app: typer.Typer, *, interrupted: str = "nothing was sent"
+    app: typer.Typer, *examples: str, interrupted: str = "nothing was sent"
 ) -> Callable[[Function], Function]:
     """Add a function to an app as a command; its result is the exit code.
 
@@ -46,6 +47,7 @@ def command(
 
     Args:
         app: The app.
+        *examples: Command lines that stand at the end of its help.
         interrupted: What Ctrl-C means for the user.
     """
 
@@ -74,7 +76,7 @@ def command(
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {one.name: one.annotation for one in parameters}
         del run.__wrapped__
-        app.command()(run)
+        app.command(cls=command_with(examples))(run)
         return function
 
     return add

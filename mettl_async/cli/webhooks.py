@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 import typer
 
+from mettl_async.cli.helping import Group
 from mettl_async.cli.option_fields import MOST_PORT, command
 from mettl_async.cli.problems import CommandError
 from mettl_async.models import EVENTS
@@ -21,6 +22,7 @@ _PasswordEnv = Annotated[
 ]
 
 app = typer.Typer(
+    cls=Group,
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -29,12 +31,21 @@ app = typer.Typer(
 )
 
 
-@command(app, interrupted="nothing came")
+@command(
+    app,
+    "mettl webhooks listen --no-auth",
+    "mettl webhooks listen --user acme --password-env HOOK_PASSWORD",
+    interrupted="nothing came",
+)
 def listen(
     *,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=MOST_PORT)] = 8080,
-    path: Annotated[str, typer.Option(help="Where events are expected.")] = "/webhooks/mettl",
+    host: Annotated[str, typer.Option(help="Address to listen on.", metavar="HOST")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(help="0 takes a free one.", min=0, max=MOST_PORT, metavar="N")
+    ] = 8080,
+    path: Annotated[
+        str, typer.Option(help="Where events are expected.", metavar="PATH")
+    ] = "/webhooks/mettl",
     user: Annotated[
         str | None, typer.Option(help="Name in the credentials of the schedule.", metavar="NAME")
     ] = None,
@@ -67,7 +78,12 @@ def listen(
     return 0
 
 
-@command(app, interrupted="some may have been sent")
+@command(
+    app,
+    "mettl webhooks send TestGraded --to http://127.0.0.1:8080/webhooks/mettl",
+    "mettl webhooks send TestStarted --to https://hr.example/hook --count 5",
+    interrupted="some may have been sent",
+)
 def send(
     event: Annotated[str, typer.Argument(help=f"One of {_NAMES}.", metavar="EVENT")],
     *,
@@ -80,7 +96,10 @@ def send(
         str, typer.Option(help="Key of the schedule.", metavar="KEY")
     ] = "0x0x0x0x0x",
     email: Annotated[
-        str, typer.Option(help="Address of the candidate; further ones get +2, +3, ... in it.")
+        str,
+        typer.Option(
+            help="Address of the candidate; further ones get +2, +3, ... in it.", metavar="EMAIL"
+        ),
     ] = "candidate@example.com",
     own_id: Annotated[
         str | None,

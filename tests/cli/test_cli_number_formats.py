@@ -173,3 +173,23 @@ def test_days_count_from_1904_on_old_macs():
 )
 def test_a_text_is_as_the_sheet_shows_it(code, text):
     assert number_format(code).show_text(" 007 ") == text
+
+
+CODES = st.lists(
+    st.sampled_from(
+        ["0", "#", "?", ".", ",", "%", "E+", "/", "@", ";", "_)", "* ", '"', "\\", "[", "]", "[Red]", "[>5]",
+         "[$-409]", "[h]", "yyyy", "m", "d", "h", "ss", "AM/PM", "General", "-", "(", "kg", "e", " "]
+    ),
+    max_size=12,
+).map("".join)  # fmt: skip
+
+
+@given(
+    st.one_of(CODES, st.text(max_size=20)),
+    st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(-3_000_000, 3_000_000)),
+    st.booleans(),
+)
+def test_each_format_gives_an_answer_for_each_number(code, number, since_1904):
+    found = number_format(code).show(float(number), since_1904=since_1904)
+    assert isinstance(found, str | Unsure | Broken)
+    assert isinstance(number_format(code).show_text("x"), str | Unsure)

@@ -94,6 +94,11 @@ class NumberFormat:
         return self.text is None or [part.kind for part in self.text.parts] == ["text"]
 
     @property
+    def shows_dates(self) -> bool:
+        """Tell whether numbers are shown as dates or times."""
+        return any(one.has("date", "elapsed", "noon") for one in self.numbers)
+
+    @property
     def _zero(self) -> Section | None:
         plain = len(self.numbers) == _ALL - 1 and not any(one.condition for one in self.numbers)
         return self.numbers[2] if plain else None

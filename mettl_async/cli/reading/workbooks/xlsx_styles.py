@@ -1,7 +1,7 @@
 """Cell styles of XLSX: how each shows numbers and texts."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, time
+from datetime import datetime
 from math import isfinite
 from typing import IO, Final
 
@@ -70,27 +70,31 @@ class Style:
     Attributes:
         numbers: Its cells by stored numbers.
         text: Its cells by texts; None if texts are as they are.
+        shows_dates: Whether numbers are dates or times.
         since_1904: Whether days count from 1904.
     """
 
     numbers: NumberCells
     text: Callable[[str], Cell] | None
+    shows_dates: bool
     since_1904: bool
 
     def date(self, stored: str) -> Cell:
         """Write a date that is stored as ISO 8601, as Strict Open XML has it."""
         stored = stored.strip().removesuffix("Z").removeprefix("T")
+        clock = "-" not in stored
         try:
-            if "-" not in stored:
-                hour = time.fromisoformat(stored)
-                seconds = hour.hour * 3600 + hour.minute * 60 + hour.second
-                return self.numbers[repr(seconds / 86400)]
-            moment = datetime.fromisoformat(stored)
+            moment = datetime.fromisoformat(f"1899-12-31T{stored}" if clock else stored)
         except ValueError:
             return NO_DATE
-        passed = moment.replace(tzinfo=None) - (_1904 if self.since_1904 else _1900)
+        moment = moment.replace(tzinfo=None)
+        if not self.shows_dates:  # which programs show as a date nevertheless
+            return (
+                stored if clock else moment.isoformat(timespec="seconds").removesuffix("T00:00:00")
+            )
+        passed = moment - (_1904 if self.since_1904 and not clock else _1900)
         days = passed.days + passed.seconds / 86400
-        if not self.since_1904 and days < _FIRST_OF_MARCH_1900:
+        if clock or (not self.since_1904 and days < _FIRST_OF_MARCH_1900):
             days -= 1  # Excel's 29 February 1900
         return self.numbers[repr(days)]
 
@@ -134,7 +138,7 @@ def _format(number: int, codes: dict[int, str]) -> NumberFormat:
 
 def _style(format_: NumberFormat, *, since_1904: bool) -> Style:
     text = None if format_.leaves_text else format_.show_text
-    return Style(NumberCells(format_, since_1904=since_1904), text, since_1904)
+    return Style(NumberCells(format_, since_1904=since_1904), text, format_.shows_dates, since_1904)
 
 
 def shared_strings(stream: IO[bytes], unescaped: Callable[[str], str]) -> Sequence[str]:

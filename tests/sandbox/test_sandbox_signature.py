@@ -1,12 +1,14 @@
 import json
 import time
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mettl_async.sandbox import Sandbox, SandboxCredentials
-from mettl_async.sandbox.signature import expected_signature, read_parameters
+from mettl_async.sandbox.signature import _unquoted, expected_signature, read_parameters
 
 PBTS = {"pbts": "[1336]"}
 ODD = "Zoë +&=#%\"\n 😀 a%2Bb/~'"
@@ -217,3 +219,14 @@ def test_the_keys_are_not_in_reprs(sandbox):
     private = sandbox.credentials.private_key
     shown = repr(sandbox) + repr(sandbox.credentials) + repr(sandbox.state.accounts)
     assert private not in shown
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"%", b"=", b"41", b"%E0", b"%e0", b"%3d", b"a", b"\n", b"\r", b" ", b"_", b"."]
+        )
+    ).map(b"".join)
+)
+def test_escapes_are_decoded_as_the_standard_library_does(text):
+    assert _unquoted(text) == unquote_to_bytes(text)

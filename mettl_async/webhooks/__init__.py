@@ -8,6 +8,7 @@ from mettl_async.models import BasicAuth
 from mettl_async.models import event as _event
 from mettl_async.models.event import *  # noqa: F403 - its __all__ is the list of events
 from mettl_async.webhooks.context import ContextSigner
+from mettl_async.webhooks.handlers import EventHandlers
 from mettl_async.webhooks.identity import event_identity
 from mettl_async.webhooks.parse import parse_event
 from mettl_async.webhooks.processing import Handled
@@ -24,6 +25,7 @@ __all__ = [
     "ContextDataError",
     "ContextSigner",
     "EventDecodeError",
+    "EventHandlers",
     "Handled",
     "MemorySeenEvents",
     "Refused",

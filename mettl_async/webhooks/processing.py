@@ -1,46 +1,31 @@
 """Handling of one event: claim it, call its handlers, mark it as done."""
 
 import asyncio
-import inspect
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from enum import Enum
-from operator import itemgetter
 from pathlib import Path
 from traceback import walk_tb
-from typing import Any, Final, Protocol, TypeAlias, TypeVar, overload
+from typing import Final, TypeAlias, TypeVar
 
 import anyio
 import sniffio
 from attrs import field, frozen
 
-from mettl_async.errors import ConfigurationError, WebhookError
-from mettl_async.models.event import EVENTS, Event, TestEvent, UnknownEvent
+from mettl_async.errors import WebhookError
+from mettl_async.models.event import Event
+from mettl_async.webhooks.handlers import EventHandlers
 from mettl_async.webhooks.seen_events import Claim, Refused, SeenEvents, key_digest
 
 logger = logging.getLogger("mettl_async.webhooks")
 
-CLASSES: Final[tuple[type[Event], ...]] = (*EVENTS, UnknownEvent)
 T = TypeVar("T")
-E = TypeVar("E", bound=TestEvent | UnknownEvent)
-Handler: TypeAlias = Callable[[E], Coroutine[Any, Any, None]]
-ClaimHandler: TypeAlias = Callable[[E, Claim], Coroutine[Any, Any, None]]
 Identify: TypeAlias = Callable[[Event], str]
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds between two tries to claim a busy event
 _SETTLE_TIMEOUT = 5.0  # seconds that a cancelled delivery may still take to settle its claim
 _DIGEST_SHOWN: Final = 8  # characters
-_MAX_PARAMETERS: Final = 2  # of a handler: the event and the claim
-
-
-class HandlerDecorator(Protocol[E]):
-    """Decorator that ``receiver.on(...)`` gives: it takes a handler and returns it unchanged."""
-
-    @overload
-    def __call__(self, handler: Handler[E], /) -> Handler[E]: ...
-    @overload
-    def __call__(self, handler: ClaimHandler[E], /) -> ClaimHandler[E]: ...
 
 
 class Handled(Enum):
@@ -61,9 +46,7 @@ class EventProcessor:
     """Handle events, each once; see `WebhookReceiver` for the promises and the attributes.
 
     Attributes:
-        handlers: Handlers of each class, and whether they take the claim, in the order in which they are
-            called: as declared, but the one with the claim is last. When it commits the mark with its own
-            writes, nothing may fail after it.
+        handlers: What is called for each class.
     """
 
     seen: SeenEvents
@@ -71,31 +54,7 @@ class EventProcessor:
     handler_timeout: float
     busy_wait: float
     sleep: Sleep
-    handlers: dict[type, list[tuple[Callable[..., Any], bool]]] = field(
-        init=False, factory=lambda: {cls: [] for cls in CLASSES}
-    )
-
-    def add(self, cls: type, handler: Callable[..., Any]) -> None:
-        """Declare a handler of a class, or of all its subclasses.
-
-        Raises:
-            ConfigurationError: Not an ``async def`` of one or two parameters, declared twice for the
-                same class, or the second one that takes the claim. Nothing is declared then.
-        """
-        with_claim, changed = _takes_claim(handler), {}
-        for one in (one for one in CLASSES if issubclass(one, cls)):
-            others = self.handlers[one]
-            if any(handler == other for other, _ in others):
-                raise ConfigurationError(
-                    f"on: {_name(handler)} is declared twice for {one.__name__}; keep one of them"
-                )
-            if with_claim and any(takes for _, takes in others):
-                raise ConfigurationError(
-                    f"on: two handlers of {one.__name__} take the claim, and only one can commit it; "
-                    "join them, or leave the second parameter out of one"
-                )
-            changed[one] = sorted([*others, (handler, with_claim)], key=itemgetter(1))
-        self.handlers.update(changed)
+    handlers: EventHandlers = field(factory=EventHandlers)
 
     async def process(self, event: Event) -> Handled:
         """Handle an event unless it was handled before.
@@ -104,8 +63,7 @@ class EventProcessor:
             WebhookError: The store failed, or the claim was lost meanwhile.
             Exception: What a handler (or ``identify``) raised; the claim was released.
         """
-        handlers = self.handlers[type(event)]
-        if not handlers:
+        if not self.handlers.has(type(event)):
             logger.debug("no handler for %s", type(event).__name__)
             return Handled.NO_HANDLER
         try:
@@ -125,7 +83,7 @@ class EventProcessor:
             )
             return Handled.BUSY
         try:
-            await within(self.handler_timeout, _call(handlers, event, claim))
+            await within(self.handler_timeout, self.handlers.call(event, claim))
         except BaseException as error:
             _log_failure("handle", event, key, error)
             await self._settle("release", self.seen.release, event, claim)
@@ -190,36 +148,6 @@ async def within(seconds: float, awaitable: Awaitable[T]) -> T:
             return await awaitable
     with anyio.fail_after(seconds):
         return await awaitable
-
-
-async def _call(
-    handlers: list[tuple[Callable[..., Any], bool]], event: Event, claim: Claim
-) -> None:
-    for handler, with_claim in handlers:
-        await (handler(event, claim) if with_claim else handler(event))
-
-
-def _takes_claim(handler: object) -> bool:
-    """Tell whether a handler takes the claim too, and refuse what is no handler."""
-    call = handler if inspect.isroutine(handler) else getattr(handler, "__call__", None)  # noqa: B004 - its kind matters
-    if not callable(handler) or not (
-        inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call)
-    ):
-        raise ConfigurationError(f"on: {_name(handler)} is not async; declare it with async def")
-    signature = inspect.signature(handler)
-    for given in range(1, _MAX_PARAMETERS + 1):
-        try:
-            signature.bind(*range(given))
-        except TypeError:
-            continue
-        return given == _MAX_PARAMETERS
-    raise ConfigurationError(
-        f"on: {_name(handler)} must take the event, or the event and the claim"
-    )
-
-
-def _name(handler: object) -> str:
-    return getattr(handler, "__qualname__", type(handler).__name__)
 
 
 def _log_failure(operation: str, event: Event, key: str, error: BaseException) -> None:

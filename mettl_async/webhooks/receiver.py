@@ -17,14 +17,12 @@ from mettl_async.models.event import Event, TestEvent, UnknownEvent
 from mettl_async.models.webhooks import BasicAuth
 from mettl_async.webhooks import asgi
 from mettl_async.webhooks.context import ContextSigner
+from mettl_async.webhooks.handlers import CLASSES, E, HandlerDecorator
 from mettl_async.webhooks.identity import event_identity
 from mettl_async.webhooks.parse import parse_event
 from mettl_async.webhooks.processing import (
-    CLASSES,
-    E,
     EventProcessor,
     Handled,
-    HandlerDecorator,
     Identify,
     Sleep,
     logger,
@@ -160,18 +158,7 @@ class WebhookReceiver:
         Raises:
             ConfigurationError: Not a class of events; not async; other parameters; declared twice.
         """
-        if cls not in (TestEvent, *CLASSES):
-            given = getattr(cls, "__name__", type(cls).__name__)
-            raise ConfigurationError(
-                f"on: {given} is not a class of events; write @receiver.on(TestGraded), "
-                f"with one of TestEvent, {', '.join(one.__name__ for one in CLASSES)}"
-            )
-
-        def register(handler: Callable[..., object]) -> Callable[..., object]:
-            self._processor.add(cls, handler)
-            return handler
-
-        return register  # type: ignore[return-value]  # it gives back what it got
+        return self._processor.handlers.on(cls)
 
     async def handle(self, event: Event) -> Handled:
         """Handle an event that did not come over HTTP, such as one from ``results.reconcile``.
@@ -251,7 +238,7 @@ class WebhookReceiver:
             return _refused(asgi.NOT_AN_EVENT, f"not an event: {error.problem}")
         except ContextDataError as error:
             return _refused(asgi.WRONG_CONTEXT, f"context_data is {error.reason}")
-        if not any(self._processor.handlers.values()):
+        if not self._processor.handlers:
             # Accepted, it would be lost, and so far nobody has noticed that something is missing.
             logger.error("503: no handler is declared at all")
             return asgi.NOT_HANDLED

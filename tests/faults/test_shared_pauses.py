@@ -62,7 +62,7 @@ def build(server, gateway, clock, limiter=None, transport="httpx", **options):
     return mettl
 
 
-@pytest.mark.parametrize("value", ["1795772476", "86400", "1e300", FAR])
+@pytest.mark.parametrize("value", ["1795772476", "86400", "1e300", pytest.param(FAR, id="a date")])
 @pytest.mark.parametrize(
     ("rate", "limiter"), [(None, None), (50.0, None), (None, Everybody()), (50.0, Everybody())]
 )
@@ -123,7 +123,8 @@ async def test_the_ceiling_is_an_option():
 
 
 @pytest.mark.parametrize(
-    "value", ["0", "-5", "-1e300", "0.25", PAST, "soon", "", "nan", "inf", "1 2"]
+    "value",
+    ["0", "-5", "-1e300", "0.25", pytest.param(PAST, id="a date"), "soon", "", "nan", "inf", "1 2"],
 )
 async def test_what_names_no_time_to_come_makes_nobody_wait_for_long(value):
     gateway, clock = Gateway(value), Clock()

@@ -109,7 +109,8 @@ def unforeseen(exc: Exception, *, connecting: bool, certain: bool = True) -> Cal
         problem = "the http_client's connections belong to another event loop; make one in each event loop"
     kind = ConnectError if connecting else ConnectionLostError
     return kind(
-        f"{problem} ({', '.join(sorted(kinds))}){tls_reason(exc)}", CallFacts(sent=not (connecting and certain))
+        f"{problem} ({', '.join(sorted(kinds))}){tls_reason(exc)}",
+        CallFacts(sent=not (connecting and certain)),
     )
 
 

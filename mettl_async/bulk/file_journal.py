@@ -15,6 +15,7 @@ from anyio import to_thread
 
 from mettl_async.bulk.files import PRIVATE, belongs_to_another, sync_directory
 from mettl_async.bulk.group_commit import GroupCommit
+from mettl_async.bulk.journal_owner import forget_owner, note_owner, owner_words
 from mettl_async.bulk.journal_record import JournalRecord
 from mettl_async.bulk.journal_table import (
     COLUMNS,
@@ -60,6 +61,11 @@ _COUNT: Final = (
     f" WHERE {KEY} NOT IN (SELECT {KEY} FROM {TABLE}))"
 )
 
+_ANSWERED: Final = (
+    f"SELECT EXISTS (SELECT 1 FROM {TABLE} WHERE status <> 'failed')"
+    f" OR EXISTS (SELECT 1 FROM {_ADDED} WHERE status <> 'failed')"
+)
+
 _T = TypeVar("_T")
 
 
@@ -72,7 +78,8 @@ class FileJournal:
 
     The file is a SQLite database, with a second one beside it while it is in use (``-wal``). It holds
     digests of emails, links, with which candidates can take the test, and the server's words. Only
-    its owner can read it (mode 0600), and nothing deletes it but you. A link is given as it was
+    its owner can read it (mode 0600), and nothing deletes it but you. A small file beside it says which
+    process uses it (``-owner``). A link is given as it was
     recorded: one that was made with a time limit may have expired.
 
     Two runs cannot use a file at once. Do not open it otherwise in a process that uses it: on POSIX
@@ -133,13 +140,29 @@ class FileJournal:
         """Return how many candidates are recorded by now."""
         return await self._in_thread(lambda database: int(database.execute(_COUNT).fetchone()[0]))
 
-    async def close(self) -> None:
-        """See `Journal`."""
+    async def has_answers(self) -> bool:
+        """Tell whether anybody in it may be registered; who has failed is not, and can be sent again."""
+        return await self._in_thread(
+            lambda database: bool(database.execute(_ANSWERED).fetchone()[0])
+        )
+
+    async def close(self, *, delete: bool = False) -> None:
+        """See `Journal`; with ``delete`` nothing is left of the file."""
 
         def close(database: sqlite3.Connection) -> None:
-            with suppress(sqlite3.Error):  # on a full disk; the next run does it
-                self._merge(database)
+            if delete:
+                with suppress(OSError, sqlite3.Error):  # Windows removes no open file
+                    database.execute(
+                        "PRAGMA journal_mode = DELETE"
+                    )  # which removes the second file
+                    self._path.resolve().unlink()
+            else:
+                with suppress(sqlite3.Error):  # on a full disk; the next run does it
+                    self._merge(database)
+            forget_owner(self._path)
             database.close()
+            if delete:
+                self._path.resolve().unlink(missing_ok=True)
 
         try:
             await self._in_thread(close)
@@ -202,15 +225,17 @@ class FileJournal:
     def _connect(self, schedule: str) -> tuple[sqlite3.Connection, bool]:
         """Open the file; return with it whether some of its records may be final."""
         with _told(self._path):
-            _claim(self._path)
+            claimed = _claim(self._path)
             database = sqlite3.connect(
                 self._path, timeout=0.1, isolation_level=None, check_same_thread=False
             )
             try:
                 had_final = self._begin(database, schedule)
+                _check_same(self._path, claimed)
             except BaseException:
                 database.close()
                 raise
+            note_owner(self._path)
         return database, had_final
 
     def _begin(self, database: sqlite3.Connection, schedule: str) -> bool:
@@ -252,8 +277,22 @@ class FileJournal:
         return False
 
 
-def _claim(path: Path) -> None:
-    """Make the file, for its owner only, or check the one that is there.
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Tell a file from a later one of the same name; None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _check_same(path: Path, claimed: tuple[int, int] | None) -> None:
+    if _identity(path) != claimed:  # the run that had it has deleted it at its end
+        raise JournalError(f"{path}: is in use by another run")
+
+
+def _claim(path: Path) -> tuple[int, int] | None:
+    """Make the file, for its owner only, or check the one that is there; gives its `_identity`.
 
     Raises:
         JournalError: It is not a file, or another user's, or what lies beside it is not its own.
@@ -277,13 +316,14 @@ def _claim(path: Path) -> None:
             path.unlink()
             raise JournalError(f"{beside[0]}: is left of a journal that is gone; remove it")
         sync_directory(path)
-        return
+        return _identity(path)
     # Looked at by its name only: to close a file takes the locks of this process away.
     if belongs_to_another(path):
         raise JournalError(f"{path}: belongs to another user")
     if not stat.S_ISREG(path.stat().st_mode):
         raise JournalError(f"{path}: is not a file, so it cannot be a journal")
     path.chmod(PRIVATE)
+    return _identity(path)
 
 
 @contextmanager
@@ -322,17 +362,17 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise JournalError(f"{path}: {_words(error)}") from error
+        raise JournalError(f"{path}: {_words(path, error)}") from error
     except OSError as error:
         raise JournalError(
             f"{path}: cannot be opened: {error.strerror or type(error).__name__}"
         ) from error
 
 
-def _words(error: sqlite3.Error) -> str:
+def _words(path: Path, error: sqlite3.Error) -> str:
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the rest says which kind
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return "is in use by another run"
+            return f"is in use by another run{owner_words(path)}"
         case sqlite3.SQLITE_NOTADB:
             return "is not a journal of a bulk run"
     # SQLite's words name no values.

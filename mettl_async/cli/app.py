@@ -73,6 +73,7 @@ def mettl(
 
 @command(
     app,
+    "mettl register people.csv --dry-run",
     "mettl register people.csv --sandbox",
     "mettl register people.csv --schedule ab12 --out links.csv",
     'mettl register people.xlsx --sheet Batch1 --map "E-mail=Email Address"',
@@ -150,8 +151,9 @@ def register(
     """Register the people of a file in a schedule, and get a file of their links.
 
     Keys come from METTL_PUBLIC_KEY and METTL_PRIVATE_KEY. All rows are checked before anything is
-    sent; on a terminal you see how they were read, and are asked. Exit code: 0 all registered, 1 some have no link, 2 nothing could be done or not to the end
-    (wrong key or schedule, server gone), 130 interrupted.
+    sent; on a terminal you see how they were read, and are asked. Exit code: 0 all registered, 1 some
+    have no link, 2 nothing could be done or not to the end (wrong key or schedule, server gone), 130
+    interrupted.
     """
     from mettl_async.cli import register as registering
     from mettl_async.cli.job import Job

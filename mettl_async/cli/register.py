@@ -82,7 +82,7 @@ def _run(
     run = Run(job, key, Tally(total))
     with on_interrupt(run.interrupt):
         asyncio.run(run.go(target))
-    typer.echo(summary(run.tally, job.out))
+    typer.echo(summary(run.tally, job.out, futile=run.futile))
     bad = 0 if checked is None else checked.bad_total
     if bad:
         typer.echo(f"{'left out':<12}{rows_text(bad)}, in {job.skip_bad}")

@@ -57,11 +57,16 @@ class _OpenJournal:
 
 @define(eq=False)
 class Run:
-    """A run of the command; `go` does it, and the tally and `problem` say what came of it."""
+    """A run of the command; `go` does it, and the tally and `problem` say what came of it.
+
+    Attributes:
+        futile: Whether nobody was reached, so that there is neither a file of links nor a journal.
+    """
 
     job: Job
     key: str
     tally: Tally
+    futile: bool = field(default=False, init=False)
     _journal: FileJournal = field(init=False)
     _registration: RegistrationRun | None = None
     _broken: CommandError | MettlError | None = None
@@ -108,14 +113,24 @@ class Run:
                     "--overwrite, or another --out"
                 )
             remove_unfinished(out)
+            was_there = out.exists()
             await self._run(target)
             try:
-                if out.exists() or self._unrecorded or await journal.count():
+                self.futile = not was_there and await self._is_futile()
+                if self.futile:
+                    out.unlink(missing_ok=True)  # of the time when the run went on
+                elif out.exists() or self._unrecorded or await journal.count():
                     await self._write_links()
             except (CommandError, MettlError) as error:
                 self._unwritten = error
         finally:
-            await journal.close()
+            await journal.close(delete=self.futile)
+
+    async def _is_futile(self) -> bool:
+        """Tell whether files would only be in the way: nobody was reached, as with a mistyped schedule."""
+        if self._unrecorded or await self._journal.has_answers():
+            return False
+        return self.tally.cut_short or not await self._journal.count()
 
     async def _run(self, target: MettlClient | Sandbox) -> None:
         display = make_display(self.tally)

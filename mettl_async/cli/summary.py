@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def summary(tally: Tally, out: Path) -> str:
+def summary(tally: Tally, out: Path, *, futile: bool = False) -> str:
     """Summarize a run for the user."""
     seconds, width = tally.seconds, len(f"{tally.total:,}")
     lines = []
@@ -27,8 +27,11 @@ def summary(tally: Tally, out: Path) -> str:
         lines.append(f"{'already':<12}{tally.already:,} of them had their answer before")
     rate = "" if tally.rate is None else f" ({rate_text(tally.rate)})"
     lines.append(f"{'seconds':<12}{seconds:.1f}{rate}")
-    lines.append(f"{'links':<12}{out}")
-    lines.append(f"{'journal':<12}{journal_of(out)} is what --resume goes on from")
+    if futile:
+        lines.append(f"{'links':<12}none, and no file: nobody was registered")
+    else:
+        lines.append(f"{'links':<12}{out}")
+        lines.append(f"{'journal':<12}{journal_of(out)} is what --resume goes on from")
     if tally.trouble is not None:
         lines.append(f"{'stopped by' if tally.stopped else 'first error':<12}{tally.trouble}")
     if tally.interrupted:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from mettl_async import FileJournal, JournalError
-from mettl_async.bulk.journal_table import schedule_digest
 from mettl_async.cli import run as running
 
 NAMES = ("links.csv", "links.jsonl")
@@ -166,19 +165,6 @@ def test_another_schedules_journal_is_refused_and_left_alone(mettl, sandbox, peo
     assert done.exit_code == 2
     assert "links.csv.journal: is the journal of another schedule" in done.stderr
     assert [one.read_bytes() for one in files] == before
-
-
-def test_a_mistyped_schedule_is_not_in_the_way_of_the_right_one(
-    mettl, sandbox, people, read, monkeypatch
-):
-    people(5, "p.csv")
-    sandbox.faults.script(["E404"])
-    with monkeypatch.context() as patch:
-        patch.setattr(running, "schedule_digest", lambda _: schedule_digest("mistyped"))
-        assert resume(mettl).exit_code == 2
-    assert {row["status"] for row in read(Path("links.csv"))} == {"failed"}
-    assert resume(mettl).exit_code == 0
-    check_everybody(sandbox, read(Path("links.csv")), 5)
 
 
 @pytest.mark.parametrize("name", NAMES)

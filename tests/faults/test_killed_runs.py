@@ -194,7 +194,7 @@ async def test_two_commands_on_one_output_are_one_too_many(tmp_path):
         code, _, err = await run.finish()
         first.send_signal(signal.SIGCONT)
         assert code == 2
-        assert "links.csv.journal: is in use by another run" in err
+        assert f"links.csv.journal: is in use by another run (process {first.pid}, since " in err
         await first.communicate()
         assert first.returncode == 0
         run.check_end(2_000)

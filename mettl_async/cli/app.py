@@ -17,13 +17,16 @@ from mettl_async.cli.helping import Group
 from mettl_async.cli.option_fields import MOST_PORT, command
 from mettl_async.cli.options import (
     DetailOptions,
+    DryRun,
     FileOptions,
     Json,
     Key,
     Limit,
     Overwrite,
     RegisterOptions,
+    SkipBad,
     TargetOptions,
+    Yes,
 )
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading.source import opened
@@ -108,24 +111,9 @@ def register(
             "of --out is written anew; it may have been edited or deleted.",
         ),
     ] = False,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            help="Only show how the file is read and what would be sent; needs no keys, --schedule, --out.",
-        ),
-    ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Ask nothing: send without a preview.")
-    ] = False,
-    skip_bad: Annotated[
-        Path | None,
-        typer.Option(
-            help="Send the others where rows cannot be sent, and write those there with the reasons, "
-            ".csv or .jsonl; by default nothing is sent. Corrected, it can be registered.",
-            metavar="FILE",
-        ),
-    ] = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    skip_bad: SkipBad = None,
     read: FileOptions,
     sandbox: Annotated[
         bool,

@@ -3,6 +3,7 @@
 A field that has no help here makes the command fail at its start; see `option_fields.command`.
 """
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -97,4 +98,20 @@ Limit = Annotated[
 Key = Annotated[str, typer.Argument(help="Access key of the schedule.", metavar="KEY")]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace the file of --out if there is one.")
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Only show how the file is read and what would be sent; needs no keys, --schedule, --out.",
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: send without a preview.")]
+SkipBad = Annotated[
+    Path | None,
+    typer.Option(
+        help="Send the others where rows cannot be sent, and write those there with the reasons, "
+        ".csv or .jsonl; by default nothing is sent. Corrected, it can be registered.",
+        metavar="FILE",
+    ),
 ]

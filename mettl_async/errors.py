@@ -12,6 +12,7 @@
     ├── WebhookError                something about a delivery to a webhook
     │   ├── EventDecodeError            the body is not an event: .problem
     │   ├── ContextDataError            context_data is forged, expired or of another: .reason
+    │   ├── RefusedDeliveryError        not from whom it must be, too large or too old: .status_code .problem
     │   └── ClaimLostError              another worker took the event; nothing was kept
     └── CallError                   a call was tried: .operation .attempts .sent .safe_to_repeat ...
         ├── ClientClosedError       the client is closing or closed; this call was not sent
@@ -99,7 +100,7 @@ class WebhookError(MettlError):
 
 
 class EventDecodeError(WebhookError):
-    """The body of a delivery is not an event: no JSON, no UTF-8, no object.
+    """The body of a delivery is not an event: no UTF-8, no JSON, no object, or no type of an event.
 
     Attributes:
         problem: What is wrong, by shape; never the content.
@@ -124,6 +125,22 @@ class ContextDataError(WebhookError):
 
     def __str__(self) -> str:
         return f"context_data is {self.reason}"
+
+
+class RefusedDeliveryError(WebhookError):
+    """A delivery does not come from whom it must, is too large or too old; its event was not believed.
+
+    Attributes:
+        status_code: HTTP status to answer with.
+        problem: What is wrong; nothing of the request is in it.
+    """
+
+    def __init__(self, status_code: int, problem: str) -> None:
+        super().__init__(status_code, problem)
+        self.status_code, self.problem = status_code, problem
+
+    def __str__(self) -> str:
+        return f"{self.status_code}: {self.problem}"
 
 
 class ClaimLostError(WebhookError):

@@ -14,7 +14,8 @@ from mettl_async.cli.printing import print_text
 from mettl_async.cli.problems import CommandError, on_interrupt, os_reason, print_stderr
 from mettl_async.models import EVENTS, BasicAuth, Event, TestEvent, UnknownEvent
 from mettl_async.webhooks import Claim, MemorySeenEvents, Refused, WebhookReceiver
-from mettl_async.webhooks.asgi import OK, HttpResponse, Message, Receive, Scope, Send, send_response
+from mettl_async.webhooks.asgi import Message, Receive, Scope, Send, send_answer
+from mettl_async.webhooks.http import OK, HttpResponse
 
 _ANOTHER_PATH: Final = HttpResponse(404, "another path")
 _LOGGER: Final = logging.getLogger("mettl_async.webhooks")
@@ -130,7 +131,7 @@ class Listener:
             await self._receiver(scope, receive, self._counting(send))
         else:
             print_stderr(f"mettl: {_ANOTHER_PATH}")
-            await send_response(scope, self._counting(send), _ANOTHER_PATH)
+            await send_answer(scope, self._counting(send), _ANOTHER_PATH.answer())
 
     def _counting(self, send: Send) -> Send:
         async def counted(message: Message) -> None:

@@ -167,7 +167,7 @@ class TestGraded(TestEvent):
 
 @frozen(kw_only=True)
 class UnknownEvent(ServerValue):
-    """A JSON object whose ``EVENT_TYPE`` this version does not know, or that has none.
+    """An event whose ``EVENT_TYPE`` this version does not know.
 
     An event of a known type without an email or an access key is one too. An attribute is None when its
     property is absent.

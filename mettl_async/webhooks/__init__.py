@@ -3,18 +3,25 @@
 The events, and the one table of them, are in `mettl_async.models.event`.
 """
 
-from mettl_async.errors import ContextDataError, EventDecodeError, WebhookError
+from mettl_async.errors import (
+    ContextDataError,
+    EventDecodeError,
+    RefusedDeliveryError,
+    WebhookError,
+)
 from mettl_async.models import BasicAuth
 from mettl_async.models import event as _event
 from mettl_async.models.event import *  # noqa: F403 - its __all__ is the list of events
 from mettl_async.webhooks.context import ContextSigner
 from mettl_async.webhooks.handlers import EventHandlers
+from mettl_async.webhooks.http import HttpAnswer
 from mettl_async.webhooks.identity import event_identity
 from mettl_async.webhooks.parse import parse_event
 from mettl_async.webhooks.processing import Handled
 from mettl_async.webhooks.receiver import WebhookReceiver
 from mettl_async.webhooks.samples import sample_event
 from mettl_async.webhooks.seen_events import Claim, MemorySeenEvents, Refused, SeenEvents
+from mettl_async.webhooks.sync import run_sync
 from mettl_async.webhooks.verification import AllowedNetworks, BasicAuthVerifier
 
 __all__ = [
@@ -27,13 +34,16 @@ __all__ = [
     "EventDecodeError",
     "EventHandlers",
     "Handled",
+    "HttpAnswer",
     "MemorySeenEvents",
     "Refused",
+    "RefusedDeliveryError",
     "SeenEvents",
     "WebhookError",
     "WebhookReceiver",
     "event_identity",
     "parse_event",
+    "run_sync",
     "sample_event",
 ]
 __all__ += _event.__all__

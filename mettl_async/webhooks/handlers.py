@@ -103,10 +103,9 @@ class EventHandlers:
 
 def _takes_claim(handler: object) -> bool:
     """Tell whether a handler takes the claim too, and refuse what is no handler."""
-    call = handler if inspect.isroutine(handler) else getattr(handler, "__call__", None)  # noqa: B004 - its kind matters
-    if not callable(handler) or not (
-        inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call)
-    ):
+    # The second: of what is callable, such as what asgiref's sync_to_async gives.
+    kinds = (handler, getattr(type(handler), "__call__", None))  # noqa: B004 - its kind matters
+    if not callable(handler) or not any(map(inspect.iscoroutinefunction, kinds)):
         raise ConfigurationError(f"on: {_name(handler)} is not async; declare it with async def")
     signature = inspect.signature(handler)
     for given in range(1, _MAX_PARAMETERS + 1):

@@ -20,7 +20,7 @@ def parse_event(body: bytes) -> Event:
 
     It raises nothing but `EventDecodeError`, for any bytes. A property that is absent, null or
     not of the expected form is None; all that came is in ``raw``. An event of an unknown type, or without
-    an email or an access key, is an `UnknownEvent`, so that nothing is lost.
+    an email or an access key, is an `UnknownEvent`, so that nothing is lost. What has no type is no event.
 
     The text is JSON in UTF-8, with or without a byte order mark; of a name that comes twice the last
     counts. A one-item list around the event, or an object with it under ``data``, ``payload`` or
@@ -31,17 +31,20 @@ def parse_event(body: bytes) -> Event:
         body: Bytes of the body.
 
     Raises:
-        EventDecodeError: No JSON, no UTF-8, or no object. The message has shapes, never the content.
+        EventDecodeError: No UTF-8, no JSON, no object, or no ``EVENT_TYPE`` in it. The message has places
+            and shapes, never the content.
 
     Source: vendor page "Create Schedule", its section on webhooks.
     """
     data, problem = _loaded(body)
     found = None if problem else _unwrapped(data)
     if found is not None:
-        return _event(found)
+        problem = _type_problem(found)
+        if not problem:
+            return _event(found)
     problem = problem or f"expected an object, got {kind(data)}"
     # Not within an except block, and without the body: error reporters show the locals of frames.
-    del body, data
+    del body, data, found
     raise EventDecodeError(problem)
 
 
@@ -69,10 +72,19 @@ def _unwrapped(data: Any) -> dict[str, Any] | None:
     return outermost
 
 
+def _type_problem(data: dict[str, Any]) -> str:
+    """Say why an object has no usable type; empty if it has one."""
+    if "EVENT_TYPE" not in data:
+        return "it has no EVENT_TYPE"
+    word = data["EVENT_TYPE"]
+    if not isinstance(word, str):
+        return f"EVENT_TYPE: expected str, got {kind(word)}"
+    return "" if word.strip() else "EVENT_TYPE is blank"
+
+
 def _event(data: dict[str, Any]) -> Event:
     problem = None
-    word = data.get("EVENT_TYPE")
-    cls = _CLASSES.get(word.strip().casefold()) if isinstance(word, str) else None
+    cls = _CLASSES.get(data["EVENT_TYPE"].strip().casefold())
     if cls is not None:
         try:
             return from_wire(cls, data, where="$")

@@ -16,6 +16,7 @@ from mettl_async.errors import WebhookError
 from mettl_async.models.event import Event
 from mettl_async.webhooks.handlers import EventHandlers
 from mettl_async.webhooks.seen_events import Claim, Refused, SeenEvents, key_digest
+from mettl_async.webhooks.unhandled import UnhandledTypes, warn_if_timeless
 
 logger = logging.getLogger("mettl_async.webhooks")
 
@@ -55,6 +56,7 @@ class EventProcessor:
     busy_wait: float
     sleep: Sleep
     handlers: EventHandlers = field(factory=EventHandlers)
+    unhandled: UnhandledTypes = field(init=False, factory=UnhandledTypes)
 
     async def process(self, event: Event) -> Handled:
         """Handle an event unless it was handled before.
@@ -64,7 +66,7 @@ class EventProcessor:
             Exception: What a handler (or ``identify``) raised; the claim was released.
         """
         if not self.handlers.has(type(event)):
-            logger.debug("no handler for %s", type(event).__name__)
+            self.unhandled.warn_once(event)
             return Handled.NO_HANDLER
         try:
             key = self.identify(event)
@@ -73,6 +75,7 @@ class EventProcessor:
             raise
         claim = await self._claim(event, key)
         if claim is Refused.DONE:
+            warn_if_timeless(event, _digest(key))
             return Handled.ALREADY_DONE
         if claim is Refused.BUSY:
             logger.warning(
@@ -156,7 +159,7 @@ def _log_failure(operation: str, event: Event, key: str, error: BaseException) -
         "%s failed with %s%s: %s %s",
         operation,
         type(error).__name__,
-        _place(error),
+        place_of(error),
         type(event).__name__,
         _digest(key),
     )
@@ -167,7 +170,7 @@ def _digest(key: str) -> str:
     return key_digest(key)[:_DIGEST_SHOWN] if key else ""
 
 
-def _place(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
     """Give file and line of the innermost frame, without its text."""
     frames = list(walk_tb(error.__traceback__))
     if not frames:

@@ -1,25 +1,36 @@
-"""The receiver: an ASGI app that authenticates deliveries and handles each event once."""
+"""The receiver: it authenticates deliveries and handles each event once, in any framework."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
-from attrs import evolve
 
 from mettl_async.display import one_line
 from mettl_async.errors import (
     ConfigurationError,
-    ContextDataError,
-    EventDecodeError,
     InvalidInputError,
+    WebhookError,
 )
-from mettl_async.models.event import Event, TestEvent, UnknownEvent
+from mettl_async.models.event import Event, UnknownEvent
 from mettl_async.models.webhooks import BasicAuth
 from mettl_async.webhooks import asgi
+from mettl_async.webhooks.body import Body, SyncBody, read_body, read_body_sync
 from mettl_async.webhooks.context import ContextSigner
+from mettl_async.webhooks.event_rules import EventRules, response_to
 from mettl_async.webhooks.handlers import CLASSES, E, HandlerDecorator
+from mettl_async.webhooks.http import (
+    BUSY,
+    NO_HANDLER,
+    NOT_HANDLED,
+    OK,
+    TOO_LARGE,
+    UNREADABLE,
+    Headers,
+    HeadRules,
+    HttpAnswer,
+    HttpResponse,
+)
 from mettl_async.webhooks.identity import event_identity
-from mettl_async.webhooks.parse import parse_event
 from mettl_async.webhooks.processing import (
     EventProcessor,
     Handled,
@@ -29,18 +40,22 @@ from mettl_async.webhooks.processing import (
     within,
 )
 from mettl_async.webhooks.seen_events import MemorySeenEvents, SeenEvents
+from mettl_async.webhooks.sync import run_sync
+from mettl_async.webhooks.unhandled import shown_type
 from mettl_async.webhooks.verification import AllowedNetworks, BasicAuthVerifier
 
 MIB = 1024 * 1024
-_MAX_LENGTH_DIGITS = 18  # of a content-length
 
 
 class WebhookReceiver:
-    """An ASGI app for the events of Mettl: ``app.router.routes.append(Route("/mettl", receiver))``.
+    """Receive the events of Mettl: in any framework by `respond`, and as an ASGI app.
+
+    ``app.router.routes.append(Route("/mettl", receiver))`` adds it to FastAPI and Starlette.
 
     The answer is 200 for an event whose handlers all succeeded and that is marked as done, for one
-    that was done before, and for one that can be read but has no handler for its class. Otherwise it is
-    an error, and the event may come again; [assumed] Mettl delivers again after an error.
+    that was done before, and for one that can be read but has no handler for its class: the log then warns,
+    once for each type, and with ``strict`` it is refused. Otherwise the answer is an error, and the event
+    may come again; [assumed] Mettl delivers again after an error.
 
     ==== ================================================================================
     405  not a POST
@@ -49,9 +64,10 @@ class WebhookReceiver:
     413  more than ``max_body`` bytes announced or sent
     408  the body was not there after ``read_timeout``
     400  not an event; or one of a known type but, say, without an email, and nobody handles
-         `UnknownEvent`, as which it would come
+         `UnknownEvent`, as which it would come; or older than ``max_age``; or it did not come whole
     401  ``context_data`` is forged, expired, or of another candidate or schedule
-    503  a handler failed or took too long, the store failed, the event is busy elsewhere
+    503  a handler failed or took too long, the store failed, the event is busy elsewhere; with
+         ``strict``, nobody handles its type
     ==== ================================================================================
 
     Any path is accepted. Prefer a route to a mount: Starlette answers a POST to a mount without the
@@ -84,6 +100,10 @@ class WebhookReceiver:
         read_timeout: Seconds for the whole body, above 0.
         handler_timeout: Seconds for all handlers of an event, above 0; shorter than the lease of ``seen``.
         busy_wait: Seconds to wait for the end of another delivery of the same event, at least 0.
+        max_age: Seconds that the timestamp of an event may be away from now, above 0, or the answer is 400; an
+            event without one is refused too. None allows any. Nobody signs it: it stops old deliveries
+            that are sent again as they were, and true ones that come late.
+        strict: Whether an event of a type without a handler is refused instead of accepted.
         identify: Gives the key that two deliveries of the same event share.
         on_error: Awaited with the exception and the event whenever a delivery could not be handled,
             before 503 is answered. It has ``handler_timeout`` seconds; what it raises is logged by type.
@@ -107,6 +127,8 @@ class WebhookReceiver:
         read_timeout: float = 10.0,
         handler_timeout: float = 30.0,
         busy_wait: float = 3.0,
+        max_age: float | None = None,
+        strict: bool = False,
         identify: Identify = event_identity,
         on_error: Callable[[Exception, Event], Awaitable[None]] | None = None,
         clock: Callable[[], float] = time.time,
@@ -117,6 +139,7 @@ class WebhookReceiver:
             ("read_timeout", read_timeout, 0.001),
             ("handler_timeout", handler_timeout, 0.001),
             ("busy_wait", busy_wait, 0),
+            ("max_age", 1 if max_age is None else max_age, 0.001),
         ):
             if not value >= least:
                 raise ConfigurationError(f"{name}: must be at least {least}")
@@ -132,14 +155,13 @@ class WebhookReceiver:
             auth = BasicAuthVerifier(auth)
         if networks is not None and not isinstance(networks, AllowedNetworks):
             networks = AllowedNetworks(networks)
-        self._auth = auth
-        self._networks = networks
-        self._max_body = max_body
-        self._context = context
-        self._require_context = require_context
+        self._rules = HeadRules(auth=auth, networks=networks, max_body=max_body)
+        self._strict = strict
+        self._events = EventRules(
+            context=context, require_context=require_context, max_age=max_age, clock=clock
+        )
         self._read_timeout = read_timeout
         self._on_error = on_error
-        self._clock = clock
         self._processor = EventProcessor(
             seen=seen,
             identify=identify,
@@ -174,7 +196,88 @@ class WebhookReceiver:
         """
         if type(event) not in CLASSES:
             raise InvalidInputError("event", f"is {type(event).__name__}", "pass an event")
-        return await self._processor.process(self._with_context(event))
+        return await self._processor.process(self._events.with_context(event))
+
+    async def respond(
+        self, method: str, headers: Headers, body: Body = b"", peer: str | None = None
+    ) -> HttpAnswer:
+        """Answer one request of any framework: ``status, headers, body = await receiver.respond(...)``.
+
+        All promises of the receiver hold. Credentials are checked before any of the body is read, if it is
+        given as something to read. A client that leaves meanwhile gets an answer too, so that each request
+        has one.
+
+        Args:
+            method: Method of the request.
+            headers: Headers: a mapping or pairs, names in any case.
+            body: Async iterable of bytes (Starlette: ``request.stream()``; aiohttp:
+                ``request.content.iter_any()``), something to ``read`` from without waiting (Django: the
+                request itself), or bytes.
+            peer: Address of the peer without a port; only ``networks`` need it.
+
+        Returns:
+            Status, headers (a dict; without ``content-length``) and body.
+
+        Raises:
+            InvalidInputError: ``body`` is none of these.
+        """
+        return await self._answer(
+            self._rules.refusal(method, headers, peer)
+            or await read_body(body, self._rules.max_body, self._read_timeout)
+        )
+
+    def respond_sync(
+        self, method: str, headers: Headers, body: SyncBody = b"", peer: str | None = None
+    ) -> HttpAnswer:
+        """Answer one request of a framework without ``await``, in any thread; see `respond`.
+
+        The body is read in this thread; handlers run in the event loop of `run_sync`.
+
+        Args:
+            method: Method of the request.
+            headers: Headers: a mapping or pairs, names in any case.
+            body: Something to ``read`` from (Flask: ``request.stream``; Django: the request itself), or bytes.
+                ``read_timeout`` ends between two reads; a read that waits is for the server to end.
+            peer: Address of the peer without a port; only ``networks`` need it.
+
+        Returns:
+            Status, headers (a dict; without ``content-length``) and body.
+
+        Raises:
+            ConfigurationError: An event loop runs in this thread.
+            InvalidInputError: ``body`` is none of these.
+        """
+        return run_sync(
+            self._answer,
+            self._rules.refusal(method, headers, peer)
+            or read_body_sync(body, self._rules.max_body, self._read_timeout),
+        )
+
+    def verify_and_parse(self, headers: Headers, body: bytes, peer: str | None = None) -> Event:
+        """Check a delivery and give its event, for those who do the rest themselves.
+
+        No handler is called, nothing is claimed, and a second delivery is not told from a first: see
+        `event_identity`.
+
+        Args:
+            headers: Headers: a mapping or pairs, names in any case.
+            body: The whole body.
+            peer: Address of the peer without a port; only ``networks`` need it.
+
+        Raises:
+            RefusedDeliveryError: Wrong credentials or peer, too large, or older than ``max_age``.
+            EventDecodeError: The body is not an event; answer 400.
+            ContextDataError: ``context_data`` does not prove what it must; answer 401.
+        """
+        refusal = self._rules.refusal("POST", headers, peer)
+        if refusal is None and len(body) > self._rules.max_body:
+            refusal = TOO_LARGE
+        found = refusal.error() if refusal else self._events.delivered(body)
+        # Raised where no frame holds the password or the body: error reporters show locals.
+        del headers, body
+        if isinstance(found, WebhookError):
+            raise found
+        return found
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         """Serve one request, or a lifespan; a websocket is refused.
@@ -182,78 +285,37 @@ class WebhookReceiver:
         Raises:
             ConfigurationError: A scope of another type.
         """
-        kind = scope["type"]
-        if kind == "http":
-            try:
-                await asgi.send_response(scope, send, await self._respond(scope, receive))
-            except asgi.ClientDisconnected:
-                logger.info("the client disconnected before the whole body came")
-            except OSError:
-                # How servers say it since ASGI 2.4. The event was handled all the same.
-                logger.debug("the client disconnected before the response")
-        elif kind == "lifespan":
-            await asgi.serve_lifespan(receive, send)
-        elif kind == "websocket":
-            await asgi.refuse_websocket(receive, send)
-        else:
-            raise ConfigurationError("only the scopes http and lifespan are served")
+        await asgi.serve(self.respond, scope, receive, send)
 
-    async def _respond(self, scope: asgi.Scope, receive: asgi.Receive) -> asgi.HttpResponse:
-        """Check the head, then read the body, then handle its event."""
-        if (rejection := self._rejection(scope)) is not None:
-            return _refused(rejection)
-        try:
-            body = await within(self._read_timeout, asgi.read_body(receive, self._max_body))
-        except asgi.BodyTooLarge:
-            return _refused(asgi.TOO_LARGE)
-        except TimeoutError:
-            return _refused(asgi.TOO_SLOW)
-        return await self._respond_to_body(body)
+    async def _answer(self, body: bytes | HttpResponse) -> HttpAnswer:
+        """Handle the event of a body; of what was refused already, say why."""
+        response = body if isinstance(body, HttpResponse) else await self._handled(body)
+        # A handler's failure is in the log already, with its place.
+        if not (response is OK or response is BUSY or response is NOT_HANDLED):
+            logger.warning("%s", one_line(str(response)))
+        return response.answer()
 
-    def _rejection(self, scope: asgi.Scope) -> asgi.HttpResponse | None:
-        """Give the response to a request whose head must be refused; None if its body may be read."""
-        if scope["method"] != "POST":
-            return asgi.NOT_A_POST
-        peer = scope.get("client")
-        if self._networks is not None and not self._networks.allows(peer[0] if peer else None):
-            return asgi.WRONG_NETWORK
-        authorization, length = _head(scope["headers"])
-        if self._auth is not None and not self._auth.check(authorization):
-            return asgi.WRONG_CREDENTIALS
-        if length is None:
-            return None
-        if not length.isdigit():
-            return asgi.BAD_LENGTH
-        digits = length.lstrip(b"0")
-        # Python's int() refuses thousands of digits with another error.
-        if len(digits) > _MAX_LENGTH_DIGITS or int(digits or b"0") > self._max_body:
-            return asgi.TOO_LARGE
-        return None
-
-    async def _respond_to_body(self, body: bytes) -> asgi.HttpResponse:
+    async def _handled(self, body: bytes) -> HttpResponse:
         """Handle the event of a request whose head was accepted."""
-        try:
-            event = self._with_context(parse_event(body))
-        except EventDecodeError as error:
-            return _refused(asgi.NOT_AN_EVENT, f"not an event: {error.problem}")
-        except ContextDataError as error:
-            return _refused(asgi.WRONG_CONTEXT, f"context_data is {error.reason}")
+        event = self._events.delivered(body)
+        if isinstance(event, WebhookError):
+            return response_to(event)
         if not self._processor.handlers:
             # Accepted, it would be lost, and so far nobody has noticed that something is missing.
-            logger.error("503: no handler is declared at all")
-            return asgi.NOT_HANDLED
+            return NO_HANDLER.because("no handler is declared at all")
         try:
             handled = await self._processor.process(event)
         except Exception as error:  # noqa: BLE001 - a handler may raise anything; it is logged already
             await self._report(error, event)
-            return asgi.NOT_HANDLED
+            return NOT_HANDLED
         if handled is Handled.BUSY:
-            return asgi.BUSY
+            return BUSY
         if handled is Handled.NO_HANDLER and isinstance(event, UnknownEvent) and event.problem:
             # Its class may well have a handler: with a 200 it would be lost without a trace.
-            problem = f"{event.event_type} can't be read: {event.problem}"
-            return _refused(asgi.UNREADABLE, problem)
-        return asgi.OK
+            return UNREADABLE.because(f"{event.event_type} can't be read: {event.problem}")
+        if handled is Handled.NO_HANDLER and self._strict:
+            return NO_HANDLER.because(f"no handler for {shown_type(event)}")
+        return OK
 
     async def _report(self, error: Exception, event: Event) -> None:
         if self._on_error is None:
@@ -262,45 +324,3 @@ class WebhookReceiver:
             await within(self._processor.handler_timeout, self._on_error(error, event))
         except Exception as another:  # noqa: BLE001 - a hook must not decide what is answered
             logger.error("on_error failed with %s", type(another).__name__)
-
-    def _with_context(self, event: Event) -> Event:
-        """Add what the event's ``context_data`` says, if it says anything.
-
-        Raises:
-            ContextDataError: It proves nothing, or too little.
-        """
-        if self._context is None:
-            return event
-        now = self._clock()
-        if isinstance(event, TestEvent) and event.reconciled and event.timestamp is not None:
-            now = event.timestamp.timestamp()
-        try:
-            context = self._context.verify(
-                event.context_data,
-                access_key=event.access_key or "",
-                email=event.email or "",
-                now=now,
-            )
-        except ContextDataError as error:
-            # Text of another form than ours was written before, or by someone else: as good as none.
-            if self._require_context or error.reason not in {"missing", "malformed"}:
-                raise
-            return event
-        return evolve(event, context=context)
-
-
-def _head(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes | None, bytes | None]:
-    """Give authorization and content-length; None if absent, empty if sent twice with two values."""
-    authorization = length = None
-    for name, value in headers:
-        if name == b"authorization":
-            authorization = value if authorization in {None, value} else b""
-        elif name == b"content-length":
-            length = value if length in {None, value} else b""
-    return authorization, length
-
-
-def _refused(response: asgi.HttpResponse, problem: str = "") -> asgi.HttpResponse:
-    """Log a refusal, with the problem if it is more precise than the response."""
-    logger.warning("%d: %s", response.status_code, one_line(problem or response.text))
-    return response

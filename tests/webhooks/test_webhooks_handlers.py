@@ -1,9 +1,19 @@
 """A mistake in a handler is found when it is declared."""
 
 import pytest
+from asgi_calls import call
+from asgiref.sync import sync_to_async
 
 from mettl_async.errors import ConfigurationError
-from mettl_async.webhooks import BasicAuth, TestEvent, TestGraded, TestStarted, WebhookReceiver
+from mettl_async.webhooks import (
+    BasicAuth,
+    Claim,
+    TestEvent,
+    TestGraded,
+    TestStarted,
+    WebhookReceiver,
+    sample_event,
+)
 
 AUTH = BasicAuth(username="acme", password="sesame")
 
@@ -83,3 +93,30 @@ def test_a_handler_is_not_called_twice_for_one_event():
     with pytest.raises(ConfigurationError, match="take the claim"):
         receiver.on(TestEvent)(another_with_claim)
     receiver.on(TestStarted)(another_with_claim)
+
+
+@pytest.mark.parametrize("with_claim", [False, True])
+async def test_what_sync_to_async_gives_is_async(with_claim):
+    came = []
+
+    def plain(event):
+        came.append(event)
+
+    def claiming(event, claim):
+        came.append(claim)
+
+    receiver = WebhookReceiver(auth=None)
+    receiver.on(TestGraded)(sync_to_async(claiming if with_claim else plain))
+    assert (await call(receiver, sample_event(TestGraded))).status == 200
+    assert [type(one) for one in came] == [Claim if with_claim else TestGraded]
+
+
+def test_a_class_is_no_handler_though_its_instances_are():
+    class Fine:
+        async def __call__(self, event):
+            pass
+
+    receiver = WebhookReceiver(auth=None)
+    with pytest.raises(ConfigurationError, match="is not async"):
+        receiver.on(TestGraded)(Fine)
+    receiver.on(TestGraded)(Fine())

@@ -6,6 +6,10 @@ from datetime import UTC, datetime, timedelta
 import anyio
 import pytest
 from asgi_calls import PASSWORD, USERNAME, basic, call, http_scope, parts
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.routing import Route
 
 from mettl_async import ConfigurationError, InvalidInputError
 from mettl_async.webhooks import (
@@ -226,11 +230,27 @@ async def test_a_trickle_of_a_body_is_too_slow_as_a_whole():
     assert sent[0]["status"] == 408
 
 
-async def test_a_client_that_leaves_amid_its_body_is_answered_nothing():
+async def test_a_client_that_leaves_amid_its_body_is_answered_all_the_same(all_logs):
     receiver, came = receiver_of()
     gone = [*parts(GRADED[:50], b"")[:1], {"type": "http.disconnect"}]
-    assert await call(receiver, messages=gone) is None
+    answer = await call(receiver, messages=gone)
+    assert (answer.status, answer.headers[b"connection"]) == (400, b"close")
+    assert any("400: the client left before the whole body came" in line for line in all_logs)
     assert not came
+
+
+async def test_a_client_that_leaves_breaks_no_middleware():
+    receiver, _ = receiver_of()
+
+    async def through(request, call_next):
+        return await call_next(request)
+
+    app = Starlette(
+        routes=[Route("/hooks", receiver)],
+        middleware=[Middleware(BaseHTTPMiddleware, dispatch=through)],
+    )
+    gone = [*parts(GRADED[:50], b"")[:1], {"type": "http.disconnect"}]
+    assert (await call(app, messages=gone)).status == 400  # it raised "No response returned."
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,92 @@
+"""Bodies of requests, read within bounds: of what frameworks give, with ``await`` and without."""
+
+import time
+from collections.abc import AsyncIterable
+from typing import Final, Protocol, TypeAlias
+
+from mettl_async.errors import InvalidInputError
+from mettl_async.webhooks.http import NOT_WHOLE, TOO_LARGE, TOO_SLOW, HttpResponse
+from mettl_async.webhooks.processing import place_of, within
+
+_PIECE: Final = 64 * 1024  # bytes
+
+
+class Readable(Protocol):
+    """A file, or what has a ``read`` like one, such as a request of Django or ``request.stream`` of Flask."""
+
+    def read(self, size: int, /) -> bytes:
+        """Give at most so many bytes; none at the end."""
+        ...
+
+
+SyncBody: TypeAlias = bytes | Readable
+Body: TypeAlias = SyncBody | AsyncIterable[bytes]
+
+
+class ClientLeft(Exception):  # noqa: N818 - never leaves the package
+    """The connection was lost before the whole body came."""
+
+
+class _TooLarge(Exception):  # noqa: N818 - never leaves this module
+    """More bytes came than are allowed."""
+
+
+async def read_body(body: Body, limit: int, seconds: float) -> bytes | HttpResponse:
+    """Read a whole body, or give the response to one that is too large, too slow or cut off.
+
+    Never more than ``limit`` bytes and one part are held.
+    """
+    if not isinstance(body, AsyncIterable):
+        return read_body_sync(body, limit, seconds)
+    try:
+        return await within(seconds, _collected(body, limit))
+    except Exception as error:  # noqa: BLE001 - each framework has its own for a client that left
+        return _refusal(error)
+
+
+async def _collected(body: AsyncIterable[bytes], limit: int) -> bytes:
+    parts: list[bytes] = []
+    left = limit
+    async for part in body:
+        left -= len(part)
+        if left < 0:
+            raise _TooLarge
+        parts.append(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def read_body_sync(body: SyncBody, limit: int, seconds: float) -> bytes | HttpResponse:
+    """Do the same without ``await``; the time is looked at between two pieces."""
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        return bytes(body) if len(body) <= limit else TOO_LARGE
+    read = getattr(body, "read", None)
+    if read is None:
+        raise InvalidInputError(
+            "body",
+            f"is {type(body).__name__}",
+            "give bytes, a file, or (to respond) an async iterable of bytes",
+        )
+    parts: list[bytes] = []
+    left = limit
+    end = time.monotonic() + seconds
+    try:
+        while part := read(min(_PIECE, left + 1)):
+            left -= len(part)
+            if left < 0:
+                return TOO_LARGE
+            if time.monotonic() > end:
+                return TOO_SLOW
+            parts.append(part)
+        return b"".join(parts)
+    except Exception as error:  # noqa: BLE001 - same
+        return _refusal(error)
+
+
+def _refusal(error: Exception) -> HttpResponse:
+    if isinstance(error, _TooLarge):
+        return TOO_LARGE
+    if isinstance(error, TimeoutError):
+        return TOO_SLOW
+    if isinstance(error, ClientLeft):
+        return NOT_WHOLE.because("the client left before the whole body came")
+    return NOT_WHOLE.because(f"the body could not be read: {type(error).__name__}{place_of(error)}")

@@ -1,0 +1,92 @@
+"""One event loop in a thread of its own, for code without one: WSGI, AWS Lambda, scripts."""
+
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, Final, TypeVar
+
+import sniffio
+
+from mettl_async.errors import ConfigurationError
+
+T = TypeVar("T")
+
+_END_TIMEOUT: Final = 5.0  # seconds that the end of a process may wait for the end of the loop
+
+
+class _Loop:
+    """The loop of this process: begun when it is first needed, and again in a process that was forked."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def begun(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                started: Future[asyncio.AbstractEventLoop] = Future()
+                thread = threading.Thread(
+                    target=lambda: asyncio.run(self._serve(started)),
+                    name="mettl-async webhooks",
+                    daemon=True,
+                )
+                thread.start()
+                self._loop = started.result()
+                atexit.register(self._end, thread)
+            return self._loop
+
+    async def _serve(self, started: Future[asyncio.AbstractEventLoop]) -> None:
+        self._ended = asyncio.Event()
+        started.set_result(asyncio.get_running_loop())
+        await self._ended.wait()
+
+    def _end(self, thread: threading.Thread) -> None:
+        # In a process that was forked without an exec the thread is not there.
+        if thread.is_alive() and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._ended.set)
+            thread.join(_END_TIMEOUT)
+
+    def forked(self) -> None:
+        # A thread of the parent may have held the lock: the copy would never be released.
+        self._lock = threading.Lock()
+        self._loop = None
+
+
+_LOOP: Final = _Loop()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_LOOP.forked)
+
+
+def run_sync(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+    """Call an async function from code without an event loop, and wait for its result.
+
+    All calls of a process share one event loop, in a thread of its own. So they can share what belongs to
+    a loop, such as an engine of SQLAlchemy or an HTTP client. ``receiver.respond_sync`` runs handlers
+    there: make what they use there too, as in ``run_sync(seen.create_table)``.
+
+    Args:
+        function: Async function.
+        args: What it is called with.
+
+    Raises:
+        ConfigurationError: An event loop runs in this thread, and would stand still meanwhile.
+        Exception: What the function raised.
+    """
+    if _has_loop():
+        raise ConfigurationError(
+            "an event loop runs in this thread, and would stand still meanwhile: await the function "
+            "itself (await receiver.respond(...) for respond_sync)"
+        )
+    return asyncio.run_coroutine_threadsafe(function(*args), _LOOP.begun()).result()
+
+
+def _has_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        # Not current_async_library(): its variable is copied into the threads that a loop starts.
+        return sniffio.thread_local.name is not None
+    return True

@@ -3,7 +3,6 @@
 Those are imported when their command runs: ``mettl --help`` needs none of them.
 """
 
-import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -12,9 +11,10 @@ import typer
 
 from mettl_async._version import __version__
 from mettl_async.bulk.batch import MAX_BATCH
-from mettl_async.cli import webhooks
+from mettl_async.cli import developing, webhooks
+from mettl_async.cli import profile as profile_commands
 from mettl_async.cli.helping import Group
-from mettl_async.cli.option_fields import MOST_PORT, command
+from mettl_async.cli.option_fields import command
 from mettl_async.cli.options import (
     DetailOptions,
     DryRun,
@@ -30,7 +30,6 @@ from mettl_async.cli.options import (
 )
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading.source import opened
-from mettl_async.config import ApiVersion, Credentials
 from mettl_async.models import AssessmentSort, SortOrder
 
 _MOST_CONCURRENCY: Final = 1000
@@ -46,7 +45,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Mercer | Mettl from the command line.",
 )
+app.add_typer(developing.app)
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(profile_commands.app, name="profile")
 
 
 class PostParameters(StrEnum):
@@ -138,10 +139,10 @@ def register(
 ) -> int:
     """Register the people of a file in a schedule, and get a file of their links.
 
-    Keys come from METTL_PUBLIC_KEY and METTL_PRIVATE_KEY. All rows are checked before anything is
-    sent; on a terminal you see how they were read, and are asked. Exit code: 0 all registered, 1 some
-    have no link, 2 nothing could be done or not to the end (wrong key or schedule, server gone), 130
-    interrupted.
+    Keys come from --profile, or METTL_PUBLIC_KEY and METTL_PRIVATE_KEY. All rows are checked before
+    anything is sent; on a terminal you see how they were read, and are asked. Exit code: 0 all
+    registered, 1 some have no link, 2 nothing could be done or not to the end (wrong key or schedule,
+    server gone), 130 interrupted.
     """
     from mettl_async.cli import register as registering
     from mettl_async.cli.job import Job
@@ -304,90 +305,3 @@ def report(
     from mettl_async.cli import queries
 
     return queries.report(target, key, email, out, overwrite=overwrite, timeout=timeout)
-
-
-@command(
-    app,
-    "mettl sign GET https://api.mettl.com/v2/account",
-    "mettl sign POST https://api.mettl.com/v2/schedules -p key=value",
-)
-def sign(
-    method: Annotated[str, typer.Argument(help="GET or POST.", metavar="METHOD")],
-    url: Annotated[
-        str, typer.Argument(help="URL as sent; its query is split off and decoded.", metavar="URL")
-    ],
-    *,
-    parameters: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-p", "--parameter", help="A decoded parameter; can be repeated.", metavar="NAME=VALUE"
-        ),
-    ] = None,
-    version: Annotated[
-        ApiVersion | None, typer.Option(help="Version of the API; by default taken from the path.")
-    ] = None,
-    ts: Annotated[
-        int | None,
-        typer.Option(help="Time of signing in Unix seconds; by default now.", min=0, metavar="N"),
-    ] = None,
-) -> int:
-    """Print the string to sign and the signature of a request: compare them on E401.
-
-    Keys come from METTL_PUBLIC_KEY and METTL_PRIVATE_KEY; ak and ts are added where they are missing.
-    An asgn in the URL is compared with the signature.
-    """
-    from mettl_async.cli import sign as signing
-
-    keys = Credentials.from_env()
-    text = signing.sign(
-        method, url, parameters or (), version=version, ts=ts, now=time.time(), keys=keys
-    )
-    typer.echo(text)
-    return 0
-
-
-@command(
-    app,
-    "mettl sandbox",
-    "mettl sandbox --port 9000 --db sandbox.json",
-)
-def sandbox(
-    *,
-    host: Annotated[str, typer.Option(help="Address to listen on.", metavar="HOST")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(help="0 takes a free one.", min=0, max=MOST_PORT, metavar="N")
-    ] = 8765,
-    db: Annotated[
-        Path | None,
-        typer.Option(
-            help="Keep everything in this file, and go on from it: sandbox.json. "
-            "By default it is forgotten at the end.",
-            metavar="FILE",
-        ),
-    ] = None,
-    keys: Annotated[
-        str | None,
-        typer.Option(
-            help="Made-up keys, for a new sandbox; random by default.", metavar="PUBLIC:PRIVATE"
-        ),
-    ] = None,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A further name that it may be asked under, such as that of a container. "
-            "By default only names of this machine.",
-            metavar="NAME",
-        ),
-    ] = None,
-    lenient_signatures: Annotated[
-        bool,
-        typer.Option("--lenient-signatures", help="Take also an asgn that is encoded twice."),
-    ] = False,
-) -> int:
-    """Run a made-up Mettl on this machine until Ctrl-C, for development without keys."""
-    from mettl_async.cli import sandbox as sandboxing
-
-    sandboxing.serve(
-        host, port, db, keys=keys, hosts=allow_host or (), lenient_signatures=lenient_signatures
-    )
-    return 0

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _TWO_COLUMNS: Final = 70
 """Characters: in less, the help of an option stands below its name and has the whole width."""
+_TYPE: Final = re.compile(r" <(str|int|float|path|bool)( range)?>$")  # of Python's, after a name
 _PROMPT: Final = "$ "
 _BOUNDS: Final = (
     (re.compile(r"(\d+)<=x<=(\d+)"), r"\1 to \2"),
@@ -103,7 +104,7 @@ def _write_parameters(command: TyperCommand | TyperGroup, ctx: Any, formatter: A
         record = one.get_help_record(ctx)
         if record is not None:
             kind = "Arguments" if one.param_type_name == "argument" else "Options"
-            rows[kind].append((record[0], _bounds(record[1])))
+            rows[kind].append((_TYPE.sub("", record[0]), _bounds(record[1])))
     for kind, found in rows.items():
         _write_list(formatter, kind, found)
 

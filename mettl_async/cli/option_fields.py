@@ -76,7 +76,9 @@ def command(
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {one.name: one.annotation for one in parameters}
         del run.__wrapped__
-        app.command(cls=command_with(examples))(run)
+        # The name of a function may have an underscore where a builtin has it without.
+        name = function.__name__.strip("_")
+        app.command(name, cls=command_with(examples))(run)
         return function
 
     return add
@@ -102,24 +104,36 @@ def _parameters(value: type[Any], options: dict[str, Any]) -> Iterator[inspect.P
 
 @frozen(kw_only=True)
 class Target:
-    """An account's address; its keys come from the environment."""
+    """An account: that of a profile, or of the environment; options beat what they say."""
 
+    profile: str | None = None
     region: Region | None = None
     base_url: str | None = None
-    version: ApiVersion = ApiVersion.V2
+    version: ApiVersion | None = None
 
     def client(self, options: ClientOptions | None = None) -> MettlClient:
-        """Make a client; what no option says comes from the environment.
+        """Make a client; see `mettl_async.cli.profiles` for what beats what.
 
         Raises:
+            CommandError: The profile cannot be used.
             ConfigurationError: A key is missing, or a value cannot work.
         """
+        from mettl_async.cli.profiles import chosen_profile
         from mettl_async.client import MettlClient
 
+        profile = chosen_profile(self.profile)
+        region, base_url, version = self.region, self.base_url, self.version
+        if profile is not None:
+            if region is None and base_url is None:
+                region, base_url = profile.region, profile.base_url
+            if region is None and base_url is None:
+                region = Region.INDIA  # else the environment would be asked
+            version = version or profile.version
         return MettlClient(
-            region=self.region,
-            base_url=self.base_url,
-            version=self.version,
+            None if profile is None else profile.credentials(),
+            region=region,
+            base_url=base_url,
+            version=version or ApiVersion.V2,
             options=options,
         )
 

@@ -4,7 +4,7 @@ A field that has no help here makes the command fail at its start; see `option_f
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -12,15 +12,32 @@ from mettl_async.cli.option_fields import Target
 from mettl_async.cli.reading.options import ReadOptions
 from mettl_async.models import RegistrationOptions, ResultDetail
 
+
+def _profile_names(incomplete: str) -> list[str]:
+    from mettl_async.cli.profiles import names_completed
+
+    return names_completed(incomplete)
+
+
+PROFILE_OPTION: Final = typer.Option(
+    help="Profile of the account, of mettl profile; by default METTL_PROFILE, else the variables of "
+    "the environment, which a profile takes the place of.",
+    metavar="NAME",
+    autocompletion=_profile_names,
+)
+ProfileName = Annotated[
+    str, typer.Argument(help="Name of the profile.", metavar="NAME", autocompletion=_profile_names)
+]
 TargetOptions = Annotated[
     Target,
     {
+        "profile": PROFILE_OPTION,
         "region": "Region of the account; by default METTL_REGION, else india.",
         "base_url": typer.Option(
             help="Address of the API, instead of a region; by default METTL_BASE_URL.",
             metavar="URL",
         ),
-        "version": "Version of the API.",
+        "version": "Version of the API; by default that of the profile, else v2.",
     },
 ]
 FileOptions = Annotated[

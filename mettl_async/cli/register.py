@@ -31,6 +31,7 @@ from mettl_async.cli.same_file import check_apart
 from mettl_async.cli.sandbox import load_sandbox
 from mettl_async.cli.summary import summary
 from mettl_async.client import MettlClient
+from mettl_async.config import ApiVersion
 
 if TYPE_CHECKING:
     from mettl_async.cli.job import Job
@@ -144,9 +145,10 @@ def _check_target(job: Job) -> MettlClient | Sandbox | None:
     if job.generate is not None and job.skip_bad is not None:
         raise CommandError("--skip-bad needs a FILE; people who are made up have no bad rows")
     if job.sandbox:
-        if job.schedule or job.target.region or job.target.base_url:
+        if any((job.schedule, job.target.region, job.target.base_url, job.target.profile)):
             raise CommandError(
-                "--sandbox has its own schedule and address; leave out --schedule, --region, --base-url"
+                "--sandbox has its own schedule, keys and address; "
+                "leave out --schedule, --profile, --region, --base-url"
             )
         return load_sandbox()()
     if job.schedule is None:
@@ -167,7 +169,7 @@ def _fits(job: Job, target: MettlClient | Sandbox | None, key: str) -> Fits | No
         target = MettlClient(
             target.credentials,
             base_url=f"http://127.0.0.1:{MOST_PORT}",
-            version=job.target.version,
+            version=job.target.version or ApiVersion.V2,
             options=job.client_options,
         )
     return fits_in_url(target, key, job.options)

@@ -21,6 +21,7 @@ from mettl_async.cli.problems import CommandError, print_stderr
 from mettl_async.cli.progress import REFRESH_EVERY, Tally, make_display
 from mettl_async.cli.reading.rows import BadRow
 from mettl_async.client import MettlClient
+from mettl_async.config import ApiVersion
 from mettl_async.errors import MettlError
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ class Run:
             async with MettlClient(
                 server.credentials,
                 base_url=server.base_url,
-                version=self.job.target.version,
+                version=self.job.target.version or ApiVersion.V2,
                 options=self.job.client_options,
             ) as ours:
                 self.tally.started = self.tally.clock()

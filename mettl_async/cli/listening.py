@@ -11,7 +11,8 @@ from attrs import define, field
 
 from mettl_async.cli.events import COLUMNS, cells, document, print_line
 from mettl_async.cli.printing import print_text
-from mettl_async.cli.problems import CommandError, on_interrupt, os_reason, print_stderr
+from mettl_async.cli.problems import CommandError, os_reason, print_stderr
+from mettl_async.cli.signals import on_interrupt
 from mettl_async.models import EVENTS, BasicAuth, Event, TestEvent, UnknownEvent
 from mettl_async.webhooks import Claim, MemorySeenEvents, Refused, WebhookReceiver
 from mettl_async.webhooks.asgi import Message, Receive, Scope, Send, send_answer
@@ -108,7 +109,7 @@ class Listener:
     async def _run(self, server: AbstractAsyncContextManager[str], address: str) -> None:
         loop = asyncio.get_running_loop()
 
-        def stop() -> None:
+        def stop(_number: object) -> None:
             loop.call_soon_threadsafe(self._stop.set)
 
         async with AsyncExitStack() as stack:

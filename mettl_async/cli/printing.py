@@ -1,7 +1,6 @@
 """Output of commands: a table on a terminal, tab-separated lines or JSON for programs."""
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mettl_async.cli.problems import CommandError, os_reason
+from mettl_async.cli.streams import forget
 from mettl_async.display import json_text, one_line
 
 Cell = str | int | float | None
@@ -70,17 +70,8 @@ def print_text(text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        _forget_stdout()
+        forget(sys.stdout)
         raise CommandError(f"stdout cannot be written: {os_reason(error)}") from None
-
-
-def _forget_stdout() -> None:
-    """Discard what is still buffered, or Python would fail again when it ends."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, sys.stdout.fileno())
-    finally:
-        os.close(nowhere)
 
 
 def printable(cell: Cell) -> str:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from signal import SIGINT, Signals
 from typing import Final
 
 from attrs import define, field
@@ -39,6 +40,8 @@ class Tally:
         uninvited: Those of them who may not take the test.
         trouble: The error that stopped the run, or else the first failure.
         stopped: Whether every further call would have failed the same way.
+        ended_by: The signal that ended the run before its end.
+        told: Whether the user was told what the next signal does.
     """
 
     total: int
@@ -55,11 +58,17 @@ class Tally:
     )
     trouble: MettlError | None = None
     stopped: bool = False
-    interrupted: bool = False
+    ended_by: Signals | None = None
+    told: bool = False
     started: float = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.started = self.clock()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody ended the run before its end."""
+        return self.ended_by is not None
 
     @property
     def done(self) -> int:
@@ -138,7 +147,8 @@ def remarks(tally: Tally, progress: Progress | None) -> list[str]:
     """List remarks on an interrupt and on calls that wait for a retry."""
     said = []
     if tally.interrupted:
-        said.append("interrupted: calls in flight are finishing; Ctrl-C again exits at once")
+        again = "Ctrl-C again" if tally.ended_by == SIGINT else "the next signal"
+        said.append(f"interrupted: calls in flight are finishing; {again} exits at once")
     if progress is not None and progress.retrying:
         calls = "1 call waits" if progress.retrying == 1 else f"{progress.retrying} calls wait"
         said.append(f"retrying: {calls} after {progress.retry_reason}")
@@ -165,17 +175,16 @@ class Lines:
     write: Callable[[str], None] = print_stderr
     _next: float = field(init=False)
     _last: str = field(default="", init=False)
-    _said: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._next = self.tally.started + PLAIN_EVERY
 
     def show(self, progress: Progress | None) -> None:
         """Write a line if one is due; an interrupt is acknowledged at once."""
-        urgent = self.tally.interrupted and not self._said
+        urgent = self.tally.interrupted and not self.tally.told
         if not urgent and self.tally.clock() < self._next:
             return
-        self._said = self.tally.interrupted
+        self.tally.told = self.tally.interrupted
         self._next = self.tally.clock() + PLAIN_EVERY
         said = remarks(self.tally, progress)
         state = f"{self.tally.done} {said}"
@@ -205,6 +214,7 @@ class Bar:
     def show(self, progress: Progress | None) -> None:
         """Draw the bar."""
         text = "\n".join([status(self._tally), *remarks(self._tally, progress)])
+        self._tally.told = self._tally.interrupted
         self._bar.update(self._task, completed=self._tally.done, description=text, refresh=True)
 
     def end(self) -> None:

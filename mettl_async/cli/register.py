@@ -6,8 +6,6 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import typer
-
 from mettl_async.api.placeholders import check_access_key
 from mettl_async.cli import asking, preview
 from mettl_async.cli.bad_rows import report, rows_text, write_bad_rows
@@ -17,11 +15,10 @@ from mettl_async.cli.looking import look
 from mettl_async.cli.option_fields import MOST_PORT
 from mettl_async.cli.outfile import check_whole
 from mettl_async.cli.problems import (
-    INTERRUPTED,
     MISSING,
     WRONG,
     CommandError,
-    on_interrupt,
+    print_outcome,
     print_stderr,
 )
 from mettl_async.cli.progress import Tally
@@ -29,6 +26,7 @@ from mettl_async.cli.reading.rows import is_json_lines
 from mettl_async.cli.run import Run
 from mettl_async.cli.same_file import check_apart
 from mettl_async.cli.sandbox import load_sandbox
+from mettl_async.cli.signals import exit_code, on_interrupt
 from mettl_async.cli.summary import summary
 from mettl_async.client import MettlClient
 from mettl_async.config import ApiVersion
@@ -81,16 +79,17 @@ def _run(
     job: Job, key: str, target: MettlClient | Sandbox, total: int, checked: Checked | None
 ) -> int:
     run = Run(job, key, Tally(total))
-    with on_interrupt(run.interrupt):
+    with on_interrupt(run.interrupt, lambda: run.tally.told):
         asyncio.run(run.go(target))
-    typer.echo(summary(run.tally, job.out, futile=run.futile))
-    bad = 0 if checked is None else checked.bad_total
-    if bad:
-        typer.echo(f"{'left out':<12}{rows_text(bad)}, in {job.skip_bad}")
+        bad = 0 if checked is None else checked.bad_total
+        said = summary(run.tally, job.out, futile=run.futile)
+        if bad:
+            said += f"\n{'left out':<12}{rows_text(bad)}, in {job.skip_bad}"
+        print_outcome(said)
     if run.problem is not None:
         raise run.problem
-    if run.tally.interrupted:
-        return INTERRUPTED
+    if run.tally.ended_by is not None:
+        return exit_code(run.tally.ended_by)
     if run.tally.cut_short:
         return WRONG
     return 0 if run.tally.registered == run.tally.total and not bad else MISSING
@@ -103,7 +102,7 @@ def _show(job: Job, checked: Checked | None) -> int:
     if job.source is not None and checked is not None and bad:
         print_stderr(report(job.source, checked, job.skip_bad))
     good = (job.generate or 0) if checked is None else checked.good_total
-    typer.echo(
+    print_outcome(
         f"\nDry run: nothing was sent. {preview.would(job, good if job.skip_bad or not bad else 0)}"
     )
     if bad and not (job.skip_bad and good):

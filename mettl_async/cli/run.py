@@ -26,6 +26,7 @@ from mettl_async.errors import MettlError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
+    from signal import Signals
 
     from mettl_async.models import Candidate
     from mettl_async.sandbox import Sandbox
@@ -78,9 +79,10 @@ class Run:
     def __attrs_post_init__(self) -> None:
         self._journal = FileJournal(journal_of(self.job.out), overwrite=self.job.overwrite)
 
-    def interrupt(self) -> None:
+    def interrupt(self, number: Signals) -> None:
         """Send nobody else; calls in flight are finished."""
-        self._stop = self.tally.interrupted = True
+        self._stop = True
+        self.tally.ended_by = number
 
     @property
     def problem(self) -> CommandError | MettlError | None:

@@ -1,5 +1,7 @@
 """What is shown while a run goes on."""
 
+import signal
+
 import attrs
 import pytest
 
@@ -61,7 +63,7 @@ def test_an_interrupt_is_acknowledged_at_once_and_once(clock):
     written = []
     tally = Tally(100, clock)
     lines = Lines(tally, written.append)
-    tally.interrupted = True
+    tally.ended_by = signal.SIGINT
     lines.show(None)
     lines.show(None)
     assert len(written) == 1

@@ -110,6 +110,11 @@ def test_what_programs_of_all_ages_write_is_read_as_it_is_meant(content, people)
     assert ([one[1] for one in found], bad) == (people, [])
 
 
+def test_json_may_stand_in_a_cell():
+    text = 'Email Address,First Name,N\na@x.org,A,"{""say"": ""\\""hi\\"" \\n""}"\n'
+    assert read(text)[0] == [("a@x.org", "A", '{"say": "\\"hi\\" \\n"}')]
+
+
 def test_a_quoted_blank_before_a_quote_stays():
     found, bad, _ = read('Email Address,First Name,N\na@x.org,A," ""x"""\n')
     assert (found, bad) == ([("a@x.org", "A", ' "x"')], [])
@@ -148,6 +153,15 @@ def test_wrong_quotes_and_the_like_are_told_by_the_line_and_the_rest_is_read(row
 def test_the_line_of_the_quote_is_told_though_its_row_begins_before():
     text = 'Note,First Name,Email Address\n"a\nb","As\nha",a@x.org\n'
     assert read(text)[1] == ['2: First Name: has a line break in it; its quote (") opens in line 3']
+
+
+def test_a_row_with_a_wrong_quote_is_given_to_be_corrected():
+    Path("p.csv").write_text(f'{HEADER}a@x.org,"Asha\nb@x.org,Bo"\n', encoding="utf-8")
+    checked = check_file(Source(Path("p.csv")))
+    assert [row.own for row in checked.bad_rows()] == [
+        {"Email Address": "a@x.org", "First Name": '"Asha'},
+        {"Email Address": "b@x.org", "First Name": 'Bo"'},
+    ]
 
 
 @pytest.mark.parametrize("after", [200_000, 1_000])

@@ -23,8 +23,10 @@ from mettl_async.models import Candidate
 DATA = Path(__file__).parent.parent / "data"
 HEADER = ["Email Address", "First Name", "Größe, in cm", "context_data", "compensatory_time"]
 
-texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
-seen = st.characters(categories=["L", "N", "P", "S", "Zs"]) | st.sampled_from(" ,;|\t-")
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\\"), max_size=20)
+seen = st.characters(
+    categories=["L", "N", "P", "S", "Zs"], exclude_characters="\\"
+) | st.sampled_from(" ,;|\t-")
 names = st.text(seen, min_size=1, max_size=20).filter(lambda text: name_problem(text) is None)
 fields = st.text(seen | st.sampled_from("\n\r"), max_size=20).filter(
     lambda text: text_problem(text) is None

@@ -30,7 +30,8 @@ from mettl_async.cli.reading.rows import BadRow, CellError, Cells, Table, number
 
 _NEEDED: Final = frozenset({EMAIL, FIRST_NAME})
 # Dialects with an escape character write it before delimiters, quotes, line breaks and itself.
-_ESCAPE: Final = re.compile(r'\\(?:\Z|[\\"\r\n])')
+_ESCAPE: Final = re.compile(r'\\(?:\Z|[\\\r\n]|"(?=\Z|[,;\t|\r\n]))')
+_ESCAPED_QUOTE: Final = re.compile(r'\\"(?!")')
 _MOST_BROKEN: Final = 1000
 
 
@@ -88,8 +89,14 @@ def _broken(
         problem += f"is not closed within {csv.field_size_limit():,} characters; close it"
     else:
         problem += 'closes in the middle of one; write quotes inside of cells twice ("")'
-    own = {} if table is None else table.own(lines.of_row[:1])
+    own = {} if table is None else table.own(_first_line(layout, lines))
     return BadRow(line, problem, own, rest_is_apart=True)
+
+
+def _first_line(layout: Layout, lines: Lines) -> list[str]:
+    """Cut the first line of a row at all delimiters, with its quotes as they are, to be corrected."""
+    line = lines.of_row[0].rstrip("\r\n")
+    return next(csv.reader([line], delimiter=layout.delimiter, quoting=csv.QUOTE_NONE))
 
 
 def _as_meant(layout: Layout, lines: Lines, cells: list[str]) -> list[str] | None:
@@ -101,7 +108,9 @@ def _as_meant(layout: Layout, lines: Lines, cells: list[str]) -> list[str] | Non
     whole = "".join(cells)
     if not whole or whole.isspace():
         return None
-    if "\\" in whole and any(_ESCAPE.search(cell) for cell in cells):
+    if "\\" in whole and (
+        any(map(_ESCAPE.search, cells)) or _ESCAPED_QUOTE.search("".join(lines.of_row))
+    ):
         raise CellError(
             "has a backslash that may belong to the letter after it or not; export the file with "
             'quotes written twice ("") and without backslashes, or remove it'
@@ -168,7 +177,7 @@ def _swallowed(
                 line,
                 f'the quote (") that opens a cell in line {opened} takes in the rows after it; '
                 "close it, or remove it",
-                table.own(lines.of_row[:1]),
+                table.own(_first_line(layout, lines)),
                 rest_is_apart=True,
             )
         name = table.names[place] if place < len(table.names) else None

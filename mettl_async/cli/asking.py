@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from rich.console import Console
@@ -26,9 +26,13 @@ if TYPE_CHECKING:
     from mettl_async.cli.reading.doubts import Choice, DoubtError
 
 
+_NOT_CI: Final = ("", "0", "false")
+
+
 def can_ask() -> bool:
     """Tell whether somebody sits at a terminal who can see a question and answer it; in CI nobody does."""
-    return not os.environ.get("CI") and _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
+    in_ci = os.environ.get("CI", "").lower() not in _NOT_CI
+    return not in_ci and _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
 
 
 class _YesOrNo(Confirm):

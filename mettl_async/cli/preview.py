@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mettl_async.cli.bad_rows import rows_text
+from mettl_async.cli.links import journal_of
 from mettl_async.cli.printing import plain
 from mettl_async.cli.reading.columns import (
     COMPENSATORY_TIME,
@@ -68,8 +69,7 @@ def _parts(job: Job, checked: Checked | None) -> Iterator[RenderableType]:
 
 def question(job: Job, count: int) -> str:
     """Ask whether so many people are to be registered."""
-    more = " Who has an answer in the journal is not sent again." if job.resume else ""
-    return f"Register {people_text(count)} in schedule {job.schedule}?{more}"
+    return f"Register {people_text(count)} in schedule {job.schedule}?"
 
 
 def would(job: Job, count: int) -> str:
@@ -142,6 +142,8 @@ def _left_out(job: Job, source: Source, checked: Checked) -> Iterator[Renderable
     if checked.bad_total and job.skip_bad is not None:
         verb = "would be written" if job.dry_run else "are written"
         said.append(f"these {verb} to {job.skip_bad}")
+    if job.resume:
+        said.append(f"who has an answer in {journal_of(job.out)} is not sent again")
     if said:
         yield Text()
         yield from (Text(f"Note: {one_line(one)}.") for one in said)

@@ -110,7 +110,7 @@ class Run:
         out, journal = self.job.out, self._journal
         await journal.open(schedule_digest(self.key))
         try:
-            if not self.job.resume and await journal.count():
+            if not self.job.resume and await journal.has_answers():
                 raise CommandError(
                     f"{journal_of(out)}: has outcomes of an earlier run; pass --resume to go on with it, "
                     "--overwrite, or another --out"

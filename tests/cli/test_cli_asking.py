@@ -166,6 +166,18 @@ async def test_where_nobody_is_asked_it_is_sent(server, terminal, people, way):
     assert len(emails(server)) == 5
 
 
+async def test_who_goes_on_is_told_that_nobody_is_sent_twice(server, terminal, people):
+    people(5, "p.csv")
+    for more in ((), ("--resume",)):
+        one = await terminal(*arguments(server, *more), CI="false")
+        text = await one.read(until="[y/N] ")
+        told = "Note: who has an answer in links.csv.journal is not sent again." in text
+        assert told == bool(more)
+        one.type("y\n")
+        assert await one.end() == 0
+    assert "5 of them had their answer before" in one.text
+
+
 async def test_the_sandbox_asks_nothing(terminal, people):
     people(5, "p.csv")
     one = await terminal("p.csv", "--sandbox")

@@ -14,6 +14,7 @@ from attrs import evolve
 from mettl_async.bulk import journal_owner, journal_session
 from mettl_async.bulk.file_journal import FileJournal
 from mettl_async.bulk.journal_record import JournalRecord
+from mettl_async.bulk.journal_table import schedule_digest
 from mettl_async.bulk.outcomes import JournalError
 from mettl_async.cli import run as running
 
@@ -82,6 +83,21 @@ def test_the_links_of_the_time_when_it_went_on_are_removed_too(mettl, sandbox, p
     sandbox.faults.latency = 0.1
     assert register(mettl).exit_code == 2
     assert files() == ["p.csv"]
+
+
+def test_a_journal_of_failures_alone_needs_no_resume(mettl, sandbox, people, read):
+    """As of a run that was killed before it could remove it."""
+    people(5, "p.csv")
+
+    async def failed():
+        journal = FileJournal("links.csv.journal")
+        await journal.open(schedule_digest(sandbox.access_key))
+        await journal.record([JournalRecord(email="p1@example.org", status="failed", final=False)])
+        await journal.close()
+
+    asyncio.run(failed())
+    assert register(mettl).exit_code == 0
+    assert [row["status"] for row in read(Path("links.csv"))] == ["registered"] * 5
 
 
 def test_a_journal_of_failures_is_taken_over_by_another_schedule():

@@ -198,7 +198,19 @@ def host_and_port(field: str, parts: SplitResult) -> tuple[str, int | None]:
             f"{field}: the host is too long or has an empty part; "
             f"each part between dots has 1 to {_LONGEST_LABEL} characters"
         )
+    if any(one.startswith("xn--") for one in labels) and not _is_idna(host):
+        raise ConfigurationError(f"{field}: the host is no name in IDNA form (xn--...); correct it")
     return host, port
+
+
+def _is_idna(host: str) -> bool:
+    import idna  # noqa: PLC0415 - few hosts need it
+
+    try:
+        idna.decode(host)
+    except UnicodeError:
+        return False
+    return True
 
 
 def base_url_for(

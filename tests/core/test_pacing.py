@@ -55,7 +55,7 @@ def test_a_lull_is_not_followed_by_a_burst():
 def test_waking_up_late_does_not_lower_the_rate_and_a_whole_turn_late_is_a_lull():
     pacer = Pacer(fixed=4.0)
     assert pacer.take(0.0) == 0
-    assert pacer.take(0.375) == 0, "an eighth of a second late"
+    assert pacer.take(0.28125) == 0, "a moment late"
     assert pacer.take(0.5) == 0
     assert pacer.take(1.0) == 0, "a whole turn late"
     assert pacer.take(1.0) == 0.25

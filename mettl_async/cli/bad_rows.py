@@ -59,6 +59,18 @@ def rows_text(count: int) -> str:
     return "1 row" if count == 1 else f"{count:,} rows"
 
 
+def check_kind(path: Path, source: Source) -> None:
+    """Refuse a file of bad rows of JSON Lines for those of a table.
+
+    Raises:
+        CommandError: There, a row with too few cells would be a good one.
+    """
+    if is_json_lines(path) and source.findings.header_line is not None:
+        raise CommandError(
+            f"{path}: rows of a table cannot be JSON Lines; give --skip-bad the name of a .csv file"
+        )
+
+
 def write_bad_rows(path: Path, source: Source, checked: Checked, *, overwrite: bool) -> None:
     """Write all bad rows, as they are in the file, with the reason in a first column.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from mettl_async.api.placeholders import check_access_key
 from mettl_async.cli import asking, preview
-from mettl_async.cli.bad_rows import report, rows_text, write_bad_rows
+from mettl_async.cli.bad_rows import check_kind, report, rows_text, write_bad_rows
 from mettl_async.cli.fitting import fits_in_url
 from mettl_async.cli.links import check_out, journal_of
 from mettl_async.cli.looking import look
@@ -56,6 +56,8 @@ def register(job: Job) -> int:
     checked = None
     if job.source is not None:
         checked = look(job.source, _fits(job, target, key), ask=asks)
+        if job.skip_bad is not None:
+            check_kind(job.skip_bad, job.source)
     if job.dry_run or target is None:
         return _show(job, checked)
     total = job.generate or 0
@@ -64,7 +66,7 @@ def register(job: Job) -> int:
         if checked.bad_total and not job.skip_bad:
             return WRONG
         total = checked.good_total
-    if asks and not job.sandbox:
+    if asks and total and not job.sandbox:
         preview.show(job, checked, to_stderr=True)
         if not asking.confirm(preview.question(job, total)):
             raise CommandError("not confirmed; nothing was sent")

@@ -200,6 +200,14 @@ async def test_the_preview_says_what_is_left_out(server, terminal):
     assert "bad.csv" in files()
 
 
+async def test_where_nobody_can_be_sent_nothing_is_asked(server, terminal):
+    write("Email Address,First Name\nnobody,B\n")
+    one = await terminal(*arguments(server, "--skip-bad", "bad.csv"))
+    assert await one.end() == 2
+    assert "[y/N]" not in one.text
+    assert "nobody is left to be sent; the rows are in bad.csv" in one.text
+
+
 NAMES = "Email Address;First Name\na@x.org;Kov\u00e1cs \u0150rsi\nb@x.org;T\u0171nde\n"
 
 

@@ -170,6 +170,16 @@ def test_where_nobody_is_left_nothing_is_sent(skip, sandbox):
     assert sandbox.stats.requests == 0
 
 
+def test_rows_of_a_table_are_not_written_as_json_lines(skip, sandbox):
+    """Where one with too few cells would be a good one."""
+    for more in ((), ("--dry-run",)):
+        done = skip(ROWS, *more, bad="bad.jsonl")
+        assert done.exit_code == 2
+        assert "bad.jsonl: rows of a table cannot be JSON Lines" in done.stderr
+    assert sandbox.stats.requests == 0
+    assert not Path("bad.jsonl").exists()
+
+
 @pytest.mark.parametrize(
     ("bad", "words"),
     [

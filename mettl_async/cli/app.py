@@ -16,6 +16,7 @@ from mettl_async.cli import profile as profile_commands
 from mettl_async.cli.helping import Group
 from mettl_async.cli.option_fields import command
 from mettl_async.cli.options import (
+    Bom,
     DetailOptions,
     DryRun,
     FileOptions,
@@ -98,11 +99,16 @@ def register(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Write the rows with their links there: .csv or .jsonl; links.csv with --sandbox. "
-            "What --resume needs is in a journal beside it, links.csv.journal.",
+            help="Write the rows with their links there: .csv or .jsonl, or - for CSV on stdout; "
+            "links.csv with --sandbox. What --resume needs is in a journal beside it, "
+            "links.csv.journal; with - beside the input.",
             metavar="FILE",
         ),
     ] = None,
+    journal: Annotated[
+        Path | None, typer.Option(help="Keep the journal there instead.", metavar="FILE")
+    ] = None,
+    bom: Bom = None,
     overwrite: Overwrite = False,
     resume: Annotated[
         bool,
@@ -157,6 +163,8 @@ def register(
             schedule=schedule,
             sandbox=sandbox,
             out=out or registering.LINKS,
+            journal=journal,
+            bom=bom,
             overwrite=overwrite,
             resume=resume,
             dry_run=dry_run,
@@ -261,6 +269,7 @@ def results(
             metavar="FILE",
         ),
     ] = None,
+    bom: Bom = None,
     overwrite: Overwrite = False,
     detail: DetailOptions,
     limit: Limit = None,
@@ -276,7 +285,14 @@ def results(
     from mettl_async.cli import queries
 
     return queries.results(
-        target, key, out=out, overwrite=overwrite, detail=detail, limit=limit, as_json=as_json
+        target,
+        key,
+        out=out,
+        bom=bom,
+        overwrite=overwrite,
+        detail=detail,
+        limit=limit,
+        as_json=as_json,
     )
 
 

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
+from mettl_async.cli.links import journal_of
 from mettl_async.cli.made_up import made_up_cells, made_up_rows
+from mettl_async.cli.outfile import is_stdout
+from mettl_async.cli.problems import CommandError
 from mettl_async.config import ClientOptions
 
 if TYPE_CHECKING:
@@ -24,6 +27,9 @@ class Job:
     """What was asked for: a file or a number of made-up people, and a schedule or the sandbox.
 
     Attributes:
+        out: File of links; ``-`` is stdout.
+        journal: Where the journal is to be; None for a place beside the links, or the input.
+        bom: Whether CSV is to begin with a byte order mark; None where Excel needs it.
         dry_run: Whether to look only.
         yes: Whether nothing is to be asked.
         skip_bad: Where to write the rows that cannot be sent; None if nothing is sent because of them.
@@ -35,6 +41,8 @@ class Job:
     schedule: str | None
     sandbox: bool
     out: Path
+    journal: Path | None = None
+    bom: bool | None = None
     overwrite: bool
     resume: bool
     dry_run: bool = False
@@ -53,6 +61,23 @@ class Job:
     def cells(self) -> Iterator[Cells | BadRow]:
         """Read, or make up, the same rows as they are in the file."""
         return self.source.cells() if self.source else made_up_cells(self.generate or 0)
+
+    @property
+    def journal_path(self) -> Path:
+        """The place of the journal.
+
+        Raises:
+            CommandError: It has no name.
+        """
+        if self.journal is not None:
+            return self.journal
+        if not is_stdout(self.out):
+            return journal_of(self.out)
+        if self.file is None or is_stdout(self.file):
+            raise CommandError(
+                "--out - needs --journal FILE here: the answers are kept there, for --resume"
+            )
+        return journal_of(self.file)
 
     @property
     def columns(self) -> tuple[str, ...]:

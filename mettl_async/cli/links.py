@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import (
     AsyncGenerator,
     Awaitable,
@@ -20,7 +21,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from anyio import CancelScope, to_thread
 
 from mettl_async.bulk.journal_record import JournalRecord
-from mettl_async.cli.outfile import check_whole, csv_lines, whole_file
+from mettl_async.cli.outfile import (
+    CsvText,
+    Stamp,
+    check_whole,
+    csv_lines,
+    is_stdout,
+    output_file,
+    stamp_of,
+)
 from mettl_async.cli.printing import json_document
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading.columns import EMAIL
@@ -46,49 +55,63 @@ def journal_of(out: Path) -> Path:
     return home.with_name(f"{home.name}.journal")
 
 
-def check_out(path: Path, *, overwrite: bool, resume: bool) -> None:
+def check_out(path: Path, journal: Path, *, overwrite: bool, resume: bool) -> None:
     """Refuse what can be refused before the rows are read; touches nothing.
 
     Raises:
         CommandError: Another format, there already, or another user's.
     """
-    is_json_lines(path)
+    if not is_stdout(path):
+        is_json_lines(path)
     if overwrite and resume:
         raise CommandError(
             "--resume keeps the outcomes of earlier runs, --overwrite does not; pass one of them"
         )
+    if is_stdout(path):
+        check_whole(journal, overwrite=True)
+        return
     if path.exists() and not (overwrite or resume):
         raise CommandError(
             f"{path}: exists already; pass --resume to go on with it, --overwrite, or another --out"
         )
     check_whole(path, overwrite=True)
-    if path.exists() and resume and not journal_of(path).exists():
+    check_whole(journal, overwrite=True)
+    if path.exists() and resume and not journal.exists():
         raise CommandError(
-            f"{path}: cannot be resumed, for its journal {journal_of(path)} is missing; "
-            "pass another --out"
+            f"{path}: cannot be resumed, for its journal {journal} is missing; pass another --out"
         )
 
 
 async def write_links(
-    path: Path, rows: Iterable[Cells | BadRow], columns: Sequence[str], read: Read
+    path: Path,
+    rows: Iterable[Cells | BadRow],
+    columns: Sequence[str],
+    read: Read,
+    *,
+    bom: bool | None = None,
+    note: Callable[[Stamp], None] = lambda _: None,
 ) -> None:
     """Write a whole file of links, in the order of the input.
 
     Args:
-        path: Of the file, which is replaced in one step.
+        path: Of the file, which is replaced in one step; ``-`` is stdout.
         rows: Of the input; those that cannot be read any more are left out.
         columns: The input's own.
         read: Gives what is recorded of folded emails.
+        bom: See `CsvText`; programs that read stdout get none that was not asked for.
+        note: Called with the stamp of the file, before it takes its place.
 
     Raises:
         CommandError: The input cannot be read, or the file not be written.
     """
-    as_json = is_json_lines(path)
+    as_json = not is_stdout(path) and is_json_lines(path)
     own = [name for name in columns if name not in COLUMNS]
     people = (row for row in rows if isinstance(row, Cells))
-    async with _in_thread(whole_file(path, overwrite=True)) as file:
+    async with _in_thread(output_file(path)) as file:
+        marked = bom if bom is not None or not is_stdout(path) else False
+        text = CsvText(file, False if as_json else marked)
         if not as_json:
-            file.write(_encoded(csv_lines([[*own, *COLUMNS]])))
+            text.write(csv_lines([[*own, *COLUMNS]]))
         while some := await to_thread.run_sync(lambda: list(islice(people, _ROWS_AT_ONCE))):
             emails = [fold_email(row.known.get(EMAIL, "")) for row in some]
             found = await read(emails)
@@ -97,10 +120,15 @@ async def write_links(
                 for email, row in zip(emails, some, strict=True)
             ]
             if as_json:
-                text = "".join(_json_line(cells, outcome) for cells, outcome in pairs)
+                text.write("".join(_json_line(cells, outcome) for cells, outcome in pairs))
             else:
-                text = csv_lines([*cell_texts(cells, own), *outcome] for cells, outcome in pairs)
-            file.write(_encoded(text))
+                text.write(
+                    csv_lines([*cell_texts(cells, own), *outcome] for cells, outcome in pairs)
+                )
+        if not is_stdout(path):
+            await to_thread.run_sync(text.end)
+            file.flush()
+            note(stamp_of(os.fstat(file.fileno())))
 
 
 @asynccontextmanager
@@ -139,8 +167,3 @@ def cell_texts(cells: Mapping[str, Any], names: Iterable[str]) -> Iterator[str]:
             yield cell
         else:
             yield "" if cell is None else json.dumps(cell, ensure_ascii=False)
-
-
-def _encoded(text: str) -> bytes:
-    # Columns that are not sent may hold bytes that were not text.
-    return text.encode("utf-8", "replace")

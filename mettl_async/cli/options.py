@@ -132,3 +132,11 @@ SkipBad = Annotated[
         metavar="FILE",
     ),
 ]
+Bom = Annotated[
+    bool | None,
+    typer.Option(
+        "--bom/--no-bom",
+        help="Begin CSV with a byte order mark; by default where Excel needs it to read the file right.",
+        show_default=False,
+    ),
+]

@@ -4,19 +4,28 @@ import csv
 import glob
 import io
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
+from attrs import define, field
+
 from mettl_async.bulk.files import belongs_to_another, sync_directory
 from mettl_async.cli.printing import Cell
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.safe_cells import guard
+from mettl_async.cli.streams import forget
 from mettl_async.errors import MettlError
 
 _OTHERS: Final = 0o077
+_BOM: Final = "\ufeff".encode()
+_PIECE: Final = 1 << 20
+_STDOUT: Final = Path("-")
+
+Stamp = tuple[int, ...]
 _UNFINISHED: Final = ".part"
 _RANDOM: Final = "[a-z0-9_]" * 8  # of mkstemp; "*" would match those of a "links.csv" for "links"
 
@@ -53,7 +62,7 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
         handle, part = tempfile.mkstemp(
             dir=home.parent, prefix=f"{_part_of(home)}.", suffix=_UNFINISHED
         )
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(handle, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -89,6 +98,90 @@ def private_files() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+@contextmanager
+def output_file(path: Path) -> Iterator[IO[bytes]]:
+    """Write a `whole_file` in the place of any, or stdout, whose name is ``-``.
+
+    Raises:
+        CommandError: It cannot be written.
+    """
+    if not is_stdout(path):
+        with whole_file(path, overwrite=True) as file:
+            yield file
+        return
+    try:
+        yield sys.stdout.buffer
+        sys.stdout.flush()
+    except MettlError:
+        raise  # some of these are OSErrors too
+    except OSError as error:
+        forget(sys.stdout)
+        raise CommandError(f"stdout cannot be written: {os_reason(error)}") from None
+
+
+def is_stdout(path: Path) -> bool:
+    """Tell whether a name means stdout."""
+    return path == _STDOUT
+
+
+def stamp_of(found: os.stat_result) -> Stamp:
+    """Make what differs when a file is another one, or was written."""
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def stamp_at(path: Path) -> Stamp | None:
+    """Make the stamp of the file that is there now; None for none."""
+    try:
+        return stamp_of(path.stat())
+    except OSError:
+        return None
+
+
+@define
+class CsvText:
+    """The text of a CSV file, with a byte order mark where Excel needs one.
+
+    Without one, Excel takes text for that of the system's own encoding, and a file that begins with
+    ``ID`` for one of another format (SYLK).
+
+    Args:
+        file: Where it goes.
+        bom: Whether to begin with the mark; None where the content needs it, in a file that can be
+            read again.
+    """
+
+    file: IO[bytes]
+    bom: bool | None
+    _needed: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.bom:
+            self.file.write(_BOM)
+
+    def write(self, text: str) -> None:
+        """Write some lines, the header first."""
+        # Columns that are not sent may hold bytes that were not text.
+        piece = text.encode("utf-8", "replace")
+        if self.bom is None and not self._needed:
+            self._needed = not piece.isascii() or (not self.file.tell() and text.startswith("ID"))
+        self.file.write(piece)
+
+    def end(self) -> None:
+        """Put the mark in front of what was written, if it is needed."""
+        if not self._needed:
+            return
+        end = self.file.tell()
+        while end:
+            start = max(0, end - _PIECE)
+            self.file.seek(start)
+            piece = self.file.read(end - start)
+            self.file.seek(start + len(_BOM))
+            self.file.write(piece)
+            end = start
+        self.file.seek(0)
+        self.file.write(_BOM)
 
 
 def csv_lines(rows: Iterable[Sequence[Cell]], delimiter: str = ",") -> str:

@@ -15,7 +15,7 @@ from mettl_async.api.placeholders import check_access_key, check_email
 from mettl_async.api.waiting import NotReady, poll
 from mettl_async.cli.flat import EMAIL, RESULT, Key, Row, cell_at, flatten, headings
 from mettl_async.cli.option_fields import Target
-from mettl_async.cli.outfile import check_whole, csv_lines, private_files, whole_file
+from mettl_async.cli.outfile import CsvText, check_whole, csv_lines, private_files, whole_file
 from mettl_async.cli.printing import (
     Cell,
     at_terminal,
@@ -137,6 +137,7 @@ def results(
     access_key: str,
     *,
     out: Path | None,
+    bom: bool | None,
     overwrite: bool,
     detail: ResultDetail,
     limit: int | None,
@@ -168,8 +169,10 @@ def results(
         )
         if out is not None:
             with whole_file(out, overwrite=overwrite) as file:
+                written = CsvText(file, bom=False if nested else bom)
                 for text in spool.lines() if nested else spool.csv():
-                    file.write(text.encode())
+                    written.write(text)
+                written.end()
             typer.echo(f"results     {spool.count:,}\nfile        {out}")
         elif as_json:
             print_text("[")

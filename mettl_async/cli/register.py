@@ -10,10 +10,10 @@ from mettl_async.api.placeholders import check_access_key
 from mettl_async.cli import asking, preview
 from mettl_async.cli.bad_rows import check_kind, report, rows_text, write_bad_rows
 from mettl_async.cli.fitting import fits_in_url
-from mettl_async.cli.links import check_out, journal_of
+from mettl_async.cli.links import check_out
 from mettl_async.cli.looking import look
 from mettl_async.cli.option_fields import MOST_PORT
-from mettl_async.cli.outfile import check_whole
+from mettl_async.cli.outfile import check_whole, is_stdout
 from mettl_async.cli.problems import (
     MISSING,
     WRONG,
@@ -84,10 +84,10 @@ def _run(
     with on_interrupt(run.interrupt, lambda: run.tally.told):
         asyncio.run(run.go(target))
         bad = 0 if checked is None else checked.bad_total
-        said = summary(run.tally, job.out, futile=run.futile)
+        said = summary(run)
         if bad:
             said += f"\n{'left out':<12}{rows_text(bad)}, in {job.skip_bad}"
-        print_outcome(said)
+        (print_stderr if is_stdout(job.out) else print_outcome)(said)
     if run.problem is not None:
         raise run.problem
     if run.tally.ended_by is not None:
@@ -124,14 +124,14 @@ def _tell(job: Job, source: Source, checked: Checked, *, previewed: bool) -> Non
 
 def _check_outputs(job: Job) -> None:
     """Refuse outputs that cannot be written, before anything is read."""
-    outputs = [(job.out, "the links"), (journal_of(job.out), "the journal")]
+    outputs = [(job.out, "the links"), (job.journal_path, "the journal")]
     if job.skip_bad is not None:
         is_json_lines(job.skip_bad)
         check_whole(job.skip_bad, overwrite=True)
         outputs.append((job.skip_bad, "the bad rows"))
     check_apart(job.file, outputs)
     if not (job.dry_run and job.out == LINKS):  # which a dry run need not name
-        check_out(job.out, overwrite=job.overwrite, resume=job.resume)
+        check_out(job.out, job.journal_path, overwrite=job.overwrite, resume=job.resume)
 
 
 def _check_target(job: Job) -> MettlClient | Sandbox | None:

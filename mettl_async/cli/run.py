@@ -15,8 +15,8 @@ from mettl_async.bulk.journal_table import schedule_digest
 from mettl_async.bulk.outcomes import JournalError
 from mettl_async.bulk.registration_run import RegistrationRun
 from mettl_async.cli.job import Job
-from mettl_async.cli.links import journal_of, write_links
-from mettl_async.cli.outfile import remove_unfinished
+from mettl_async.cli.links import write_links
+from mettl_async.cli.outfile import Stamp, is_stdout, remove_unfinished, stamp_at
 from mettl_async.cli.problems import CommandError, print_stderr
 from mettl_async.cli.progress import REFRESH_EVERY, Tally, make_display
 from mettl_async.cli.reading.rows import BadRow
@@ -63,21 +63,24 @@ class Run:
 
     Attributes:
         futile: Whether nobody was reached, so that there is neither a file of links nor a journal.
+        changed: Whether somebody else has changed the file of links, which was then written again.
     """
 
     job: Job
     key: str
     tally: Tally
     futile: bool = field(default=False, init=False)
+    changed: bool = field(default=False, init=False)
     _journal: FileJournal = field(init=False)
     _registration: RegistrationRun | None = None
     _broken: CommandError | MettlError | None = None
     _unwritten: CommandError | MettlError | None = None
     _stop: bool = False
+    _stamps: set[Stamp | None] = field(factory=set, init=False, repr=False)
     _unrecorded: dict[str, JournalRecord] = field(factory=dict, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        self._journal = FileJournal(journal_of(self.job.out), overwrite=self.job.overwrite)
+        self._journal = FileJournal(self.job.journal_path, overwrite=self.job.overwrite)
 
     def interrupt(self, number: Signals) -> None:
         """Send nobody else; calls in flight are finished."""
@@ -95,7 +98,7 @@ class Run:
             )
         if self._broken is None and self._unwritten is not None:
             return CommandError(
-                f"{self._unwritten}; all outcomes are in {journal_of(self.job.out)}: make room where "
+                f"{self._unwritten}; all outcomes are in {self.job.journal_path}: make room where "
                 "the disk is full, and pass --resume to get the links"
             )
         return self._broken
@@ -112,11 +115,12 @@ class Run:
         try:
             if not self.job.resume and await journal.has_answers():
                 raise CommandError(
-                    f"{journal_of(out)}: has outcomes of an earlier run; pass --resume to go on with it, "
+                    f"{self.job.journal_path}: has outcomes of an earlier run; pass --resume to go on with it, "
                     "--overwrite, or another --out"
                 )
             remove_unfinished(out)
             was_there = out.exists()
+            self._stamps = {stamp_at(out)}
             await self._run(target)
             try:
                 self.futile = not was_there and await self._is_futile()
@@ -125,7 +129,7 @@ class Run:
                 elif out.exists() or self._unrecorded or await journal.count():
                     await self._write_links()
             except (CommandError, MettlError) as error:
-                self._unwritten = error
+                self._unwritten, self.changed = error, False
         finally:
             await journal.close(delete=self.futile)
 
@@ -161,6 +165,8 @@ class Run:
 
     async def _write_now_and_then(self, scope: CancelScope) -> None:
         """Keep the file of links from being old; the journal alone is what counts."""
+        if is_stdout(self.job.out):
+            return
         pause = WRITE_EVERY
         with scope:
             while True:
@@ -174,7 +180,18 @@ class Run:
         async def read(emails: Sequence[str]) -> Mapping[str, JournalRecord]:
             return {**await self._journal.read(emails), **self._unrecorded}
 
-        await write_links(self.job.out, self.job.cells(), self.job.columns, read)
+        job = self.job
+        # Of stdout there is no file, and never was one.
+        self.changed = self.changed or stamp_at(job.out) not in self._stamps
+        new: list[Stamp | None] = []
+        try:
+            await write_links(job.out, job.cells(), job.columns, read, bom=job.bom, note=new.append)
+        except (CommandError, MettlError):
+            raise
+        except BaseException:  # cancelled, perhaps as it took its place
+            self._stamps.update(new)
+            raise
+        self._stamps = set(new) or self._stamps
 
     @asynccontextmanager
     async def _ready(self, target: MettlClient | Sandbox) -> AsyncGenerator[MettlClient, None]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mettl_async.cli.links import journal_of
-from mettl_async.cli.progress import Tally, rate_text
+from mettl_async.cli.outfile import is_stdout
+from mettl_async.cli.progress import rate_text
 from mettl_async.display import one_line
 from mettl_async.models import RegistrationStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+
+    from mettl_async.cli.run import Run
 
 
-def summary(tally: Tally, out: Path, *, futile: bool = False) -> str:
+def summary(run: Run) -> str:
     """Summarize a run for the user."""
+    tally, job = run.tally, run.job
     seconds, width = tally.seconds, len(f"{tally.total:,}")
     lines = []
     for name in ("registered", "rejected", "failed", "unknown"):
@@ -27,11 +29,16 @@ def summary(tally: Tally, out: Path, *, futile: bool = False) -> str:
         lines.append(f"{'already':<12}{tally.already:,} of them had their answer before")
     rate = "" if tally.rate is None else f" ({rate_text(tally.rate)})"
     lines.append(f"{'seconds':<12}{seconds:.1f}{rate}")
-    if futile:
+    if run.futile:
         lines.append(f"{'links':<12}none, and no file: nobody was registered")
     else:
-        lines.append(f"{'links':<12}{out}")
-        lines.append(f"{'journal':<12}{journal_of(out)} is what --resume goes on from")
+        lines.append(f"{'links':<12}{'on stdout' if is_stdout(job.out) else job.out}")
+        lines.append(f"{'journal':<12}{job.journal_path} is what --resume goes on from")
+        if run.changed:
+            lines.append(
+                f"{'changed':<12}{job.out} was changed by another program while the run went on; "
+                "it was written again"
+            )
     if tally.trouble is not None:
         lines.append(f"{'stopped by' if tally.stopped else 'first error':<12}{tally.trouble}")
     if tally.interrupted:

@@ -26,8 +26,8 @@ def _clean(monkeypatch, tmp_path):
 
 @pytest.fixture
 def mettl():
-    def invoke(*arguments, env=None):
-        return CliRunner().invoke(app, [str(one) for one in arguments], env=env)
+    def invoke(*arguments, env=None, input=None):  # noqa: A002 - of click
+        return CliRunner().invoke(app, [str(one) for one in arguments], env=env, input=input)
 
     return invoke
 
@@ -49,7 +49,7 @@ def people(count, name):
 def read(path):
     if path.suffix == ".jsonl":
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
 

@@ -215,7 +215,7 @@ def test_what_cannot_be_written_is_refused_before_anything_is_touched(tmp_path):
     ]
     for path, way, words in cases:
         with pytest.raises(CommandError, match=words):
-            check_out(path, overwrite=way == "overwrite", resume=way == "resume")
+            check_out(path, journal_of(path), overwrite=way == "overwrite", resume=way == "resume")
     assert there.read_text() == "x"
 
 
@@ -226,7 +226,7 @@ def test_the_file_of_another_user_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(outfile, "belongs_to_another", lambda one: one == path)
     for overwrite in (True, False):
         with pytest.raises(CommandError, match="belongs to another user"):
-            check_out(path, overwrite=overwrite, resume=not overwrite)
+            check_out(path, journal_of(path), overwrite=overwrite, resume=not overwrite)
 
 
 def test_a_link_that_another_user_planted_is_refused_whether_or_not_it_leads_anywhere(
@@ -240,10 +240,10 @@ def test_a_link_that_another_user_planted_is_refused_whether_or_not_it_leads_any
         found[stat.ST_UID] += self == path
         return os.stat_result(found)
 
-    check_out(path, overwrite=False, resume=False)
+    check_out(path, journal_of(path), overwrite=False, resume=False)
     monkeypatch.setattr(Path, "lstat", of_another)
     with pytest.raises(CommandError, match="belongs to another user"):
-        check_out(path, overwrite=False, resume=False)
+        check_out(path, journal_of(path), overwrite=False, resume=False)
     with pytest.raises(CommandError, match="belongs to another user"):
         write(path, [row(1, "asha@x.org")])
     assert list(tmp_path.iterdir()) == [path]

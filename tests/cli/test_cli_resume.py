@@ -247,8 +247,8 @@ def test_the_links_are_written_from_time_to_time(mettl, sandbox, people, read, m
     sandbox.faults.latency = 0.05
     seen, write = [], running.write_links
 
-    async def note(*arguments):
-        await write(*arguments)
+    async def note(*arguments, **more):
+        await write(*arguments, **more)
         rows = read(Path("links.csv"))
         assert len(rows) == 400
         seen.append(sum(row["status"] == "registered" for row in rows))
@@ -265,7 +265,7 @@ def test_the_links_are_written_from_time_to_time(mettl, sandbox, people, read, m
 def test_links_that_cannot_be_written_are_in_the_journal(mettl, sandbox, people, read, monkeypatch):
     people(20, "p.csv")
 
-    async def full(*_):
+    async def full(*_, **__):
         raise running.CommandError("links.csv: cannot be written: No space left on device")
 
     with monkeypatch.context() as patch:

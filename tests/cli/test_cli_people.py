@@ -103,11 +103,13 @@ WRONG_NAMES = [
     ("“Asha”", "in quotes"),
     ('Bo"', "without its pair"),
     ("'00123", "begins with an apostrophe"),
-]
+    *((name.encode().decode("cp1252"), "an earlier program misread")
+      for name in ("José", "Müller", "Zoë Ångström", "Straße", "Gałązka", "Wěra", "O\u2019Brien")),
+]  # fmt: skip
 RIGHT_NAMES = [
     "Asha", "Zoë", "O'Neill", "O\u2019Brien", "'t Hooft", "Mary\u00a0Ann", "राव", "क्\u200dष", "र\u200d्य", "Ng",
     "मीरा", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "葛\U000e0100城", "👩\u200d💻 Asha", "Jean-Luc", "Dr. A. B. Rao", "100% Schmidt",
-    'Asha "Ash" Rao', "=1+1", "7", "İbrahim", "e\u0301", "ᠮᠣᠩᠭᠣᠯ",
+    'Asha "Ash" Rao', "=1+1", "7", "İbrahim", "e\u0301", "VÍŠEK", "KÄŽO", "Mª Ángeles", "Ñuñez", "André\u2019s", "Âû", "João", "ᠮᠣᠩᠭᠣᠯ",
 ]  # fmt: skip
 
 

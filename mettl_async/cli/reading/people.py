@@ -28,6 +28,11 @@ _ADDRESS_IN_IT: Final = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
 _ERRORS: Final = r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!|FIELD!|BLOCKED!|[# ]*)"
 _NOT_A_VALUE: Final = re.compile(_ERRORS)
 _CONTROL: Final = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+# A letter with an accent and a sign behind it, which no name has.
+_MISREAD: Final = re.compile(
+    "[\u00c2-\u00f4][\u00a0-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u0192\u02c6\u02dc"
+    "\u2013-\u203a\u20ac\u2122]|\u00c3[\u00aa\u00b5\u00ba\u0152\u0153\u0160\u0161\u0178\u017d\u017e]"
+)
 _SHORTENED: Final = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+\d{2,3}")
 _GUARDED: Final = re.compile(r"'[=+@0-9-].*", re.DOTALL)
 _TEXT_FORMULA: Final = re.compile(r'="[^"]*"')
@@ -115,7 +120,7 @@ def _scripts(word: str) -> str | None:
 
 def name_problem(text: str) -> str | None:
     """Say what keeps a text from being somebody's name, and the fix; None for nothing."""
-    if _PLAIN_NAME.fullmatch(text):
+    if _PLAIN_NAME.fullmatch(text) and not _is_misread(text):
         return None
     if not text or text.isspace():
         return "is blank; give a text that can be seen"
@@ -151,6 +156,8 @@ def text_problem(text: str, *, is_name: bool = False) -> str | None:
         # Long texts that come from web pages have soft hyphens and the like, and nobody compares them.
         if is_name or _CONTROL.search(text) or all(map(_is_blank, text)):
             return f"has a character that cannot be seen ({called(unseen)}); type it anew"
+    if _is_misread(text):
+        return "has letters that an earlier program misread; take the text from its source"
     text = text.strip()
     if _NOT_A_VALUE.fullmatch(text):
         return "holds a spreadsheet's error such as #N/A or ####; give the value"
@@ -167,6 +174,17 @@ def text_problem(text: str, *, is_name: bool = False) -> str | None:
     return None
 
 
+def _is_misread(text: str) -> bool:
+    """Tell whether a text is UTF-8 that was read as Windows-1252: ``JosÃ©``."""
+    if text.isascii() or _MISREAD.search(text) is None:
+        return False
+    try:
+        text.encode("cp1252").decode()
+    except UnicodeError:
+        return False
+    return True
+
+
 def _is_blank(character: str) -> bool:
     return character.isspace() or hidden(character) is not None
 
@@ -179,5 +197,10 @@ def is_plain_name(text: str) -> bool:
 def is_unremarkable(row: str) -> bool:
     """Tell of all cells of a row in one text that `text_problem` has nothing to say about any of them."""
     return (
-        "#" not in row and "'" not in row and "E+" not in row and '="' not in row and is_plain(row)
+        "#" not in row
+        and "'" not in row
+        and "E+" not in row
+        and '="' not in row
+        and is_plain(row)
+        and (row.isascii() or _MISREAD.search(row) is None)
     )

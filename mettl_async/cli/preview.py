@@ -42,7 +42,7 @@ _FORMATS: Final = {Format.JSONL: "JSON Lines"}
 
 def show(job: Job, checked: Checked | None, *, to_stderr: bool) -> None:
     """Print the preview: on stderr where a question follows, else on stdout, as it was asked for."""
-    print_lean(*_parts(job, checked), err=to_stderr)
+    print_lean(*_parts(job, checked), Text(), err=to_stderr)
 
 
 def _parts(job: Job, checked: Checked | None) -> Iterator[RenderableType]:

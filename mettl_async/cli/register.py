@@ -105,7 +105,7 @@ def _show(job: Job, checked: Checked | None) -> int:
         print_stderr(report(job.source, checked, job.skip_bad))
     good = (job.generate or 0) if checked is None else checked.good_total
     print_outcome(
-        f"\nDry run: nothing was sent. {preview.would(job, good if job.skip_bad or not bad else 0)}"
+        f"Dry run: nothing was sent. {preview.would(job, good if job.skip_bad or not bad else 0)}"
     )
     if bad and not (job.skip_bad and good):
         return WRONG

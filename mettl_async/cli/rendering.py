@@ -8,7 +8,8 @@ import typer
 from rich.console import Console, Group, RenderableType
 
 _UNBOUND: Final = 10_000  # columns of a file or pipe, where nothing is folded
-_FILLED: Final = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
+_STYLE: Final = r"\x1b\[[0-9;]*m"
+_FILLED: Final = re.compile(rf" (?: |{_STYLE})*$", re.MULTILINE)
 
 
 def print_lean(*parts: RenderableType, err: bool) -> None:
@@ -17,4 +18,5 @@ def print_lean(*parts: RenderableType, err: bool) -> None:
     console = Console(file=stream, highlight=False, width=None if stream.isatty() else _UNBOUND)
     with console.capture() as captured:
         console.print(Group(*parts))
-    typer.echo(_FILLED.sub(r"\1", captured.get()), err=err, nl=False)
+    text = _FILLED.sub(lambda found: found[0].replace(" ", ""), captured.get())
+    typer.echo(text, err=err, nl=False)

@@ -295,6 +295,7 @@ async def test_it_fits_the_terminal(server, terminal, columns):
     text = await one.read(until="[y/N] ")
     lines = text.partition("header in line")[2].splitlines()
     assert max(map(len, lines)) <= columns
+    assert [line for line in lines[:-1] if line.endswith(" ")] == []  # people copy from there
     assert "x" * 20 in text
     one.type("n\n")
     assert await one.end() == 2

@@ -127,8 +127,8 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: send withou
 SkipBad = Annotated[
     Path | None,
     typer.Option(
-        help="Send the others where rows cannot be sent, and write those there with the reasons, "
-        ".csv or .jsonl; by default nothing is sent. Corrected, it can be registered.",
+        help="Send the others where rows cannot be sent, and write all of those there, with the reasons; "
+        "by default nothing is sent. Corrected, the file can be registered like any other.",
         metavar="FILE",
     ),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,7 @@ from rich.text import Text
 from mettl_async.cli.bad_rows import rows_text
 from mettl_async.cli.links import journal_of
 from mettl_async.cli.printing import plain
+from mettl_async.cli.profiles import PROFILE_VARIABLE
 from mettl_async.cli.reading.columns import (
     COMPENSATORY_TIME,
     CONTEXT_DATA,
@@ -40,9 +42,21 @@ _LONGEST_CELL: Final = 200
 _FORMATS: Final = {Format.JSONL: "JSON Lines"}
 
 
-def show(job: Job, checked: Checked | None, *, to_stderr: bool) -> None:
-    """Print the preview: on stderr where a question follows, else on stdout, as it was asked for."""
-    print_lean(*_parts(job, checked), Text(), err=to_stderr)
+def show(job: Job, checked: Checked | None, address: str | None, *, to_stderr: bool) -> None:
+    """Print the preview: on stderr where a question follows, else on stdout, as it was asked for.
+
+    Args:
+        job: What was asked for.
+        checked: What was found in the file.
+        address: Of the API where people would be registered; None if none was named.
+        to_stderr: Whether a question follows.
+    """
+    parts = [*_parts(job, checked)]
+    if address is not None:
+        profile = job.target.profile or os.environ.get(PROFILE_VARIABLE)
+        account = "" if profile is None else f", profile {profile}"
+        parts += [Text(), Text(f"Account: {one_line(address + account)}")]
+    print_lean(*parts, Text(), err=to_stderr)
 
 
 def _parts(job: Job, checked: Checked | None) -> Iterator[RenderableType]:

@@ -59,7 +59,7 @@ def register(job: Job) -> int:
         if job.skip_bad is not None:
             check_kind(job.skip_bad, job.source)
     if job.dry_run or target is None:
-        return _show(job, checked)
+        return _show(job, checked, _address(target))
     total = job.generate or 0
     if job.source is not None and checked is not None:
         _tell(job, job.source, checked, previewed=asks and not job.sandbox)
@@ -67,7 +67,7 @@ def register(job: Job) -> int:
             return WRONG
         total = checked.good_total
     if asks and total and not job.sandbox:
-        preview.show(job, checked, to_stderr=True)
+        preview.show(job, checked, _address(target), to_stderr=True)
         if not asking.confirm(preview.question(job, total)):
             raise CommandError("not confirmed; nothing was sent")
     if job.source is not None and checked is not None and checked.bad_total and job.skip_bad:
@@ -97,9 +97,13 @@ def _run(
     return 0 if run.tally.registered == run.tally.total and not bad else MISSING
 
 
-def _show(job: Job, checked: Checked | None) -> int:
+def _address(target: MettlClient | Sandbox | None) -> str | None:
+    return target.base_url if isinstance(target, MettlClient) else None
+
+
+def _show(job: Job, checked: Checked | None, address: str | None) -> int:
     """Do a dry run; gives the exit code that the file alone would lead to."""
-    preview.show(job, checked, to_stderr=False)
+    preview.show(job, checked, address, to_stderr=False)
     bad = 0 if checked is None else checked.bad_total
     if job.source is not None and checked is not None and bad:
         print_stderr(report(job.source, checked, job.skip_bad))

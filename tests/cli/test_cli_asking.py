@@ -120,6 +120,7 @@ async def test_nothing_is_sent_before_somebody_has_looked_and_said_yes(
     text = await one.read(until="[y/N] ")
     assert "p.csv: CSV, UTF-8, delimiter comma, header in line 1" in text
     assert "Email Address  p2@example.org" in text
+    assert f"\nAccount: {server.base_url}\n" in text
     assert text.endswith(f"Register 4,980 people in schedule {server.access_key}? [y/N] ")
     assert server.sandbox.stats.requests == 0
     assert files() == ["p.csv"]

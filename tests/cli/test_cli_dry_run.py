@@ -73,6 +73,7 @@ def test_nothing_is_asked_of_the_server(look, mettl, sandbox, monkeypatch):
     done = look("--schedule", "ab12", "--base-url", "http://127.0.0.1:1", "--out", "l.csv")
     assert done.exit_code == 0
     assert "4 people would be registered in schedule ab12." in done.stdout
+    assert "\nAccount: http://127.0.0.1:1\n" in done.stdout
     done = look("--sandbox")
     assert done.exit_code == 0
     done = mettl("register", "--sandbox", "--generate", 7, "--dry-run")
@@ -80,6 +81,22 @@ def test_nothing_is_asked_of_the_server(look, mettl, sandbox, monkeypatch):
     assert "7 people would be registered." in done.stdout
     assert sandbox.stats.requests == 0
     assert [one.name for one in Path().iterdir()] == ["p.csv"]
+
+
+@pytest.mark.parametrize("way", ["--profile", "METTL_PROFILE"])
+def test_the_account_is_named(look, monkeypatch, tmp_path, way):
+    (tmp_path / "settings").mkdir()
+    profiles = tmp_path / "settings" / "profiles.toml"
+    profiles.write_text('[work]\nregion = "eu"\npublic_key = "p"\nprivate_key_env = "KEY"\n')
+    profiles.chmod(0o600)
+    monkeypatch.setenv("METTL_CONFIG_DIR", str(profiles.parent))
+    monkeypatch.setenv("KEY", "private")
+    if way == "METTL_PROFILE":
+        monkeypatch.setenv(way, "work")
+    done = look("--schedule", "ab12", *([way, "work"] if way == "--profile" else []))
+    assert done.exit_code == 0, done.output
+    [account] = [line for line in done.stdout.splitlines() if line.startswith("Account: ")]
+    assert account == "Account: https://api.mercermettl.eu, profile work"
 
 
 def test_an_output_that_is_there_is_refused_as_in_a_run(look):

@@ -1,28 +1,16 @@
-"""The command killed at any instant, and resumed: the server's records and the journal agree."""
+"""The command ended at any instant, and resumed: the server's records and the journal agree."""
 
 import asyncio
 import contextlib
-import csv
-import io
-import json
-import os
 import random
 import resource
-import shutil
 import signal
-import sqlite3
-import sys
-import tempfile
 from collections import Counter
 
 import pytest
-
-from mettl_async.sandbox import Sandbox
-
-pytestmark = pytest.mark.slow
+from killing import an_instant, killing
 
 CANDIDATES = 5_000
-KILLS_IN_A_RUN = 10
 RUNS = (
     ("links.csv", 1),
     ("links.jsonl", 2),
@@ -30,134 +18,74 @@ RUNS = (
     ("links.jsonl", 4),
     ("links.csv", 5),
 )
-BATCHES = CANDIDATES // 20
-COMMAND = (sys.executable, "-m", "mettl_async", "register", "p.csv", "--resume")
 
 
-class Killing:
-    """A sandbox in this process, and commands in processes of their own."""
-
-    def __init__(self, server, home, out):
-        self.server, self.box, self.home, self.out = server, server.sandbox, home, home / out
-        self.env = {
-            **os.environ,
-            "METTL_PUBLIC_KEY": server.credentials.public_key,
-            "METTL_PRIVATE_KEY": server.credentials.private_key,
-            "METTL_BASE_URL": server.base_url,
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-        }
-
-    async def start(self, **more):
-        return await asyncio.create_subprocess_exec(
-            *COMMAND, "--schedule", self.server.access_key, "--out", self.out.name,
-            cwd=self.home, env=self.env,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, **more,
-        )  # fmt: skip
-
-    async def finish(self, **more):
-        process = await self.start(**more)
-        out, err = await process.communicate()
-        return process.returncode, out.decode(), err.decode()
-
-    def handled(self):
-        """How often the server has registered each email."""
-        return Counter({email: count for (_, email), count in self.box.stats.registrations.items()})
-
-    async def quiet(self):
-        """Wait until the server is done with what the killed process had sent."""
-        while self.box.stats.in_flight:  # noqa: ASYNC110 - a server has no event for it
-            await asyncio.sleep(0.005)
-
-    def links(self):
-        """Whom the journal has a link for, read without any code of the command's, and without a trace."""
-        with tempfile.TemporaryDirectory() as home:
-            for name in (f"{self.out.name}.journal", f"{self.out.name}.journal-wal"):
-                if (self.home / name).exists():
-                    shutil.copy(self.home / name, home)
-            with contextlib.closing(sqlite3.connect(f"{home}/{self.out.name}.journal")) as database:
-                if not database.execute("SELECT * FROM sqlite_schema").fetchall():
-                    return Counter()
-                urls = database.execute(
-                    "SELECT url FROM mettl_journal UNION SELECT url FROM mettl_journal_added"
-                ).fetchall()
-        return Counter(self.box.owner_of(url) for (url,) in urls if url)
-
-    def rows(self):
-        """The rows of the file of links, which is whole or absent at any time."""
-        if not self.out.exists():
-            return []
-        text = self.out.read_text("utf-8")
-        assert text.endswith("\n")
-        if self.out.suffix == ".csv":
-            return list(csv.DictReader(io.StringIO(text, newline="")))
-        return [json.loads(line) for line in text.splitlines()]
-
-    def check_end(self, count):
-        """Nobody twice, nobody missing, everybody with a link of their own."""
-        links, rows = self.links(), self.rows()
-        everybody = [f"p{number}@example.org" for number in range(count)]
-        assert [row["Email Address"] for row in rows] == everybody
-        assert [self.box.owner_of(row["link"]) for row in rows] == everybody
-        assert links == Counter(everybody)
-        assert set(self.handled()) == set(links)
-        names = {self.out.name, f"{self.out.name}.journal", "p.csv"}
-        assert {one.name for one in self.home.iterdir()} == names
-
-
-@contextlib.asynccontextmanager
-async def killing(home, out, count=CANDIDATES):
-    lines = [f"p{number}@example.org,Name {number}\n" for number in range(count)]
-    (home / "p.csv").write_text("Email Address,First Name\n" + "".join(lines))
-    sandbox = Sandbox()
-    sandbox.faults.latency, sandbox.faults.jitter = 0.01, 0.02
-    async with sandbox.serve() as server:
-        yield Killing(server, home, out)
-
-
-async def an_instant(rng, run, process):
-    """Wait for a random one: some come before the first call, most while calls are under way."""
-    if rng.random() < 0.15:
-        await asyncio.sleep(rng.uniform(0, 0.8))
-        return
-    goal = run.box.stats.requests + rng.randrange(1, 2 * BATCHES // KILLS_IN_A_RUN)
-    while run.box.stats.requests < goal and process.returncode is None:  # noqa: ASYNC110 - same
-        await asyncio.sleep(0.002)
-    await asyncio.sleep(rng.uniform(0, 0.03))
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize(("out", "seed"), RUNS)
 async def test_killed_at_random_instants_and_resumed_nobody_is_lost_doubled_or_sent_in_vain(
     tmp_path, out, seed
 ):
-    rng = random.Random(seed)
-    async with killing(tmp_path, out) as run:
-        had, counts, midway = Counter(), Counter(), 0
-        for _ in range(KILLS_IN_A_RUN):
-            process = await run.start()
-            await an_instant(rng, run, process)
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGKILL)
-            await process.communicate()
-            await run.quiet()
-            links = run.links()
-            assert len(run.rows()) in (0, CANDIDATES)
-            handled = run.handled()
-            assert not links or max(links.values()) == 1
-            # A link that was there before the kill is still there, and was not asked for again.
-            assert had.keys() <= links.keys()
-            assert all(handled[email] == counts[email] for email in had)
-            # The journal never says more than the server knows, and lacks what was in flight at most.
-            assert links.keys() <= handled.keys()
-            midway += len(had) < len(links) < CANDIDATES
-            had, counts = links, handled
-        assert midway >= KILLS_IN_A_RUN // 5
-        code, said, err = await run.finish()
-        assert code == 0, err
-        assert f"already     {len(had):,} of them had their answer before" in said
-        run.check_end(CANDIDATES)
-        assert all(run.handled()[email] == counts[email] for email in had)
+    async with killing(tmp_path, out, CANDIDATES) as run:
+        midway = await end_and_resume(run, random.Random(seed), signal.SIGKILL, CANDIDATES, 10)
+        assert midway >= 2
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("out", "seed"), [("links.csv", 6), ("links.jsonl", 7)])
+async def test_ended_by_sigterm_at_random_instants_and_resumed_nobody_is_sent_twice(
+    tmp_path, out, seed
+):
+    async with killing(tmp_path, out, CANDIDATES) as run:
+        midway = await end_and_resume(run, random.Random(seed), signal.SIGTERM, CANDIDATES, 10)
+        assert midway >= 2
+        assert max(run.handled().values()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+async def test_ended_and_resumed_nobody_is_lost_or_doubled(tmp_path, number):
+    async with killing(tmp_path, "links.csv", 600) as run:
+        await end_and_resume(run, random.Random(8), number, 600, 2)
+
+
+async def end_and_resume(run, rng, number, candidates, times):
+    """End runs by a signal again and again, finish the last one, and return how many ended midway.
+
+    After each, what the journal and the file say is held against what the server knows.
+    """
+    calls = max(2, 2 * candidates // 20 // times)
+    had, counts, midway = Counter(), Counter(), 0
+    for _ in range(times):
+        process = await run.start()
+        await an_instant(rng, run, process, calls)
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+        _, err = await process.communicate()
+        assert b"Traceback" not in err
+        assert process.returncode in {0, -number, 128 + number}
+        await run.quiet()
+        links = run.links()
+        assert len(run.rows()) in (0, candidates)
+        handled = run.handled()
+        assert not links or max(links.values()) == 1
+        # A link that was there before is still there, and was not asked for again.
+        assert had.keys() <= links.keys()
+        assert all(handled[email] == counts[email] for email in had)
+        # The journal never says more than the server knows, and lacks what was in flight at most.
+        assert links.keys() <= handled.keys()
+        if process.returncode == 128 + number:  # in order: nothing was in flight
+            assert links.keys() == handled.keys()
+            assert {row["Email Address"] for row in run.rows() if row["link"]} == links.keys()
+        midway += len(had) < len(links) < candidates
+        had, counts = links, handled
+    code, said, err = await run.finish()
+    assert code == 0, err
+    assert not had or f"already     {len(had):,} of them had their answer before" in said
+    run.check_end(candidates)
+    assert all(run.handled()[email] == counts[email] for email in had)
+    return midway
+
+
+@pytest.mark.slow
 async def test_a_full_disk_ends_the_run_and_room_lets_it_go_on(tmp_path):
     def small_disk():
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
@@ -185,6 +113,7 @@ async def test_a_full_disk_ends_the_run_and_room_lets_it_go_on(tmp_path):
         assert all(run.handled()[email] == counts[email] for email in links)
 
 
+@pytest.mark.slow
 async def test_two_commands_on_one_output_are_one_too_many(tmp_path):
     async with killing(tmp_path, "links.csv", 2_000) as run:
         first = await run.start()
@@ -201,6 +130,7 @@ async def test_two_commands_on_one_output_are_one_too_many(tmp_path):
         assert max(run.handled().values()) == 1
 
 
+@pytest.mark.slow
 async def test_ctrl_c_and_resume_finish_a_run(tmp_path):
     async with killing(tmp_path, "links.csv", 2_000) as run:
         process = await run.start(preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))

@@ -4,15 +4,14 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from signal import SIGINT, Signals
 from typing import Final
 
 from attrs import define, field
 from rich import progress as bars
-from rich.console import Console
-from rich.table import Column
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from mettl_async.bulk.journal_record import code_of
@@ -25,7 +24,11 @@ from mettl_async.models import RegistrationStatus
 
 PLAIN_EVERY: Final = 2.0
 REFRESH_EVERY: Final = 0.1
-_BAR_WIDTH: Final = 20
+_LEAST_BAR, _MOST_BAR = 4, 40
+_FIGURES: Final = 36
+"""Columns of a terminal for what stands beside a bar: ``100,000/100,000 1,240/s 0:00:09``."""
+_BAD: Final = ("rejected", "failed", "unknown")
+_ENDS: Final = ("registered", *_BAD)
 _MINUTE, _HOUR, _SLOW = 60, 3600, 10
 
 
@@ -53,9 +56,7 @@ class Tally:
     unsent: int = 0
     already: int = 0
     uninvited: int = 0
-    codes: dict[str, Counter[str]] = field(
-        factory=lambda: {name: Counter() for name in ("rejected", "failed", "unknown")}
-    )
+    codes: dict[str, Counter[str]] = field(factory=lambda: {name: Counter() for name in _BAD})
     trouble: MettlError | None = None
     stopped: bool = False
     ended_by: Signals | None = None
@@ -138,7 +139,7 @@ def status(tally: Tally) -> str:
             parts.append(f"{_duration((tally.total - tally.done) / rate)} left")
     if tally.already:
         parts.append(f"{tally.already:,} already there")
-    bad = {name: getattr(tally, name) for name in ("rejected", "failed", "unknown")}
+    bad = {name: getattr(tally, name) for name in _BAD}
     parts += [f"{count:,} {name}" for name, count in bad.items() if count]
     return ", ".join(parts)
 
@@ -197,14 +198,35 @@ class Lines:
         self.write(status(self.tally))
 
 
+class _Rate(bars.ProgressColumn):
+    """Candidates per second, over the last half minute."""
+
+    def render(self, task: bars.Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else rate_text(speed), "progress.data.speed")
+
+
+class _BarWithLines(bars.Progress):
+    """A bar with lines under it, which wrap where the terminal is narrow."""
+
+    lines: Sequence[str] = ()
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        yield from map(Text, self.lines)
+
+
 class Bar:
     """Progress bar for a terminal."""
 
     def __init__(self, tally: Tally, console: Console) -> None:
-        self._tally = tally
-        self._bar = bars.Progress(
-            bars.BarColumn(_BAR_WIDTH, complete_style="green", finished_style="green"),
-            bars.TextColumn("{task.description}", markup=False, table_column=Column()),
+        self._tally, self._already = tally, 0
+        self._line = bars.BarColumn(complete_style="green", finished_style="green")
+        self._bar = _BarWithLines(
+            self._line,
+            bars.TextColumn("{task.completed:,.0f}/{task.total:,.0f}", markup=False),
+            _Rate(),
+            bars.TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=console,
             auto_refresh=False,
         )
@@ -212,15 +234,29 @@ class Bar:
         self._bar.start()
 
     def show(self, progress: Progress | None) -> None:
-        """Draw the bar."""
-        text = "\n".join([status(self._tally), *remarks(self._tally, progress)])
+        """Draw the bar; the terminal may have another width than before."""
+        self._draw(progress, remarks(self._tally, progress))
         self._tally.told = self._tally.interrupted
-        self._bar.update(self._task, completed=self._tally.done, description=text, refresh=True)
 
     def end(self) -> None:
         """Draw the last state, and show the cursor again."""
-        self.show(None)
+        self._draw(None, [])
         self._bar.stop()
+
+    def _draw(self, progress: Progress | None, said: Sequence[str]) -> None:
+        tally, counts = self._tally, progress or self._tally
+        counted = {name: getattr(counts, name) for name in _ENDS}
+        done = sum(counted.values())
+        if (
+            tally.already != self._already
+        ):  # which took no time, so they tell nothing about the rest
+            self._already = tally.already
+            self._bar.reset(self._task, completed=done)
+        self._line.bar_width = max(_LEAST_BAR, min(_MOST_BAR, self._bar.console.width - _FIGURES))
+        parts = [f"{tally.already:,} already there"] if tally.already else []
+        parts += [f"{count:,} {name}" for name, count in counted.items() if count and name in _BAD]
+        self._bar.lines = [*filter(None, [", ".join(parts)]), *said]
+        self._bar.update(self._task, completed=done, refresh=True)
 
 
 def at_terminal() -> bool:

@@ -45,7 +45,7 @@ def guard(text: str) -> str:
 
     A few honest ones ("+tag@...", "-5") get the apostrophe too. Line breaks become ``␊``.
     """
-    if _PLAIN.fullmatch(text) and "_x" not in text:
+    if not text or (_PLAIN.fullmatch(text) and "_x" not in text):
         return text
     # What is guarded already gets one more: else nobody could tell a person's apostrophe from ours.
     return _BARE.sub(r"\1'", _ESCAPED.sub(_escape, text))

@@ -20,7 +20,7 @@ from mettl_async.webhooks import (
     sample_event,
 )
 
-EXAMPLES = Path(__file__).parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "webhooks"
 PASSWORD, CONTEXT_SECRET = "a made up password", "a made up secret of the context"
 AUTH = ("acme", PASSWORD)
 WHO = {"access_key": "a1b2c3", "email": "asha@example.org"}
@@ -89,7 +89,7 @@ async def test_the_fastapi_app_on_a_real_socket(fastapi_example):
 
 
 async def test_the_django_project_stores_a_score(monkeypatch):
-    django_example = load("django_app", monkeypatch)
+    django_example = load("django_asgi", monkeypatch)
     body = sample_event(TestGraded, candidate_instance_id=41, marks_scored=7.5, **WHO)
     async with calling(django_example.application) as backend:
         assert (await backend.post("/webhooks/mettl", content=body)).status_code == 401

@@ -1,4 +1,7 @@
-"""A FastAPI app that receives the events of Mettl at /webhooks/mettl."""
+"""A FastAPI app that receives the events of Mettl at /webhooks/mettl.
+
+Run it with ``uvicorn fastapi_app:app``.
+"""
 
 import os
 
@@ -26,20 +29,20 @@ journal: list[str] = []
 
 @receiver.on(TestGraded)
 async def store_score(event: TestGraded) -> None:
-    """Runs once for each result. If it raises, Mettl is told 503 and the event may come again."""
+    """Run once for each result. If it raises, Mettl is told 503 and the event may come again."""
     own_id = event.context.own_id if event.context else event.email
     scores[own_id] = event.marks_scored
 
 
 @receiver.on(TestEvent)
 async def note(event: TestEvent) -> None:
-    """Runs for each of the four known events."""
+    """Run for each of the four known events."""
     journal.append(type(event).__name__)
 
 
 @receiver.on(UnknownEvent)
 async def look_at(event: UnknownEvent) -> None:
-    """Runs for what Mettl may add one day."""
+    """Run for what Mettl may add one day."""
     journal.append(f"unknown: {event.event_type}")
 
 

@@ -27,8 +27,14 @@ def note_owner(path: Path) -> None:
             file.write(text)
 
 
-def owner_words(path: Path) -> str:
-    """Say who has the lock of a journal, as `` (process 4711, since 2026-01-31 09:30:00)``; or nothing."""
+def owner_words(path: Path, *, living: bool = False) -> str:
+    """Say who has the lock of a journal, as `` (process 4711, since 2026-01-31 09:30:00)``; or nothing.
+
+    Args:
+        path: Of the journal.
+        living: Whether to say it only of a process that is there, for who does not know of a lock. Another
+            one may have its number, so nothing must depend on it.
+    """
     note = _note_of(path)
     try:
         if belongs_to_another(note):
@@ -40,6 +46,8 @@ def owner_words(path: Path) -> str:
     if found is None:
         return ""
     process, since, host = found.groups()
+    if living and not (host == socket.gethostname() and _is_alive(int(process))):
+        return ""
     where = "" if host == socket.gethostname() else f" on {host}"
     return f" (process {process}{where}, since {since})"
 
@@ -48,6 +56,18 @@ def forget_owner(path: Path) -> None:
     """Remove the note, as long as this process has the lock."""
     with suppress(OSError):
         _note_of(path).unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    if os.name != "posix":
+        return False  # where this would end it
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def _note_of(path: Path) -> Path:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from mettl_async.cli.links import cell_texts
-from mettl_async.cli.outfile import check_whole, csv_lines, whole_file
+from mettl_async.cli.outfile import csv_lines, whole_file
 from mettl_async.cli.printing import json_document
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.reading.columns import PROBLEMS, Format
@@ -59,33 +59,34 @@ def rows_text(count: int) -> str:
     return "1 row" if count == 1 else f"{count:,} rows"
 
 
-def check_kind(path: Path, source: Source) -> None:
-    """Refuse a file of bad rows of JSON Lines for those of a table.
+def check_bad_file(path: Path, source: Source, checked: Checked, *, overwrite: bool) -> None:
+    """Refuse, before anything is asked or sent, a file that the bad rows cannot go to; touches nothing.
 
     Raises:
-        CommandError: There, a row with too few cells would be a good one.
+        CommandError: It is JSON Lines for rows of a table, of which one with too few cells would be a good
+            one there; or it is there with other content, which somebody may have corrected.
     """
     if is_json_lines(path) and source.findings.header_line is not None:
         raise CommandError(
             f"{path}: rows of a table cannot be JSON Lines; give --skip-bad the name of a .csv file"
         )
+    there = checked.bad_total and path.exists() and not overwrite
+    if there and not _is_same(path, _pieces(path, source, checked)):
+        raise CommandError(
+            f"{path}: exists already, and has something else in it; give --skip-bad another name"
+        )
 
 
-def write_bad_rows(path: Path, source: Source, checked: Checked, *, overwrite: bool) -> None:
+def write_bad_rows(path: Path, source: Source, checked: Checked) -> None:
     """Write all bad rows, as they are in the file, with the reason in a first column.
 
-    The file can be corrected and registered like any other. A file that has the very same content stays as it is: a run goes on, and says the same.
+    The file can be corrected and registered like any other. One that has the very same content is left
+    alone: a run that goes on says the same again.
 
     Raises:
-        CommandError: There is a file with other content, which may have been corrected; or it cannot be
-            written.
+        CommandError: It cannot be written.
     """
-    check_whole(path, overwrite=True)
-    if path.exists() and not overwrite:
-        if not _is_same(path, _pieces(path, source, checked)):
-            raise CommandError(
-                f"{path}: exists already, and has something else in it; give --skip-bad another name"
-            )
+    if path.exists() and _is_same(path, _pieces(path, source, checked)):
         return
     with whole_file(path, overwrite=True) as file:
         for piece in _pieces(path, source, checked):

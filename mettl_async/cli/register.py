@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mettl_async.api.placeholders import check_access_key
+from mettl_async.bulk.journal_owner import owner_words
 from mettl_async.cli import asking, preview
-from mettl_async.cli.bad_rows import check_kind, report, rows_text, write_bad_rows
+from mettl_async.cli.bad_rows import check_bad_file, report, rows_text, write_bad_rows
 from mettl_async.cli.fitting import fits_in_url
 from mettl_async.cli.links import check_out
 from mettl_async.cli.looking import look
@@ -57,7 +58,7 @@ def register(job: Job) -> int:
     if job.source is not None:
         checked = look(job.source, _fits(job, target, key), ask=asks)
         if job.skip_bad is not None:
-            check_kind(job.skip_bad, job.source)
+            check_bad_file(job.skip_bad, job.source, checked, overwrite=job.overwrite)
     if job.dry_run or target is None:
         return _show(job, checked, _address(target))
     total = job.generate or 0
@@ -71,7 +72,7 @@ def register(job: Job) -> int:
         if not asking.confirm(preview.question(job, total)):
             raise CommandError("not confirmed; nothing was sent")
     if job.source is not None and checked is not None and checked.bad_total and job.skip_bad:
-        write_bad_rows(job.skip_bad, job.source, checked, overwrite=job.overwrite)
+        write_bad_rows(job.skip_bad, job.source, checked)
         if not total:
             raise CommandError(f"nobody is left to be sent; the rows are in {job.skip_bad}")
     return _run(job, key, target, total, checked)
@@ -134,6 +135,11 @@ def _check_outputs(job: Job) -> None:
         check_whole(job.skip_bad, overwrite=True)
         outputs.append((job.skip_bad, "the bad rows"))
     check_apart(job.file, outputs)
+    owner = owner_words(job.journal_path, living=True)
+    if owner and job.out.exists() and not (job.resume or job.overwrite):
+        raise CommandError(
+            f"{job.out}: is in use by another run{owner}; wait, or pass another --out"
+        )
     if not (job.dry_run and job.out == LINKS):  # which a dry run need not name
         check_out(job.out, job.journal_path, overwrite=job.overwrite, resume=job.resume)
 

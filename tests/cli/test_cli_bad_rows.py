@@ -147,9 +147,10 @@ def test_a_file_that_somebody_may_have_corrected_is_not_replaced(skip, sandbox):
     corrected = Path("bad.csv").read_text("utf-8").replace("nobody", "zoe@example.org")
     Path("bad.csv").write_text(corrected, "utf-8")
     requests = sandbox.stats.requests
-    done = skip(ROWS, "--resume")
-    assert done.exit_code == 2
-    assert "bad.csv: exists already, and has something else in it" in done.stderr
+    for more in ((), ("--dry-run",)):
+        done = skip(ROWS, "--resume", *more)
+        assert done.exit_code == 2
+        assert "bad.csv: exists already, and has something else in it" in done.stderr
     assert sandbox.stats.requests == requests
     assert Path("bad.csv").read_text("utf-8") == corrected
     assert skip(ROWS, "--overwrite").exit_code == 1

@@ -46,7 +46,7 @@ def test_bad_rows_come_back_as_they_were(rows, delimiter):
         with closing(source):
             if not found.bad_total:
                 return
-            write_bad_rows(bad, source, found, overwrite=False)
+            write_bad_rows(bad, source, found)
             before = [list(row.own.values()) for row in found.bad_rows()]
         again, refound = checked(bad, delimiter)
         with closing(again):
@@ -65,5 +65,5 @@ def test_an_input_of_bad_rows_gives_the_same_again(tmp_path):
         with closing(Source(now)) as source:
             found = check_file(source)
             assert (found.good_total, found.bad_total) == (0, 2)
-            write_bad_rows(then, source, found, overwrite=False)
+            write_bad_rows(then, source, found)
     assert names[2].read_bytes() == names[3].read_bytes()

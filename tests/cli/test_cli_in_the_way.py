@@ -141,10 +141,14 @@ def test_a_second_run_says_which_process_has_it(mettl, sandbox, people):
         assert done.exit_code == 2
         assert IN_USE.search(done.stderr), done.stderr
         assert "links.csv.journal-owner" in files()
+        done = await asyncio.to_thread(register, mettl)  # as the first time
+        assert done.exit_code == 2
+        assert f"links.csv: is in use by another run (process {os.getpid()}, since " in done.stderr
         await journal.close()
 
     asyncio.run(hold())
     assert files() == ["links.csv", "links.csv.journal", "p.csv"]
+    assert "links.csv: exists already; pass --resume" in register(mettl).stderr
 
 
 KILLED = """
@@ -158,6 +162,7 @@ os._exit(9)
 async def test_the_note_of_a_killed_run_is_replaced():
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED)
     assert await process.wait() == 9
+    assert journal_owner.owner_words(Path("links.csv.journal"), living=True) == ""
     assert "links.csv.journal-owner" in files()
     journal = FileJournal("links.csv.journal")
     await journal.open("s")
@@ -173,6 +178,7 @@ def test_a_note_of_another_machine_names_it(monkeypatch):
         patch.setattr(socket, "gethostname", lambda: "other")
         journal_owner.note_owner(path)
     assert f"(process {os.getpid()} on other, since " in journal_owner.owner_words(path)
+    assert journal_owner.owner_words(path, living=True) == ""
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def register(
     Keys come from --profile, or METTL_PUBLIC_KEY and METTL_PRIVATE_KEY. All rows are checked before
     anything is sent; on a terminal you see how they were read, and are asked. Exit code: 0 all
     registered, 1 some have no link, 2 nothing could be done or not to the end (wrong key or schedule,
-    server gone), 130 interrupted.
+    server gone), 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP: ended in order, and --resume goes on.
     """
     from mettl_async.cli import register as registering
     from mettl_async.cli.job import Job

@@ -37,7 +37,8 @@ _ESCAPED: Final = re.compile(rf"[\x00-\x1f\x7f{_CODED}]|_(?=x[0-9A-F]{{4}}(?:_|[
 _ESCAPE: Final = re.compile(r"[\u2400-\u241f\u2421]|_x([0-9A-F]{4})_")
 
 # Most cells: nothing in them is written otherwise, unless it looks like an escape.
-_PLAIN: Final = re.compile(rf"[0-9A-Za-z][^{_SEPARATORS}\x00-\x1f\x7f{_CODED}]*")
+_APART: Final = rf"{_SEPARATORS}\x00-\x1f\x7f{_CODED}"
+_PLAIN: Final = re.compile(rf"(?:(?:[0-9A-Za-z]|[^{_APART}{_UNSEEN}{_SIGNS}])[^{_APART}]*)?")
 
 
 def guard(text: str) -> str:

@@ -3,8 +3,11 @@
 import csv
 import io
 import re
+import shutil
+import subprocess
 import unicodedata
 
+import openpyxl
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -110,3 +113,62 @@ def test_a_line_split_at_any_separator_has_no_formula(cells, separator):
     assert list(csv.reader(io.StringIO(text, newline=""))) == [[guard(cell) for cell in cells]]
     for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
         assert not any(cell.startswith(tuple(SIGNS)) for cell in row)
+
+
+LEADING = [
+    "",
+    " ",
+    "\xa0",
+    "\ufeff",
+    "\u200b",
+    "\u3000",
+    "\t",
+    "\n",
+    "\r",
+    "\0",
+    '"',
+    "'",
+    '" ',
+    "\u2028",
+]
+BEFORE = ["", "x;", "x,", "x\t", "x|", "x\n", 'x;"', '"x";', ";;", 'x;"']
+HOSTILE = [
+    [f"{before}{leading}{sign}1+1{after}", "b"]
+    for before in BEFORE
+    for leading in LEADING
+    for sign in SIGNS
+    for after in ("", ";y", '";y')
+]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="needs LibreOffice")
+def test_libreoffice_computes_nothing_whatever_it_splits_at_and_saves_what_it_read(tmp_path):
+    unsafe = io.StringIO()
+    csv.writer(unsafe).writerows([cell.replace("\0", "") for cell in row] for row in HOSTILE)
+    assert formulas(tmp_path, unsafe.getvalue(), ";")
+    text = csv_lines(HOSTILE)
+    for separator in SEPARATORS:
+        assert not formulas(tmp_path, text, separator)
+    saved = converted(
+        tmp_path, text, ",", "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true"
+    )
+    with saved.open(encoding="utf-8", newline="") as file:
+        assert [[unguard(cell) for cell in row] for row in csv.reader(file)] == HOSTILE
+
+
+def formulas(home, text, separator):
+    sheet = openpyxl.load_workbook(converted(home, text, separator, "xlsx")).active
+    return [cell.value for row in sheet.iter_rows() for cell in row if cell.data_type == "f"]
+
+
+def converted(home, text, separator, kind):
+    (home / "x.csv").write_text(text, "utf-8", newline="")
+    # UTF-8, from the first line on, and with formulas evaluated.
+    rule = f"CSV:{ord(separator)},34,76,1,,0,false,true,false,false,false,-1,true"
+    subprocess.run(  # noqa: S603 - of this test
+        ["soffice", f"-env:UserInstallation={(home / 'home').as_uri()}", "--headless",  # noqa: S607
+         f"--infilter={rule}", "--convert-to", kind, "--outdir", "out", "x.csv"],
+        check=True, capture_output=True, timeout=100, cwd=home,
+    )  # fmt: skip
+    return home / "out" / f"x.{kind[:4].partition(':')[0]}"

@@ -2,6 +2,7 @@
 
 import json
 import math
+from json import JSONDecodeError
 from typing import Any
 
 try:
@@ -14,6 +15,8 @@ _EXPONENT = b"0e000"
 _LONG = b"0" * 200
 _BEFORE_NUMBER = b":,[ \n\r\t"
 _MOST_VALUES = 4_000_000  # a value of two bytes can take two hundred of memory
+_DEEP = "not JSON: nested too deep"
+_INFINITE = "not JSON: NaN or an infinity is in it"
 _MAX_DEPTH = 1024  # orjson's own; from Python 3.13 on json would go down to 10,000
 
 
@@ -25,7 +28,7 @@ def loads(content: bytes) -> Any:
 
     Raises:
         ValueError: Not JSON, not UTF-8, NaN or an infinity in it, nested deeper than 1,024 levels, or more
-            than some four million values. It never holds the content.
+            than some four million values. It says which of these and where, and never holds the content.
     """
     if len(content) > _MOST_VALUES and sum(map(content.count, b",[{")) > _MOST_VALUES:
         raise ValueError(f"too many values in JSON ({len(content)} bytes)")
@@ -45,11 +48,12 @@ def loads(content: bytes) -> Any:
         if b"\\" in content and (b"\\ud" in content or b"\\uD" in content):
             whole = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
             value = json.loads(whole)
-    except (ValueError, RecursionError):
-        pass
+    except (ValueError, RecursionError) as error:
+        problem = _problem(error)
     else:
         return value
-    raise ValueError(f"not JSON in UTF-8 ({len(content)} bytes)")
+    # Not within the except block: those errors hold the content.
+    raise ValueError(f"{problem} ({len(content)} bytes)")
 
 
 def dumps(value: Any) -> str:
@@ -87,6 +91,20 @@ def _may_be_infinite(content: bytes) -> bool:
     return _LONG in shapes or any(end and end in _BEFORE_NUMBER for end in ends)
 
 
+class _UnfitError(ValueError):
+    """JSON that Python reads and others do not."""
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8: byte {error.start + 1}"
+    if isinstance(error, JSONDecodeError):
+        return f"not JSON: line {error.lineno}, column {error.colno}"
+    if isinstance(error, _UnfitError):
+        return str(error)
+    return _DEEP if isinstance(error, RecursionError) else "not JSON: a number is too long"
+
+
 def _refuse_depth(value: Any) -> None:
     level = [[value]]
     for _ in range(_MAX_DEPTH + 1):
@@ -94,15 +112,15 @@ def _refuse_depth(value: Any) -> None:
         level = [child for children in below for child in children if type(child) in {dict, list}]
         if not level:
             return
-    raise ValueError
+    raise _UnfitError(_DEEP)
 
 
 def _refuse(_constant: str) -> Any:
-    raise ValueError
+    raise _UnfitError(_INFINITE)
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError
+        raise _UnfitError(_INFINITE)
     return number

@@ -134,6 +134,17 @@ def field_of(text):
         ("1e3", "1000"),
         ("1.5", "1.5"),
         ("919845000001", "919845000001"),
+        ("12345678901234567890", "12345678901234567890"),
+        (
+            "1.2345678901234567e19",
+            "Note: has more digits than such a number keeps; put it in quotes",
+        ),
+        (
+            "0.1234567890123456789",
+            "Note: has more digits than such a number keeps; put it in quotes",
+        ),
+        ("123456789.5", "123456789.5"),
+        ("0.00012", "0.00012"),
         ("true", "true"),
         ("false", "false"),
         ("null", None),

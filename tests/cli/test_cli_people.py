@@ -103,13 +103,28 @@ WRONG_NAMES = [
     ("“Asha”", "in quotes"),
     ('Bo"', "without its pair"),
     ("'00123", "begins with an apostrophe"),
+    ("Jos&eacute;", "has HTML in it"),
+    ("O&#39;Neill", "has HTML in it"),
+    ("<b>Asha</b>", "has HTML in it"),
+    ("Asha_x000D_", "has XML in it"),
+    ("Jos\\u00e9", "has JSON in it"),
+    ("Jos%C3%A9", "has percent codes in it"),
+    ("Jos=C3=A9", "has mail codes in it"),
+    ("=?UTF-8?B?Sm9zw6k=?=", "has mail codes in it"),
+    ("Jos+AOk-", "has UTF 7 in it"),
+    ("~{<:Ky~}", "has HZ in it"),
+    ("Jos?", "a question mark where a letter was lost"),
+    ("M?ller", "a question mark where a letter was lost"),
+    ("NULL", "word for nothing"),
+    ("nan", "word for nothing"),
+    ("N/A", "word for nothing"),
     *((name.encode().decode("cp1252"), "an earlier program misread")
       for name in ("José", "Müller", "Zoë Ångström", "Straße", "Gałązka", "Wěra", "O\u2019Brien")),
 ]  # fmt: skip
 RIGHT_NAMES = [
     "Asha", "Zoë", "O'Neill", "O\u2019Brien", "'t Hooft", "Mary\u00a0Ann", "राव", "क्\u200dष", "र\u200d्य", "Ng",
     "मीरा", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "葛\U000e0100城", "👩\u200d💻 Asha", "Jean-Luc", "Dr. A. B. Rao", "100% Schmidt",
-    'Asha "Ash" Rao', "=1+1", "7", "İbrahim", "e\u0301", "VÍŠEK", "KÄŽO", "Mª Ángeles", "Ñuñez", "André\u2019s", "Âû", "João", "ᠮᠣᠩᠭᠣᠯ",
+    'Asha "Ash" Rao', "=1+1", "7", "İbrahim", "Null", "Nan", "Ana", "R&D Rao", "Anna & Bo", "e\u0301", "VÍŠEK", "KÄŽO", "Mª Ángeles", "Ñuñez", "André\u2019s", "Âû", "João", "ᠮᠣᠩᠭᠣᠯ",
 ]  # fmt: skip
 
 

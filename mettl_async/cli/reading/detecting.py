@@ -71,6 +71,8 @@ def format_of(name: str, ending: str, head: bytes, asked: Format | None) -> Form
     Raises:
         CommandError: The bytes contradict what was asked for or the name, or hold no rows at all.
     """
+    if name.rpartition("/")[2].startswith("~$"):
+        raise CommandError(f"{name}: is Excel's mark of an open file; give the file without ~$")
     workbook = _workbook_of(head)
     if workbook is not None:
         if asked not in {None, workbook}:

@@ -33,6 +33,16 @@ _MISREAD: Final = re.compile(
     "[\u00c2-\u00f4][\u00a0-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u0192\u02c6\u02dc"
     "\u2013-\u203a\u20ac\u2122]|\u00c3[\u00aa\u00b5\u00ba\u0152\u0153\u0160\u0161\u0178\u017d\u017e]"
 )
+# What programs put in the place of letters that others cannot take.
+_CODED: Final = re.compile(
+    r"(?P<HTML>&(?:#[0-9]+|#x[0-9A-Fa-f]+|[A-Za-z]+[0-9]*);|<[A-Za-z/][^>]*>)|(?P<XML>_x[0-9A-Fa-f]{4}_)"
+    r"|(?P<JSON>\\u[0-9A-Fa-f]{4})|(?P<percent_codes>%[0-9A-F]{2}%[0-9A-F]{2})"
+    r"|(?P<mail_codes>=[0-9A-F]{2}=[0-9A-F]{2}|=\?[\w-]+\?[BQbq]\?)|(?P<UTF_7>\+[A-Za-z0-9/]{3,}-)|(?P<HZ>~\{)"
+)
+_NOTHING: Final = frozenset(
+    {"NULL", "null", "nan", "NaN", "None", "undefined", "N/A", "n/a", "(blank)", "<NA>"}
+)
+_LOST: Final = re.compile(r"[^\W\d_]\?|\?[^\W\d_]")
 _SHORTENED: Final = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+\d{2,3}")
 _GUARDED: Final = re.compile(r"'[=+@0-9-].*", re.DOTALL)
 _TEXT_FORMULA: Final = re.compile(r'="[^"]*"')
@@ -120,6 +130,8 @@ def _scripts(word: str) -> str | None:
 
 def name_problem(text: str) -> str | None:
     """Say what keeps a text from being somebody's name, and the fix; None for nothing."""
+    if text.strip() in _NOTHING:
+        return "is a program's word for nothing; give the name"
     if _PLAIN_NAME.fullmatch(text) and not _is_misread(text):
         return None
     if not text or text.isspace():
@@ -130,10 +142,17 @@ def name_problem(text: str) -> str | None:
         return "has a tab in it; remove it"
     if _ADDRESS_IN_IT.search(unicodedata.normalize("NFKC", text)):
         return "holds an email address; give the name"
-    if (problem := text_problem(text, is_name=True)) is not None:
-        return problem
+    return text_problem(text, is_name=True) or _slip_in_name(text)
+
+
+def _slip_in_name(text: str) -> str | None:
+    if (found := _CODED.search(text)) is not None:
+        coded = str(found.lastgroup).replace("_", " ")
+        return f"has {coded} in it, as a program wrote it; take the text from its source"
     if _IN_QUOTES.fullmatch(text.strip()):
         return "is in quotes; remove them"
+    if _LOST.search(text):
+        return "has a question mark where a letter was lost; take the text from its source"
     if text.count('"') % 2:
         return 'has a quote (") without its pair; remove it'
     if not any(map(_is_word, text)):
@@ -191,7 +210,7 @@ def _is_blank(character: str) -> bool:
 
 def is_plain_name(text: str) -> bool:
     """Tell at once of most cells of unremarkable rows that `name_problem` has nothing to say."""
-    return text[:1].isalpha() and "@" not in text and "\uff20" not in text and '"' not in text
+    return text[:1].isalpha() and text.replace(" ", "").isalnum() and text not in _NOTHING
 
 
 def is_unremarkable(row: str) -> bool:

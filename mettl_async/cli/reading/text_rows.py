@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import islice
 from math import isfinite
 from typing import Any, Final, cast
@@ -32,6 +33,7 @@ _NEEDED: Final = frozenset({EMAIL, FIRST_NAME})
 # Dialects with an escape character write it before delimiters, quotes, line breaks and itself.
 _ESCAPE: Final = re.compile(r'\\(?:\Z|[\\\r\n]|"(?=\Z|[,;\t|\r\n]))')
 _ESCAPED_QUOTE: Final = re.compile(r'\\"(?!")')
+_SURE_DIGITS: Final = 15  # of a float
 _MOST_BROKEN: Final = 1000
 
 
@@ -276,4 +278,11 @@ def _text(name: str, content: object) -> str:
         return "true" if content else "false"
     if isinstance(content, float) and not isfinite(content):
         raise CellError(f"{name}: is not a finite number; put text in quotes")
+    if isinstance(content, float) and _digits(content) > _SURE_DIGITS:
+        raise CellError(f"{name}: has more digits than such a number keeps; put it in quotes")
     return number_text(content)
+
+
+def _digits(number: float) -> int:
+    """Count the digits of a number as it is written without an exponent, without zeros before them."""
+    return len(format(Decimal(repr(number)), "f").replace(".", "").lstrip("-0"))

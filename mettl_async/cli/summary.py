@@ -43,9 +43,8 @@ def summary(run: Run) -> str:
         lines.append(f"{'stopped by' if tally.stopped else 'first error':<12}{tally.trouble}")
     if tally.interrupted:
         left = tally.not_sent
-        lines.append(
-            f"{'interrupted':<12}{left:,} of {tally.total:,} were not sent; --resume goes on"
-        )
+        way = "run it again" if run.futile else "--resume goes on"
+        lines.append(f"{'interrupted':<12}{left:,} of {tally.total:,} were not sent; {way}")
     if tally.uninvited:
         code = RegistrationStatus.INVALID.value
         lines.append(

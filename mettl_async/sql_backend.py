@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from contextlib import suppress
+import uuid
+import weakref
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -14,21 +17,22 @@ import anyio
 try:
     import sqlalchemy as sa
     from sqlalchemy.dialects import postgresql, sqlite
+    from sqlalchemy.ext.asyncio import AsyncEngine
 except ImportError as error:
     raise ImportError(
         'tables need SQLAlchemy: pip install "mettl-async[webhooks-sql]",'
         " and a driver such as aiosqlite or asyncpg"
     ) from error
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from urllib.parse import parse_qs, urlsplit
 
 from mettl_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
-__all__ = ["INSERTS", "RETRY_SECONDS", "Backend", "sa"]
+__all__ = ["INSERTS", "NOW", "RETRY_SECONDS", "Backend", "pgbouncer_options", "sa"]
 
 RETRY_SECONDS: Final = 5.0
 """Time limit for trying a statement again; as long as sqlite3 itself waits for a lock.
@@ -38,14 +42,61 @@ A cancellation waits for a running statement as long.
 INSERTS: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 """The insert of each dialect that knows ``ON CONFLICT DO UPDATE``."""
 
+# Both are read anew for each statement. PostgreSQL's now() would be the time when the transaction
+# began: before it waited for another's lock.
+NOW: Final = {
+    "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
+    "postgresql": "cast(extract(epoch from clock_timestamp()) as double precision)",
+}
+"""Seconds since 1970 by the clock of each database."""
+
 # Serialization failure, deadlock: the server undid the statement and asks to repeat it.
 _UNDONE: Final = frozenset({"40001", "40P01"})
 # What two CREATE TABLE IF NOT EXISTS at once may end in on PostgreSQL.
 _CREATED_MEANWHILE: Final = frozenset({"23505", "42P07", "42710"})
+_NO_TABLE: Final = "42P01"
+# A prepared statement is not there, or there already: another session's connection was given.
+_NOT_PREPARED: Final = frozenset({"26000", "42P05"})
+_REASONS: Final = dict.fromkeys(
+    ("mysql", "mariadb"),
+    "; it has no INSERT ... ON CONFLICT ... RETURNING, which decides and writes in one step",
+)
 _PRIVATE: Final = 0o600  # journals hold links, with which anybody can take the test
 _NO_FILE: Final = {"memory", "ro", "rw"}
 _SQLITE_BUSY_OR_LOCKED: Final = frozenset({5, 6})
 _T = TypeVar("_T")
+
+
+# One writer at a time in a process, for each file: a second one would only wait for SQLite's lock, and
+# by polling, so that some wait for ever.
+_WRITERS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Path, asyncio.Lock]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def pgbouncer_options(driver: str = "asyncpg") -> dict[str, Any]:
+    """Give the options of an engine behind PgBouncer in transaction mode, or a pooler like it.
+
+    ``create_async_engine(url, **pgbouncer_options())``. Each transaction may have another connection of
+    the server there, so that no prepared statement may outlive it; and PgBouncer is the pool.
+
+    Args:
+        driver: ``asyncpg`` or ``psycopg``.
+
+    Raises:
+        ConfigurationError: Another driver.
+    """
+    options: dict[str, dict[str, Any]] = {
+        "asyncpg": {
+            "statement_cache_size": 0,
+            "prepared_statement_cache_size": 0,
+            "prepared_statement_name_func": lambda: f"__{uuid.uuid4()}__",
+        },
+        "psycopg": {"prepare_threshold": None},
+    }
+    if driver not in options:
+        raise ConfigurationError("driver: must be asyncpg or psycopg")
+    return {"poolclass": sa.pool.NullPool, "connect_args": options[driver]}
 
 
 class Backend:
@@ -59,29 +110,37 @@ class Backend:
 
     Args:
         engine: Engine.
-        table: Name of the table, only to check it.
-        autocommit: Whether each statement is its own transaction on PostgreSQL: one way to the server
-            instead of three, and each sees what was committed before it.
+        table: Name of the table.
+        shared: Whether many write to the table all the time. On SQLite it makes writing ahead (WAL) the
+            mode of the file, and lets one write at a time in this process; on PostgreSQL each statement
+            sees what was committed before it, whatever the engine says.
 
     Raises:
-        ConfigurationError: Another database, a SQLite in memory, or a blank table name.
+        ConfigurationError: Another database, an engine that is not async, a SQLite in memory, or a blank
+            table name.
     """
 
-    def __init__(self, engine: AsyncEngine, table: str, *, autocommit: bool = False) -> None:
-        if engine.dialect.name not in INSERTS:
+    def __init__(self, engine: AsyncEngine, table: str, *, shared: bool = False) -> None:
+        name = engine.dialect.name
+        if name not in INSERTS:
             raise ConfigurationError(
-                f"engine: {engine.dialect.name} is neither sqlite nor postgresql"
+                f"engine: {name} is neither sqlite nor postgresql{_REASONS.get(name, '')}"
             )
+        if not isinstance(engine, AsyncEngine):
+            raise ConfigurationError("engine: is not async; make it with create_async_engine")
         if isinstance(engine.pool, sa.pool.StaticPool):
             raise ConfigurationError("engine: has one connection for all; give SQLite a file")
         if not table.strip():
             raise ConfigurationError("table: must not be blank")
-        self.dialect = engine.dialect.name
+        self.dialect = name
+        self._table = table
         self._engine = engine
-        if autocommit and self.dialect == "postgresql":
-            self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._at_work: set[asyncio.Task[Any]] = set()  # asyncio itself holds tasks weakly
-        self.file = _file_of(engine) if self.dialect == "sqlite" else None
+        if shared and name == "postgresql":
+            self._engine = engine.execution_options(isolation_level="READ COMMITTED")
+        self._at_work: set[asyncio.Future[Any]] = set()  # asyncio itself holds tasks weakly
+        self.file = _file_of(engine) if name == "sqlite" else None
+        self._to_write_ahead = shared and self.file is not None
+        self._one_writer = self._to_write_ahead
 
     def make_file(self) -> None:
         """Make the file of a SQLite, unless it is there, before SQLite does: only its owner can read it.
@@ -95,10 +154,13 @@ class Backend:
                 os.close(os.open(self.file.resolve(), flags, _PRIVATE))
 
     async def create(self, table: sa.Table) -> None:
-        """Create a table unless it exists; any number of processes may do so at once."""
+        """Create a table and its indexes unless they exist; any number of processes may do so at once."""
         self.make_file()
-        create = sa.schema.CreateTable(table, if_not_exists=True)
-        await self.run(lambda connection: connection.execute(create), also=_CREATED_MEANWHILE)
+        for create in (
+            sa.schema.CreateTable(table, if_not_exists=True),
+            *(sa.schema.CreateIndex(index, if_not_exists=True) for index in table.indexes),
+        ):
+            await self.run(partial(_execute, create), also=_CREATED_MEANWHILE)
 
     async def change(self, statement: sa.Executable, bound: Any) -> int:
         """Execute a statement in a transaction of its own; return the number of rows it changed."""
@@ -117,18 +179,51 @@ class Backend:
         """Run something in a transaction of its own, to its end, and again as `retried` does."""
 
         async def whole() -> _T:
-            async with self._engine.begin() as connection:
-                return await work(connection)
+            async with self.turn():
+                await self._write_ahead()
+                async with self._engine.begin() as connection:
+                    return await work(connection)
 
         return await self.retried(lambda: self.uncut(whole()), also=also)
 
-    async def uncut(self, work: Coroutine[Any, Any, _T]) -> _T:
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait until nobody else of this process writes to the file of a SQLite; else do nothing.
+
+        After `RETRY_SECONDS` it goes on all the same, and SQLite's own lock decides: whoever has the turn
+        may be waiting for us.
+        """
+        if not self._one_writer or self.file is None:
+            yield
+            return
+        locks = _WRITERS.setdefault(asyncio.get_running_loop(), {})
+        lock = locks.setdefault(self.file.resolve(), asyncio.Lock())
+        mine = False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RETRY_SECONDS):
+                mine = await lock.acquire()
+        try:
+            yield
+        finally:
+            if mine:
+                lock.release()
+
+    async def _write_ahead(self) -> None:
+        if not self._to_write_ahead:
+            return
+        # Where the file system cannot do it SQLite stays as it is, which is slower and as safe.
+        eager = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        async with eager.connect() as connection:
+            await connection.exec_driver_sql("pragma journal_mode=wal")
+        self._to_write_ahead = False
+
+    async def uncut(self, work: Coroutine[Any, Any, _T] | asyncio.Future[_T]) -> _T:
         """Await something that goes on to its end although whoever awaits it is cancelled.
 
         A SQLite whose statement is cut off stays locked [seen with aiosqlite 0.22.1]. So a cancellation
         waits for its end, or for as long as anyone waits here; then the work goes on alone.
         """
-        task = asyncio.create_task(work)
+        task = asyncio.ensure_future(work)
         self._at_work.add(task)
         task.add_done_callback(self._ended)
         try:
@@ -145,6 +240,8 @@ class Backend:
             return task.result()
         except sa.exc.StatementError as error:
             error.hide_parameters = True  # they may be links, or the token of a claim
+            if (remedy := self._remedy(error)) is not None:
+                raise ConfigurationError(remedy) from error
             raise
 
     async def retried(
@@ -166,10 +263,26 @@ class Backend:
             await anyio.sleep(random.uniform(0, longest))  # noqa: S311 - only spreads the tries
             longest = min(2 * longest, 0.25)
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
+    def _remedy(self, error: sa.exc.StatementError) -> str | None:
+        """Say what the user must do about an error, if that is known."""
+        code, text = getattr(error.orig, "sqlstate", None), str(error.orig)
+        if (code == _NO_TABLE or "no such table" in text) and self._table in text:
+            return f"table {self._table}: is not in the database; call create_table()"
+        if code in _NOT_PREPARED:
+            return (
+                "engine: the pooler (PgBouncer?) gave a connection without our prepared statement; "
+                "make it with create_async_engine(url, **pgbouncer_options())"
+            )
+        return None
+
+    def _ended(self, task: asyncio.Future[Any]) -> None:
         self._at_work.discard(task)
         if not task.cancelled():
             task.exception()  # seen, even if whoever awaited it has gone
+
+
+async def _execute(statement: sa.Executable, connection: AsyncConnection) -> None:
+    await connection.execute(statement)
 
 
 def _may_pass(error: sa.exc.StatementError, also: frozenset[str]) -> bool:

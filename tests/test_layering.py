@@ -25,13 +25,18 @@ ASIDE = {
     "": {"client", "api", "bulk", "core", "models", "config", "errors", "_version"},
     "sandbox": set(),
     "sql_backend": {"errors"},
-    "webhooks": {"models", "codec", "errors", "sql_backend", "display"},
+    "sql_batches": {"sql_backend"},
+    "webhooks": {"models", "codec", "errors", "sql_backend", "sql_batches", "display"},
     "otel": {"codec", "core", "models", "errors", "_version"},
     "pytest_plugin": {"", "_pytest_client", "sandbox"},
     "_pytest_client": {"client", "config", "errors"},
     "redis_limiter": {"config", "core", "errors"},
 }
-FURTHER = {"bulk": {"sql_backend"}, "cli": {"", "webhooks", "sandbox"}, "jobs": {"sql_backend"}}
+FURTHER = {
+    "bulk": {"sql_backend"},
+    "cli": {"", "webhooks", "sandbox"},
+    "jobs": {"sql_backend", "sql_batches", "webhooks"},
+}
 
 PURE = (
     "display.py", "errors.py", "error_codes.py", "codec/", "config.py", "models/", "core/request.py", "core/signing.py", "core/link_rules.py",

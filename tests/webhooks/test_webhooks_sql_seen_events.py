@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from mettl_async import sql_backend
 from mettl_async.errors import ConfigurationError
+from mettl_async.sql_batches import Batches
 from mettl_async.webhooks.seen_events import Claim, Refused
 from mettl_async.webhooks.sql_seen_events import SqlSeenEvents
 
@@ -122,10 +123,42 @@ async def test_a_sqlite_that_stays_locked_is_an_error_after_a_while(
     await engine.dispose()
 
 
-async def test_a_statement_that_is_wrong_is_not_tried_again(engine, table_name):
-    seen = SqlSeenEvents(engine, table=table_name)  # and no create_table
-    with pytest.raises(sa.exc.DBAPIError), anyio.fail_after(3):
+async def test_a_table_that_is_missing_is_not_tried_again_and_says_what_to_call(engine, table_name):
+    seen = SqlSeenEvents(engine, table=table_name)
+    with (
+        pytest.raises(ConfigurationError, match=rf"{table_name}.*create_table\(\)"),
+        anyio.fail_after(3),
+    ):
         await seen.claim(KEY)
+
+
+async def test_a_sync_engine_is_refused_when_it_is_built(tmp_path):
+    with pytest.raises(ConfigurationError, match="create_async_engine"):
+        SqlSeenEvents(sa.create_engine(f"sqlite:///{tmp_path / 'x.sqlite3'}"))
+
+
+async def test_a_sqlite_is_set_to_write_ahead(tmp_path, table_name):
+    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'x.sqlite3'}")
+    await SqlSeenEvents(engine, table=table_name).create_table()
+    await engine.dispose()
+    with contextlib.closing(sqlite3.connect(tmp_path / "x.sqlite3")) as other:
+        assert other.execute("pragma journal_mode").fetchone() == ("wal",)
+
+
+async def test_what_is_asked_for_at_the_same_time_is_one_transaction(sql_seen, monkeypatch):
+    run, transactions = sql_seen._backend.run, []
+
+    async def counted(work):
+        transactions.append(work)
+        return await run(work)
+
+    monkeypatch.setattr(sql_seen._backend, "run", counted)
+    keys = [str(number % 40) for number in range(80)]
+    claims = await asyncio.gather(*map(sql_seen.claim, keys))
+    taken = [claim for claim in claims if isinstance(claim, Claim)]
+    assert sorted(claim.key for claim in taken) == sorted(set(keys))
+    assert set(await asyncio.gather(*map(sql_seen.complete, taken))) == {True}
+    assert len(transactions) <= 8
 
 
 @pytest.mark.parametrize("level", ["repeatable read", "serializable"])
@@ -179,19 +212,18 @@ async def test_a_claim_whose_answer_was_lost_finds_itself(sql_seen, monkeypatch)
     assert await sql_seen.claim(KEY) is Refused.BUSY
 
 
-async def test_an_event_released_between_two_looks_is_had(engine, sql_seen, monkeypatch):
+@pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # the other locks the row it saw
+async def test_an_event_released_between_two_looks_is_had(sql_seen, monkeypatch):
     held = await sql_seen.claim(KEY)
     execute = AsyncConnection.execute
 
     async def release_before_looking(connection, statement, *rest):
         if statement is sql_seen._statements.look:
-            async with engine.connect() if apart else contextlib.nullcontext(connection) as other:
-                gone = sa.delete(sql_seen.table)
-                await execute(other, gone)
-                await (other.commit() if apart else asyncio.sleep(0))
+            await execute(connection, sa.delete(sql_seen.table))
         return await execute(connection, statement, *rest)
 
-    apart = engine.dialect.name == "postgresql"  # on SQLite nobody else can write just then
     monkeypatch.setattr(AsyncConnection, "execute", release_before_looking)
     assert isinstance(await sql_seen.claim(KEY), Claim)
     assert await sql_seen.complete(held) is False
@@ -200,16 +232,16 @@ async def test_an_event_released_between_two_looks_is_had(engine, sql_seen, monk
 async def test_a_claim_that_is_cancelled_when_it_was_just_granted_is_given_back(
     engine, sql_seen, monkeypatch
 ):
-    run_once = sql_seen._backend.run
+    add = Batches.add
 
-    async def granted_but_never_told(run):
-        granted = await run_once(run)
+    async def granted_but_never_told(batches, asked):
+        granted = await add(batches, asked)
         if isinstance(granted, Claim):
             await anyio.sleep_forever()
         return granted
 
     with monkeypatch.context() as slowed:
-        slowed.setattr(sql_seen._backend, "run", granted_but_never_told)
+        slowed.setattr(Batches, "add", granted_but_never_told)
         with anyio.move_on_after(0.2) as scope:
             await sql_seen.claim(KEY)
     assert scope.cancelled_caught
@@ -284,9 +316,11 @@ async def test_who_is_cancelled_waits_for_the_statement_however_often_it_is_canc
 ):
     execute, entered, go_on, order = AsyncConnection.execute, anyio.Event(), anyio.Event(), []
     claim = await sql_seen.claim(KEY)
+    statements = sql_seen._marks if hasattr(sql_seen._marks, cut) else sql_seen._statements
+    cut_off = getattr(statements, cut)
 
     async def slow(connection, statement, *rest):
-        if statement is getattr(sql_seen._statements, cut) and not order:
+        if statement is cut_off and not order:
             entered.set()
             await go_on.wait()
             order.append("the statement ended")

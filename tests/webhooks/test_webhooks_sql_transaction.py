@@ -161,9 +161,10 @@ async def test_a_handler_that_commits_by_itself_is_told(sql_seen):
 
 async def test_an_error_at_the_mark_shows_neither_key_nor_token(sql_seen):
     claim = await sql_seen.claim(KEY)
-    with pytest.raises(sa.exc.DBAPIError) as caught:
+    with pytest.raises(ConfigurationError, match="create_table") as caught:
         async with sql_seen.transaction(claim) as connection:
             await connection.run_sync(sql_seen.table.drop)
-    said = f"{caught.value}{caught.value!r}{claim!r}"
+    cause = caught.value.__cause__
+    said = f"{caught.value}{caught.value!r}{cause}{cause!r}{claim!r}"
     assert claim.token not in said
     assert KEY not in said

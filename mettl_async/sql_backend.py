@@ -156,10 +156,11 @@ class Backend:
     async def create(self, table: sa.Table) -> None:
         """Create a table and its indexes unless they exist; any number of processes may do so at once."""
         self.make_file()
-        for create in (
+        statements: list[sa.schema.ExecutableDDLElement] = [
             sa.schema.CreateTable(table, if_not_exists=True),
             *(sa.schema.CreateIndex(index, if_not_exists=True) for index in table.indexes),
-        ):
+        ]
+        for create in statements:
             await self.run(partial(_execute, create), also=_CREATED_MEANWHILE)
 
     async def change(self, statement: sa.Executable, bound: Any) -> int:

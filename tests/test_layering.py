@@ -68,7 +68,7 @@ HOMES = {
     "jinja2": ("sandbox/",),
     "starlette": ("sandbox/",),
     "uvicorn": ("sandbox/", "cli/"),
-    "sqlalchemy": ("sql_backend.py", "webhooks/", "bulk/"),
+    "sqlalchemy": ("sql_backend.py", "sql_batches.py", "webhooks/", "bulk/"),
     "opentelemetry": ("otel.py",),
     "limits": ("redis_limiter.py",),
     "redis": ("redis_limiter.py",),

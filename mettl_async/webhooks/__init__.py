@@ -20,7 +20,13 @@ from mettl_async.webhooks.parse import parse_event
 from mettl_async.webhooks.processing import Handled
 from mettl_async.webhooks.receiver import WebhookReceiver
 from mettl_async.webhooks.samples import sample_event
-from mettl_async.webhooks.seen_events import Claim, MemorySeenEvents, Refused, SeenEvents
+from mettl_async.webhooks.seen_events import (
+    Claim,
+    EventStore,
+    MemorySeenEvents,
+    Refused,
+    SeenEvents,
+)
 from mettl_async.webhooks.sync import run_sync
 from mettl_async.webhooks.verification import AllowedNetworks, BasicAuthVerifier
 
@@ -33,6 +39,7 @@ __all__ = [
     "ContextSigner",
     "EventDecodeError",
     "EventHandlers",
+    "EventStore",
     "Handled",
     "HttpAnswer",
     "MemorySeenEvents",

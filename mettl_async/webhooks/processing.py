@@ -12,10 +12,10 @@ import anyio
 import sniffio
 from attrs import field, frozen
 
-from mettl_async.errors import WebhookError
+from mettl_async.errors import ConfigurationError, WebhookError
 from mettl_async.models.event import Event
 from mettl_async.webhooks.handlers import EventHandlers
-from mettl_async.webhooks.seen_events import Claim, Refused, SeenEvents, key_digest
+from mettl_async.webhooks.seen_events import Claim, EventStore, Refused, SeenEvents, key_digest
 from mettl_async.webhooks.unhandled import UnhandledTypes, warn_if_timeless
 
 logger = logging.getLogger("mettl_async.webhooks")
@@ -40,6 +40,8 @@ class Handled(Enum):
     """Another delivery of it is being handled: no handler was called, it must come again."""
     NO_HANDLER = "no handler"
     """No handler is declared for its class; it was not marked."""
+    STORED = "stored"
+    """It is committed to the ``store``, now or before, whose workers handle it."""
 
 
 @frozen(kw_only=True)
@@ -55,6 +57,7 @@ class EventProcessor:
     handler_timeout: float
     busy_wait: float
     sleep: Sleep
+    store: EventStore | None = None
     handlers: EventHandlers = field(factory=EventHandlers)
     unhandled: UnhandledTypes = field(init=False, factory=UnhandledTypes)
 
@@ -65,34 +68,48 @@ class EventProcessor:
             WebhookError: The store failed, or the claim was lost meanwhile.
             Exception: What a handler (or ``identify``) raised; the claim was released.
         """
+        if self.store is not None:
+            return await self._keep(self.store, event)
         if not self.handlers.has(type(event)):
             self.unhandled.warn_once(event)
             return Handled.NO_HANDLER
-        try:
-            key = self.identify(event)
-        except Exception as error:
-            _log_failure("identify", event, "", error)
-            raise
+        key = self._key(event)
         claim = await self._claim(event, key)
         if claim is Refused.DONE:
-            warn_if_timeless(event, _digest(key))
+            warn_if_timeless(event, shown_digest(key))
             return Handled.ALREADY_DONE
         if claim is Refused.BUSY:
             logger.warning(
                 "busy: %s %s is claimed by another delivery until that ends, or its lease of %g s",
                 type(event).__name__,
-                _digest(key),
+                shown_digest(key),
                 self.seen.lease,
             )
             return Handled.BUSY
         try:
             await within(self.handler_timeout, self.handlers.call(event, claim))
         except BaseException as error:
-            _log_failure("handle", event, key, error)
+            log_failure("handle", event, key, error)
             await self._settle("release", self.seen.release, event, claim)
             raise
         await self._complete(event, claim)
         return Handled.HANDLED
+
+    def _key(self, event: Event) -> str:
+        try:
+            return self.identify(event)
+        except Exception as error:
+            log_failure("identify", event, "", error)
+            raise
+
+    async def _keep(self, store: EventStore, event: Event) -> Handled:
+        key = self._key(event)
+        try:
+            await store.add(event, key)
+        except Exception as error:
+            log_failure("store", event, key, error)
+            raise WebhookError("the store failed at add") from error
+        return Handled.STORED
 
     async def _claim(self, event: Event, key: str) -> Claim | Refused:
         """Claim an event; while another delivery has it, try again for ``busy_wait`` seconds."""
@@ -101,7 +118,7 @@ class EventProcessor:
             try:
                 claim = await self.seen.claim(key)
             except Exception as error:
-                _log_failure("claim", event, key, error)
+                log_failure("claim", event, key, error)
                 raise WebhookError("the store of seen events failed at claim") from error
             if claim is not Refused.BUSY or left <= 0:
                 return claim
@@ -119,13 +136,13 @@ class EventProcessor:
                 await self._settle("complete", self.seen.complete, event, claim)
                 raise
         except Exception as error:
-            _log_failure("complete", event, claim.key, error)
+            log_failure("complete", event, claim.key, error)
             raise WebhookError(
                 "handled, but the store of seen events failed at complete"
             ) from error
         if not mine:
             lost = WebhookError("handled, but its claim was lost meanwhile")
-            _log_failure("complete", event, claim.key, lost)
+            log_failure("complete", event, claim.key, lost)
             raise lost
 
     async def _settle(
@@ -136,7 +153,7 @@ class EventProcessor:
             with anyio.move_on_after(_SETTLE_TIMEOUT, shield=True):
                 await step(claim)
         except Exception as error:  # noqa: BLE001 - the error before it is the one to raise
-            _log_failure(operation, event, claim.key, error)
+            log_failure(operation, event, claim.key, error)
 
 
 async def within(seconds: float, awaitable: Awaitable[T]) -> T:
@@ -153,19 +170,22 @@ async def within(seconds: float, awaitable: Awaitable[T]) -> T:
         return await awaitable
 
 
-def _log_failure(operation: str, event: Event, key: str, error: BaseException) -> None:
-    """Log a failure by type and place only: the text of an exception may hold a candidate's data."""
+def log_failure(operation: str, event: Event, key: str, error: BaseException) -> None:
+    """Log a failure by type and place only: the text of an exception may hold a candidate's data.
+
+    Those of wrong set-up are ours, and hold none.
+    """
     logger.error(
         "%s failed with %s%s: %s %s",
         operation,
-        type(error).__name__,
+        f"{error}" if isinstance(error, ConfigurationError) else type(error).__name__,
         place_of(error),
         type(event).__name__,
-        _digest(key),
+        shown_digest(key),
     )
 
 
-def _digest(key: str) -> str:
+def shown_digest(key: str) -> str:
     """Give enough to find the lines of one event; a key of the user's ``identify`` may be personal."""
     return key_digest(key)[:_DIGEST_SHOWN] if key else ""
 

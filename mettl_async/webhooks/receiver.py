@@ -17,7 +17,7 @@ from mettl_async.webhooks import asgi
 from mettl_async.webhooks.body import Body, SyncBody, read_body, read_body_sync
 from mettl_async.webhooks.context import ContextSigner
 from mettl_async.webhooks.event_rules import EventRules, response_to
-from mettl_async.webhooks.handlers import CLASSES, E, HandlerDecorator
+from mettl_async.webhooks.handlers import CLASSES, E, EventHandlers, HandlerDecorator
 from mettl_async.webhooks.http import (
     BUSY,
     NO_HANDLER,
@@ -39,7 +39,7 @@ from mettl_async.webhooks.processing import (
     logger,
     within,
 )
-from mettl_async.webhooks.seen_events import MemorySeenEvents, SeenEvents
+from mettl_async.webhooks.seen_events import EventStore, MemorySeenEvents, SeenEvents
 from mettl_async.webhooks.sync import run_sync
 from mettl_async.webhooks.unhandled import shown_type
 from mettl_async.webhooks.verification import AllowedNetworks, BasicAuthVerifier
@@ -91,6 +91,8 @@ class WebhookReceiver:
         auth: Credentials of ``Webhooks.basic_auth``, or several during a change of password,
             or a verifier; None accepts anyone.
         seen: Store of the events that were handled; by default a `MemorySeenEvents`, for one process.
+        store: Where events are left instead of handled, such as a `SqlEventInbox`: the answer is 200 as soon
+            as the event is committed there, and its workers call the handlers. Not together with ``seen``.
         context: Verifies ``context_data`` and sets ``event.context``. Text of another form than it
             writes counts as absent.
         require_context: Refuse events without a signed ``context_data`` too.
@@ -120,6 +122,7 @@ class WebhookReceiver:
         *,
         auth: BasicAuthVerifier | Sequence[BasicAuth] | BasicAuth | None,
         seen: SeenEvents | None = None,
+        store: EventStore | None = None,
         context: ContextSigner | None = None,
         require_context: bool = False,
         networks: AllowedNetworks | Sequence[str] | None = None,
@@ -145,6 +148,8 @@ class WebhookReceiver:
                 raise ConfigurationError(f"{name}: must be at least {least}")
         if require_context and context is None:
             raise ConfigurationError("require_context: needs a ContextSigner as context")
+        if store is not None and seen is not None:
+            raise ConfigurationError("store: it tells a second delivery by itself; leave out seen")
         seen = MemorySeenEvents() if seen is None else seen
         if not seen.lease > handler_timeout:
             raise ConfigurationError(
@@ -164,11 +169,17 @@ class WebhookReceiver:
         self._on_error = on_error
         self._processor = EventProcessor(
             seen=seen,
+            store=store,
             identify=identify,
             handler_timeout=handler_timeout,
             busy_wait=busy_wait,
             sleep=sleep,
         )
+
+    @property
+    def handlers(self) -> EventHandlers:
+        """Handlers that were declared here, such as for ``inbox.run(receiver.handlers)``."""
+        return self._processor.handlers
 
     def on(self, cls: type[E]) -> HandlerDecorator[E]:
         """Declare a handler: ``@receiver.on(TestGraded)`` above an ``async def`` that takes the event.
@@ -300,7 +311,7 @@ class WebhookReceiver:
         event = self._events.delivered(body)
         if isinstance(event, WebhookError):
             return response_to(event)
-        if not self._processor.handlers:
+        if not self._processor.handlers and self._processor.store is None:
             # Accepted, it would be lost, and so far nobody has noticed that something is missing.
             return NO_HANDLER.because("no handler is declared at all")
         try:

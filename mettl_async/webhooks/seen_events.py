@@ -11,6 +11,7 @@ from typing import Protocol
 from attrs import field, frozen
 
 from mettl_async.errors import ConfigurationError
+from mettl_async.models.event import Event
 
 DAY = 86_400.0
 LEASE = 60.0
@@ -73,6 +74,18 @@ class SeenEvents(Protocol):
 
         Returns:
             False, and nothing is changed, when it was completed or claimed again since.
+        """
+        ...
+
+
+class EventStore(Protocol):
+    """A place where a receiver leaves events, so that it can answer before they are handled."""
+
+    async def add(self, event: Event, key: str) -> bool:
+        """Keep an event for good, once for each key, before this returns.
+
+        Returns:
+            Whether it was not there before.
         """
         ...
 

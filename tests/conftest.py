@@ -9,7 +9,7 @@ import httpx
 import httpx2
 import pytest
 from hypothesis import HealthCheck, settings
-from running_postgres import database_url, engine, postgres_url  # noqa: F401 - fixtures
+from running_postgres import database_url, engine, pgbouncer_port, postgres_url  # noqa: F401 - fixtures
 
 from mettl_async import ClientOptions, MettlClient, RetryPolicy
 from mettl_async.sandbox import Sandbox

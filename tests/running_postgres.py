@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 START_WITHIN = 60.0
@@ -98,4 +99,52 @@ def wait_until_ready(programs, server, port, log):
     while subprocess.run(ask, check=False).returncode:  # noqa: S603 - Debian's own program
         if server.poll() is not None or time.monotonic() > gives_up_at:
             pytest.fail(f"PostgreSQL did not start: {log.read_text(errors='replace')}")
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def pgbouncer_port(postgres_url):
+    """Port of a PgBouncer in transaction mode before the PostgreSQL, with three connections to it."""
+    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        reason = "PgBouncer is not installed"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    home = Path(tempfile.mkdtemp(prefix="mettl-pgbouncer-"))
+    port, server_port = free_port(), make_url(postgres_url).port
+    (home / "users.txt").write_text('"mettl" ""\n')
+    (home / "pgbouncer.ini").write_text(
+        f"[databases]\npostgres = host=127.0.0.1 port={server_port} dbname=postgres\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        f"auth_type = trust\nauth_file = {home}/users.txt\npool_mode = transaction\n"
+        "default_pool_size = 3\nmax_client_conn = 500\n"
+    )
+    as_user = {}
+    if os.geteuid() == 0:  # it refuses to run as root
+        account = pwd.getpwnam("postgres")
+        for path in (home, *home.iterdir()):
+            os.chown(path, account.pw_uid, account.pw_gid)
+        as_user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    with (home / "log").open("wb") as log:
+        pooler = subprocess.Popen(  # noqa: S603 - Debian's own program
+            [program, home / "pgbouncer.ini"], stdout=log, stderr=log, cwd=home, **as_user
+        )
+    try:
+        wait_until_open(pooler, port, home / "log")
+        yield port
+    finally:
+        pooler.kill()
+        pooler.wait()
+        shutil.rmtree(home)
+
+
+def wait_until_open(process, port, log):
+    gives_up_at = time.monotonic() + START_WITHIN
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if process.poll() is not None or time.monotonic() > gives_up_at:
+            pytest.fail(f"PgBouncer did not start: {log.read_text(errors='replace')}")
         time.sleep(0.05)

@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from mettl_async.cli.bad_rows import rows_text
-from mettl_async.cli.links import journal_of
 from mettl_async.cli.printing import plain
 from mettl_async.cli.profiles import PROFILE_VARIABLE
 from mettl_async.cli.reading.columns import (
@@ -157,7 +156,7 @@ def _left_out(job: Job, source: Source, checked: Checked) -> Iterator[Renderable
         verb = "would be written" if job.dry_run else "are written"
         said.append(f"these {verb} to {job.skip_bad}")
     if job.resume:
-        said.append(f"who has an answer in {journal_of(job.out)} is not sent again")
+        said.append(f"who has an answer in {job.journal_path} is not sent again")
     if said:
         yield Text()
         yield from (Text(f"Note: {one_line(one)}.") for one in said)

@@ -33,7 +33,12 @@ def summary(run: Run) -> str:
         lines.append(f"{'links':<12}none, and no file: nobody was registered")
     else:
         lines.append(f"{'links':<12}{'on stdout' if is_stdout(job.out) else job.out}")
-        lines.append(f"{'journal':<12}{job.journal_path} is what --resume goes on from")
+        what = (
+            "is what --resume goes on from"
+            if job.journal_path.exists()
+            else "was deleted while the run went on; --resume has nothing to go on from"
+        )
+        lines.append(f"{'journal':<12}{job.journal_path} {what}")
         if run.changed:
             lines.append(
                 f"{'changed':<12}{job.out} was changed by another program while the run went on; "

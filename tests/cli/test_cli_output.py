@@ -58,6 +58,38 @@ def test_a_file_that_is_changed_while_the_run_goes_on_is_written_again(
     assert max(sandbox.stats.registrations.values()) == 1
 
 
+def test_a_journal_that_is_deleted_while_the_run_goes_on_costs_no_link(
+    mettl, sandbox, people, read, monkeypatch
+):
+    people(100, "p.csv")
+    register_many = running.Run._register
+
+    def delete_them():
+        for one in Path().glob("links.csv*"):
+            one.unlink()
+
+    async def delete(self, client):
+        await self._write_links()
+        delete_them()
+        await register_many(self, client)
+
+    monkeypatch.setattr(running.Run, "_register", delete)
+    done = register(mettl)
+    assert done.exit_code == 0, done.output
+    assert "links.csv.journal was deleted while the run went on" in done.stdout
+    rows = read(Path("links.csv"))
+    assert [sandbox.owner_of(row["link"]) for row in rows] == [
+        f"p{n}@example.org" for n in range(100)
+    ]
+
+
+def test_the_preview_names_the_journal_that_counts(mettl, sandbox, people):
+    people(3, "p.csv")
+    assert register(mettl, "--journal", "j").exit_code == 0
+    done = register(mettl, "--journal", "j", "--resume", "--dry-run")
+    assert "who has an answer in j is not sent again" in " ".join(done.stdout.split())
+
+
 def test_a_file_that_only_this_command_writes_is_not_called_changed(
     mettl, sandbox, people, monkeypatch
 ):

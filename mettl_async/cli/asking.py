@@ -59,7 +59,7 @@ def choose(doubt: DoubtError) -> Choice:
     """Have the user choose among the answers to a doubt.
 
     Raises:
-        CommandError: The user has ended the input instead.
+        CommandError: The user has ended the input instead, or does not want the only answer.
     """
     parts: list[RenderableType] = [Text(f"{one_line(doubt.question)}.", style="bold")]
     for number, choice in enumerate(doubt.choices, 1):
@@ -67,6 +67,10 @@ def choose(doubt: DoubtError) -> Choice:
         shown = (Text(one_line(line), overflow="fold") for line in choice.shown)
         parts += (Padding(line, (0, 0, 0, 7)) for line in shown)
     print_lean(*parts, err=True)
+    if len(doubt.choices) == 1:
+        if not confirm("Read it in this way?"):
+            raise CommandError("not confirmed; nothing was sent")
+        return doubt.choices[0]
     console = Console(stderr=True, highlight=False)
     numbers = [str(number) for number, _ in enumerate(doubt.choices, 1)]
     with _ended_input():

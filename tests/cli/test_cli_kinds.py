@@ -66,6 +66,8 @@ def zipped(name):
         ("p.jsonl", HEADER + ASHA, "looks like CSV, not like JSON Lines"),
         ("p.xlsx", HEADER + ASHA, "is text, not XLSX; give it its real ending, or pass --format csv"),
         ("p.jsonl", '{"email": "a@x.org", "name": "A"}\n', "did you mean 'email'"),
+        ("p.csv", f'"{HEADER.strip()}"\n"{ASHA.strip()}"\n', "the whole line is one cell"),
+        ("~$p.xlsx", b"\x05Admin" + b" " * 50, "is Excel's mark of an open file"),
         ("p.csv", "", "is empty; the first line must name the columns"),
         ("p.csv", "\ufeff \r\n", "is empty"),
         ("p.csv", HEADER, "names its columns, but holds no candidates"),

@@ -135,6 +135,11 @@ def _table(
     try:
         return Table.of(layout, line, cells)
     except CommandError as error:
+        if len(cells) == 1 and any(one in cells[0] for one in DELIMITERS):
+            raise CommandError(
+                f"{layout.name}:{line}: the whole line is one cell; export the file again without "
+                "quotes around its lines, or pass --delimiter"
+            ) from None
         if layout.header_row is None:
             wanted = needed_names(layout)
             for _ in range(HEADER_WITHIN):

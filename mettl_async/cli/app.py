@@ -82,6 +82,7 @@ def mettl(
     "mettl register people.csv --sandbox",
     "mettl register people.csv --schedule ab12 --out links.csv",
     'mettl register people.xlsx --sheet Batch1 --map "E-mail=Email Address"',
+    talks=True,
 )
 def register(
     file: Annotated[
@@ -141,6 +142,9 @@ def register(
         PostParameters,
         typer.Option(help="Place of candidates' data; form keeps it out of access logs."),
     ] = PostParameters.DOCUMENTED,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as one JSON document, for programs.")
+    ] = False,
     options: RegisterOptions,
 ) -> int:
     """Register the people of a file in a schedule, and get a file of their links.
@@ -151,38 +155,43 @@ def register(
     server gone), 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP: ended in order, and --resume goes on.
     """
     from mettl_async.cli import register as registering
+    from mettl_async.cli.ending import Ending
     from mettl_async.cli.job import Job
 
-    if out is None and not sandbox and not dry_run:
-        raise CommandError("--out is missing: where to write the links, such as links.csv")
-    with opened(file, read) as source:
-        job = Job(
-            file=file,
-            source=source,
-            generate=generate,
-            schedule=schedule,
-            sandbox=sandbox,
-            out=out or registering.LINKS,
-            journal=journal,
-            bom=bom,
-            overwrite=overwrite,
-            resume=resume,
-            dry_run=dry_run,
-            yes=yes,
-            skip_bad=skip_bad,
-            concurrency=concurrency,
-            batch_size=batch_size,
-            target=target,
-            post_parameters=post_parameters.value,
-            options=options,
-        )
-        return registering.register(job)
+    ending = Ending(as_json)
+    with ending.printed():
+        if out is None and not sandbox and not dry_run:
+            raise CommandError("--out is missing: where to write the links, such as links.csv")
+        with opened(file, read) as source:
+            job = Job(
+                file=file,
+                source=source,
+                generate=generate,
+                schedule=schedule,
+                sandbox=sandbox,
+                out=out or registering.LINKS,
+                journal=journal,
+                bom=bom,
+                overwrite=overwrite,
+                resume=resume,
+                dry_run=dry_run,
+                yes=yes,
+                skip_bad=skip_bad,
+                concurrency=concurrency,
+                batch_size=batch_size,
+                target=target,
+                post_parameters=post_parameters.value,
+                options=options,
+                as_json=as_json,
+            )
+            return registering.register(job, ending)
 
 
 @command(
     app,
     "mettl account",
     interrupted=_NOTHING_WRITTEN,
+    talks=True,
 )
 def account(
     *,
@@ -200,6 +209,7 @@ def account(
     "mettl assessments --limit 10",
     "mettl assessments --sort name --order asc --json",
     interrupted=_NOTHING_WRITTEN,
+    talks=True,
 )
 def assessments(
     *,
@@ -226,6 +236,7 @@ def assessments(
     "mettl schedules",
     "mettl schedules --assessment 1234 --json",
     interrupted=_NOTHING_WRITTEN,
+    talks=True,
 )
 def schedules(
     *,
@@ -258,6 +269,7 @@ def schedules(
     "mettl results ab12",
     "mettl results ab12 --out results.csv",
     interrupted=_NOTHING_WRITTEN,
+    talks=True,
 )
 def results(
     key: Key,
@@ -300,6 +312,7 @@ def results(
     app,
     "mettl report ab12 asha@example.com --out asha.pdf",
     interrupted=_NOTHING_WRITTEN,
+    talks=True,
 )
 def report(
     key: Key,

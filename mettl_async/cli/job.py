@@ -32,6 +32,7 @@ class Job:
         bom: Whether CSV is to begin with a byte order mark; None where Excel needs it.
         dry_run: Whether to look only.
         yes: Whether nothing is to be asked.
+        as_json: Whether the summary is to be one JSON document.
         skip_bad: Where to write the rows that cannot be sent; None if nothing is sent because of them.
     """
 
@@ -48,6 +49,7 @@ class Job:
     dry_run: bool = False
     yes: bool = False
     skip_bad: Path | None = None
+    as_json: bool = False
     concurrency: int
     batch_size: int
     target: Target

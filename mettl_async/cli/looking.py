@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mettl_async.cli import asking
-from mettl_async.cli.problems import print_stderr
 from mettl_async.cli.progress import spinner
 from mettl_async.cli.reading.checking import Checked, check_file
 from mettl_async.cli.reading.doubts import DoubtError
+from mettl_async.cli.talk import note
 
 if TYPE_CHECKING:
     from mettl_async.cli.reading.checking import Fits
@@ -36,6 +36,4 @@ def look(source: Source, fits: Fits | None, *, ask: bool) -> Checked:
                 raise
             choice = asking.choose(doubt)
         source.reread(source.options.answered(choice.option, choice.value))
-        print_stderr(
-            f"reading it with {choice.flag}; pass that the next time, and nothing is asked"
-        )
+        note(f"reading it with {choice.flag}; pass that the next time, and nothing is asked")

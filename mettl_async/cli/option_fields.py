@@ -22,6 +22,7 @@ from attrs import frozen
 
 from mettl_async.cli.helping import command_with
 from mettl_async.cli.problems import exit_on_error
+from mettl_async.cli.talk import Quiet, Verbose, talking
 from mettl_async.config import ApiVersion, ClientOptions, Region
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ MOST_PORT: Final = 65_535
 
 
 def command(
-    app: typer.Typer, *examples: str, interrupted: str = "nothing was sent"
+    app: typer.Typer, *examples: str, interrupted: str = "nothing was sent", talks: bool = False
 ) -> Callable[[Function], Function]:
     """Add a function to an app as a command; its result is the exit code.
 
@@ -49,6 +50,7 @@ def command(
         app: The app.
         *examples: Command lines that stand at the end of its help.
         interrupted: What Ctrl-C means for the user.
+        talks: Whether it takes ``--quiet`` and ``--verbose``.
     """
 
     def add(function: Function) -> Function:
@@ -64,9 +66,13 @@ def command(
             else:
                 parameters.append(one.replace(annotation=hint))
 
+        if talks:
+            parameters.extend(_flag(*one) for one in (("quiet", Quiet), ("verbose", Verbose)))
+
         @wraps(function)
         def run(**given: Any) -> None:
-            with exit_on_error(interrupted):
+            quiet, verbose = given.pop("quiet", False), given.pop("verbose", False)
+            with exit_on_error(interrupted), talking(quiet=quiet, verbose=verbose):
                 for name, value in values.items():
                     fields = [one.name for one in attrs.fields(value)]
                     given[name] = value(**{field: given.pop(field) for field in fields})
@@ -82,6 +88,11 @@ def command(
         return function
 
     return add
+
+
+def _flag(name: str, annotation: Any) -> inspect.Parameter:
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, keyword, default=False, annotation=annotation)
 
 
 def _parameters(value: type[Any], options: dict[str, Any]) -> Iterator[inspect.Parameter]:

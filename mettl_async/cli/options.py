@@ -60,6 +60,15 @@ FileOptions = Annotated[
                 show_default=False,
             ),
         ],
+        "only": Annotated[
+            list[str],
+            typer.Option(
+                help="Take only the row of this person; can be repeated. The file of links has only "
+                "these.",
+                metavar="EMAIL",
+                show_default=False,
+            ),
+        ],
         "format": "Format of the input; detected by default.",
         "encoding": typer.Option(
             help="Encoding of the input, such as cp1250; detected by default.", metavar="NAME"

@@ -9,6 +9,7 @@ import typer
 
 from mettl_async.cli.signals import exit_code, raised_signals, signal_of
 from mettl_async.cli.streams import forget
+from mettl_async.cli.wording import words
 from mettl_async.display import multiline
 from mettl_async.errors import MettlError, NotReadyError
 
@@ -26,10 +27,10 @@ def exit_on_error(interrupted: str = "nothing was sent") -> Iterator[None]:
         with raised_signals():
             yield
     except NotReadyError as error:
-        print_stderr(f"mettl: {error}")
+        print_stderr(f"mettl: {words(error)}")
         raise typer.Exit(MISSING) from None
     except (CommandError, MettlError) as error:
-        print_stderr(f"mettl: {error}")
+        print_stderr(f"mettl: {words(error)}")
         raise typer.Exit(WRONG) from None
     except KeyboardInterrupt as error:
         number = signal_of(error)

@@ -19,6 +19,7 @@ from attrs import field, frozen
 
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.secret_sources import SOURCES, Source, check_private, in_keyring
+from mettl_async.cli.wording import BASE_URL_WORDS, words
 from mettl_async.config import ApiVersion, Credentials, Region, normalise_base_url
 from mettl_async.errors import ConfigurationError
 
@@ -188,7 +189,7 @@ def _profile(path: Path, name: str, table: object) -> Profile:
         values["version"] = values["version"] and ApiVersion(values["version"])
         values["base_url"] = values["base_url"] and normalise_base_url(values["base_url"])
     except ConfigurationError as error:
-        raise CommandError(f"{where}: {error}") from None
+        raise CommandError(f"{where}: {words(error).replace(BASE_URL_WORDS, 'base_url')}") from None
     except ValueError:
         raise CommandError(
             f"{where}: region is one of {', '.join(Region)}, version one of {', '.join(ApiVersion)}"

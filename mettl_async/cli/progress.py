@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from signal import SIGINT, Signals
 from typing import Final
 
-from attrs import define, field
+from attrs import define, field, frozen
 from rich import progress as bars
 from rich.console import Console, RenderableType
 from rich.text import Text
@@ -19,6 +19,8 @@ from mettl_async.bulk.outcomes import Failed, Outcome, Registered, Rejected, Unk
 from mettl_async.bulk.progress import Progress
 from mettl_async.bulk.stop_policy import stops_the_run
 from mettl_async.cli.problems import print_stderr
+from mettl_async.cli.talk import is_quiet
+from mettl_async.cli.wording import name_words
 from mettl_async.errors import CallError, InvalidInputError, MettlError
 from mettl_async.models import RegistrationStatus
 
@@ -152,7 +154,8 @@ def remarks(tally: Tally, progress: Progress | None) -> list[str]:
         said.append(f"interrupted: calls in flight are finishing; {again} exits at once")
     if progress is not None and progress.retrying:
         calls = "1 call waits" if progress.retrying == 1 else f"{progress.retrying} calls wait"
-        said.append(f"retrying: {calls} after {progress.retry_reason}")
+        why = name_words(progress.retry_reason or "an error")
+        said.append(f"retrying: {calls} ({why})")
     return said
 
 
@@ -264,15 +267,31 @@ def at_terminal() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def make_display(tally: Tally) -> Lines | Bar:
+@frozen
+class Silent:
+    """No progress, for ``--quiet``."""
+
+    tally: Tally
+
+    def show(self, _progress: Progress | None) -> None:
+        """Show nothing."""
+        self.tally.told = self.tally.interrupted  # that the next signal ends at once is known
+
+    def end(self) -> None:
+        """Show nothing."""
+
+
+def make_display(tally: Tally) -> Lines | Bar | Silent:
     """Make a bar, or lines where stderr cannot show one."""
+    if is_quiet():
+        return Silent(tally)
     return Bar(tally, Console(stderr=True)) if at_terminal() else Lines(tally)
 
 
 @contextmanager
 def spinner(what: str) -> Iterator[None]:
     """Show a spinner on a terminal while the block runs."""
-    if not at_terminal():
+    if is_quiet() or not at_terminal():
         yield
         return
     with Console(stderr=True).status(Text(what)):

@@ -8,8 +8,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar
 
-import typer
-
 from mettl_async.api.pager import AsyncPager
 from mettl_async.api.placeholders import check_access_key, check_email
 from mettl_async.api.waiting import NotReady, poll
@@ -28,6 +26,7 @@ from mettl_async.cli.printing import (
 from mettl_async.cli.problems import MISSING, CommandError, os_reason, print_stderr
 from mettl_async.cli.progress import spinner
 from mettl_async.cli.reading.rows import is_json_lines
+from mettl_async.cli.talk import say
 from mettl_async.client import MettlClient
 from mettl_async.core.effects import Effects
 from mettl_async.display import multiline, one_line
@@ -173,7 +172,7 @@ def results(
                 for text in spool.lines() if nested else spool.csv():
                     written.write(text)
                 written.end()
-            typer.echo(f"results     {spool.count:,}\nfile        {out}")
+            say(f"results     {spool.count:,}\nfile        {out}")
         elif as_json:
             print_text("[")
             for place, line in enumerate(spool.lines()):
@@ -287,7 +286,7 @@ def report(
         raise  # some of these are OSErrors too
     except OSError as error:
         raise CommandError(f"{out}: cannot be written: {os_reason(error)}") from None
-    typer.echo(f"report      {out}")
+    say(f"report      {out}")
     return 0
 
 

@@ -10,6 +10,7 @@ from mettl_async.api.placeholders import check_access_key
 from mettl_async.bulk.journal_owner import owner_words
 from mettl_async.cli import asking, preview
 from mettl_async.cli.bad_rows import check_bad_file, report, rows_text, write_bad_rows
+from mettl_async.cli.ending import Ending
 from mettl_async.cli.fitting import fits_in_url
 from mettl_async.cli.links import check_out
 from mettl_async.cli.looking import look
@@ -28,7 +29,9 @@ from mettl_async.cli.run import Run
 from mettl_async.cli.same_file import check_apart
 from mettl_async.cli.sandbox import load_sandbox
 from mettl_async.cli.signals import exit_code, on_interrupt
+from mettl_async.cli.staying import can_stay, stay
 from mettl_async.cli.summary import summary
+from mettl_async.cli.talk import note, say
 from mettl_async.client import MettlClient
 from mettl_async.config import ApiVersion
 
@@ -42,13 +45,19 @@ LINKS: Final = Path("links.csv")
 """The file of links where none is named."""
 
 
-def register(job: Job) -> int:
-    """Do the whole job; gives the exit code.
+def register(job: Job, ending: Ending) -> int:
+    """Do the whole job; gives the exit code, and notes in ``ending`` what becomes of it.
 
     Raises:
         CommandError: It cannot be done, or not to the end.
         MettlError: Likewise.
     """
+    ending.job = job
+    ending.code = _register(job, ending)
+    return ending.code
+
+
+def _register(job: Job, ending: Ending) -> int:
     target = _check_target(job)
     _check_outputs(job)
     ours = None if target is None or isinstance(target, MettlClient) else target
@@ -59,6 +68,7 @@ def register(job: Job) -> int:
         checked = look(job.source, _fits(job, target, key), ask=asks)
         if job.skip_bad is not None:
             check_bad_file(job.skip_bad, job.source, checked, overwrite=job.overwrite)
+    ending.checked = checked
     if job.dry_run or target is None:
         return _show(job, checked, _address(target))
     total = job.generate or 0
@@ -75,25 +85,37 @@ def register(job: Job) -> int:
         write_bad_rows(job.skip_bad, job.source, checked)
         if not total:
             raise CommandError(f"nobody is left to be sent; the rows are in {job.skip_bad}")
-    return _run(job, key, target, total, checked)
+    return _run(ending, job, key, target, total)
 
 
-def _run(
-    job: Job, key: str, target: MettlClient | Sandbox, total: int, checked: Checked | None
-) -> int:
-    run = Run(job, key, Tally(total))
-    with on_interrupt(run.interrupt, lambda: run.tally.told):
-        asyncio.run(run.go(target))
-        bad = 0 if checked is None else checked.bad_total
+def _run(ending: Ending, job: Job, key: str, target: MettlClient | Sandbox, total: int) -> int:
+    checked = ending.checked
+    bad = 0 if checked is None else checked.bad_total
+    run = ending.run = Run(job, key, Tally(total))
+    code = 0
+
+    async def end() -> None:
+        nonlocal code
         said = summary(run)
         if bad:
             said += f"\n{'left out':<12}{rows_text(bad)}, in {job.skip_bad}"
-        (print_stderr if is_stdout(job.out) else print_outcome)(said)
+        if not job.as_json:
+            (note if is_stdout(job.out) else say)(said)
+        code = _code(run, bad)
+        if code in {0, MISSING} and run.tally.registered and can_stay(job):
+            await stay(lambda: run.tally.interrupted)
+
+    with on_interrupt(run.interrupt, lambda: run.tally.told):
+        asyncio.run(run.go(target, end))
     if run.problem is not None:
         raise run.problem
+    return code
+
+
+def _code(run: Run, bad: int) -> int:
     if run.tally.ended_by is not None:
         return exit_code(run.tally.ended_by)
-    if run.tally.cut_short:
+    if run.tally.cut_short or run.problem is not None:
         return WRONG
     return 0 if run.tally.registered == run.tally.total and not bad else MISSING
 
@@ -104,12 +126,12 @@ def _address(target: MettlClient | Sandbox | None) -> str | None:
 
 def _show(job: Job, checked: Checked | None, address: str | None) -> int:
     """Do a dry run; gives the exit code that the file alone would lead to."""
-    preview.show(job, checked, address, to_stderr=False)
+    preview.show(job, checked, address, to_stderr=job.as_json)
     bad = 0 if checked is None else checked.bad_total
     if job.source is not None and checked is not None and bad:
         print_stderr(report(job.source, checked, job.skip_bad))
     good = (job.generate or 0) if checked is None else checked.good_total
-    print_outcome(
+    (note if job.as_json else print_outcome)(
         f"Dry run: nothing was sent. {preview.would(job, good if job.skip_bad or not bad else 0)}"
     )
     if bad and not (job.skip_bad and good):
@@ -120,11 +142,11 @@ def _show(job: Job, checked: Checked | None, address: str | None) -> int:
 def _tell(job: Job, source: Source, checked: Checked, *, previewed: bool) -> None:
     """Tell on stderr which rows are bad, and what else the preview says to who sees it."""
     if source.note is not None and not previewed:
-        print_stderr(f"mettl: {source.note}")
+        note(f"mettl: {source.note}")
     if checked.bad_total:
         print_stderr(report(source, checked, job.skip_bad))
     elif source.also_sends and not previewed:
-        print_stderr(f"also sends: {source.also_sends}")
+        note(f"also sends: {source.also_sends}")
 
 
 def _check_outputs(job: Job) -> None:
@@ -134,6 +156,8 @@ def _check_outputs(job: Job) -> None:
         is_json_lines(job.skip_bad)
         check_whole(job.skip_bad, overwrite=True)
         outputs.append((job.skip_bad, "the bad rows"))
+    if job.as_json and is_stdout(job.out):
+        raise CommandError("--json and --out - both write to stdout; give another --out")
     check_apart(job.file, outputs)
     owner = owner_words(job.journal_path, living=True)
     if owner and job.out.exists() and not (job.resume or job.overwrite):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from anyio import CancelScope
@@ -17,15 +17,16 @@ from mettl_async.bulk.registration_run import RegistrationRun
 from mettl_async.cli.job import Job
 from mettl_async.cli.links import write_links
 from mettl_async.cli.outfile import Stamp, is_stdout, remove_unfinished, stamp_at
-from mettl_async.cli.problems import CommandError, print_stderr
+from mettl_async.cli.problems import CommandError
 from mettl_async.cli.progress import REFRESH_EVERY, Tally, make_display
 from mettl_async.cli.reading.rows import BadRow
+from mettl_async.cli.talk import note
 from mettl_async.client import MettlClient
 from mettl_async.config import ApiVersion
 from mettl_async.errors import MettlError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
     from signal import Signals
 
     from mettl_async.models import Candidate
@@ -77,6 +78,7 @@ class Run:
     _unwritten: CommandError | MettlError | None = None
     _stop: bool = False
     _stamps: set[Stamp | None] = field(factory=set, init=False, repr=False)
+    _kept: AsyncExitStack = field(factory=AsyncExitStack, init=False, repr=False)
     _unrecorded: dict[str, JournalRecord] = field(factory=dict, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -103,13 +105,24 @@ class Run:
             )
         return self._broken
 
-    async def go(self, target: MettlClient | Sandbox) -> None:
+    async def go(
+        self, target: MettlClient | Sandbox, at_end: Callable[[], Awaitable[None]]
+    ) -> None:
         """Register everybody who has no final answer in the journal, and write the links.
+
+        Args:
+            target: Client, or sandbox to run.
+            at_end: Called when all is done, while a sandbox is still there.
 
         Raises:
             CommandError: There are outcomes of an earlier run that nobody has said what to do with.
             JournalError: The journal cannot be used, for instance because another run uses it.
         """
+        async with self._kept:
+            await self._go(target)
+            await at_end()
+
+    async def _go(self, target: MettlClient | Sandbox) -> None:
         out, journal = self.job.out, self._journal
         await journal.open(schedule_digest(self.key))
         try:
@@ -199,18 +212,16 @@ class Run:
             async with target:
                 yield target
             return
-        async with target.serve() as server:
-            print_stderr(
-                f"sandbox: a made-up Mettl at {server.base_url}; nothing leaves this machine"
-            )
-            async with MettlClient(
-                server.credentials,
-                base_url=server.base_url,
-                version=self.job.target.version or ApiVersion.V2,
-                options=self.job.client_options,
-            ) as ours:
-                self.tally.started = self.tally.clock()
-                yield ours
+        server = await self._kept.enter_async_context(target.serve())
+        note(f"sandbox: a made-up Mettl at {server.base_url}; nothing leaves this machine")
+        async with MettlClient(
+            server.credentials,
+            base_url=server.base_url,
+            version=self.job.target.version or ApiVersion.V2,
+            options=self.job.client_options,
+        ) as ours:
+            self.tally.started = self.tally.clock()
+            yield ours
 
     async def _register(self, client: MettlClient) -> None:
         job = self.job

@@ -10,6 +10,7 @@ import httpx
 
 from mettl_async.cli.printing import print_text
 from mettl_async.cli.problems import MISSING, CommandError, print_stderr
+from mettl_async.cli.wording import name_words
 from mettl_async.models import BasicAuth, TestEvent
 from mettl_async.webhooks import ContextSigner, sample_event
 
@@ -53,7 +54,7 @@ def send(bodies: Iterable[bytes], *, to: str, auth: BasicAuth | None, name: str)
                 response = client.post(to, content=body)
             except httpx.HTTPError as error:
                 # Its words may repeat the address, which may hold a token.
-                print_text(f"{name}  no answer: {type(error).__name__}\n")
+                print_text(f"{name}  no answer: {name_words(type(error).__name__)}\n")
                 continue
             accepted += response.is_success
             print_text(f"{name}  {response.status_code} {response.reason_phrase}".rstrip() + "\n")

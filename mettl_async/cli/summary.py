@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mettl_async.cli.outfile import is_stdout
 from mettl_async.cli.progress import rate_text
+from mettl_async.cli.wording import name_words, words
 from mettl_async.display import one_line
 from mettl_async.models import RegistrationStatus
 
@@ -22,7 +23,7 @@ def summary(run: Run) -> str:
     lines = []
     for name in ("registered", "rejected", "failed", "unknown"):
         codes: Mapping[str, int] = tally.codes.get(name, {})
-        why = ", ".join(f"{one_line(code)} {n:,}" for code, n in sorted(codes.items()))
+        why = ", ".join(f"{one_line(name_words(code))} {n:,}" for code, n in sorted(codes.items()))
         count = f"{getattr(tally, name):,}"
         lines.append(f"{name:<12}{count:>{width}}  {why}".rstrip())
     if tally.already:
@@ -45,7 +46,9 @@ def summary(run: Run) -> str:
                 "it was written again"
             )
     if tally.trouble is not None:
-        lines.append(f"{'stopped by' if tally.stopped else 'first error':<12}{tally.trouble}")
+        lines.append(
+            f"{'stopped by' if tally.stopped else 'first error':<12}{words(tally.trouble)}"
+        )
     if tally.interrupted:
         left = tally.not_sent
         way = "run it again" if run.futile else "--resume goes on"

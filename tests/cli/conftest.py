@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from python_words import python_in
 from typer.testing import CliRunner
 
 from mettl_async.cli import register as registering
@@ -27,7 +28,9 @@ def _clean(monkeypatch, tmp_path):
 @pytest.fixture
 def mettl():
     def invoke(*arguments, env=None, input=None):  # noqa: A002 - of click
-        return CliRunner().invoke(app, [str(one) for one in arguments], env=env, input=input)
+        done = CliRunner().invoke(app, [str(one) for one in arguments], env=env, input=input)
+        assert not python_in(done.stderr), done.stderr
+        return done
 
     return invoke
 

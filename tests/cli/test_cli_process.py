@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from python_words import python_in
 
 from mettl_async.sandbox import Sandbox
 
@@ -31,8 +32,9 @@ async def start(*arguments, env, **more):
 
 async def run(*arguments, env, **more):
     process = await start(*arguments, env=env, **more)
-    out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
+    out, err = (part.decode() for part in await process.communicate())
+    assert not python_in(out + err), out + err
+    return process.returncode, out, err
 
 
 async def until(condition):
@@ -113,7 +115,7 @@ async def test_a_slow_run_says_in_plain_lines_that_calls_are_tried_again(
     people(40, "p.csv")
     code, out, err = await run(*register(server), "--concurrency", 1, env=environment(server))
     assert code == 0
-    assert "; retrying: 1 call waits after RateLimitError" in err
+    assert "; retrying: 1 call waits (too many requests)" in err
     assert re.fullmatch(r"40/40, [\d.]+/s", err.splitlines()[-1])
     assert "\x1b" not in out + err
     assert "@" not in out + err

@@ -62,7 +62,7 @@ def test_lines_are_few_and_only_when_something_has_changed(clock):
     assert len(written) <= 6
     clock.now += PLAIN_EVERY
     lines.show(waiting)
-    assert written[-1].endswith("; retrying: 3 calls wait after ConnectError")
+    assert written[-1].endswith("; retrying: 3 calls wait (no connection)")
 
 
 def test_an_interrupt_is_acknowledged_at_once_and_once(clock):

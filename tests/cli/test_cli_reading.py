@@ -291,7 +291,7 @@ async def test_waiting_for_the_report_of_an_unfinished_test_is_no_use(call, serv
         (["results", "KEY", "--out", "r.csv", "--json"], "--json is for stdout"),
         (["results", "KEY", "--out", "there.csv"], "exists already; pass --overwrite"),
         (["results", "KEY", "--out", "folder.csv", "--overwrite"], "is not a file"),
-        (["report", "KEY", "nobody@example.org", "--out", "r.pdf"], "results.get"),
+        (["report", "KEY", "nobody@example.org", "--out", "r.pdf"], "reading the result: "),
         (["report", "KEY", "nobody", "--out", "r.pdf"], "is not an email address"),
         (["report", "KEY", "asha@example.org", "--out", "no/r.pdf"], "there is no directory"),
         (["schedules", "--assessment", "4711"], "E404"),

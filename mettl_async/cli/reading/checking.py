@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 from attrs import field, frozen
 
@@ -11,10 +12,12 @@ from mettl_async.bulk.seen import SeenEmails
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.reading.columns import EMAIL
 from mettl_async.cli.reading.kept_rows import KeptRows
-from mettl_async.cli.reading.rows import BadRow, candidate_of, problem_of
+from mettl_async.cli.reading.rows import BadRow, Cells, candidate_of, problem_of
 from mettl_async.cli.reading.source import Source
 from mettl_async.models import Candidate
 from mettl_async.models._fold_email import fold_email
+
+_SHOWN: Final = 5
 
 Fits = Callable[[Candidate], str | None]
 """Says why a candidate cannot be sent and what to do; None where nothing keeps it."""
@@ -84,7 +87,7 @@ def _sort(
     seen = SeenEmails()
     first: dict[str, int] = {}
     repeated = 0
-    for row in source.cells():
+    for row in _wanted(source):
         try:
             if isinstance(row, BadRow):
                 bad.append((row.line, row.problem, dict(row.own), None))
@@ -109,6 +112,30 @@ def _sort(
             if email in first:
                 first[email] = line
     return first, repeated
+
+
+def _wanted(source: Source) -> Iterator[Cells | BadRow]:
+    """Read the rows of those who are wanted, if not of all.
+
+    Raises:
+        CommandError: The file has no row of somebody who is wanted.
+    """
+    only = source.options.only
+    if not only:
+        yield from source.cells()
+        return
+    missing = set(only)
+    for row in source.cells():
+        # A row with wrong quotes has its cells in no certain order.
+        cells = row.own.values() if isinstance(row, BadRow) else (row.known.get(EMAIL) or "",)
+        found = only.intersection(map(fold_email, cells))
+        missing -= found
+        if found:
+            yield row
+    if missing:
+        names = ", ".join(sorted(missing)[:_SHOWN])
+        more = f" and {len(missing) - _SHOWN:,} more" if len(missing) > _SHOWN else ""
+        raise CommandError(f"--only: {source.name} has no row of {names}{more}; nothing was sent")
 
 
 def _problem(source: Source, known: Mapping[str, str], fits: Fits | None) -> str | None:

@@ -20,6 +20,7 @@ from mettl_async.cli.reading.columns import (
     parse_mapping,
 )
 from mettl_async.cli.reading.delimiter import DELIMITERS
+from mettl_async.models._fold_email import fold_email
 
 # Of which "text" is no text of people: escapes, and forms of domain names.
 _NO_ENCODINGS = frozenset(
@@ -55,6 +56,10 @@ def _cleaned(names: Iterable[str]) -> frozenset[str]:
     return frozenset(map(clean_name, names))
 
 
+def _folded(emails: Iterable[str]) -> frozenset[str]:
+    return frozenset(fold_email(one.strip()) for one in emails)
+
+
 @frozen(kw_only=True)
 class ReadOptions:
     """A user's options for the input; what is None is detected, or asked for.
@@ -73,6 +78,7 @@ class ReadOptions:
     numbers: Numbers | None = field(default=None, converter=optional(Numbers))
     mapping: Mapping[str, str] = field(default=(), converter=_mapping)
     drop: frozenset[str] = field(default=(), converter=_cleaned)
+    only: frozenset[str] = field(default=(), converter=_folded, repr=False)
 
     def __attrs_post_init__(self) -> None:
         check_drop(self.drop, self.mapping)

@@ -126,7 +126,7 @@ def test_a_bar_fits_into_a_terminal_with_all_of_its_figures(width):
     words = " ".join(" ".join(shown).split())
     assert "40,000 already there, 3 rejected" in words
     assert "Ctrl-C again exits at once" in words
-    assert "retrying: 2 calls wait after RateLimitError" in words
+    assert "retrying: 2 calls wait (too many requests)" in words
     if width >= 50:
         assert re.fullmatch(r"━+╸?━* 42,003/100,000 [\d,]+/s [\d:]+", shown[0])
         assert shown[0].index(" ") == min(40, width - 36)

@@ -3,6 +3,7 @@
 import json
 import unicodedata
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -145,7 +146,7 @@ def test_what_the_command_prints_is_safe(run_against, arguments, form):
 def test_files_of_results_are_safe(run_against, tmp_path, name):
     out = tmp_path / name
     assert run_against(evil_lists, "results", "abc", "--out", str(out)).exit_code == 0
-    text = out.read_text(encoding="utf-8")
+    text = out.read_text(encoding="utf-8-sig")  # the mark is for Excel
     assert "fake line" in text
     assert is_safe(text, allowed="\n")
 
@@ -168,4 +169,24 @@ def test_files_and_summaries_of_the_command_are_safe(tmp_path):
     tally = Tally(total=1, clock=lambda: 1.0)
     person = Candidate(email="a@example.org", first_name="A")
     tally.count(Rejected(index=0, candidate=person, attempts=1, reason=EVIL, code=EVIL))
-    assert is_safe(summary(tally, tmp_path / "links.csv"), allowed="\n")
+    job = SimpleNamespace(out=tmp_path / "links.csv", journal_path=tmp_path / "links.csv.journal")
+    for futile in (True, False):
+        run = SimpleNamespace(tally=tally, job=job, futile=futile, changed=True)
+        assert is_safe(summary(run), allowed="\n")
+
+
+def test_a_preview_is_safe(tmp_path):
+    file = tmp_path / "p.jsonl"
+    text = EVIL.encode("utf-8", "ignore").decode().replace("\0", "")  # what can be sent of it
+    person = {
+        "Email Address": "a@x.org",
+        "First Name": "A",
+        "context_data": text,
+        text: "x",
+    }
+    others = ({**person, "Email Address": "b@x.org", "First Name": EVIL}, {EVIL: EVIL})
+    file.write_text("".join(json.dumps(one) + "\n" for one in (person, *others)))
+    done = CliRunner().invoke(app, ["register", str(file), "--dry-run"])
+    assert "fake line" in done.stdout
+    assert "2 rows" in done.stderr
+    assert is_safe(done.output, allowed="\n")

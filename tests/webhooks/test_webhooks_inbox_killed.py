@@ -1,0 +1,131 @@
+"""Receivers and workers of an inbox are killed at random: what was answered with 200 is handled once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import subprocess
+import sys
+import uuid
+from collections import Counter, deque
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+import sqlalchemy as sa
+from inbox_process import AUTH, engine_of, handled_table, inbox_of
+
+from mettl_async.webhooks import TestFinished, TestGraded, TestStarted, sample_event
+
+KINDS = (TestStarted, TestFinished, TestGraded)
+SENDERS = 20
+
+
+class Fleet:
+    """Processes of one inbox; one that is killed has a successor at once."""
+
+    def __init__(self, url, name):
+        self.url, self.name = url, name
+        self.processes, self.ports, self.killed = {}, {}, Counter()
+
+    async def start(self, place):
+        program = Path(__file__).with_name("inbox_process.py")
+        role = place.rstrip("0123456789")
+        process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own program, and begun at once
+            [sys.executable, program, self.url, self.name, role], stdout=subprocess.PIPE, text=True
+        )
+        self.processes[place] = process
+        said = await asyncio.to_thread(process.stdout.readline)
+        if role == "receives":
+            self.ports[place] = int(said)
+
+    async def kill(self, place):
+        process = self.processes[place]
+        self.killed[place.rstrip("0123456789")] += 1
+        self.ports.pop(place, None)
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        await self.start(place)
+
+    def end(self):
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+
+async def send_all(fleet, bodies, sent):
+    """Deliver each until 200 is answered, as Mettl would [assumed]."""
+    auth = (AUTH.username, AUTH.password)
+    limits = httpx.Limits(max_keepalive_connections=0)
+    async with httpx.AsyncClient(auth=auth, timeout=10, limits=limits, trust_env=False) as client:
+
+        async def sender():
+            while bodies:
+                body = bodies.popleft()
+                while True:
+                    if not fleet.ports:
+                        await anyio.sleep(0.02)
+                        continue
+                    port = random.choice(list(fleet.ports.values()))
+                    with contextlib.suppress(httpx.TransportError):
+                        answer = await client.post(f"http://127.0.0.1:{port}/", content=body)
+                        if answer.status_code == 200:
+                            break
+                        assert answer.status_code == 503
+                    await anyio.sleep(0.02)
+                sent.append(body)
+
+        await asyncio.gather(*(sender() for _ in range(SENDERS)))
+
+
+async def run(url, *, candidates, kills, within):
+    name = f"inbox_{uuid.uuid4().hex}"
+    engine = engine_of(url)
+    inbox, handled = inbox_of(engine, name), handled_table(name)
+    await inbox.create_table()
+    async with engine.begin() as connection:
+        await connection.run_sync(handled.create)
+    events = [(f"c{number}@example.org", kind) for number in range(candidates) for kind in KINDS]
+    bodies = deque(sample_event(kind, email=email) for email, kind in events)
+    fleet, sent = Fleet(url, name), []
+    places = ["receives0", "receives1", "works0", "works1"]
+    try:
+        with anyio.fail_after(within):
+            await asyncio.gather(*map(fleet.start, places))
+            async with anyio.create_task_group() as group:
+                group.start_soon(send_all, fleet, bodies, sent)
+                for number in range(kills):
+                    await anyio.sleep(random.uniform(0, 0.3))
+                    await fleet.kill(places[number % len(places)])
+            while await inbox.waiting():  # noqa: ASYNC110 - other processes empty it
+                await anyio.sleep(0.05)
+        async with engine.connect() as connection:
+            query = sa.select(handled.c.email, handled.c.kind)
+            came = Counter(tuple(row) for row in await connection.execute(query))
+        assert await inbox.dead_letters() == []
+    finally:
+        fleet.end()
+        await engine.dispose()
+    assert len(sent) == len(events)
+    assert came == dict.fromkeys(((email, kind.__name__) for email, kind in events), 1)
+    assert fleet.killed == {"receives": kills // 2, "works": kills // 2}
+
+
+async def test_a_few_kills_on_sqlite(tmp_path):
+    await run(f"sqlite+aiosqlite:///{tmp_path / 'x.sqlite3'}", candidates=40, kills=4, within=50)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database", ["sqlite", "postgresql", "pgbouncer"])
+async def test_two_thousand_events_and_many_kills(database, tmp_path, request):
+    url = f"sqlite+aiosqlite:///{tmp_path / 'x.sqlite3'}"
+    if database != "sqlite":
+        url = request.getfixturevalue("postgres_url")
+    if database == "pgbouncer":
+        port = request.getfixturevalue("pgbouncer_port")
+        url = f"postgresql+asyncpg://mettl@127.0.0.1:{port}/postgres#pgbouncer"
+    await run(url, candidates=667, kills=24, within=250)

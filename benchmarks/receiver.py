@@ -183,11 +183,11 @@ class Connection(asyncio.Protocol):
             self._done.set_exception(RuntimeError(problem))
 
 
-async def deliver(port: int, requests: Sequence[bytes]) -> float:
+async def deliver(port: int, requests: Sequence[bytes], connections: int = CONNECTIONS) -> float:
     """Seconds of one round."""
     loop = asyncio.get_running_loop()
     left = iter(requests)  # one iterator for all connections
-    ends = [loop.create_future() for _ in range(CONNECTIONS)]
+    ends = [loop.create_future() for _ in range(connections)]
     gc.collect()  # no round pays for another one's rubbish
     began = time.perf_counter()
     for end in ends:

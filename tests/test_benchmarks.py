@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 BENCHMARKS = ROOT / "benchmarks"
 SCRIPTS = (
-    "bulk_aiohttp", "bulk_latency", "codec_costs", "compare_versions", "decode_results", "memory",
+    "bulk_aiohttp", "bulk_latency", "codec_costs", "compare_versions", "decode_results", "inbox", "memory",
     "pace", "receiver", "register_calls", "transports",
 )  # fmt: skip
 NEEDED = {"compare_versions": ("--old", sys.executable)}

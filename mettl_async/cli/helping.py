@@ -100,12 +100,15 @@ def command_with(examples: Sequence[str]) -> type[Command]:
 
 def _write_parameters(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any) -> None:
     rows: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+    last: dict[str, list[tuple[str, str]]] = {}
     for one in command.get_params(ctx):
         record = one.get_help_record(ctx)
         if record is not None:
             kind = "Arguments" if one.param_type_name == "argument" else "Options"
-            rows[kind].append((_TYPE.sub("", record[0]), _bounds(record[1])))
-    for kind, found in rows.items():
+            section = getattr(one, "rich_help_panel", None)
+            found = last.setdefault(section, []) if section else rows[kind]
+            found.append((_TYPE.sub("", record[0]), _bounds(record[1])))
+    for kind, found in (*rows.items(), *last.items()):
         _write_list(formatter, kind, found)
 
 

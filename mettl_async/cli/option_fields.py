@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_PORT: Final = 65_535
+SECTION: Final = ""
 
 
 def command(
@@ -45,6 +46,7 @@ def command(
     A parameter of type ``Annotated[Value, {field: help}]`` becomes one option for each field of the attrs
     class ``Value``, with the field's name, type and default. Instead of a help text the dict may have a
     ``typer.Option(...)``, or ``Annotated[type, typer.Option(...)]`` where the option's type is another one.
+    ``SECTION`` in the dict is the heading that they stand under in the help.
 
     Args:
         app: The app.
@@ -108,6 +110,7 @@ def _parameters(value: type[Any], options: dict[str, Any]) -> Iterator[inspect.P
             option = typer.Option(f"--{one.name.replace('_', '-')}", help=option)
         if get_origin(option) is not Annotated:
             option = Annotated[types[one.name], option]
+        option.__metadata__[0].rich_help_panel = options.get(SECTION)
         yield inspect.Parameter(
             one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=option
         )

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from mettl_async.cli.option_fields import Target
+from mettl_async.cli.option_fields import SECTION, Target
 from mettl_async.cli.reading.options import ReadOptions
 from mettl_async.models import RegistrationOptions, ResultDetail
 
@@ -31,6 +31,7 @@ ProfileName = Annotated[
 TargetOptions = Annotated[
     Target,
     {
+        SECTION: "Account",
         "profile": PROFILE_OPTION,
         "region": "Region of the account; by default METTL_REGION, else india.",
         "base_url": typer.Option(
@@ -43,6 +44,7 @@ TargetOptions = Annotated[
 FileOptions = Annotated[
     ReadOptions,
     {
+        SECTION: "How the file is read",
         "mapping": Annotated[
             list[str],
             typer.Option(
@@ -95,6 +97,7 @@ FileOptions = Annotated[
 RegisterOptions = Annotated[
     RegistrationOptions,
     {
+        SECTION: "Links",
         "allow_missing_mandatory_registration_fields": (
             "Let candidates fill in missing fields, except email and first name."
         ),
@@ -107,6 +110,7 @@ RegisterOptions = Annotated[
 DetailOptions = Annotated[
     ResultDetail,
     {
+        SECTION: "More columns",
         "recommendation": "Include recommendations of the reports.",
         "response_style": "Include response styles of the reports.",
         "essay_answers": "Include answers to essay questions.",

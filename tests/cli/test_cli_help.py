@@ -121,3 +121,15 @@ def test_bash_completes_commands_and_options(tmp_path, environment):
     assert complete("reg") == ["register"]
     assert complete("register", "--enc") == ["--encoding"]
     assert complete("register", "--region", "") == ["india", "eu"]
+
+
+def test_options_stand_together_by_what_they_are_about():
+    sections = re.findall(r"^(\S.*):$", help_of(("register",), 80), re.MULTILINE)
+    assert sections == [
+        "Arguments",
+        "Options",
+        "How the file is read",
+        "Account",
+        "Links",
+        "Examples",
+    ]

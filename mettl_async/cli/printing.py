@@ -9,9 +9,6 @@ from typing import Any
 
 import attrs
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.streams import forget
@@ -36,6 +33,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
         for row in (columns, *rows):
             print_text("\t".join(printable(cell) for cell in row) + "\n")
         return
+    # Not at the top: completing a word and --help need none of it.
+    from rich.console import Console  # noqa: PLC0415 - see above
+    from rich.table import Table  # noqa: PLC0415 - see above
+    from rich.text import Text  # noqa: PLC0415 - see above
+
     texts = list(rows)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for place, name in enumerate(columns):

@@ -178,7 +178,10 @@ async def test_without_the_extra_the_command_says_what_to_install(environment, s
 
 @pytest.mark.parametrize(
     ("argument", "unneeded"),
-    [("--version", {"typer", "rich", "attrs", "httpx"}), ("--help", {"httpx", "sqlite3"})],
+    [
+        ("--version", {"typer", "rich", "attrs", "httpx"}),
+        ("--help", {"httpx", "sqlite3", "rich.console", "tomllib"}),
+    ],
 )
 async def test_a_quick_answer_loads_no_more_than_it_needs(environment, server, argument, unneeded):
     program = (

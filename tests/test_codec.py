@@ -111,7 +111,7 @@ def test_what_json_cannot_say_is_a_value_error_without_the_value(value):
     ids=lambda content: repr(content[:12]),
 )  # fmt: skip
 def test_junk_is_a_value_error_without_the_content(content):
-    with pytest.raises(ValueError, match="not JSON|not UTF-8") as caught:
+    with pytest.raises(ValueError, match=r"not JSON|not UTF-8") as caught:
         codec.loads(content)
     assert "secret" not in "".join(traceback.format_exception(caught.value))
     assert caught.value.__context__ is None

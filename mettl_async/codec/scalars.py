@@ -116,7 +116,7 @@ def to_frozen(value: Any, _: Any = None, depth: int = 0) -> Any:
         for name, item in value.items():
             if type(item) is dict or type(item) is list:
                 entries[name] = to_frozen(item, None, depth + 1)
-        return FrozenMap(entries)
+        return FrozenMap.taking(entries)
     if isinstance(value, list):
         if depth == _NESTING:
             return None

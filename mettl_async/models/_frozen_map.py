@@ -20,6 +20,13 @@ class FrozenMap(Mapping[str, V]):
     def __init__(self, entries: Mapping[str, V]) -> None:
         self._entries = dict(entries)
 
+    @classmethod
+    def taking(cls, entries: dict[str, V]) -> FrozenMap[V]:
+        """Make a map of a dict that nobody else keeps: without a copy, half the time."""
+        new: FrozenMap[V] = cls.__new__(cls)
+        new._entries = entries
+        return new
+
     def __getitem__(self, key: str) -> V:
         return self._entries[key]
 

@@ -32,7 +32,7 @@ class EventRules:
         """
         try:
             event = parse_event(body)
-            if problem := self._time_problem(event):
+            if self.max_age is not None and (problem := self._time_problem(event, self.max_age)):
                 return RefusedDeliveryError(WRONG_TIME.status_code, problem)
             return self.with_context(event)
         except (EventDecodeError, ContextDataError) as error:
@@ -63,17 +63,15 @@ class EventRules:
             return event
         return evolve(event, context=context)
 
-    def _time_problem(self, event: Event) -> str:
+    def _time_problem(self, event: Event, max_age: float) -> str:
         """Say why the timestamp is too far from now; empty if it is not."""
-        if self.max_age is None:
-            return ""
         if event.timestamp is None:
             return "the event has no timestamp, and max_age is set"
         age = self.clock() - event.timestamp.timestamp()
-        if abs(age) <= self.max_age:
+        if abs(age) <= max_age:
             return ""
         where = "old" if age > 0 else "in the future"
-        return f"the event is {abs(age):.0f} s {where}, and max_age is {self.max_age:g} s"
+        return f"the event is {abs(age):.0f} s {where}, and max_age is {max_age:g} s"
 
 
 def response_to(error: WebhookError) -> HttpResponse:

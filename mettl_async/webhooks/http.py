@@ -127,16 +127,23 @@ class HeadRules:
 
 def _read(headers: Headers) -> tuple[list[bytes], list[bytes]]:
     """Give the different values of authorization and of content-length."""
-    found: dict[str, list[bytes]] = {_AUTHORIZATION: [], _CONTENT_LENGTH: []}
-    # Not isinstance(Mapping): werkzeug's headers are none, and their items() are pairs as well.
-    pairs: HeaderPairs = headers.items() if hasattr(headers, "items") else headers
+    authorization: list[bytes] = []
+    lengths: list[bytes] = []
+    pairs: HeaderPairs = headers if isinstance(headers, list) else _pairs(headers)
     for name, value in pairs:
         if len(name) in _NAME_LENGTHS:
             text = (name if isinstance(name, str) else name.decode("latin-1")).lower()
             content = value.encode("latin-1", "replace") if isinstance(value, str) else value
-            if text in found and content not in found[text]:
-                found[text].append(content)
-    return found[_AUTHORIZATION], found[_CONTENT_LENGTH]
+            if text == _AUTHORIZATION and content not in authorization:
+                authorization.append(content)
+            elif text == _CONTENT_LENGTH and content not in lengths:
+                lengths.append(content)
+    return authorization, lengths
+
+
+def _pairs(headers: Headers) -> HeaderPairs:
+    # Not isinstance(Mapping): werkzeug's headers are none, and their items() are pairs as well.
+    return headers.items() if hasattr(headers, "items") else headers
 
 
 def _wrong_credentials(authorization: list[bytes]) -> HttpResponse:

@@ -24,7 +24,8 @@ def event_identity(event: Event) -> str:
 
     - the ``EVENT_TYPE``, the access key, the email without regard to case, and
     - of a graded test, its end and the marks (so another grading is another event); of other events the
-      timestamp. Without an end it is the timestamp; without both, all that came.
+      timestamp. Without an end it is the timestamp; without both, all that came. So two events without a
+      time that say the same share it; the receiver then handles the first, and logs a warning.
     - of an `UnknownEvent`, all that came, in any order.
 
     ``candidate_instance_id`` is not in it, since an event made by ``reconcile`` has none.
@@ -52,7 +53,7 @@ def event_identity(event: Event) -> str:
 
 def _digest(parts: list[Any]) -> str:
     # Escaped, so that whatever is in a text can be encoded.
-    text = json.dumps([_VERSION, *parts], sort_keys=True, separators=(",", ":"), default=_plain)
+    text = _ENCODER.encode([_VERSION, *parts])
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
@@ -60,3 +61,7 @@ def _plain(value: object) -> Any:
     if isinstance(value, FrozenMap):
         return dict(value)
     raise TypeError(f"raw: expected plain data, got {type(value).__name__}")
+
+
+# Made once: json.dumps makes one for each call.
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain)

@@ -11,6 +11,10 @@ from mettl_async.models.event import Event, UnknownEvent
 _LOGGER: Final = logging.getLogger("mettl_async.webhooks")
 _MOST_TYPES: Final = 100  # that are remembered as said
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")  # has no room for an address
+MAYBE_SECOND: Final = (
+    "not handled again: %s %s has no time, so it may be a second event or a second delivery; "
+    "if both must be handled, give the receiver another identify"
+)
 
 
 @frozen
@@ -44,12 +48,6 @@ def shown_type(event: Event) -> str:
     return f"events of type {word}" if _WORD.fullmatch(word) else "events whose type is no word"
 
 
-def warn_if_timeless(event: Event, digest: str) -> None:
-    """Say that an event may be lost: without a time, a second one looks like a second delivery."""
-    if event.timestamp is None and getattr(event, "end_time", None) is None:
-        _LOGGER.warning(
-            "not handled again: %s %s has no time, so it may be a second event or a second delivery; "
-            "if both must be handled, give the receiver another identify",
-            type(event).__name__,
-            digest,
-        )
+def is_timeless(event: Event) -> bool:
+    """Tell whether an event says no time, so that a second one looks like a second delivery."""
+    return event.timestamp is None and getattr(event, "end_time", None) is None

@@ -41,7 +41,9 @@ def exit_on_error(interrupted: str = "nothing was sent") -> Iterator[None]:
 
 def print_stderr(text: str) -> None:
     """Write a line to stderr, or some; what could be a server's words cannot do more than be read."""
-    typer.echo(multiline(text), err=True)
+    # Not by typer, which looks for the stream under the one that keeps a bar below what is written.
+    sys.stderr.write(multiline(text) + "\n")
+    sys.stderr.flush()
 
 
 def print_outcome(text: str) -> None:

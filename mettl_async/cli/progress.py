@@ -232,6 +232,7 @@ class Bar:
             bars.TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=console,
             auto_refresh=False,
+            redirect_stdout=False,  # which may have the links
         )
         self._task = self._bar.add_task("", total=tally.total)
         self._bar.start()

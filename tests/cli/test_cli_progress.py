@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from mettl_async import Failed, Progress, Rejected
+from mettl_async.cli.problems import print_stderr
 from mettl_async.cli.progress import PLAIN_EVERY, Bar, Lines, Tally, at_terminal, status
 from mettl_async.errors import AuthenticationError, InvalidInputError
 from mettl_async.models import Candidate
@@ -158,3 +159,17 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch, term, ba
     monkeypatch.setenv("TERM", term)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     assert at_terminal() is bar
+
+
+def test_words_that_come_meanwhile_stand_in_a_line_of_their_own(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    bar = Bar(Tally(10), Console(stderr=True, width=60, force_terminal=True))
+    bar.show(None)
+    print_stderr("sandbox: is there")
+    bar.end()
+    [line] = [one for one in terminal.getvalue().splitlines() if "sandbox" in one]
+    assert line.split("\x1b[2K")[-1] == "sandbox: is there"

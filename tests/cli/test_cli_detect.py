@@ -194,10 +194,11 @@ def test_bytes_that_are_not_of_the_named_encoding_are_told_by_row(encoding):
         (".xls", b"Email Address", None, Format.CSV),
         (
             "",
-            b"PK\x03\x04mimetypeapplication/vnd.oasis.opendocument.spreadsheetPK",
+            b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/vnd.oasis.opendocument.spreadsheetPK",
             None,
             Format.ODS,
         ),
+        ("", b"PK\x03\x04" + bytes(26) + b"META-INF/manifest.xml", None, Format.ODS),
         (".jsonl", b"x", Format.CSV, Format.CSV),
     ],
 )

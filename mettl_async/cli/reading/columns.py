@@ -17,6 +17,7 @@ FIRST_NAME: Final = "First Name"
 CONTEXT_DATA: Final = "context_data"
 COMPENSATORY_TIME: Final = "compensatory_time"
 RECOGNISED: Final = (EMAIL, FIRST_NAME, CONTEXT_DATA, COMPENSATORY_TIME)
+_MISREAD_MARK: Final = "\u00ef\u00bb\u00bf"  # the mark of UTF-8, read as Windows-1252 or Latin-1
 # What errors="surrogateescape" makes of bytes that are not of the encoding.
 UNDECODED: Final = re.compile("[\udc80-\udcff]")
 
@@ -269,6 +270,11 @@ def _check_names(layout: Layout, where: str, header: Sequence[str]) -> None:
     for place, name in enumerate(header, 1):
         if UNDECODED.search(name):
             raise CommandError(f"{where}: the header {layout.not_decoded}")
+        if name.startswith(_MISREAD_MARK):
+            raise CommandError(
+                f"{where}: was UTF-8, but another program has read it in another encoding and saved it so, "
+                "with wrong letters; export it again, as CSV UTF-8 or XLSX"
+            )
         if "\0" in name:
             raise CommandError(
                 f"{where}: the name of column {place} holds a NUL; this is not a CSV file"

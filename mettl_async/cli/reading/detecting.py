@@ -11,8 +11,8 @@ from mettl_async.cli.reading.rows import CSV_SUFFIXES, JSON_SUFFIXES
 from mettl_async.cli.reading.workbooks import OLE
 
 _ZIP: Final = b"PK\x03\x04"
-_ODS: Final = b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet"
-_FIRST_PART: Final = 200  # where an ODS names itself
+_NAME_OF_PART: Final = 30  # where an archive names its first part
+_OPEN_DOCUMENT: Final = (b"mimetype", b"META-INF/manifest.xml", b"content.xml")
 _BY_ENDING: Final = {
     **dict.fromkeys((*CSV_SUFFIXES, ".tsv", ".tab"), "csv"),
     **dict.fromkeys(JSON_SUFFIXES, "jsonl"),
@@ -36,6 +36,8 @@ _BINARY: Final = (
     (b"GIF8", "is a picture", _EXPORT),
     (b"SQLite format 3\0", "is a database (SQLite)", _EXPORT),
     (b"\0\1\0\0Standard ", "is a database (Access)", _EXPORT),
+    *((mark, "is a Lotus 1-2-3 workbook", _OPEN)
+      for mark in (b"\0\0\2\0", b"\0\0\x1a\0")),
     (b"PAR1", "is a Parquet file", _EXPORT),
     (b"ARROW1\0\0", "is an Arrow file", _EXPORT),
     (b"\0\5\x16\x07", "is macOS's own file beside the one that you mean (._NAME)", "give that one"),
@@ -46,6 +48,7 @@ _BINARY: Final = (
 # The same for texts, without blanks and a mark before them.
 _TEXTS: Final = (
     (r"<\?xml[^>]*>\s*(<[?!][^>]*>\s*)*<(\w+:)?Workbook\b", "is a workbook of Excel 2003 (XML)", _OPEN),
+    (r"(<\?xml[^>]*>\s*)?<office:document\b", "is a flat OpenDocument file", _OPEN),
     (r"<\?xml", "is XML", _EXPORT),
     (r"<(!doctype|!--|html|head|body|meta|table|style|div|center|script)\b",
      "is a web page (HTML), whatever its name says", _OPEN),
@@ -56,6 +59,8 @@ _TEXTS: Final = (
     (r"BEGIN:VCALENDAR", "is a calendar", _EXPORT),
     (r"\[InternetShortcut\]", "is a link to a page, not the file", "download the file"),
 )  # fmt: skip
+# Kind, date (the month and the day are bounded), number of rows, lengths, and two bytes that are zero.
+_DBASE: Final = re.compile(rb"[\x03\x30\x31\x83\x8b\xf5][\s\S][\1-\x0c][\1-\x1f][\s\S]{8}\0\0")
 _TEXT_NATURES: Final = tuple(
     (re.compile(start, re.IGNORECASE if start[0] in "<M" else 0), nature, fix)
     for start, nature, fix in _TEXTS
@@ -97,7 +102,7 @@ def _workbook_of(head: bytes) -> Format | None:
     if head.startswith(OLE):
         return Format.XLS
     if head.startswith(_ZIP):
-        return Format.ODS if _ODS in head[:_FIRST_PART] else Format.XLSX
+        return Format.ODS if head.startswith(_OPEN_DOCUMENT, _NAME_OF_PART) else Format.XLSX
     return None
 
 
@@ -110,6 +115,8 @@ def check_nature(name: str, head: bytes) -> None:
     for mark, nature, fix in _BINARY:
         if head.startswith(mark):
             raise CommandError(f"{name}: {nature}; {fix}")
+    if _DBASE.match(head):
+        raise CommandError(f"{name}: is a dBase file; {_OPEN}")
     text = _beginning(head)
     if not text:
         raise CommandError(f"{name}: is empty; the first line must name the columns")

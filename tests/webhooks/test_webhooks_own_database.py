@@ -1,0 +1,190 @@
+"""The mark in the user's own transaction: SQLAlchemy's session, Django, plain asyncpg and psycopg."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import asyncpg
+import psycopg
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
+from mettl_async.errors import ClaimLostError, ConfigurationError
+from mettl_async.webhooks import Claim, Refused, TestGraded, parse_event, sample_event
+from mettl_async.webhooks.sql_inbox import SqlEventInbox
+from mettl_async.webhooks.sql_seen_events import SqlSeenEvents
+
+EVENT = parse_event(sample_event(TestGraded))
+
+
+class Seen:
+    """A store of seen events with one claim, as a handler gets it."""
+
+    def __init__(self, engine, name):
+        self.store = SqlSeenEvents(engine, table=name, lease=3600)
+
+    async def claimed(self):
+        await self.store.create_table()
+        return await self.store.claim("one")
+
+    async def is_done(self):
+        return await self.store.claim("one") is Refused.DONE
+
+
+class Inbox:
+    """The same of an inbox."""
+
+    def __init__(self, engine, name):
+        self.store = SqlEventInbox(engine, table=name, lease=3600)
+
+    async def claimed(self):
+        await self.store.create_table()
+        await self.store.add(EVENT)
+        (taken,) = await self.store.take(1)
+        return taken.claim
+
+    async def is_done(self):
+        return await self.store.waiting() == 0
+
+
+@pytest.fixture(params=[Seen, Inbox])
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+async def scores(engine, table_name):
+    table = sa.Table(f"scores_{table_name}", sa.MetaData(), sa.Column("score", sa.Integer))
+    async with engine.begin() as connection:
+        await connection.run_sync(table.create)
+    return table
+
+
+async def read(engine, scores):
+    async with engine.connect() as connection:
+        return list((await connection.execute(sa.select(scores.c.score))).scalars())
+
+
+async def check(holder, engine, scores, write):
+    """A transaction that fails leaves nothing, one that ends leaves both, and a second one fails."""
+    claim = await holder.claimed()
+    with pytest.raises(RuntimeError):
+        await write(claim, fails=True)
+    assert await read(engine, scores) == []
+    assert not await holder.is_done()
+    await write(claim, fails=False)
+    assert await read(engine, scores) == [7]
+    assert await holder.is_done()
+    assert await holder.store.complete(claim) is True, (
+        "what the receiver or the worker does afterwards"
+    )
+    with pytest.raises(ClaimLostError):
+        await write(claim, fails=False)
+    assert await read(engine, scores) == [7]
+
+
+def fail_if(fails):
+    if fails:
+        raise RuntimeError
+
+
+async def test_a_session_of_sqlalchemy(kind, engine, table_name, scores):
+    holder = kind(engine, table_name)
+
+    async def write(claim, *, fails):
+        async with AsyncSession(engine) as session, session.begin():
+            await session.execute(scores.insert().values(score=7))
+            await holder.store.mark(claim, session)
+            fail_if(fails)
+
+    await check(holder, engine, scores, write)
+
+
+async def test_a_sync_session_of_sqlalchemy(kind, engine, table_name, scores):
+    holder = kind(engine, table_name)
+
+    async def write(claim, *, fails):
+        def in_it(connection):
+            with Session(connection) as session:
+                session.execute(scores.insert().values(score=7))
+                holder.store.mark_sync(claim, session)
+                fail_if(fails)
+                session.flush()
+
+        async with engine.begin() as connection:
+            await connection.run_sync(in_it)
+
+    await check(holder, engine, scores, write)
+
+
+@pytest.fixture
+def plain_url(postgres_url):
+    return postgres_url.replace("+asyncpg", "")
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_plain_asyncpg(kind, engine, table_name, scores, plain_url):
+    holder = kind(engine, table_name)
+
+    async def write(claim, *, fails):
+        async with own.transaction():
+            await own.execute(f"insert into {scores.name} values ($1)", 7)  # noqa: S608 - our name
+            await holder.store.mark(claim, own)
+            fail_if(fails)
+
+    own = await asyncpg.connect(plain_url)
+    await check(holder, engine, scores, write)
+    with pytest.raises(ConfigurationError, match="transaction"):
+        await holder.store.mark(Claim(key="", token=""), own)
+    await own.close()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_plain_psycopg(kind, engine, table_name, scores, plain_url):
+    holder = kind(engine, table_name)
+
+    async def write(claim, *, fails):
+        async with own.transaction():
+            await own.execute(f"insert into {scores.name} values (%s)", [7])  # noqa: S608 - our name
+            await holder.store.mark(claim, own)
+            fail_if(fails)
+
+    async with await psycopg.AsyncConnection.connect(plain_url, autocommit=True) as own:
+        await check(holder, engine, scores, write)
+        with pytest.raises(ConfigurationError, match="transaction"):
+            await holder.store.mark(Claim(key="", token=""), own)
+
+
+async def test_what_is_none_of_these_is_refused(engine, table_name):
+    store = SqlEventInbox(engine, table=table_name)
+    with pytest.raises(ConfigurationError, match="mark_sync"):
+        await store.mark(Claim(key="", token=""), object())
+    with pytest.raises(ConfigurationError, match="Django"):
+        store.mark_sync(Claim(key="", token=""), object())
+
+
+@pytest.mark.parametrize("kind", ["seen", "inbox"])
+async def test_django(kind, database_url, table_name):
+    program = Path(__file__).with_name("django_marks.py")
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, program, database_url, table_name, kind],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "after a failure": [0, False],
+        "outside": "by: has no transaction open; use transaction.atomic()",
+        "after a success": [1, True],
+        "a second time": "ClaimLostError",
+        "at the end": [1, True],
+    }

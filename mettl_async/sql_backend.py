@@ -17,7 +17,7 @@ import anyio
 try:
     import sqlalchemy as sa
     from sqlalchemy.dialects import postgresql, sqlite
-    from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 except ImportError as error:
     raise ImportError(
         'tables need SQLAlchemy: pip install "mettl-async[webhooks-sql]",'
@@ -32,7 +32,7 @@ from mettl_async.errors import ConfigurationError
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-__all__ = ["INSERTS", "NOW", "RETRY_SECONDS", "Backend", "pgbouncer_options", "sa"]
+__all__ = ["INSERTS", "NOW", "RETRY_SECONDS", "Backend", "engine_of", "pgbouncer_options", "sa"]
 
 RETRY_SECONDS: Final = 5.0
 """Time limit for trying a statement again; as long as sqlite3 itself waits for a lock.
@@ -61,6 +61,11 @@ _REASONS: Final = dict.fromkeys(
     ("mysql", "mariadb"),
     "; it has no INSERT ... ON CONFLICT ... RETURNING, which decides and writes in one step",
 )
+_DRIVERS: Final = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgresql": "postgresql+asyncpg",
+    "postgres": "postgresql+asyncpg",
+}
 _PRIVATE: Final = 0o600  # journals hold links, with which anybody can take the test
 _NO_FILE: Final = {"memory", "ro", "rw"}
 _SQLITE_BUSY_OR_LOCKED: Final = frozenset({5, 6})
@@ -97,6 +102,30 @@ def pgbouncer_options(driver: str = "asyncpg") -> dict[str, Any]:
     if driver not in options:
         raise ConfigurationError("driver: must be asyncpg or psycopg")
     return {"poolclass": sa.pool.NullPool, "connect_args": options[driver]}
+
+
+def engine_of(url: str) -> AsyncEngine:
+    """Make an engine of a URL, for a command or a script.
+
+    ``sqlite:///file`` and ``postgresql://...`` get the drivers that are usual on asyncio.
+
+    Raises:
+        ConfigurationError: It is no URL of a database, or the driver is not installed. The URL, which may
+            hold a password, is not in the message.
+    """
+    try:
+        found = sa.make_url(url)
+        driver = _DRIVERS.get(found.drivername, found.drivername)
+        engine = create_async_engine(found.set(drivername=driver), hide_parameters=True)
+    except ImportError as error:  # the name of a module is not personal
+        raise ConfigurationError(f"database: {error}; pip install the driver") from None
+    except (sa.exc.ArgumentError, ValueError):
+        engine = None
+    if engine is None:
+        raise ConfigurationError(
+            "database: give a URL such as sqlite:///inbox.db or postgresql://user:password@host/name"
+        )
+    return engine
 
 
 class Backend:

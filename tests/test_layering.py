@@ -34,7 +34,7 @@ ASIDE = {
 }
 FURTHER = {
     "bulk": {"sql_backend"},
-    "cli": {"", "webhooks", "sandbox"},
+    "cli": {"", "webhooks", "sandbox", "sql_backend"},
     "jobs": {"sql_backend", "sql_batches", "webhooks"},
 }
 

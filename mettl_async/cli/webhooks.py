@@ -141,3 +141,50 @@ def send(
         context=signed_context(own_id, context_env),
     )
     return sending.send(bodies, to=to, auth=auth, name=cls.__name__)
+
+
+@command(
+    app,
+    "mettl webhooks replay --db postgresql://ats@db.example/ats",
+    "mettl webhooks replay 17 18",
+    "mettl webhooks replay --all",
+    interrupted="some may have been replayed",
+)
+def replay(
+    ids: Annotated[
+        list[int] | None,
+        typer.Argument(help="Numbers of dead letters; without any they are listed.", metavar="ID"),
+    ] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Replay all of them.")] = False,
+    db: Annotated[
+        str | None,
+        typer.Option(
+            help="URL of the inbox's database; with a password it is better kept in the environment.",
+            envvar="METTL_WEBHOOKS_DB",
+            show_envvar=True,
+            metavar="URL",
+        ),
+    ] = None,
+    table: Annotated[
+        str, typer.Option(help="Name of the inbox's table.", metavar="NAME")
+    ] = "mettl_inbox",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="List them as one JSON document.")
+    ] = False,
+) -> int:
+    """List events that kept failing, or let the workers of the inbox handle them again.
+
+    The list has no personal data. What is replayed is tried as often as an event that has just come.
+
+    Exit code: 0 done, 1 some of the numbers are no dead letters, 2 nothing could be done.
+    """
+    if db is None:
+        raise CommandError("give --db, or set METTL_WEBHOOKS_DB")
+    if ids and every:
+        raise CommandError("give numbers or --all, not both")
+    from mettl_async.cli import replaying
+
+    if ids or every:
+        return replaying.replay(db, table, ids or None)
+    return replaying.show(db, table, as_json=as_json)

@@ -414,7 +414,7 @@ async def test_options_that_make_no_sense_are_refused(engine, options):
 
 
 async def test_other_databases_and_a_sqlite_in_memory_are_refused():
-    with pytest.raises(ConfigurationError, match="mysql.*ON CONFLICT"):
+    with pytest.raises(ConfigurationError, match=r"mysql.*ON CONFLICT"):
         SqlSeenEvents(SimpleNamespace(dialect=SimpleNamespace(name="mysql")))
     in_memory = create_async_engine("sqlite+aiosqlite://", poolclass=sa.pool.StaticPool)
     with pytest.raises(ConfigurationError, match="file"):

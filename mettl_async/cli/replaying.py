@@ -1,0 +1,91 @@
+"""``mettl webhooks replay``: list the dead letters of an inbox, or let them be handled again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import attrs
+
+from mettl_async.cli.printing import print_json, print_table
+from mettl_async.cli.problems import CommandError, print_outcome, print_stderr
+
+try:
+    from mettl_async.sql_backend import engine_of, sa
+    from mettl_async.webhooks.sql_inbox import SqlEventInbox
+except ImportError as error:
+    raise CommandError(str(error)) from None
+
+T = TypeVar("T")
+_REFUSED = "the database refused; check --db: its address, name, user and password"
+_COLUMNS = ("id", "event", "tries", "received", "given up", "problem")
+
+
+def show(url: str, table: str, *, as_json: bool) -> int:
+    """List the dead letters; gives the exit code."""
+    letters = _with_inbox(url, table, lambda inbox: inbox.dead_letters())
+    if as_json:
+        print_json(
+            [
+                {
+                    **attrs.asdict(one),
+                    "received_at": _moment(one.received_at),
+                    "dead_at": _moment(one.dead_at),
+                }
+                for one in letters
+            ]
+        )
+        return 0
+    rows = [
+        (one.id, one.kind, one.tries, _moment(one.received_at), _moment(one.dead_at), one.problem)
+        for one in letters
+    ]
+    print_table(_COLUMNS, rows)
+    if letters:
+        print_stderr(
+            "mettl webhooks replay with numbers, or with --all, lets them be handled again"
+        )
+    return 0
+
+
+def replay(url: str, table: str, ids: Sequence[int] | None) -> int:
+    """Let dead letters be handled again: all, or these; gives the exit code."""
+    asked = None if ids is None else list(dict.fromkeys(ids))
+    count = _with_inbox(url, table, lambda inbox: inbox.replay(asked))
+    print_outcome(f"{count} replayed; the workers of the inbox handle them")
+    if asked is not None and count < len(asked):
+        print_stderr(f"mettl: {len(asked) - count} of these numbers are no dead letters")
+        return 1
+    return 0
+
+
+def _with_inbox(url: str, table: str, ask: Callable[[SqlEventInbox], Awaitable[T]]) -> T:
+    engine = engine_of(url)
+    file = engine.url.database
+    if engine.dialect.name == "sqlite" and not Path(file or "").is_file():
+        raise CommandError("--db: there is no such file")  # SQLite would make it
+
+    async def whole() -> T:
+        try:
+            return await ask(SqlEventInbox(engine, table=table))
+        finally:
+            await engine.dispose()
+
+    problem = ""
+    try:
+        return asyncio.run(whole())
+    except sa.exc.DBAPIError:
+        problem = _REFUSED
+    except OSError:
+        problem = "the database cannot be reached"
+    except Exception as error:
+        if not type(error).__module__.startswith(("asyncpg", "psycopg")):
+            raise
+        problem = _REFUSED
+    # Raised here: the errors of drivers may have the URL with its password.
+    raise CommandError(problem)
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

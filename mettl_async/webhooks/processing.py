@@ -37,7 +37,8 @@ class Handled(Enum):
     ALREADY_DONE = "already done"
     """It was handled before: no handler was called."""
     BUSY = "busy"
-    """Another delivery of it is being handled: no handler was called, it must come again."""
+    """Another delivery of it is being handled, or the store is full of others: no handler was called, it must
+    come again."""
     NO_HANDLER = "no handler"
     """No handler is declared for its class; it was not marked."""
     STORED = "stored"
@@ -79,6 +80,13 @@ class EventProcessor:
             if is_timeless(event):
                 logger.warning(MAYBE_SECOND, type(event).__name__, shown_digest(key))
             return Handled.ALREADY_DONE
+        if claim is Refused.FULL:
+            logger.warning(
+                "busy: the store has no room to claim %s %s: it is full of events being handled",
+                type(event).__name__,
+                shown_digest(key),
+            )
+            return Handled.BUSY
         if claim is Refused.BUSY:
             logger.warning(
                 "busy: %s %s is claimed by another delivery until that ends, or its lease of %g s",
@@ -121,7 +129,7 @@ class EventProcessor:
             except Exception as error:
                 log_failure("claim", event, key, error)
                 raise WebhookError("the store of seen events failed at claim") from error
-            if claim is not Refused.BUSY or left <= 0:
+            if isinstance(claim, Claim) or claim is Refused.DONE or left <= 0:
                 return claim
             pause = min(pause, left)
             await self.sleep(pause)

@@ -26,7 +26,9 @@ class Refused(Enum):
     DONE = "done"
     """It was handled."""
     BUSY = "busy"
-    """Another claim of it holds, or the store is full."""
+    """Another claim of it holds."""
+    FULL = "full"
+    """The store has no room for one more claim."""
 
 
 @frozen(kw_only=True)
@@ -110,7 +112,7 @@ class MemorySeenEvents:
     """A store in memory, for one process: it is lost when the process ends.
 
     When it is full, the event that was handled longest ago is forgotten; an event that is being handled
-    never is, so beyond ``limit`` of those a claim is ``BUSY``.
+    never is, so beyond ``limit`` of those a claim is ``FULL``.
 
     Args:
         limit: Number of events that it holds, above 0.
@@ -158,7 +160,7 @@ class MemorySeenEvents:
                 return Refused.BUSY
             del self._held[key]
         if not self._has_room(now):
-            return Refused.BUSY
+            return Refused.FULL
         token = str(next(self._tokens))
         self._held[key] = token, now + self.lease
         return Claim(key=key, token=token)

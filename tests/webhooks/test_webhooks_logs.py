@@ -169,3 +169,13 @@ async def test_an_event_that_someone_else_has_claimed(caplog):
     assert lines(caplog) == [
         f"busy: TestGraded {KEY} is claimed by another delivery until that ends, or its lease of 90 s"
     ]
+
+
+async def test_a_store_that_is_full_of_others(caplog):
+    seen = MemorySeenEvents(limit=1)
+    await seen.claim("another")
+    receiver = receiver_with(fine, seen=seen, busy_wait=0)
+    assert (await call(receiver, GRADED)).status == 503
+    assert lines(caplog) == [
+        f"busy: the store has no room to claim TestGraded {KEY}: it is full of events being handled"
+    ]

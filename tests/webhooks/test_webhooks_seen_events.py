@@ -264,12 +264,12 @@ async def test_a_full_memory_forgets_what_was_done_first_and_never_a_live_claim(
     assert await seen.complete(live) is True
 
 
-async def test_beyond_the_limit_of_live_claims_one_is_busy_until_a_lease_ends(clock):
+async def test_beyond_the_limit_of_live_claims_there_is_no_room_until_a_lease_ends(clock):
     seen = memory(clock, limit=2)
     first = await seen.claim("a")
     clock.now += 1
     await seen.claim("b")
-    assert await seen.claim("c") is Refused.BUSY
+    assert await seen.claim("c") is Refused.FULL
     clock.now += 59
     assert isinstance(await seen.claim("c"), Claim)
     assert len(seen) == 2

@@ -57,13 +57,15 @@ class Ending:
         """Write all that a program may want to know; the shape is the same whatever happened."""
         run, job = self.run, self.job
         tally = None if run is None else run.tally
+        read = None if self.checked is None else self.checked.good_total
+        people = read if tally is None else tally.total
         trouble = error or (None if tally is None else tally.trouble)
         bad = 0 if self.checked is None else self.checked.bad_total
         return {
             "exit_code": self.code,
             "exit_reason": self._reason(),
             "error": None if trouble is None else words(trouble),
-            "total": None if tally is None else tally.total,
+            "total": people,
             **{one: 0 if tally is None else getattr(tally, one) for one in _COUNTS},
             "not_sent": None if tally is None else tally.not_sent,
             "already": 0 if tally is None else tally.already,

@@ -67,9 +67,8 @@ def test_json_is_one_document_of_what_became_of_the_run(mettl, people, sandbox):
         "codes": {},
         "files": {"links": "links.csv", "journal": "links.csv.journal", "bad_rows": "bad.csv"},
     }
-    assert (
-        document(mettl(*SANDBOX, "--json", "--overwrite", "--dry-run"))["exit_reason"] == "dry_run"
-    )
+    looked = document(mettl(*SANDBOX, "--json", "--overwrite", "--dry-run"))
+    assert (looked["exit_reason"], looked["total"], looked["bad_rows"]) == ("dry_run", 3, 1)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ _BOUNDS: Final = (
 # typer 0.2x and pydantic, which newer ones ask, each have words of their own.
 _REASONS: Final = (
     (
-        re.compile(r"Input should be a valid integer.*|.*is not a valid int\b.*"),
+        re.compile(r"Input should be a valid integer.*|.*is not a valid int(?:eger)?\b.*"),
         "is no whole number",
     ),
     (re.compile(r"Input should be a valid number.*|.*is not a valid float\b.*"), "is no number"),

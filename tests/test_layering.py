@@ -44,7 +44,8 @@ PURE = (
     "bulk/seen.py", "bulk/outcomes.py", "bulk/splitting.py", "bulk/reading.py",
     "bulk/journal_record.py", "bulk/journal_table.py",
     "api/reconciling.py", "webhooks/parse.py", "webhooks/identity.py", "webhooks/verification.py",
-    "webhooks/context.py", "webhooks/samples.py",
+    "webhooks/context.py", "webhooks/samples.py", "webhooks/http.py", "webhooks/event_rules.py",
+    "webhooks/handlers.py",
 )  # fmt: skip
 EFFECTS = {"httpx", "httpx2", "anyio", "asyncio", "trio", "socket", "time", "random", "secrets",
            "starlette", "uvicorn"}  # fmt: skip

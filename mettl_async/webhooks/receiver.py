@@ -223,7 +223,8 @@ class WebhookReceiver:
             headers: Headers: a mapping or pairs, names in any case.
             body: Async iterable of bytes (Starlette: ``request.stream()``; aiohttp:
                 ``request.content.iter_any()``), something to ``read`` from without waiting (Django: the
-                request itself), or bytes.
+                request itself), or bytes. What a middleware has read before may be empty here: then give its
+                bytes.
             peer: Address of the peer without a port; only ``networks`` need it.
 
         Returns:

@@ -30,8 +30,8 @@ the row, the column, and what to do. Nothing is sent before the whole file is cl
   their number at the end, and `--skip-bad bad.csv` sends the others.
 
 `mettl register FILE --dry-run` shows all this and sends nothing. The sentences below are those of the command, in
-a file named as there. *As it writes* means: the test copies what this program writes. All others were written by
-the program itself. A test runs each line: `tests/cli/test_cli_input_files.py`.
+a file named as there. LibreOffice, SheetJS, exceljs, openpyxl, xlsxwriter, pandas, SQLite and Python wrote the
+files under their names; of all others, the test has a copy of what they write. A test runs each line: `tests/cli/test_cli_input_files.py`.
 
 """
 TABLES = (

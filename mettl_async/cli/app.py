@@ -88,7 +88,7 @@ def register(
     file: Annotated[
         Path | None,
         typer.Argument(
-            help="CSV, JSON Lines or XLSX, or - for stdin, with 'Email Address', 'First Name', and "
+            help="CSV, JSON Lines, XLSX, ODS or XLS, or - for stdin, with 'Email Address', 'First Name', and "
             "any registration field, context_data or compensatory_time (minutes).",
             metavar="FILE",
         ),
@@ -140,7 +140,7 @@ def register(
     target: TargetOptions,
     post_parameters: Annotated[
         PostParameters,
-        typer.Option(help="Place of candidates' data; form keeps it out of access logs."),
+        typer.Option(help="Place of candidates' data; query puts it into URLs, which logs keep."),
     ] = PostParameters.DOCUMENTED,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as one JSON document, for programs.")

@@ -56,6 +56,14 @@ def cell(value, number_format=None):
     return by_xlsxwriter(change)
 
 
+def ruled(book, sheet, number_format="00000"):
+    sheet.write(0, 3, "ID")
+    sheet.write(1, 3, 42)
+    shown = book.add_format({"num_format": number_format, "bold": True})
+    rule = {"type": "cell", "criteria": ">", "value": 1, "format": shown}
+    sheet.conditional_format(1, 3, 9, 3, rule)
+
+
 def formula(text, value):
     def change(_, sheet):
         sheet.write(0, 3, "ID")
@@ -160,6 +168,8 @@ WORKBOOKS = (
               people=(ASHA, (*ZOE[:2], "Pune"))),
     asked_for("A number that is shown shorter than it is", "xlsxwriter", cell(3.14159, "0.00"), "--numbers", "stored",
               file=BOOK, people=with_id("3.14159")),
+    asked_for("A conditional format that changes what numbers show", "xlsxwriter", by_xlsxwriter(ruled), "--numbers", "stored",
+              file=BOOK, people=with_id("42")),
     refused("A hidden column", "xlsxwriter", by_xlsxwriter(lambda _, sheet: sheet.set_column(2, 2, None, None, {"hidden": True})),
             "", file=BOOK, answer=("--map", "Town=Town"), people=ROWS),
     refused("Cells of several columns that are merged", "openpyxl",

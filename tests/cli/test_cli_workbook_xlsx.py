@@ -6,7 +6,7 @@ from zipfile import ZipFile
 
 import pytest
 import xlsxwriter
-from made_workbooks import HEADER, NAME, PERSON, SHEET, book, edited, notes, refused, written
+from made_workbooks import HEADER, NAME, PERSON, SHEET, book, doubt, edited, notes, refused, written
 
 from mettl_async.cli.reading.source import Source
 
@@ -200,3 +200,24 @@ def test_what_else_is_zipped_is_told_by_its_nature(part, words):
     with ZipFile(NAME, "w") as made:
         made.writestr(part, b"x")
     assert words in refused()
+
+
+def test_conditional_formats_are_asked_about_where_they_change_numbers_that_are_sent():
+    def rule(place, **format_):
+        def change(made, sheet):
+            shown = made.add_format(format_)
+            bold = {"type": "no_blanks", "format": made.add_format({"bold": True})}
+            sheet.conditional_format(1, 0, 9, 9, bold)
+            sheet.conditional_format(1, place, 9, place, {"type": "no_blanks", "format": shown})
+
+        return change
+
+    people = [HEADER, ("a@x.org", "Asha", 42)]
+    written(*people, change=rule(2, num_format="00000"))
+    asked = doubt()
+    assert "a conditional format changes what the numbers in C2:C10 show" in asked.question
+    assert [one.flag for one in asked.choices] == ["--numbers stored"]
+    assert notes(numbers="stored") == ["42"]
+    for change in (rule(2, bold=True), rule(5, num_format="00000")):
+        written(*people, change=change)
+        assert notes() == ["42"]

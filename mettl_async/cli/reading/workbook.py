@@ -214,6 +214,7 @@ class _Reading:
         fills = fills_of(name, self.first, areas, self.rows, fill=fill)
         if self._unsure:
             raise self._number_doubt()
+        self._check_rules(names)
         found = self.layout.findings
         found.sheet = sheet
         if others:
@@ -224,6 +225,21 @@ class _Reading:
             rows = "1 hidden row" if self.hidden == 1 else f"{self.hidden:,} hidden rows"
             found.notes.append(f"{rows} {'left out' if skipped else 'sent as well'}")
         return SheetTable(self.columns, self.rows, fills)
+
+    def _check_rules(self, names: Sequence[str | None]) -> None:
+        """Ask where a rule changes what numbers show, for rules are not computed here."""
+        for area in self._content.restyled if self._content else ():
+            sent = any(names[area.left : area.right + 1])
+            if (
+                sent
+                and area.top <= self.last
+                and area.bottom > self.first
+                and not self.options.numbers
+            ):
+                raise DoubtError(
+                    f"{self.layout.name}: a conditional format changes what the numbers in {area} show",
+                    [Choice("numbers", "stored", ("numbers are sent as they are without it",))],
+                )
 
     def _check_hidden_columns(self, columns: Table) -> None:
         """Refuse to send what the user does not see, unless an option names it."""

@@ -45,11 +45,13 @@ class SheetContent:
         rows: In their order, read once.
         merged: Merged areas, once all rows were read.
         hidden: Hidden columns, as ranges, once all rows were read.
+        restyled: Areas with a rule that changes what numbers show, once all rows were read.
     """
 
     rows: Iterator[SheetRow]
     merged: list[Area] = field(factory=list)
     hidden: list[range] = field(factory=list)
+    restyled: list[Area] = field(factory=list)
 
 
 @frozen

@@ -18,7 +18,7 @@ from mettl_async.cli.reading.workbooks.xlsx_sheet import (
     sheet_content,
     unescaped,
 )
-from mettl_async.cli.reading.workbooks.xlsx_styles import shared_strings, styles_of
+from mettl_async.cli.reading.workbooks.xlsx_styles import restyling, shared_strings, styles_of
 from mettl_async.cli.reading.workbooks.xml_stream import elements
 
 _MOST_BYTES: Final = 4 << 30  # of one part, unpacked; Excel opens none that is near
@@ -72,9 +72,11 @@ class XlsxBook:
         strings: Sequence[str] = ()
         for path in self._related(self._home, "/sharedStrings").values():
             strings = shared_strings(self._open(path), unescaped)
-        found = [self._open(one) for one in self._related(self._home, "/styles").values()]
-        styles = styles_of(found[0] if found else None, since_1904=self._since_1904)
-        return SheetContext(strings, styles, self._versioned, self._recomputed)
+        found = list(self._related(self._home, "/styles").values())[:1]
+        stream = self._open(found[0]) if found else None
+        styles = styles_of(stream, since_1904=self._since_1904)
+        rules = restyling(self._open(found[0])) if found else frozenset[int]()
+        return SheetContext(strings, styles, self._versioned, self._recomputed, rules)
 
     def _related(self, part: str, kind: str) -> Mapping[str, str]:
         """Find the parts that a part names, of one kind, by their ids."""

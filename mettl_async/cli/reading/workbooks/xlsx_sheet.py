@@ -44,19 +44,21 @@ class SheetContext:
         styles: Cell styles.
         versioned: Whether the program that wrote the workbook has given its version, as Excel does.
         recomputed: Whether the workbook asks to be computed anew, so that a 0 may stand for nothing.
+        restyling: Places of the formats of rules that change what numbers show.
     """
 
     strings: Sequence[str] = field(repr=False)
     styles: Sequence[Style] = field(repr=False)
     versioned: bool = True
     recomputed: bool = False
+    restyling: frozenset[int] = frozenset()
 
 
 def sheet_content(stream: IO[bytes], context: SheetContext) -> SheetContent:
     """Read a sheet, which is closed at the end."""
     content = SheetContent(iter(()))
     reader = _Reader(context, content)
-    return SheetContent(_rows(stream, reader), content.merged, content.hidden)
+    return evolve(content, rows=_rows(stream, reader))
 
 
 def _rows(stream: IO[bytes], reader: "_Reader") -> Iterator[SheetRow]:
@@ -80,6 +82,7 @@ class _Reader:
     parser: XMLParserType = field(init=False)
     _line: int = field(default=0, init=False)
     _all_hidden: bool = field(default=False, init=False)
+    _ruled: str = field(default="", init=False)
 
     def __attrs_post_init__(self) -> None:
         self.parser = parser(self._root)
@@ -100,6 +103,8 @@ class _Reader:
             f"{space} mergeCell": self._merge,
             f"{space} col": self._column,
             f"{space} sheetFormatPr": self._sheet_format,
+            f"{space} conditionalFormatting": self._ruled_cells,
+            f"{space} cfRule": self._rule,
         }
         by_key = {str(place): style for place, style in enumerate(styles)}
         pieces: list[str] = []
@@ -204,15 +209,22 @@ class _Reader:
             self.content.hidden.append(range(int(given["min"]) - 1, int(given["max"])))
 
     def _merge(self, given: dict[str, str]) -> None:
-        found = _AREA.fullmatch(given["ref"])
-        if found is None:
-            raise DamagedError
-        left, top, right, bottom = found.groups()
-        self.content.merged.append(
-            Area(
-                int(top), column_place(left), int(bottom or top), column_place(right or left),
-            )
-        )  # fmt: skip
+        self.content.merged.append(_area(given["ref"]))
+
+    def _ruled_cells(self, given: dict[str, str]) -> None:
+        self._ruled = given.get("sqref", "")
+
+    def _rule(self, given: dict[str, str]) -> None:
+        if int(given.get("dxfId", "-1")) in self.context.restyling:
+            self.content.restyled.extend(map(_area, self._ruled.split()))
+
+
+def _area(text: str) -> Area:
+    found = _AREA.fullmatch(text)
+    if found is None:
+        raise DamagedError
+    left, top, right, bottom = found.groups()
+    return Area(int(top), column_place(left), int(bottom or top), column_place(right or left))
 
 
 def _index(text: str) -> int:

@@ -128,6 +128,30 @@ def styles_of(stream: IO[bytes] | None, *, since_1904: bool) -> list[Style]:
     return [_style(_format(one, codes), since_1904=since_1904) for one in numbers or [0]]
 
 
+def restyling(stream: IO[bytes]) -> frozenset[int]:
+    """Tell which formats of rules, by their places, change what numbers show.
+
+    Raises:
+        DamagedError: It is not XML.
+    """
+    found: set[int] = set()
+    place, inside = -1, False
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal place, inside
+        kind = local(name)
+        if kind == "dxf":
+            place += 1
+        elif kind in {"dxfs", "tableStyles", "colors", "extLst"}:
+            inside = kind == "dxfs"
+        elif kind == "numFmt" and inside and attributes.get("formatCode") != "General":
+            found.add(place)
+
+    for _ in feed(parser(start), stream):
+        pass
+    return frozenset(found)
+
+
 def _format(number: int, codes: dict[int, str]) -> NumberFormat:
     code = codes.get(number, _BUILT_IN.get(number))
     if code is not None:

@@ -11,6 +11,8 @@ import pytest
 import sqlalchemy as sa
 from asgi_calls import PASSWORD, USERNAME, call
 from sql_rows import rows_of
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from mettl_async.errors import ClaimLostError, ConfigurationError
 from mettl_async.webhooks import (
@@ -372,3 +374,24 @@ async def test_what_makes_no_sense_is_refused(inbox, engine):
         await inbox.run(handling(print_nothing), concurrency=0)
     with pytest.raises(ConfigurationError, match="older_than"):
         await inbox.forget(older_than=-1)
+
+
+async def test_taking_reads_no_whole_table_though_its_statistics_are_old(postgres_url, table_name):
+    engine = create_async_engine(postgres_url)
+    inbox = SqlEventInbox(engine, table=table_name)
+    await inbox.create_table()
+    take = inbox._statements.take.compile(dialect=postgresql.dialect(paramstyle="pyformat"))
+    given = {**take.params, "most": 10, "lease": 60.0, "new_token": "made up"}
+    text = str(take) % {name: repr(value) for name, value in given.items()}
+    async with engine.begin() as connection:
+        names = "key_digest, candidate, kind, body, received_at, due_at, tries"
+        await connection.exec_driver_sql(
+            f"insert into {table_name} ({names}) select n, n / 3, '', '', 1, 1, 0"  # noqa: S608 - ours
+            " from generate_series(1, 20000) as numbers(n)"
+        )
+        plan = (await connection.exec_driver_sql(f"explain {text}")).scalars().all()
+        await connection.execute(inbox._statements.lock, inbox._lock)
+        jit = (await connection.exec_driver_sql("show jit")).scalar_one()
+    assert not [line for line in plan if "Seq Scan" in line], plan
+    assert jit == "off"
+    await engine.dispose()

@@ -21,7 +21,9 @@ _MISREAD_MARK: Final = "\u00ef\u00bb\u00bf"  # the mark of UTF-8, read as Window
 # What errors="surrogateescape" makes of bytes that are not of the encoding.
 UNDECODED: Final = re.compile("[\udc80-\udcff]")
 
-_TOGETHER: Final = re.compile(r"[,;\t|]|  ")  # in what is really the names of several columns
+# Names of columns that are near to "First Name", and hold something else.
+_FAMILY: Final = frozenset({"lastname", "familyname", "surname"})
+_TOGETHER: Final = re.compile(r"[,;\t|]")  # in what is really the names of several columns
 _HOW: Final = '--map "E-mail=Email Address"'
 _ADDRESS: Final = re.compile(r"\s*[^@\s]+@[^@\s]+\.[^@\s]+\s*")
 # Columns of files of links that are always there, and that may be: of today, and of version 0.1.
@@ -303,13 +305,23 @@ def _check_near_miss(where: str, name: str) -> None:
 def missing(target: str, header: Sequence[str]) -> str:
     """Say that a column is not there, and which one is perhaps meant."""
     said = f"there is no column {target!r}"
-    together = next((one for one in header if _TOGETHER.search(one) and target in one), None)
+    together = next(
+        (
+            one
+            for one in header
+            if target in one and (_TOGETHER.search(one) or (EMAIL in one and FIRST_NAME in one))
+        ),
+        None,
+    )
     if together is not None:
         return (
             f"{said}, but one named {together!r}; the columns must be told apart by one delimiter: "
             "export the file again, as CSV UTF-8 or XLSX"
         )
-    found = _similar(target, [one for one in header if one not in RECOGNISED])
+    others = [one for one in header if one not in RECOGNISED]
+    if target == FIRST_NAME:
+        others = [one for one in others if normalized(one) not in _FAMILY]
+    found = _similar(target, others)
     if found is None:
         return f'{said}; the first line must name the columns, or pass --map "NAME={target}"'
     meant = found.strip()

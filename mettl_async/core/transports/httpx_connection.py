@@ -211,10 +211,23 @@ def _looks(connection: Any) -> Iterator[Callable[[], object]]:
     """
     while not hasattr(connection, "_h11_state"):
         connection = getattr(connection, "inside", None) or connection._connection  # noqa: SLF001 - httpcore tells it nowhere else
-    http = connection._h11_state  # noqa: SLF001 - what it has read beyond the answer is told nowhere else
     stream = connection._network_stream  # noqa: SLF001 - same
+    yield from buffers(connection._h11_state, stream.stream)  # noqa: SLF001 - same
+    yield unread(stream.get_extra_info("socket"))
+
+
+def buffers(http: Any, stream: Any) -> Iterator[Callable[[], object]]:
+    """Give what tells whether more was received than given out: each buffer above a connection's socket.
+
+    Args:
+        http: Its state, of h11's.
+        stream: Its stream, of httpcore's.
+
+    Raises:
+        AttributeError: It is not known where they are.
+    """
     yield lambda: http.trailing_data[0]
-    layer = stream.stream._stream  # noqa: SLF001 - same
+    layer = stream._stream  # noqa: SLF001 - told nowhere else
     while hasattr(layer, "transport_stream"):
         on_trio = hasattr(layer, "_incoming")
         records = layer._incoming if on_trio else layer._read_bio  # noqa: SLF001 - same
@@ -223,4 +236,3 @@ def _looks(connection: Any) -> Iterator[Callable[[], object]]:
     if not hasattr(layer, "socket"):  # anyio's: it may have read more than was asked of it
         queue = layer._protocol.read_queue  # noqa: SLF001 - same
         yield lambda: queue
-    yield unread(stream.get_extra_info("socket"))

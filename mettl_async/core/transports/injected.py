@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from mettl_async.config import ClientOptions
 from mettl_async.core.redaction import guard_http_loggers, guarded
@@ -11,9 +11,13 @@ from mettl_async.core.request import Response, SignedRequest
 from mettl_async.core.transports.body import too_long, unpacked, whole
 from mettl_async.core.transports.common import joined, link_parts, make_response, user_agent
 from mettl_async.core.transports.contract import Download, Resolver
+from mettl_async.core.transports.httpx_connection import buffers
 from mettl_async.core.transports.httpx_lanes import LIBRARY
 from mettl_async.core.transports.translation import translate, translated, translated_chunks
 from mettl_async.errors import CallError, ConfigurationError, ConnectError
+
+_BELOW: Final = ("_stream", "_httpcore_stream", "_connection")
+_MOST_LAYERS: Final = 10
 
 
 class AsyncHttpClient(Protocol):
@@ -48,6 +52,8 @@ class InjectedTransport:
         self._headers = {
             "User-Agent": user_agent(options.user_agent, LIBRARY),
             "Accept": "application/json",
+            # Not the client's own: it offers what it can decompress itself, such as br.
+            "Accept-Encoding": "gzip, deflate",
         }
 
     async def send(self, request: SignedRequest) -> Response:
@@ -74,17 +80,32 @@ class InjectedTransport:
         raise failure
 
     async def _read(self, raw: Any) -> Response:
-        """Read an answer within its bound; of what a hook has read already, look at the length."""
+        """Read an answer within its bound; of what a hook has read already, look at the length.
+
+        A connection that received more than the answer is closed, for the rest would be taken for the
+        answer to its next request. This is seen on connections of httpx's and httpx2's own transports,
+        over HTTP/1.1; of any other transport's the insides are unknown. After a hook that reads answers
+        it is seen a moment late, when a request that waited for a connection may have it already.
+        """
         limit, pairs, content = self._max_bytes, raw.headers.multi_items(), b""
+        connection = _connection(raw)
         if not getattr(raw, "is_stream_consumed", True):
             try:
-                if not raw.is_closed:
+                if connection is not None and not raw.is_closed:
+                    # Not by aiter_raw(), which gives the connection to the next request at once.
+                    content = await whole(aiter(raw.stream), limit)
+                    if _has_more(connection):
+                        connection._h11_state.send_failed()  # noqa: SLF001 - it is closed then, not kept
+                elif not raw.is_closed:
                     content = await whole(raw.aiter_raw(), limit)
             finally:
                 await raw.aclose()
             response = make_response(raw.status_code, pairs, content, _closing(raw))
             packed = "content-encoding" in response.headers
             return await unpacked(response, limit) if packed else response
+        if connection is not None and connection.is_idle() and _has_more(connection):
+            with suppress(Exception):  # what it says in its end concerns nobody
+                await connection.aclose()
         if len(raw.content) > limit:
             raise too_long(limit)
         return make_response(raw.status_code, pairs, raw.content)
@@ -151,11 +172,26 @@ class InjectedTransport:
         """Do nothing: the client belongs to the caller."""
 
 
-def _closing(raw: Any) -> Callable[[], Awaitable[None]] | None:
-    """Give what closes an answer's connection; None where it cannot be, or others' answers are apart on it.
+def _connection(raw: Any) -> Any:
+    """Find the connection of httpcore's that an answer came by; None where there is none, or over HTTP/2."""
+    layer = getattr(raw, "stream", None)
+    for _ in range(_MOST_LAYERS):
+        if layer is None or hasattr(layer, "_h11_state"):
+            return layer
+        layer = next((getattr(layer, name) for name in _BELOW if hasattr(layer, name)), None)
+    return None
 
-    What such a client's connection has received and not given out cannot be seen from outside.
-    """
+
+def _has_more(connection: Any) -> bool:
+    # The socket itself is looked at by the client's pool, before it uses a connection again.
+    with suppress(AttributeError):
+        http, stream = connection._h11_state, connection._network_stream  # noqa: SLF001 - told nowhere else
+        return any(look() for look in buffers(http, stream))
+    return False
+
+
+def _closing(raw: Any) -> Callable[[], Awaitable[None]] | None:
+    """Give what closes an answer's connection; None where it cannot be, or others' answers are apart on it."""
     extensions = getattr(raw, "extensions", {})
     close = getattr(extensions.get("network_stream"), "aclose", None)
     if close is None or extensions.get("http_version") == b"HTTP/2":

@@ -15,7 +15,8 @@ from mettl_async.cli.problems import CommandError, os_reason, print_stderr
 from mettl_async.cli.signals import on_interrupt
 from mettl_async.models import EVENTS, BasicAuth, Event, TestEvent, UnknownEvent
 from mettl_async.webhooks import Claim, MemorySeenEvents, Refused, WebhookReceiver
-from mettl_async.webhooks.asgi import Message, Receive, Scope, Send, send_answer
+from mettl_async.webhooks.asgi import Scope, Send, send_answer
+from mettl_async.webhooks.body import Message, Receive
 from mettl_async.webhooks.http import OK, HttpResponse
 
 _ANOTHER_PATH: Final = HttpResponse(404, "another path")

@@ -112,11 +112,12 @@ def to_frozen(value: Any, _: Any = None, depth: int = 0) -> Any:
     if isinstance(value, dict):
         if depth == _NESTING:
             return None
-        entries = value.copy()
+        entries = None
         for name, item in value.items():
             if type(item) is dict or type(item) is list:
+                entries = value.copy() if entries is None else entries
                 entries[name] = to_frozen(item, None, depth + 1)
-        return FrozenMap.taking(entries)
+        return FrozenMap(value) if entries is None else FrozenMap.taking(entries)
     if isinstance(value, list):
         if depth == _NESTING:
             return None

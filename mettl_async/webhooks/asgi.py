@@ -5,12 +5,10 @@ from collections.abc import AsyncIterable, Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
 
 from mettl_async.errors import ConfigurationError
-from mettl_async.webhooks.body import ClientLeft
+from mettl_async.webhooks.body import AsgiBody, Message, Receive
 from mettl_async.webhooks.http import NOT_WHOLE, TOO_LARGE, TOO_SLOW, HeaderPairs, HttpAnswer
 
 Scope: TypeAlias = MutableMapping[str, Any]
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Respond: TypeAlias = Callable[
     [str, HeaderPairs, AsyncIterable[bytes], str | None], Awaitable[HttpAnswer]
@@ -32,7 +30,7 @@ async def serve(respond: Respond, scope: Scope, receive: Receive, send: Send) ->
     kind = scope["type"]
     if kind == "http":
         peer = scope.get("client")
-        body = RequestBody(receive)
+        body = AsgiBody(receive)
         answer = await respond(scope["method"], scope["headers"], body, peer[0] if peer else None)
         try:
             await send_answer(scope, send, answer)
@@ -45,30 +43,6 @@ async def serve(respond: Respond, scope: Scope, receive: Receive, send: Send) ->
         await refuse_websocket(receive, send)
     else:
         raise ConfigurationError("only the scopes http and lifespan are served")
-
-
-class RequestBody:
-    """The body of a request, part by part.
-
-    Not a generator: one that is left before its end would have to be closed.
-    """
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._more = True
-
-    def __aiter__(self) -> "RequestBody":
-        return self
-
-    async def __anext__(self) -> bytes:
-        if not self._more:
-            raise StopAsyncIteration
-        message = await self._receive()
-        if message["type"] != "http.request":
-            raise ClientLeft
-        self._more = message.get("more_body", False)
-        part: bytes = message.get("body", b"")
-        return part
 
 
 async def send_answer(scope: Scope, send: Send, answer: HttpAnswer) -> None:

@@ -1,14 +1,18 @@
 """Bodies of requests, read within bounds: of what frameworks give, with ``await`` and without."""
 
 import time
-from collections.abc import AsyncIterable
-from typing import Final, Protocol, TypeAlias
+from collections.abc import AsyncIterable, Awaitable, Callable, MutableMapping
+from typing import Any, Final, Protocol, TypeAlias
 
 from mettl_async.errors import InvalidInputError
 from mettl_async.webhooks.http import NOT_WHOLE, TOO_LARGE, TOO_SLOW, HttpResponse
 from mettl_async.webhooks.processing import place_of, within
 
 _PIECE: Final = 64 * 1024  # bytes
+
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
 
 
 class Readable(Protocol):
@@ -31,28 +35,68 @@ class _TooLarge(Exception):  # noqa: N818 - never leaves this module
     """More bytes came than are allowed."""
 
 
+class AsgiBody:
+    """The body of a request in ASGI, part by part.
+
+    Not a generator: one that is left before its end would have to be closed.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._more = True
+
+    def __aiter__(self) -> "AsgiBody":
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._more:
+            raise StopAsyncIteration
+        return await self._part()
+
+    async def whole(self, limit: int) -> bytes:
+        """Read all of it, quicker than part by part: most have one."""
+        part = await self._part()
+        if not self._more and len(part) <= limit:
+            return part
+        return await _collected(self, limit, part)
+
+    async def _part(self) -> bytes:
+        message = await self._receive()
+        if message["type"] != "http.request":
+            raise ClientLeft
+        self._more = message.get("more_body", False)
+        part: bytes = message.get("body", b"")
+        return part
+
+
 async def read_body(body: Body, limit: int, seconds: float) -> bytes | HttpResponse:
     """Read a whole body, or give the response to one that is too large, too slow or cut off.
 
     Never more than ``limit`` bytes and one part are held.
     """
-    if not isinstance(body, AsyncIterable):
+    if isinstance(body, AsgiBody):
+        reading = body.whole(limit)
+    elif isinstance(body, AsyncIterable):
+        reading = _collected(body, limit)
+    else:
         return read_body_sync(body, limit, seconds)
     try:
-        return await within(seconds, _collected(body, limit))
+        return await within(seconds, reading)
     except Exception as error:  # noqa: BLE001 - each framework has its own for a client that left
         return _refusal(error)
 
 
-async def _collected(body: AsyncIterable[bytes], limit: int) -> bytes:
-    parts: list[bytes] = []
-    left = limit
+async def _collected(body: AsyncIterable[bytes], limit: int, first: bytes = b"") -> bytes:
+    parts = [first]
+    left = limit - len(first)
+    if left < 0:
+        raise _TooLarge
     async for part in body:
         left -= len(part)
         if left < 0:
             raise _TooLarge
         parts.append(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    return b"".join(parts)
 
 
 def read_body_sync(body: SyncBody, limit: int, seconds: float) -> bytes | HttpResponse:

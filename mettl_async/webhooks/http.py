@@ -13,9 +13,11 @@ Headers: TypeAlias = Mapping[str, str] | HeaderPairs
 """Headers as a framework gives them: a mapping, or pairs; names in any case, values as text or bytes."""
 
 _MAX_LENGTH_DIGITS: Final = 18  # of a content-length
-_AUTHORIZATION: Final = "authorization"
-_CONTENT_LENGTH: Final = "content-length"
-_NAME_LENGTHS: Final = {len(_AUTHORIZATION), len(_CONTENT_LENGTH)}
+# Those of ASGI are bytes in lower case.
+_PLACES: Final[dict[str | bytes, int]] = {
+    b"authorization": 0, "authorization": 0, b"content-length": 1, "content-length": 1,
+}  # fmt: skip
+_NAME_LENGTHS: Final = set(map(len, _PLACES))
 
 
 class HttpAnswer(NamedTuple):
@@ -54,7 +56,9 @@ class HttpResponse:
 
     def answer(self) -> HttpAnswer:
         """Give what is sent."""
-        headers = {"content-type": "text/plain"} if self.text else {}
+        if not self.text:
+            return HttpAnswer(self.status_code, {}, b"")
+        headers = {"content-type": "text/plain"}
         if self.header is not None:
             headers[self.header[0]] = self.header[1]
         return HttpAnswer(self.status_code, headers, self.text.encode("ascii"))
@@ -127,18 +131,17 @@ class HeadRules:
 
 def _read(headers: Headers) -> tuple[list[bytes], list[bytes]]:
     """Give the different values of authorization and of content-length."""
-    authorization: list[bytes] = []
-    lengths: list[bytes] = []
-    pairs: HeaderPairs = headers if isinstance(headers, list) else _pairs(headers)
-    for name, value in pairs:
-        if len(name) in _NAME_LENGTHS:
-            text = (name if isinstance(name, str) else name.decode("latin-1")).lower()
+    found: tuple[list[bytes], list[bytes]] = [], []
+    for name, value in headers if isinstance(headers, list) else _pairs(headers):
+        place = _PLACES.get(name)
+        if place is None and len(name) in _NAME_LENGTHS:
+            text = name if isinstance(name, str) else name.decode("latin-1")
+            place = _PLACES.get(text.lower())
+        if place is not None:
             content = value.encode("latin-1", "replace") if isinstance(value, str) else value
-            if text == _AUTHORIZATION and content not in authorization:
-                authorization.append(content)
-            elif text == _CONTENT_LENGTH and content not in lengths:
-                lengths.append(content)
-    return authorization, lengths
+            if content not in found[place]:
+                found[place].append(content)
+    return found
 
 
 def _pairs(headers: Headers) -> HeaderPairs:

@@ -8,6 +8,7 @@ from mettl_async.codec import from_wire, kind, loads
 from mettl_async.errors import EventDecodeError, MettlDecodeError
 from mettl_async.models.event import EVENTS, Event, UnknownEvent
 
+_USUAL: Final = {kind.event_type: cls for cls, kind in EVENTS.items()}
 # [assumed] Case is ignored, as with all words of the server.
 _CLASSES: Final = {kind.event_type.casefold(): cls for cls, kind in EVENTS.items()}
 # [assumed] Properties that a proxy or a queue may wrap an event in; Mettl does not wrap it.
@@ -84,7 +85,8 @@ def _type_problem(data: dict[str, Any]) -> str:
 
 def _event(data: dict[str, Any]) -> Event:
     problem = None
-    cls = _CLASSES.get(data["EVENT_TYPE"].strip().casefold())
+    word = data["EVENT_TYPE"]
+    cls = _USUAL.get(word) or _CLASSES.get(word.strip().casefold())
     if cls is not None:
         try:
             return from_wire(cls, data, where="$")

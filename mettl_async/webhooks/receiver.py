@@ -14,7 +14,7 @@ from mettl_async.errors import (
 from mettl_async.models.event import Event, UnknownEvent
 from mettl_async.models.webhooks import BasicAuth
 from mettl_async.webhooks import asgi
-from mettl_async.webhooks.body import Body, SyncBody, read_body, read_body_sync
+from mettl_async.webhooks.body import Body, Receive, SyncBody, read_body, read_body_sync
 from mettl_async.webhooks.context import ContextSigner
 from mettl_async.webhooks.event_rules import EventRules, response_to
 from mettl_async.webhooks.handlers import CLASSES, E, EventHandlers, HandlerDecorator
@@ -291,7 +291,7 @@ class WebhookReceiver:
             raise found
         return found
 
-    async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+    async def __call__(self, scope: asgi.Scope, receive: Receive, send: asgi.Send) -> None:
         """Serve one request, or a lifespan; a websocket is refused.
 
         Raises:

@@ -79,9 +79,19 @@ def test_what_is_nested_too_deeply_is_no_json(depth, before, after, monkeypatch)
 @pytest.mark.parametrize("value", [b"0", b"[]", b"{}"])
 def test_what_would_take_too_much_memory_is_no_json(value):
     with pytest.raises(ValueError, match="too many values"):
-        codec.loads(b"[" + b",".join([value] * 4_000_001) + b"]")
-    long = b'["' + b"x" * 4_000_001 + b'"]'
+        codec.loads(b"[" + b",".join([value] * 1_000_001) + b"]")
+    long = b'["' + b"x" * 1_000_001 + b'"]'
     assert codec.loads(long) == [long[2:-2].decode()]
+
+
+@pytest.mark.parametrize("digits", [501, 4_299])
+def test_an_integer_of_very_many_digits_is_no_json(digits):
+    # To read thousands of them would hold the event loop for seconds.
+    content = b'{"x":[1,' + b"1" * digits + b"]}"
+    with pytest.raises(ValueError, match="a number is too long"):
+        codec.loads(content)
+    assert codec.loads(b'{"' + b"1" * digits + b'":"' + b"1" * digits + b'"}')
+    assert codec.loads(b"1" * 500) == int("1" * 500)
 
 
 def test_text_is_compact_and_unescaped():

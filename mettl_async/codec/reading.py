@@ -29,6 +29,9 @@ from mettl_async.models._open_enum import OpenStrEnum
 T = TypeVar("T")
 
 _PROBLEMS_SHOWN = 10
+_MOST_ITEMS = (
+    20_000  # [doc] a page has a hundred at most; lists without pages can have more [assumed]
+)
 _URL_PROPERTIES = [(cls, kind.url_property) for cls, kind in EVENTS.items()]
 
 
@@ -61,10 +64,12 @@ def list_from_wire(cls: type[T], items: Any, *, where: str) -> list[T]:
     """Make models of a list, in order; an item that cannot be one is left out.
 
     Raises:
-        MettlDecodeError: It is no list at all.
+        MettlDecodeError: It is no list at all, or has more than 20,000 items.
     """
     if not isinstance(items, list):
         raise MettlDecodeError(f"{where}: expected array, got {kind(items)}")
+    if len(items) > _MOST_ITEMS:
+        raise MettlDecodeError(f"{where}: too many items ({len(items)})")
     hook = converter.get_structure_hook(cls)
     try:
         return [hook(item, cls) for item in items]

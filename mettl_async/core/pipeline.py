@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from anyio import to_thread
 from attrs import evolve, field, frozen
 
 from mettl_async.core import envelope
@@ -44,6 +45,9 @@ from mettl_async.errors import (
 )
 
 T = TypeVar("T")
+
+# Bytes. To make models of more can take seconds, so a thread does it, and the loop goes on meanwhile.
+_LARGE = 1024 * 1024
 
 logger = logging.getLogger("mettl_async")
 
@@ -103,7 +107,10 @@ class Pipeline:
                 _complete(read.error, request, response)
             raise read.error
         try:
-            return decode(ApiResponse(read.payload, response))
+            answer = ApiResponse(read.payload, response)
+            if len(response.content) > _LARGE:
+                return await to_thread.run_sync(decode, answer)
+            return decode(answer)
         except MettlDecodeError as error:
             _complete(error, request, response)
             # A success with something else in it: it may be another's, and so may all that follow it there.

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import pickle
+import threading
 import traceback
 
 import anyio
@@ -217,6 +218,20 @@ async def test_every_bad_answer_is_a_typed_error(answer, kind, code):
 async def test_a_success_need_not_be_spelt_out(content):
     caller, _, _, _ = build(response(content, content_type="text/html"))
     assert "x" in await perform(caller)
+
+
+@pytest.mark.parametrize("length", [9, 2**20])
+async def test_a_large_answer_is_read_beside_the_loop(length):
+    def spoilt(_):
+        raise MettlDecodeError("spoilt")
+
+    content = b'{"status":"SUCCESS","x":"' + b"a" * length + b'"}'
+    caller, *_ = build(response(content))
+    reader = await caller.send(READ, {}, {}, lambda _: threading.get_ident())
+    assert (reader == threading.get_ident()) is (length < 2**20)
+    with pytest.raises(MettlDecodeError) as caught:
+        await caller.send(READ, {}, {}, spoilt)
+    assert caught.value.operation == "x.read"
 
 
 async def test_a_read_is_tried_again_and_signed_anew():

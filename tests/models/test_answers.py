@@ -194,6 +194,13 @@ def test_a_list_keeps_its_good_items():
     assert [one.email for one in schedule.access.candidates] == ["a@x.org"]
 
 
+@pytest.mark.parametrize("item", [{}, 1, {"pbtId": 1}])
+def test_a_list_of_more_items_than_any_answer_has_is_refused(item):
+    assert codec.list_from_wire(models.Pbt, [item] * 20_000, where="$") is not None
+    with pytest.raises(MettlDecodeError, match=r"\$: too many items \(20001\)"):
+        codec.list_from_wire(models.Pbt, [item] * 20_001, where="$")
+
+
 def places(data, path=()):
     yield path
     if isinstance(data, dict):

@@ -26,6 +26,8 @@ from mettl_async.webhooks.stored_event import event_text
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+__all__ = ["DeadLetter", "OnPoison", "SqlEventInbox"]
+
 TABLE: Final = "mettl_inbox"
 REMEMBER: Final = 90 * DAY
 _LISTED: Final = 1000  # dead letters at once

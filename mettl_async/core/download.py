@@ -41,8 +41,9 @@ class Fetcher:
         """GET an address; redirects are followed, for there is no signature that they could carry away.
 
         A host's addresses are looked up once, and the connection goes to one of those that were checked,
-        so that a second, different answer of the resolver changes nothing. Where a proxy is used, the
-        proxy looks names up. An injected client does so too, after the check.
+        so that a second, different answer of the resolver changes nothing. Where a proxy is used, also
+        by an injected client, the proxy looks names up. An injected client does so itself, after the
+        check, if it speaks HTTP/2 or has mounts or a transport of its own.
 
         Raises:
             InvalidInputError: The host, or one that it redirects to, is not public.
@@ -94,11 +95,8 @@ class Fetcher:
             ) from None
         except (OSError, UnicodeError) as exc:
             problem = getattr(exc, "strerror", None) or type(exc).__name__
-        if problem and resolver is Resolver.OWN:
-            raise ConnectError(f"the host's address was not found: {problem}")
         if problem:
-            # An injected client may use a proxy, which then knows it; if it uses none, it fails as well.
-            return [None]
+            raise ConnectError(f"the host's address was not found: {problem}")
         addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
         check_addresses(field, addresses)
         return addresses[:_MOST_ADDRESSES] if resolver is Resolver.OWN else [None]

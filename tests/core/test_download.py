@@ -237,11 +237,11 @@ async def test_a_proxy_looks_names_up_itself(monkeypatch, kind):
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2])
-async def test_an_injected_client_is_asked_for_public_hosts_only(monkeypatch, library):
+async def test_a_transport_of_the_callers_is_asked_for_public_hosts_only(monkeypatch, library):
     asked = []
 
     def answer(request):
-        asked.append(str(request.url))
+        asked.append((str(request.url), request.headers["connection"]))
         return library.Response(200)
 
     async with library.AsyncClient(transport=library.MockTransport(answer)) as client:
@@ -249,10 +249,72 @@ async def test_an_injected_client_is_asked_for_public_hosts_only(monkeypatch, li
         Network(monkeypatch, [HOME])
         with pytest.raises(InvalidInputError):
             await fetch(transport)
+        # Its own look might find another answer.
+        Network(monkeypatch, socket.gaierror(-2, "unknown"))
+        with pytest.raises(ConnectError, match="not found"):
+            await fetch(transport)
         assert asked == []
         Network(monkeypatch, [PUBLIC])
         await fetch(transport)
-        # Only its proxy may know the name.
-        Network(monkeypatch, socket.gaierror(-2, "unknown"))
-        await fetch(transport)
-    assert asked == [REPORT, REPORT]
+    assert asked == [(REPORT, "close")]
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+@pytest.mark.parametrize("failure", [[HOME], socket.gaierror(-3, "try again")])
+async def test_an_injected_client_connects_to_an_address_that_was_checked(
+    monkeypatch, library, failure
+):
+    async with library.AsyncClient(trust_env=False) as client:
+        transport = InjectedTransport(client, ClientOptions())
+        network = Network(monkeypatch, [PUBLIC, OTHER], [HOME])
+        with pytest.raises(ConnectError):
+            await fetch(transport)
+        assert network.connected == [PUBLIC, OTHER]
+        network = Network(monkeypatch, failure, [HOME])
+        with pytest.raises((ConnectError, InvalidInputError)):
+            await fetch(transport)
+        assert network.connected == []
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+async def test_its_connection_to_an_address_is_one_to_the_name(library):
+    trusted = ssl.create_default_context(cafile=LOCALHOST)
+    made = library.AsyncClient(trust_env=False, verify=trusted)
+    async with tls_server() as (port, named), made as client:
+        transport = InjectedTransport(client, ClientOptions())
+        link = f"https://localhost:{port}/r?url=a%252Fb"
+        async with transport.stream(link, HOME) as download:
+            assert download.status_code == 200
+        assert named == ["localhost", b"Host: localhost:%d" % port]
+        named.clear()
+        with pytest.raises(ConnectError):  # its certificate is not of this name
+            async with transport.stream(f"https://reports.example:{port}/r", HOME):
+                pass
+        assert named == ["reports.example"]
+
+
+def clients(library):
+    """Clients with the resolver that each has."""
+    proxy = f"http://{PUBLIC}:3128"
+    plain = library.AsyncHTTPTransport
+    yield Resolver.OWN, {}
+    yield Resolver.OWN, {"transport": plain(), "mounts": {"all://localhost": None}}
+    yield Resolver.PROXY, {"proxy": proxy}
+    yield Resolver.PROXY, {"mounts": {"https://": plain(proxy=proxy)}}
+    yield Resolver.UNKNOWN, {"mounts": {"all://elsewhere.example": plain(proxy=proxy)}}
+    yield Resolver.UNKNOWN, {"transport": library.MockTransport(None)}
+    yield Resolver.UNKNOWN, {"transport": type("Other", (plain,), {})()}
+    yield Resolver.UNKNOWN, {"transport": plain(uds="/nowhere")}
+    yield Resolver.UNKNOWN, {"http2": True}
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+async def test_an_injected_client_of_its_own_kind_is_left_as_it_is(monkeypatch, library):
+    for known, made in clients(library):
+        async with library.AsyncClient(trust_env=False, **made) as client:
+            assert InjectedTransport(client, ClientOptions()).resolver(REPORT) is known, made
+    network = Network(monkeypatch, [HOME])
+    async with library.AsyncClient(trust_env=False, proxy=f"http://{PUBLIC}:3128") as client:
+        with pytest.raises(ConnectError):
+            await fetch(InjectedTransport(client, ClientOptions()))
+    assert (network.asked, network.connected) == ([], [PUBLIC])

@@ -9,15 +9,24 @@ from mettl_async.config import ClientOptions
 from mettl_async.core.redaction import guard_http_loggers, guarded
 from mettl_async.core.request import Response, SignedRequest
 from mettl_async.core.transports.body import too_long, unpacked, whole
-from mettl_async.core.transports.common import joined, link_parts, make_response, user_agent
+from mettl_async.core.transports.common import (
+    joined,
+    link_parts,
+    make_response,
+    target_of,
+    user_agent,
+)
 from mettl_async.core.transports.contract import Download, Resolver
 from mettl_async.core.transports.httpx_connection import buffers
 from mettl_async.core.transports.httpx_lanes import LIBRARY
+from mettl_async.core.transports.proxies import bracketed
 from mettl_async.core.transports.translation import translate, translated, translated_chunks
 from mettl_async.errors import CallError, ConfigurationError, ConnectError
 
 _BELOW: Final = ("_stream", "_httpcore_stream", "_connection")
 _MOST_LAYERS: Final = 10
+_NOT_CONNECTED: Final = {"ConnectError", "ConnectTimeout"}
+_LIBRARIES: Final = {"httpx", "httpx2"}
 
 
 class AsyncHttpClient(Protocol):
@@ -142,26 +151,51 @@ class InjectedTransport:
             )
         return built
 
-    async def _open(self, url: str) -> Any:
-        headers = {"User-Agent": self._headers["User-Agent"], "Accept-Encoding": "identity"}
+    async def _open(self, url: str, address: str | None) -> Any:
+        parts = link_parts(url)
+        headers = {
+            "User-Agent": self._headers["User-Agent"],
+            "Accept-Encoding": "identity",
+            # A connection to an address must serve no other name of the same address.
+            "Connection": "close",
+        }
+        if address:
+            headers["Host"] = parts.netloc
+            port = f":{parts.port}" if parts.port else ""
+            target = target_of(url, parts.netloc)
+            url = f"{parts.scheme}://{bracketed(address)}{port}{target}"
         try:
             built = self._client.build_request("GET", url, headers=headers)
+            if address:
+                # TLS names this host, and the certificate must be of it.
+                built.extensions["sni_hostname"] = parts.hostname
         except Exception:  # noqa: BLE001 - its text holds the link
             built = None
         if built is None:
             raise ConnectError("the link cannot be fetched")
-        return await self._client.send(built, auth=None, follow_redirects=False, stream=True)
+        failure: CallError | None = None
+        try:
+            return await self._client.send(built, auth=None, follow_redirects=False, stream=True)
+        except Exception as exc:
+            if address and type(exc).__name__ in _NOT_CONNECTED:
+                # Its transport is the library's own, so that this is certain: others may be tried.
+                failure = translate(exc, built.extensions.get("timeout"))
+            if failure is None:
+                raise
+        raise failure
 
-    def resolver(self, url: str) -> Resolver:  # noqa: ARG002 - unknown for every URL
-        """See `Transport`."""
-        return Resolver.UNKNOWN
+    def resolver(self, url: str) -> Resolver:
+        """See `Transport`; see `resolver_of` for what is known of an injected client."""
+        try:
+            return resolver_of(self._client, self._client.build_request("GET", url).url)
+        except Exception:  # noqa: BLE001 - its insides are other ones
+            return Resolver.UNKNOWN
 
     @asynccontextmanager
-    async def stream(self, url: str, address: str | None = None) -> AsyncGenerator[Download]:  # noqa: ARG002 - it finds addresses itself
+    async def stream(self, url: str, address: str | None = None) -> AsyncGenerator[Download]:
         """See `Transport`."""
-        link_parts(url)
         with guarded("link"):
-            raw = await translated(self._open(url))
+            raw = await translated(self._open(url, address))
         try:
             chunks = translated_chunks(raw.aiter_bytes())
             yield Download(raw.status_code, joined(raw.headers.multi_items()), chunks)
@@ -170,6 +204,26 @@ class InjectedTransport:
 
     async def aclose(self) -> None:
         """Do nothing: the client belongs to the caller."""
+
+
+def resolver_of(client: Any, url: Any) -> Resolver:
+    """Tell who finds the address of a URL's host for a client of httpx's or httpx2's.
+
+    It takes an address from us if it has the library's own transport for all URLs, over TCP and HTTP/1.1
+    alone: an HTTP/2 connection to an address would be used for other names of this address too, whose
+    certificates nobody checked then.
+
+    Raises:
+        AttributeError: It is not known how it is made.
+    """
+    transport = client._transport_for_url(url)  # noqa: SLF001 - told nowhere else
+    kind, pool = type(transport), transport._pool  # noqa: SLF001 - same
+    if kind.__name__ != "AsyncHTTPTransport" or kind.__module__.partition(".")[0] not in _LIBRARIES:
+        return Resolver.UNKNOWN
+    if pool._proxy is not None or hasattr(pool, "_proxy_url"):  # noqa: SLF001 - same
+        return Resolver.PROXY
+    elsewhere = any(client._mounts.values()) or pool._uds or pool._http2  # noqa: SLF001 - same
+    return Resolver.UNKNOWN if elsewhere else Resolver.OWN
 
 
 def _connection(raw: Any) -> Any:

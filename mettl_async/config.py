@@ -198,9 +198,21 @@ def host_and_port(field: str, parts: SplitResult) -> tuple[str, int | None]:
             f"{field}: the host is too long or has an empty part; "
             f"each part between dots has 1 to {_LONGEST_LABEL} characters"
         )
+    if labels[-1].isdecimal() and not _is_ipv4(host):
+        raise ConfigurationError(
+            f"{field}: the host ends in a number but is no IPv4 address; correct it"
+        )
     if any(one.startswith("xn--") for one in labels) and not _is_idna(host):
         raise ConfigurationError(f"{field}: the host is no name in IDNA form (xn--...); correct it")
     return host, port
+
+
+def _is_ipv4(host: str) -> bool:
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_idna(host: str) -> bool:

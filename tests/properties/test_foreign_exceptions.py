@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gzip
 import socket
+import ssl
 
 import httpx
 import httpx2
@@ -47,6 +48,8 @@ HEADERS = st.lists(
                                b"Content-Type", b"Content-Encoding", b"", b"a b"]) | PRINTED, PRINTED),
     max_size=4,
 )  # fmt: skip
+# Each client of httpx would load its own.
+CERTIFICATES = ssl.create_default_context()
 BODIES = st.binary(max_size=60) | st.binary(max_size=60).map(gzip.compress)
 
 
@@ -59,7 +62,7 @@ async def transport_of(way, base_url):
         made = AiohttpTransport(base_url, OPTIONS)
     else:
         library = httpx2 if way.endswith("2") else httpx
-        client = library.AsyncClient(trust_env=False, timeout=1.0)
+        client = library.AsyncClient(trust_env=False, timeout=1.0, verify=CERTIFICATES)
         async with client:
             yield InjectedTransport(client, OPTIONS)
         return
@@ -95,6 +98,8 @@ async def outcome(act):
 @example(host="a..b", port="")
 @example(host="a" * 64 + ".example", port="")
 @example(host="127.0.0.1", port=":65536")
+@example(host="1.1.1.256", port="")
+@example(host="xn--zzzzzz", port="")
 def test_an_address_that_cannot_be_is_our_error(way, host, port):
     async def send(transport, url):
         await transport.send(

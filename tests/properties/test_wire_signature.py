@@ -8,6 +8,8 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import ssl
+from functools import partial
 
 import httpx
 import httpx2
@@ -128,11 +130,13 @@ def endpoint(method, placement):
     )  # fmt: skip
 
 
+# Each client of httpx would load its own.
+CERTIFICATES = ssl.create_default_context()
 CLIENTS = {
     "lanes": "httpx",
     "aiohttp": "aiohttp",
-    "httpx": httpx.AsyncClient,
-    "httpx2": httpx2.AsyncClient,
+    "httpx": partial(httpx.AsyncClient, verify=CERTIFICATES),
+    "httpx2": partial(httpx2.AsyncClient, verify=CERTIFICATES),
 }
 
 

@@ -186,25 +186,28 @@ def host_and_port(field: str, parts: SplitResult) -> tuple[str, int | None]:
         if not host or "%" in host:
             raise ConfigurationError(f"{field}: what is in brackets is no IPv6 address; correct it")
         return host, port
-    if not host.isascii():
-        raise ConfigurationError(
-            f"{field}: the host is not ASCII; write it in its IDNA form (xn--...)"
-        )
-    if not _HOST.fullmatch(host) or "[" in parts.netloc:
-        raise ConfigurationError(f"{field}: the host has characters that no host name has")
+    problem = _problem_of_name(host, parts)
+    if problem is not None:
+        raise ConfigurationError(f"{field}: {problem}")
+    return host, port
+
+
+def _problem_of_name(host: str, parts: SplitResult) -> str | None:
     labels = host.split(".")
+    if not host.isascii():
+        return "the host is not ASCII; write it in its IDNA form (xn--...)"
+    if not _HOST.fullmatch(host) or "[" in parts.netloc:
+        return "the host has characters that no host name has"
     if len(host) > _LONGEST_HOST or not all(0 < len(one) <= _LONGEST_LABEL for one in labels):
-        raise ConfigurationError(
-            f"{field}: the host is too long or has an empty part; "
+        return (
+            "the host is too long or has an empty part; "
             f"each part between dots has 1 to {_LONGEST_LABEL} characters"
         )
     if labels[-1].isdecimal() and not _is_ipv4(host):
-        raise ConfigurationError(
-            f"{field}: the host ends in a number but is no IPv4 address; correct it"
-        )
+        return "the host ends in a number but is no IPv4 address; correct it"
     if any(one.startswith("xn--") for one in labels) and not _is_idna(host):
-        raise ConfigurationError(f"{field}: the host is no name in IDNA form (xn--...); correct it")
-    return host, port
+        return "the host is no name in IDNA form (xn--...); correct it"
+    return None
 
 
 def _is_ipv4(host: str) -> bool:

@@ -102,20 +102,28 @@ def guarded(hidden: _Hidden = "query") -> Iterator[None]:
 
 _QUERY = re.compile(r"\?[^\s'\"]*")
 _AFTER_HOST = re.compile(r"(https?://[^/\s]+)[^\s'\"]*")
-_HEADER = re.compile(
-    r"""\((b'[^']*'|b"[^"]*"), (?:b'(?:[^'\\]|\\.)*'|b"(?:[^"\\]|\\.)*")\)""", re.DOTALL
-)
+_BYTES = r"""(?:b'(?:[^'\\]|\\.)*'|b"(?:[^"\\]|\\.)*")"""
+_HEADER = re.compile(rf"""\((b'[^']*'|b"[^"]*"), {_BYTES}\)""", re.DOTALL)
+_REASON = re.compile(rf"(return_value=\(b'HTTP/[\d.]+', \d+, ){_BYTES}", re.DOTALL)
+_PROXY_LOGIN = re.compile(r"\bauth=\(.*\)", re.DOTALL)
+_FAILURE = re.compile(r"(\.failed exception=\w*).*", re.DOTALL)
+"""Of an exception only its type: the text repeats a line of the answer that is no header, a cookie's too."""
+
 _HARMLESS_HEADERS = {
     "cache-control", "connection", "content-encoding", "content-length", "content-type", "date",
     "keep-alive", "retry-after", "server", "transfer-encoding", "vary",
 }  # fmt: skip
 """All others of an answer can hold a cookie, or repeat the signed URL."""
 
+_TELL_REASON = {"httpx", "httpx2"}
+"""Their records end in the reason phrase, which the server words as it likes."""
+
 
 class RequestFilter(logging.Filter):
     """Blanks what is secret of our own requests in an HTTP library's log, and of nobody else's.
 
-    httpx tells URLs (at INFO), httpcore the headers of answers (at DEBUG).
+    httpx tells URLs and reason phrases (at INFO), httpcore the headers of answers, what is wrong with
+    them, and a SOCKS proxy's password (at DEBUG).
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -123,6 +131,8 @@ class RequestFilter(logging.Filter):
         hidden = _hidden.get()
         if hidden is not None:
             if isinstance(record.args, tuple) and record.args:
+                if record.name in _TELL_REASON and isinstance(record.args[-1], str):
+                    record.args = (*record.args[:-1], BLANK)
                 record.args = tuple(self._clean(argument, hidden) for argument in record.args)
             else:
                 record.msg = self._clean(record.msg, hidden)
@@ -132,7 +142,9 @@ class RequestFilter(logging.Filter):
     def _clean(value: Any, hidden: _Hidden) -> Any:
         if isinstance(value, (int, float)):
             return value
-        text = _HEADER.sub(_without_secrets, str(value))
+        text = _FAILURE.sub(r"\1(...)", _PROXY_LOGIN.sub(f"auth={BLANK}", str(value)))
+        text = _REASON.sub(rf"\1b'{BLANK}'", text)
+        text = _HEADER.sub(_without_secrets, text)
         if hidden == "link":
             text = _AFTER_HOST.sub(rf"\1/{BLANK}", text)
         return _EMAIL.sub(BLANK, _QUERY.sub(f"?{BLANK}", text))
@@ -154,7 +166,8 @@ def guard_http_loggers() -> None:
     Doing it again changes nothing, and records of other clients in the process stay as they are.
     """
     for name in (
-        "httpx", "httpcore.http11", "httpcore.http2", "httpcore.proxy",
-        "httpx2", "httpcore2.http11", "httpcore2.http2", "httpcore2.proxy", "hpack.hpack", "hpack.table",
+        "httpx", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks",
+        "httpx2", "httpcore2.http11", "httpcore2.http2", "httpcore2.proxy", "httpcore2.socks",
+        "hpack.hpack", "hpack.table",
     ):  # fmt: skip
         logging.getLogger(name).addFilter(_FILTER)

@@ -8,7 +8,8 @@ import httpx
 import httpx2
 import pytest
 
-from mettl_async import ClientOptions, Credentials, MettlClient
+from mettl_async import CallError, ClientOptions, Credentials, MettlClient
+from mettl_async.core.redaction import guarded
 from mettl_async.core.request import SignedRequest
 from mettl_async.core.transports.aiohttp_lanes import AiohttpTransport
 from mettl_async.core.transports.httpx_lanes import LaneTransport
@@ -28,14 +29,14 @@ WAYS = ["httpx", "aiohttp", "injected httpx", "injected httpx2"]
 
 
 @contextlib.asynccontextmanager
-async def server():
+async def server(answer=ANSWER):
     tasks = set()
 
     async def serve(reader, writer):
         tasks.add(asyncio.current_task())
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while await reader.readuntil(b"\r\n\r\n"):
-                writer.write(ANSWER)
+                writer.write(answer)
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as running:
@@ -72,6 +73,43 @@ async def test_our_requests_and_their_answers_show_nothing_secret(way, all_logs)
         assert "Set-Cookie', b'<redacted>'" in log
     for secret in SECRETS:
         assert secret not in log
+
+
+SPOILT = {
+    "reason": b"200 asgn=SIGNATURE\r\nContent-Length: 2",
+    "quoted reason": b'200 it\'s "SIGNATURE"\r\nContent-Length: 2',
+    "space before the colon": b"200 OK\r\nContent-Length: 2\r\nSet-Cookie : session=COOKIE",
+    "a name of other letters": b"200 OK\r\nContent-Length: 2\r\nSet-\xffCookie: COOKIE",
+    "NUL": b"200 OK\r\nContent-Length: 2\r\nSet-Cookie: a=COOKIE\x00",
+    "no name": b"200 OK\r\n COOKIE: COOKIE\r\nContent-Length: 2",
+    "no status": b"COOKIE",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("spoilt", SPOILT)
+async def test_what_is_wrong_with_an_answer_is_told_without_its_words(way, spoilt, all_logs):
+    answer = b"HTTP/1.1 " + SPOILT[spoilt] + b"\r\n\r\n{}"
+    async with server(answer) as url, transport_of(way, url) as transport:
+        request = SignedRequest(method="GET", url=f"{url}/x", target=b"/x", body=b"", headers={})
+        with contextlib.suppress(CallError):
+            await transport.send(request)
+        await transport.aclose()
+    assert all_logs
+    for secret in SECRETS:
+        assert secret not in "\n".join(all_logs)
+
+
+@pytest.mark.parametrize("library", ["httpcore", "httpcore2"])
+@pytest.mark.parametrize("login", [(b"user", b"SIGNATURE"), (b"server", b"'SIGNATURE)\""), None])
+def test_the_password_of_a_socks_proxy_is_in_no_log(library, login, all_logs):
+    MettlClient(Credentials(public_key="p", private_key="s"))
+    with guarded():
+        logging.getLogger(f"{library}.socks").debug(
+            f"setup_socks5_connection.started stream=<S> host='h.example' port=443 auth={login!r}"  # noqa: G004
+        )
+    assert "host='h.example' port=443 auth=" in all_logs[-1]
+    assert "SIGNATURE" not in all_logs[-1]
 
 
 def shown(lines):

@@ -300,10 +300,12 @@ class Results(Resource):
         A report takes a while after the test; it is asked for until it is there and is a PDF. The file
         appears under its name only when it is whole and on the disk; of one that failed nothing stays.
 
-        Its address, and each that it redirects to, is fetched over https and from a public host only, by
-        an IP address that was checked, or from where the client's own requests go. If ``base_url`` is on
-        this machine, only the latter. A proxy looks names up itself, and so does an injected
-        ``http_client``: for a host whose second lookup gives another address they are no protection.
+        Its address, and each that it redirects to, is fetched over https at port 443 and from a public
+        host only, by an IP address that was checked, or from where the client's own requests go. If
+        ``base_url`` is on this machine, only the latter. A proxy looks names up itself, and so does an
+        injected ``http_client`` that has HTTP/2, mounts or a transport of another kind: for a host whose
+        second lookup gives another address these are no protection. Event hooks of an injected client
+        may see the IP address in the URL; the host is in the ``Host`` header.
 
         Args:
             result: With the address of the report: `TestStatus.pdf_report`.

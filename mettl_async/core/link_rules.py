@@ -23,9 +23,12 @@ _NUMBER: Final = re.compile(r"(.*\.)?(\d+|0x[0-9a-f]*)")
 _PORTS: Final = {"http": 80, "https": 443}
 
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
-_TEREDO: Final = IPv6Network("2001::/32")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
-_6TO4_RELAYS: Final = IPv4Network("192.88.99.0/24")
+# Protocol assignments (with Teredo), examples and relays of 6to4: what ``ipaddress`` says of their parts
+# depends on its version.
+_SPECIAL_4: Final = tuple(map(IPv4Network, ("192.0.0.0/24", "192.88.99.0/24")))
+_SPECIAL_6: Final = tuple(map(IPv6Network, ("2001::/23", "2001:db8::/32", "3fff::/20")))
+_ISATAP: Final = {0x0000_5EFE, 0x0200_5EFE}
 
 
 @frozen
@@ -48,8 +51,9 @@ class Link:
 def check_link(field: str, url: object, base_url: str) -> Link:
     """Refuse an address that is not fetched, whatever its name may resolve to.
 
-    A client fetches from where its signed requests go, and over https from public hosts; if its
-    ``base_url`` is on this machine, from nowhere else than there.
+    A client fetches from where its signed requests go, and over https at port 443 from public hosts: no
+    report was seen at another port, where other services are. If its ``base_url`` is on this machine, it
+    fetches from nowhere else than there.
 
     Args:
         field: What the address is, for the error.
@@ -74,6 +78,8 @@ def check_link(field: str, url: object, base_url: str) -> Link:
             raise _refused(field, "is not at the client's base_url, which is on this machine")
         if parts.scheme != "https":
             raise _refused(field, "is no https address")
+        if port != _PORTS["https"]:
+            raise _refused(field, "is not at port 443")
         if not _may_be_public(host):
             raise _refused(field, "is not at a public host")
     return Link(str(url), host, port, is_own)
@@ -93,26 +99,33 @@ def check_addresses(field: str, addresses: list[str]) -> list[str]:
 def is_public(address: str) -> bool:
     """Tell whether an IP address is one of the public internet, also inside of IPv6.
 
-    ``ipaddress`` alone is not enough: it calls multicast global, and most of what is not assigned.
+    ``ipaddress`` alone is not enough: it calls multicast global, and most of what is not assigned, and
+    its versions differ.
     """
     try:
         ip = ip_address(address)
     except ValueError:
         return False
     if isinstance(ip, IPv4Address):
-        return ip.is_global and not ip.is_multicast and ip not in _6TO4_RELAYS
+        return ip.is_global and not ip.is_multicast and not any(ip in net for net in _SPECIAL_4)
     if ip.scope_id is not None:
+        return False
+    if int(ip) >> 32 & 0xFFFF_FFFF in _ISATAP and not is_public(str(_last_32_bits(ip))):
         return False
     inner = _embedded(ip)
     if inner is not None:
         return is_public(str(inner))
-    return ip in _GLOBAL_UNICAST and ip.is_global and ip not in _TEREDO
+    return ip in _GLOBAL_UNICAST and ip.is_global and not any(ip in net for net in _SPECIAL_6)
 
 
 def _embedded(ip: IPv6Address) -> IPv4Address | None:
     if ip in _NAT64:
-        return IPv4Address(int(ip) & 0xFFFF_FFFF)
+        return _last_32_bits(ip)
     return ip.ipv4_mapped or ip.sixtofour
+
+
+def _last_32_bits(ip: IPv6Address) -> IPv4Address:
+    return IPv4Address(int(ip) & 0xFFFF_FFFF)
 
 
 def _split(url: object) -> SplitResult | None:

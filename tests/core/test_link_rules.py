@@ -1,5 +1,7 @@
 """Which addresses of reports may be fetched."""
 
+from ipaddress import IPv4Address, IPv6Address
+
 import pytest
 
 from mettl_async import InvalidInputError
@@ -14,6 +16,8 @@ PUBLIC = [
     "::ffff:8.8.8.8",
     "64:ff9b::808:808",
     "2002:808:808::1",
+    "2606:2800::5efe:808:808",
+    "2606:2800::200:5efe:808:808",
 ]
 NOT_PUBLIC = [
     *("127.0.0.1", "127.9.9.9", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1"),
@@ -22,6 +26,10 @@ NOT_PUBLIC = [
     *("::", "::1", "fe80::1", "fe80::1%eth0", "fd00:ec2::254", "fec0::1", "ff02::1", "2001:db8::1"),
     *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "::ffff:0:127.0.0.1", "::8.8.8.8"),
     *("2002:7f00:1::", "2002:a00:1::1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1"),
+    *("192.0.0.9", "192.0.0.10", "192.0.0.11", "192.0.0.171", "::ffff:192.0.0.9", "3fff::1"),
+    *("3fff:fff::1", "2001:db8:1::1", "2001:1::1", "2001:20::1", "2001:1ff::1"),
+    *("2606:2800::5efe:7f00:1", "2606:2800::200:5efe:10.0.0.1", "2002:808:808::5efe:7f00:1"),
+    *("fe80::5efe:808:808", "64:ff9b:1::808:808", "64:ff9b:1:fffe::1"),
     *("2001:0:4136:e378::1", "100::1", "5f00::1", "2606:2800::1%eth0", "", "host", "8.8.8"),
 ]
 
@@ -40,9 +48,9 @@ def test_any_other_address_is_not_public_however_it_is_written(address):
     "url",
     [
         "https://mettl.com/analytics/x?url=https%253A%252F%252Fa",
-        "https://METTL.com:8443/x#part",
+        "https://METTL.com:443/x#part",
         "https://8.8.8.8/x",
-        "https://[2606:2800::1]:444/x",
+        "https://[2606:2800::1]/x",
         "https://api.mettl.com/x",
         "https://s3_bucket.example.org",
     ],
@@ -74,6 +82,26 @@ def test_nothing_else_is_fetched_and_the_address_is_not_told(url):
         check_link("f", url, REAL)
     assert str(caught.value).startswith("f: ")
     assert not url or str(url) not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://mettl.com:8443/x", "https://8.8.8.8:22/", "https://a.com:80/"]
+)
+def test_another_port_is_fetched_from_at_the_clients_own_origin_only(url):
+    with pytest.raises(InvalidInputError, match="not at port 443"):
+        check_link("f", url, REAL)
+    with pytest.raises(InvalidInputError, match="not at port 443"):
+        check_link("f", url, "https://gateway.example:8443")
+    assert check_link("f", url, url).is_own
+
+
+@pytest.mark.parametrize(
+    "address", ["192.0.0.9", "2001:20::1", "3fff::1", "2001:db8::1", "2001::1"]
+)
+def test_a_python_that_takes_more_for_global_changes_nothing(monkeypatch, address):
+    for kind in (IPv4Address, IPv6Address):
+        monkeypatch.setattr(kind, "is_global", True)
+    assert not is_public(address)
 
 
 @pytest.mark.parametrize("base", ["http://127.0.0.1:8080", "http://localhost:8080/gateway"])

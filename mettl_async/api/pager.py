@@ -55,6 +55,7 @@ class AsyncPager(Generic[T]):
     total shrinks, and the gap is read again. A row that moves in the sort order may be missed: sort by
     something that stays. Two pages in a row without a new item, though more are to follow, are an
     `EndlessListError`: a whole page would have to be added before each of them for that to be wrong.
+    An empty page where more is promised is one of these, so a list that is cut short never looks whole.
 
     Each iteration starts from the beginning. Reading may be left at any time; under trio, which warns
     of generators that are left to the garbage collector, write ``async with aclosing(aiter(pager))``.
@@ -200,7 +201,10 @@ def next_offset(page: Page[T], total_before: int | None, *, repeats: bool) -> in
     after = page.offset + page.received
     deleted = max(0, (total_before or 0) - page.total) if page.total is not None else 0
     if page.received == 0 and not deleted:
-        return None
+        # Nothing where more is promised could be a slip: the same page again, and then it is no list. A
+        # total that agrees with the empty page beats a `next` that does not [assumed].
+        promised = page.has_next if page.total is None else page.offset < page.total
+        return page.offset if promised else None
     if page.total is not None:
         if deleted:
             # Later rows moved up, past the beginning of this page: read again from where they are.

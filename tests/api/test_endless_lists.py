@@ -50,7 +50,22 @@ def nothing_readable(offset, _):
     return rows(0, 20, readable=offset == 0), {"next": "https://api.mettl.com/next"}
 
 
+def cut_short(offset, _):
+    return rows(offset, 0 if offset else 20), {"totalRecords": 10**6}
+
+
+def cut_short_without_a_total(offset, _):
+    return rows(offset, 0 if offset else 20), {"next": "https://api.mettl.com/next"}
+
+
+def empty_from_the_beginning(offset, _):
+    return [], {"totalRecords": 5}
+
+
 ENDLESS = {
+    "cut short": (cut_short, 20),
+    "cut short without a total": (cut_short_without_a_total, 20),
+    "empty from the beginning": (empty_from_the_beginning, 0),
     "same page": (same_page, 20),
     "same page and next": (same_page_with_next, 20),
     "total grows": (total_grows, 20),

@@ -138,7 +138,7 @@ async def test_a_server_that_ignores_the_offset_ends():
 
 
 @given(
-    st.integers(0, 200), st.integers(1, 100), st.integers(0, 300), st.none() | st.integers(0, 300)
+    st.integers(0, 200), st.integers(0, 100), st.integers(0, 300), st.none() | st.integers(0, 300)
 )
 def test_the_next_page_begins_behind_this_one_unless_rows_were_deleted(
     offset, received, total, before
@@ -184,6 +184,31 @@ async def test_a_page_that_cannot_be_read_does_not_end_the_list():
 
     pages = AsyncPager(fetch, Lifecycle(), page_size=2, key=lambda item: item)
     assert await pages.collect() == [0, 1, 4, 5]
+
+
+@pytest.mark.parametrize("total", [6, None])
+async def test_an_empty_page_where_more_is_promised_is_asked_for_again(total):
+    asked = []
+
+    async def fetch(offset, limit):
+        asked.append(offset)
+        items = () if asked == [0, 2] else tuple(range(offset, offset + 2))
+        return Page(
+            items=items, offset=offset, received=len(items), total=total, has_next=offset < 4
+        )
+
+    pages = AsyncPager(fetch, Lifecycle(), page_size=2, key=lambda item: item)
+    assert await pages.collect() == list(range(6))
+    assert asked == [0, 2, 2, 4]
+
+
+async def test_an_empty_page_ends_a_list_whose_rows_are_all_there():
+    async def fetch(offset, limit):
+        items = tuple(range(offset, min(offset + 2, 4)))
+        return Page(items=items, offset=offset, received=len(items), total=4, has_next=True)
+
+    pages = AsyncPager(fetch, Lifecycle(), page_size=2, key=lambda item: item)
+    assert await pages.collect() == list(range(4))
 
 
 async def test_items_that_nothing_tells_apart_are_all_kept():

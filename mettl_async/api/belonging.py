@@ -32,7 +32,8 @@ class About:
     """What an answer must repeat of its question, if it says it at all.
 
     Attributes:
-        says: Attribute of the value, or of each item of a list; dots lead to attributes of attributes.
+        says: Attribute of the value, or of each item of a list; dots lead to attributes of attributes,
+            and to texts in ``extra``.
         asked: Placeholder or argument of the call, with dots as well; a list allows each of its items.
         fold: Makes spellings equal that mean the same.
     """
@@ -59,7 +60,11 @@ class About:
         for name in self._path:
             if said is None:
                 return None
-            said = getattr(said, name)
+            if isinstance(said, Mapping):  # properties that no attribute reads
+                text = said.get(name)
+                said = text if isinstance(text, str) else None
+            else:
+                said = getattr(said, name)
         return said
 
 

@@ -196,6 +196,8 @@ LIST_RESULTS_OF_CANDIDATE: Final = Endpoint(
     returns=pages(
         models.TestInstance, "testInstances", identity=_test_instance, documented=(ApiVersion.V3,)
     ),
+    # No sample is known; the items of other answers about people have it, so these may [assumed].
+    about=(About("extra.email", "email", fold_email),),
     versions=tuple(ApiVersion),
 )
 DELETE_RESULT: Final = Endpoint(

@@ -52,6 +52,8 @@ def answer_to(method, path, params):
         return {"schedule": {"accessKey": match[1], "name": "N"}}
     if match := re.fullmatch(r"/v2/assessments/(\d+)(/settings/edit)?", path):
         return {"assessment": {"id": float(match[1]), "name": "N"}}
+    if match := re.fullmatch(r"/v2/candidates/(.+)", path):
+        return {"testInstances": [{"email": match[1], "accessKey": "k"}]}
     number = int(path.split("/")[3])
     if method == "GET":
         schedules = [{"accessKey": f"of{number}", "assessmentDetails": {"id": number}}]
@@ -121,6 +123,9 @@ READS = {
     ),
     "schedules.list_in_assessment": lambda m, one: m.schedules.list_in_assessment(
         len(one)
+    ).collect(),
+    "results.list_for_candidate": lambda m, one: m.results.list_for_candidate(
+        f"{one}@x.org"
     ).collect(),
     "candidates.register": lambda m, one: m.candidates.register("key1", [person(one)]),
 }
@@ -226,6 +231,15 @@ async def test_what_an_answer_does_not_say_is_no_error():
         {"schedules": [{"accessKey": "a"}, {"accessKey": "b", "assessmentDetails": {}}]},
     )
     assert [one.access_key for one in found] == ["a", "b"]
+
+
+@pytest.mark.parametrize("said", [{}, {"email": None}, {"email": 7}, {"email": "ASHA@x.org"}])
+async def test_a_test_of_a_candidate_need_not_say_whose_it_is(said):
+    instances = [{"accessKey": "mine", **said}, {"accessKey": "other", "email": "ravi@x.org"}]
+    found = await answered(
+        lambda m: m.results.list_for_candidate("asha@x.org").collect(), {"testInstances": instances}
+    )
+    assert [one.access_key for one in found] == ["mine"]
 
 
 async def test_a_created_schedule_may_be_named_in_other_letters():

@@ -9,10 +9,12 @@ from html import unescape
 from operator import attrgetter
 from typing import Any, TypeVar, cast
 from unicodedata import normalize
+from urllib.parse import urlsplit
 
 from attrs import Factory, evolve, field, frozen
 
 from mettl_async.api.pager import Page
+from mettl_async.api.placeholders import PERSONAL
 from mettl_async.errors import MettlDecodeError
 
 R = TypeVar("R")
@@ -91,6 +93,41 @@ def belonging(value: R, about: Iterable[About], given: Mapping[str, object]) -> 
     return cast("R", own)
 
 
+def check_addresses(paging: object, template: str, path: Mapping[str, str]) -> None:
+    """Refuse a page of another list, where the addresses of the pages beside it tell.
+
+    They are like the request's own [seen]; one of another form tells nothing. People's emails could be
+    escaped in more than one way, so only keys and ids count.
+
+    Args:
+        paging: What the answer says.
+        template: Path of the request, with placeholders.
+        path: Values of the placeholders.
+
+    Raises:
+        MettlDecodeError: An address names another schedule or assessment.
+    """
+    words = template.split("/")[1:]
+    for name in ("next", "previous"):
+        address = paging.get(name) if isinstance(paging, dict) else None
+        said = _path_of(address)[-len(words) :] if isinstance(address, str) else []
+        pairs = [*zip(words, said, strict=False)] if len(said) == len(words) else []
+        if any(one != word for word, one in pairs if word[:1] != "{"):
+            continue
+        for word, one in pairs:
+            asked = path.get(word[1:-1]) if word[1:-1] not in PERSONAL else None
+            if asked is not None and one.lower() != asked.lower():
+                # The address is a credential, so nothing of it is shown.
+                raise _foreign(f"paging.{name}")
+
+
+def _path_of(address: str) -> list[str]:
+    try:
+        return urlsplit(address).path.rstrip("/").split("/")
+    except ValueError:
+        return []
+
+
 def _own(items: tuple[Any, ...], about: About, asked: list[Any]) -> tuple[Any, ...]:
     said = [about.said_in(item) for item in items]
     if said == asked:  # nearly always, and to fold twenty emails twice takes its time
@@ -100,11 +137,11 @@ def _own(items: tuple[Any, ...], about: About, asked: list[Any]) -> tuple[Any, .
     own = tuple([item for item, name in pairs if name is None or about.fold(name) in keys])
     # What stands beside others' items is still about those who were asked for.
     if items and not own:
-        raise _foreign(about)
+        raise _foreign(about.says)
     return own
 
 
-def _foreign(about: About) -> MettlDecodeError:
+def _foreign(what: str) -> MettlDecodeError:
     return MettlDecodeError(
-        f"the answer belongs to another request: its {about.says} is not what was asked for"
+        f"the answer belongs to another request: its {what} is not what was asked for"
     )

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from attrs import evolve, frozen
 
-from mettl_async.api.belonging import belonging
+from mettl_async.api.belonging import belonging, check_addresses
 from mettl_async.api.endpoint import Endpoint
 from mettl_async.api.pager import MOST_PER_PAGE, AsyncPager, Page, check_page_size
 from mettl_async.api.placeholders import PERSONAL
@@ -82,7 +82,12 @@ class Caller:
         check_page_size(page_size)
         returns = row.returns
         documented = self.version in returns.documented
-        decode = _of_the_question(row, returns.read, arguments)
+        read = _of_the_question(row, returns.read, arguments)
+
+        def decode(answer: ApiResponse) -> Page[T]:
+            if path:
+                check_addresses(answer.payload.get("paging"), row.path, path)
+            return read(answer)
 
         async def fetch(offset: int, limit: int) -> Page[T]:
             window = {"limit": str(limit), "offset": str(offset)} if documented or offset else {}

@@ -45,6 +45,9 @@ def answer_to(method, path, params):
     match = re.fullmatch(r"/v2/schedules/(\w+)/candidates/(.+)", path)
     if match:
         return {"candidate": {"email": match[2], "testStatus": None}}
+    if path.endswith("/candidates") and method == "GET":
+        beside = f"https://api.mettl.com{path}?ak=public&asgn=secret&offset=100"
+        return {"candidates": [{"email": f"{path}@x.org"}], "paging": {"next": beside}}
     if path.endswith("/candidates"):
         details = json.loads(params["rd"][0])["registrationDetails"]
         return {"registrationStatus": [item(one["Email Address"]) for one in details]}
@@ -124,6 +127,7 @@ READS = {
     "schedules.list_in_assessment": lambda m, one: m.schedules.list_in_assessment(
         len(one)
     ).collect(),
+    "results.list": lambda m, one: m.results.list(one).collect(limit=1),
     "results.list_for_candidate": lambda m, one: m.results.list_for_candidate(
         f"{one}@x.org"
     ).collect(),
@@ -231,6 +235,38 @@ async def test_what_an_answer_does_not_say_is_no_error():
         {"schedules": [{"accessKey": "a"}, {"accessKey": "b", "assessmentDetails": {}}]},
     )
     assert [one.access_key for one in found] == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["next", "previous"])
+@pytest.mark.parametrize(
+    ("address", "own"),
+    [
+        ("https://api.mettl.com/v2/schedules/mine/candidates?ak=secret&limit=20", True),
+        ("https://other.example/x/v9/schedules/MINE/candidates/", True),
+        ("https://api.mettl.com/v2/schedules/other/candidates?ak=secret&limit=20", False),
+        ("/schedules/other/candidates", False),
+        ("https://api.mettl.com/v2/schedules/other", True),
+        ("https://api.mettl.com/next/other", True),
+        ("candidates", True),
+        ("https://[x", True),
+        (7, True),
+        (None, True),
+    ],
+)
+async def test_the_addresses_of_other_pages_are_those_of_the_list(name, address, own):
+    payload = {
+        "candidates": [{"email": "asha@x.org"}],
+        "paging": {name: address, "totalRecords": 1},
+    }
+    call = answered(lambda m: m.results.list("mine").collect(limit=1), payload)
+    if own:
+        assert [one.email for one in await call] == ["asha@x.org"]
+        return
+    with pytest.raises(
+        MettlDecodeError, match=f"paging.{name} is not what was asked for"
+    ) as caught:
+        await call
+    assert "secret" not in f"{caught.value} {caught.value!r}"
 
 
 @pytest.mark.parametrize("said", [{}, {"email": None}, {"email": 7}, {"email": "ASHA@x.org"}])

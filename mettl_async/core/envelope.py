@@ -127,5 +127,9 @@ def _describe(response: Response) -> str:
     head = response.content[:200].lstrip().lower()
     if head.startswith((b"<!doctype", b"<html", b"<head", b"<body", b"<?xml")):
         return f"an HTML page of {len(response.content)} bytes instead of JSON"
-    kind = "cut or broken JSON" if head.startswith((b"{", b"[")) else "a body that is not JSON"
+    kind = (
+        "cut, broken or far too large JSON"
+        if head.startswith((b"{", b"["))
+        else "a body that is not JSON"
+    )
     return f"{kind} ({len(response.content)} bytes)"

@@ -46,7 +46,7 @@ from mettl_async.errors import (
 
 T = TypeVar("T")
 
-# Bytes. To make models of more can take seconds, so a thread does it, and the loop goes on meanwhile.
+# Bytes. To read more, and to make models of it, can take seconds: a thread does it, and the loop goes on.
 _LARGE = 1024 * 1024
 
 logger = logging.getLogger("mettl_async")
@@ -224,11 +224,15 @@ class Pipeline:
                     admission.lifecycle.ended(limit)
                     admission.release_slot()
                 history.abandon = response.abandon
+                if len(response.content) > _LARGE:
+                    read = await to_thread.run_sync(self._read, request, response)
+                else:
+                    read = self._read(request, response)
                 return response.evolve(
                     abandon=None,
                     attempts=history.attempts,
                     sent_at=tuple(history.times),
-                    envelope=self._read(request, response),
+                    envelope=read,
                 )
             except CallError as error:
                 if started and not error.sent:

@@ -33,6 +33,7 @@ from mettl_async import (
 )
 from mettl_async.api.caller import Caller
 from mettl_async.api.endpoint import NOTHING, Argument, Endpoint, one
+from mettl_async.core import envelope
 from mettl_async.core.admission import Admission
 from mettl_async.core.auth import ServerClock, SignatureAuth
 from mettl_async.core.effects import Effects
@@ -221,14 +222,20 @@ async def test_a_success_need_not_be_spelt_out(content):
 
 
 @pytest.mark.parametrize("length", [9, 2**20])
-async def test_a_large_answer_is_read_beside_the_loop(length):
+async def test_a_large_answer_is_read_beside_the_loop(length, monkeypatch):
+    readers, read = [], envelope.read
+    monkeypatch.setattr(
+        envelope, "read", lambda *given: readers.append(threading.get_ident()) or read(*given)
+    )
+
     def spoilt(_):
         raise MettlDecodeError("spoilt")
 
     content = b'{"status":"SUCCESS","x":"' + b"a" * length + b'"}'
     caller, *_ = build(response(content))
-    reader = await caller.send(READ, {}, {}, lambda _: threading.get_ident())
-    assert (reader == threading.get_ident()) is (length < 2**20)
+    readers.append(await caller.send(READ, {}, {}, lambda _: threading.get_ident()))
+    assert len(readers) == 2
+    assert (threading.get_ident() in readers) is (length < 2**20)
     with pytest.raises(MettlDecodeError) as caught:
         await caller.send(READ, {}, {}, spoilt)
     assert caught.value.operation == "x.read"

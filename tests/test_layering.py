@@ -18,7 +18,7 @@ FILES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob("
 # A part may import those to the right of it.
 ORDER = [
     {"__main__"}, {"cli", "jobs"}, {"client"}, {"api"}, {"bulk"}, {"core"}, {"config"}, {"codec"},
-    {"models"}, {"error_codes"}, {"errors", "_version"}, {"display"},
+    {"models"}, {"error_codes", "host_names"}, {"errors", "_version"}, {"display"},
 ]  # fmt: skip
 # These stand aside. Nothing imports the sandbox but the command and the plugin.
 ASIDE = {
@@ -39,7 +39,7 @@ FURTHER = {
 }
 
 PURE = (
-    "display.py", "errors.py", "error_codes.py", "codec/", "config.py", "models/", "core/request.py", "core/signing.py", "core/link_rules.py",
+    "display.py", "errors.py", "error_codes.py", "host_names.py", "codec/", "config.py", "models/", "core/request.py", "core/signing.py", "core/link_rules.py",
     "core/retry.py", "core/redaction.py", "core/envelope.py", "core/pacing.py", "bulk/batch.py",
     "bulk/seen.py", "bulk/outcomes.py", "bulk/splitting.py", "bulk/reading.py",
     "bulk/journal_record.py", "bulk/journal_table.py",

@@ -7,9 +7,9 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from mettl_async._version import __version__
-from mettl_async.config import host_and_port
 from mettl_async.core.request import Response, SignedRequest
 from mettl_async.errors import ConfigurationError, ConnectError
+from mettl_async.host_names import host_and_port
 
 KEEPALIVE_SECONDS: Final = 5.0
 """How long an idle connection is kept, as httpx does: most servers keep it longer."""

@@ -9,8 +9,9 @@ from urllib.request import getproxies_environment
 
 from attrs import field, frozen
 
-from mettl_async.config import ClientOptions, host_and_port
+from mettl_async.config import ClientOptions
 from mettl_async.errors import ConfigurationError
+from mettl_async.host_names import host_and_port
 
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 

@@ -25,7 +25,14 @@ def outcomes(framework, target, handled):
     return wrong
 
 
-@pytest.mark.parametrize("framework", SERVERS)
+# One of each kind in every run: asynchronous, synchronous; the others take as long each.
+OFTEN = {"FastAPI", "Flask"}
+
+
+@pytest.mark.parametrize(
+    "framework",
+    [one if one in OFTEN else pytest.param(one, marks=pytest.mark.slow) for one in SERVERS],
+)
 def test_every_framework_answers_every_probe(framework, tmp_path):
     with serving(framework, tmp_path / "handled") as (server, process):
         assert outcomes(framework, server, tmp_path / "handled") == []

@@ -115,6 +115,7 @@ async def run(url, *, candidates, kills, within):
     assert fleet.killed == {"receives": kills // 2, "works": kills // 2}
 
 
+@pytest.mark.slow
 async def test_a_few_kills_on_sqlite(tmp_path):
     await run(f"sqlite+aiosqlite:///{tmp_path / 'x.sqlite3'}", candidates=40, kills=4, within=50)
 

@@ -180,6 +180,8 @@ WORKBOOKS = (
             by_xlsxwriter(lambda _, sheet: sheet.write(1, 1, "Asha\r\nRao")), "write the name on one line", file=BOOK),
     refused("A formula that was never computed", "openpyxl",
             by_openpyxl(("li@example.org", '=PROPER("li")', "Pune")), "open it in a spreadsheet, and save it", file=BOOK),
+    refused("XLS with formulas that were never computed", "xlwt", data("kinds/xlwt.xls"),
+            "open it in a spreadsheet, and save it as XLSX", file="people.xls"),
     refused("A formula with an error", "xlsxwriter", formula("=1/0", "#DIV/0!"), "correct the formula", file=BOOK),
     refused("A workbook with a password", EXCEL, data("workbooks/password.xlsx"), "save it without one", file=BOOK),
     refused("A workbook without people", "openpyxl", lambda name: Workbook().save(name), "give the right file", file=BOOK),

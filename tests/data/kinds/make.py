@@ -1,4 +1,4 @@
-"""Make the files of LibreOffice, with ``soffice`` 7.4; ``make.cjs`` makes those of SheetJS and exceljs."""
+"""Make the files of LibreOffice, with ``soffice`` 7.4, and of xlwt; ``make.cjs`` those of SheetJS and exceljs."""
 
 import csv
 import subprocess
@@ -31,6 +31,19 @@ def convert(to: str, name: str, read_as: int = UTF_8) -> None:
     made.rename(f"libreoffice.{name}")
 
 
+def formulas(name: str) -> None:
+    """Write the table with a formula, which xlwt does not compute."""
+    import xlwt  # noqa: PLC0415 - not needed for the others
+
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("People", cell_overwrite_ok=True)
+    for line, row in enumerate(ROWS):
+        for place, text in enumerate(row):
+            sheet.write(line, place, text)
+    sheet.write(1, 2, xlwt.Formula('UPPER("pune")'))
+    book.save(name)
+
+
 def main() -> None:
     """Make all."""
     Path("out").mkdir(exist_ok=True)
@@ -41,6 +54,7 @@ def main() -> None:
     convert("csv:Text - txt - csv (StarCalc):44,34,76", "misread.csv", WINDOWS)
     for kind in KINDS:
         convert(kind, "xlml.xml" if ":" in kind else kind)
+    formulas("xlwt.xls")
     Path("out").rmdir()
     Path("people.csv").unlink()
 

@@ -2,7 +2,7 @@
 
 import io
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import IO, Any, Final
 
@@ -24,9 +24,14 @@ _ENCRYPTED: Final = "EncryptedPackage".encode("utf-16-le")
 _LOCKED: Final = "has a password; save it without one"
 _BEGIN, _BOUND_SHEET, _FORMULA, _END = 0x09, 0x85, 0x06, 0x0A
 _ZERO: Final = b"\0" * 8
+_NO_RESULT: Final = b"\3\0\0\0\0\0\xff\xff"
 # LibreOffice writes 0 for some that it has not computed.
 _PLACEHOLDER: Final = Broken(
     "holds a formula whose 0 may stand for a value that was never computed; save the file as .xlsx"
+)
+# Excel writes the same for an empty text; xlwt, which computes nothing, for every formula.
+_BLANK: Final = Broken(
+    "holds a formula whose value may never have been computed; save the file as .xlsx"
 )
 
 
@@ -35,7 +40,7 @@ class XlsBook:
     """A workbook in memory: these have 65,536 rows at most."""
 
     _book: Any
-    _zeros: Sequence[frozenset[tuple[int, int]]]
+    _not_computed: Sequence[Mapping[tuple[int, int], Broken]]
     sheets: list[SheetName] = field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -54,20 +59,22 @@ class XlsBook:
             for column, info in sheet.colinfo_map.items()
             if info.hidden or info.width == 0
         ]
-        return SheetContent(self._rows(sheet, self._zeros[place]), merged, hidden)
+        return SheetContent(self._rows(sheet, self._not_computed[place]), merged, hidden)
 
     def close(self) -> None:
         """See `Book`."""
         self._book.release_resources()
 
-    def _rows(self, sheet: Any, zeros: frozenset[tuple[int, int]]) -> Iterator[SheetRow]:
+    def _rows(
+        self, sheet: Any, not_computed: Mapping[tuple[int, int], Broken]
+    ) -> Iterator[SheetRow]:
         formats: dict[int, NumberFormat] = {}
         since_1904 = self._book.datemode == 1
         for row in range(sheet.nrows):
             cells: list[Cell] = []
             for place, cell in enumerate(sheet.row(row)):
-                if (row, place) in zeros:
-                    cells.append(_PLACEHOLDER)
+                if (broken := not_computed.get((row, place))) is not None:
+                    cells.append(broken)
                     continue
                 found = formats.get(cell.xf_index)
                 if found is None:
@@ -124,8 +131,7 @@ def open_xls(name: str, file: IO[bytes]) -> XlsBook:
         for part in ("Workbook", "Book"):
             stream, start, length = parts.locate_named_stream(part)
             if stream is not None:
-                zeros = list(_zeros_in(bytes(stream[start : start + length])))
-                return XlsBook(book, zeros)
+                return XlsBook(book, _not_computed_in(bytes(stream[start : start + length])))
     except Exception as error:  # noqa: BLE001 - the library lets many leave it for damaged files
         if "encrypted" in str(error).lower():
             raise CommandError(f"{name}: {_LOCKED}") from None
@@ -133,16 +139,29 @@ def open_xls(name: str, file: IO[bytes]) -> XlsBook:
     raise DamagedError
 
 
-def _zeros_in(stream: bytes) -> Iterator[frozenset[tuple[int, int]]]:
-    """Find, for each sheet, the formulas whose value is 0; the library does not tell of formulas."""
+def _not_computed_in(stream: bytes) -> list[dict[tuple[int, int], Broken]]:
+    """Find, for each sheet, the formulas without a sure value; the library does not tell of formulas.
+
+    A result that is empty is sure where another formula of the workbook has a value.
+    """
+    sheets: list[dict[tuple[int, int], bytes]] = []
     for kind, content in _records(stream, 0):
         if kind == _BOUND_SHEET and content[5] == 0:  # not a chart or macros
             (start,) = struct.unpack_from("<I", content)
-            yield frozenset(
-                struct.unpack_from("<HH", cell)
-                for kind, cell in _records(stream, start)
-                if kind == _FORMULA and cell[6:14] == _ZERO
+            sheets.append(
+                {
+                    struct.unpack_from("<HH", cell): cell[6:14]
+                    for kind, cell in _records(stream, start)
+                    if kind == _FORMULA
+                }
             )
+    unsure = {_ZERO: _PLACEHOLDER}
+    if all(value in (_ZERO, _NO_RESULT) for sheet in sheets for value in sheet.values()):
+        unsure[_NO_RESULT] = _BLANK
+    return [
+        {place: unsure[value] for place, value in sheet.items() if value in unsure}
+        for sheet in sheets
+    ]
 
 
 def _records(stream: bytes, place: int) -> Iterator[tuple[int, bytes]]:

@@ -69,11 +69,20 @@ WRONG_ADDRESSES = [
     ("a\u200b@x.org", "U+200B ZERO WIDTH SPACE"),
     ("\ufeffa@x.org", "U+FEFF"),
     ("a@x\u00ad.org", "U+00AD SOFT HYPHEN"),
+    ("a\u2013b@x.org", "has a long dash; type -"),
+    ("a@x\u2013y.org", "has a long dash; type -"),
+    ("a\u2212b@x.org", "has a long dash; type -"),
+    ("o\u2019brien@x.org", "has a curly apostrophe; type '"),
+    ("a\u2026b@x.org", "U+2026 HORIZONTAL ELLIPSIS"),
+    ("a\u20ac@x.org", "U+20AC EURO SIGN"),
+    ("a\u00ab@x.org", "U+00AB"),
+    ("a\u2713@x.org", "U+2713 CHECK MARK"),
 ]  # fmt: skip
 RIGHT_ADDRESSES = [
     "a@x.org", "A.B+tag@Example.CO.UK", "o'brien@x.org", "'apos@example.org", "+tag@x.org", "r&d@x.org",
     "_a@x.org", "a_b@x-y.org", "1@2.co", "zoë@example.org", "иван@пример.рф", "a@例え.jp", "用户@例子.中国",
     "anna@xn--mnchen-3ya.example", "a@münchen.de", "p@host.test", "a" * 64 + "@x.org", "अ@x.org",
+    "a@col\u00b7lecci\u00f3.cat",
 ]  # fmt: skip
 WRONG_NAMES = [
     ("\u200b", "U+200B ZERO WIDTH SPACE"),

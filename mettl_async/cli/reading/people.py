@@ -49,6 +49,7 @@ _TEXT_FORMULA: Final = re.compile(r'="[^"]*"')
 _IN_QUOTES: Final = re.compile(
     "[\"\u201c-\u201f\u00ab\u00bb\u2018-\u201b'`].*[\"\u201c-\u201f\u00ab\u00bb\u2018-\u201b'\u00b4`]"
 )
+_DOMAIN_SIGNS: Final = "\u00b7\u0375\u05f3\u05f4\u30fb"  # some domains have them (RFC 5892)
 _QUOTED: Final = re.compile(r"'.*'", re.DOTALL)
 
 _SLIPS: Final = (
@@ -89,7 +90,22 @@ def address_problem(text: str) -> str | None:
     for slip, problem, fix in _SLIPS:
         if slip.match(text):
             return f"{problem}; {fix}"
-    return _by_the_book(text)
+    return _sign_in_address(text) or _by_the_book(text)
+
+
+def _sign_in_address(text: str) -> str | None:
+    """Find what a text program made of a typed sign; mailboxes of such names are not given out."""
+    for one in text:
+        if one.isascii() or (kind := unicodedata.category(one))[0] not in "PS":
+            continue
+        if one in _DOMAIN_SIGNS or "\uff01" <= one <= "\uff5e":
+            continue  # the wide ones are told as look-alikes
+        if kind == "Pd" or one == "\u2212":
+            return "has a long dash; type -"
+        if one in "\u2018\u2019\u201a\u201b\u00b4\u02bc":
+            return "has a curly apostrophe; type '"
+        return f"has a sign that no address has ({called(one)}); type the address anew"
+    return None
 
 
 def _by_the_book(text: str) -> str | None:

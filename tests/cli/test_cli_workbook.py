@@ -74,15 +74,8 @@ def test_rows_that_the_sheet_hides_are_asked_for():
     assert notes(hidden_rows="send") == ["n", "h", "h", "o"]
 
 
-def test_rows_are_hidden_all_at_once_too():
-    written(HEADER, PERSON)
-    edited(
-        SHEET,
-        (b"<sheetFormatPr", b'<sheetFormatPr zeroHeight="1"'),
-        (b'<row r="1"', b'<row r="1" hidden="0"'),
-    )
-    assert "1 row is hidden" in doubt().question
-    edited(SHEET, (b'<row r="2"', b'<row r="2" hidden="false"'))
+def test_hiding_unused_rows_hides_none_of_those_that_are_there():
+    written(HEADER, PERSON, change=lambda _, sheet: sheet.set_default_row(hide_unused_rows=True))
     assert notes() == ["n"]
 
 

@@ -81,7 +81,6 @@ class _Reader:
     rows: list[SheetRow] = field(factory=list, init=False)
     parser: XMLParserType = field(init=False)
     _line: int = field(default=0, init=False)
-    _all_hidden: bool = field(default=False, init=False)
     _ruled: str = field(default="", init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -102,7 +101,6 @@ class _Reader:
         others = {
             f"{space} mergeCell": self._merge,
             f"{space} col": self._column,
-            f"{space} sheetFormatPr": self._sheet_format,
             f"{space} conditionalFormatting": self._ruled_cells,
             f"{space} cfRule": self._rule,
         }
@@ -196,12 +194,9 @@ class _Reader:
         if not self._line < line <= MOST_ROWS or len(cells) > MOST_COLUMNS:
             raise DamagedError
         self._line = line
-        hidden = row["hidden"] in TRUE if "hidden" in row else self._all_hidden
+        hidden = row.get("hidden") in TRUE
         flat = row.get("ht") is not None and float(row["ht"]) == 0
         self.rows.append(SheetRow(line, hidden or flat, cells))
-
-    def _sheet_format(self, given: dict[str, str]) -> None:
-        self._all_hidden = given.get("zeroHeight") in TRUE
 
     def _column(self, given: dict[str, str]) -> None:
         flat = given.get("width") is not None and float(given["width"]) == 0

@@ -130,7 +130,10 @@ async def test_nothing_is_sent_before_somebody_has_looked_and_said_yes(
     assert len(read(Path("links.csv"))) == 4980
 
 
-@pytest.mark.parametrize("answer", ["\n", "maybe\nNO\n", "\x04"])
+@pytest.mark.parametrize(
+    "answer",
+    ["maybe\nNO\n", *(pytest.param(one, marks=pytest.mark.slow) for one in "\n\x04")],
+)
 async def test_whatever_else_is_answered_nothing_is_sent(server, terminal, people, answer):
     people(5, "p.csv")
     one = await terminal(*arguments(server))
@@ -154,7 +157,9 @@ async def test_ctrl_c_is_an_answer_too(server, terminal, people):
     assert server.sandbox.stats.requests == 0
 
 
-@pytest.mark.parametrize("way", ["-y", "CI", "stdin"])
+@pytest.mark.parametrize(
+    "way", ["CI", *(pytest.param(one, marks=pytest.mark.slow) for one in ("-y", "stdin"))]
+)
 async def test_where_nobody_is_asked_it_is_sent(server, terminal, people, way):
     people(5, "p.csv")
     more = [way] if way.startswith("-") else []
@@ -167,6 +172,7 @@ async def test_where_nobody_is_asked_it_is_sent(server, terminal, people, way):
     assert len(emails(server)) == 5
 
 
+@pytest.mark.slow
 async def test_who_goes_on_is_told_that_nobody_is_sent_twice(server, terminal, people):
     people(5, "p.csv")
     for more in ((), ("--resume",)):
@@ -179,6 +185,7 @@ async def test_who_goes_on_is_told_that_nobody_is_sent_twice(server, terminal, p
     assert "5 of them had their answer before" in one.text
 
 
+@pytest.mark.slow
 async def test_the_sandbox_asks_nothing(terminal, people):
     people(5, "p.csv")
     one = await terminal("p.csv", "--sandbox")
@@ -186,6 +193,7 @@ async def test_the_sandbox_asks_nothing(terminal, people):
     assert "[y/N]" not in text
 
 
+@pytest.mark.slow
 async def test_the_preview_says_what_is_left_out(server, terminal):
     write("Email Address,First Name\na@x.org,A\nnobody,B\nA@x.org,C\n")
     one = await terminal(*arguments(server, "--skip-bad", "bad.csv"))
@@ -201,6 +209,7 @@ async def test_the_preview_says_what_is_left_out(server, terminal):
     assert "bad.csv" in files()
 
 
+@pytest.mark.slow
 async def test_where_nobody_can_be_sent_nothing_is_asked(server, terminal):
     write("Email Address,First Name\nnobody,B\n")
     one = await terminal(*arguments(server, "--skip-bad", "bad.csv"))
@@ -252,6 +261,7 @@ async def test_several_doubts_are_asked_one_after_the_other(server, terminal):
     assert emails(server) == ["p0@Batch2.org", "p2@Batch2.org"]
 
 
+@pytest.mark.slow
 async def test_the_only_answer_to_a_doubt_is_confirmed(server, terminal):
     book = Workbook()
     for row in (
@@ -275,6 +285,7 @@ async def test_the_only_answer_to_a_doubt_is_confirmed(server, terminal):
 
 
 @pytest.mark.parametrize("answer", ["\x04", "\x03"])
+@pytest.mark.slow
 async def test_a_doubt_that_is_not_answered_ends_it(server, terminal, answer):
     write(NAMES, "cp1250")
     one = await terminal(*arguments(server))
@@ -286,6 +297,7 @@ async def test_a_doubt_that_is_not_answered_ends_it(server, terminal, answer):
 
 
 @pytest.mark.parametrize("variables", [{"CI": "true"}, {}])
+@pytest.mark.slow
 async def test_with_yes_or_in_ci_a_doubt_is_told_and_not_asked(server, terminal, variables):
     write(NAMES, "cp1250")
     one = await terminal(*arguments(server, *(() if variables else ("--yes",))), **variables)
@@ -295,6 +307,7 @@ async def test_with_yes_or_in_ci_a_doubt_is_told_and_not_asked(server, terminal,
     assert files() == ["p.csv"]
 
 
+@pytest.mark.slow
 async def test_a_pipe_is_asked_about_and_not_read_twice(server, terminal):
     os.mkfifo("pipe.csv")
     one = await terminal("pipe.csv", *arguments(server)[1:])
@@ -308,6 +321,7 @@ async def test_a_pipe_is_asked_about_and_not_read_twice(server, terminal):
 
 
 @pytest.mark.parametrize("columns", [50, 120])
+@pytest.mark.slow
 async def test_it_fits_the_terminal(server, terminal, columns):
     names = ",".join(f"A rather long name of column {n}" for n in range(3))
     write(

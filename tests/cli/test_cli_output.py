@@ -90,6 +90,7 @@ def test_the_preview_names_the_journal_that_counts(mettl, sandbox, people):
     assert "who has an answer in j is not sent again" in " ".join(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_a_file_that_only_this_command_writes_is_not_called_changed(
     mettl, sandbox, people, monkeypatch
 ):
@@ -103,20 +104,21 @@ def test_a_file_that_only_this_command_writes_is_not_called_changed(
         assert "changed" not in done.stdout
 
 
+WIDE = 510  # more than are written at once
 NAMES = {"Asha": False, "Åsa": True, "आशा": True}
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("option", [(), ("--bom",), ("--no-bom",)])
 def test_csv_begins_with_a_mark_where_excel_needs_one(mettl, sandbox, read, name, option):
-    lines = [f"p{n}@example.org,Asha\n" for n in range(600)]
+    lines = [f"p{n}@example.org,Asha\n" for n in range(WIDE)]
     text = "Email Address,First Name\n" + "".join(lines) + f"last@example.org,{name}\n"
     Path("p.csv").write_text(text, "utf-8")
     for out in ("links.csv", "links.jsonl"):
         assert register(mettl, *option, out=out).exit_code == 0
         wanted = {(): NAMES[name], ("--bom",): True, ("--no-bom",): False}[option]
         assert Path(out).read_bytes().startswith(BOM) is (wanted and out == "links.csv")
-        assert [row["First Name"] for row in read(Path(out))] == ["Asha"] * 600 + [name]
+        assert [row["First Name"] for row in read(Path(out))] == ["Asha"] * WIDE + [name]
 
 
 @pytest.mark.parametrize(("first", "mark"), [("ID,a\n", True), ("Id,a\n", False), ("", False)])
@@ -180,7 +182,9 @@ def test_a_journal_may_be_elsewhere(mettl, sandbox, people, read):
     assert max(sandbox.stats.registrations.values()) == 1
 
 
-@pytest.mark.parametrize("way", [">/dev/full", "> >(exec sleep 0)"])
+@pytest.mark.parametrize(
+    "way", ["> >(exec sleep 0)", pytest.param(">/dev/full", marks=pytest.mark.slow)]
+)
 async def test_links_that_stdout_does_not_take_are_in_the_journal(environment, people, way):
     people(2000, "p.csv")
     command = f"{sys.executable} -m mettl_async register p.csv --sandbox --out -"

@@ -46,6 +46,7 @@ def register(server, out="links.csv"):
     return ("register", "p.csv", "--schedule", server.access_key, "--out", out)
 
 
+@pytest.mark.slow
 async def test_keys_and_address_come_from_the_environment(server, environment, people, read):
     people(100, "p.csv")
     code, out, err = await run(*register(server), env=environment(server))
@@ -67,6 +68,7 @@ async def test_a_wrong_key_stops_the_run_and_points_to_mettl_sign(server, enviro
     assert "quite-another-key" not in out + err
 
 
+@pytest.mark.slow
 async def test_ctrl_c_finishes_what_is_in_flight_and_counts_the_rest(
     server, environment, people, read, listen_to_interrupts
 ):
@@ -92,6 +94,7 @@ async def test_ctrl_c_finishes_what_is_in_flight_and_counts_the_rest(
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 async def test_a_second_ctrl_c_exits_at_once(server, environment, people, listen_to_interrupts):
     server.sandbox.faults.latency = 600.0
     people(20, "p.csv")

@@ -80,6 +80,7 @@ async def test_a_terminal_gets_tables(server, environment):
     assert json.loads(shown)["email"]
 
 
+@pytest.mark.slow
 async def test_ctrl_c_ends_at_once_with_130_and_leaves_no_file(
     server, environment, listen_to_interrupts
 ):
@@ -112,7 +113,7 @@ async def shell(script, env):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a Linux device")
-@pytest.mark.parametrize("more", ["", "--json"])
+@pytest.mark.parametrize("more", ["--json", pytest.param("", marks=pytest.mark.slow)])
 async def test_a_full_disk_behind_stdout_is_one_clear_line(server, environment, more):
     script = f'"$0" "$@" results {server.access_key} {more} > /dev/full'
     code, _, err = await shell(script, environment(server))
@@ -124,6 +125,7 @@ async def test_a_reader_that_has_gone_is_no_traceback(server, environment):
     assert await shell(script, environment(server)) == (0, "", "")
 
 
+@pytest.mark.slow
 async def test_output_is_utf_8_whatever_the_locale(server, environment):
     env = environment(server, PYTHONIOENCODING="latin-1")
     _, out, _ = await shell(f'"$0" "$@" results {server.access_key}', env)

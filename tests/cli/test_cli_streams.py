@@ -21,6 +21,10 @@ from mettl_async.sandbox import Sandbox
 COMMAND = (sys.executable, "-m", "mettl_async")
 PIPE = asyncio.subprocess.PIPE
 ENDS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+EACH = [
+    signal.SIGTERM,
+    *(pytest.param(one, marks=pytest.mark.slow) for one in ENDS if one != signal.SIGTERM),
+]  # by default one is enough, for all go the same way
 
 
 @pytest.fixture
@@ -54,7 +58,18 @@ WAYS = {
 
 @pytest.mark.parametrize(
     ("way", "code"),
-    [*((way, 0) for way in WAYS), ("everything closed", 2), ("both full", 1), ("both full", 2)],
+    [
+        ("nobody reads stdout", 0),
+        ("both full", 1),
+        *(
+            pytest.param(way, code, marks=pytest.mark.slow)
+            for way, code in [
+                *((way, 0) for way in WAYS if way != "nobody reads stdout"),
+                ("everything closed", 2),
+                ("both full", 2),
+            ]
+        ),
+    ],
 )
 async def test_the_exit_code_is_that_of_the_outcome(server, environment, people, read, way, code):
     people(1, "p.csv")
@@ -74,7 +89,11 @@ async def test_the_exit_code_is_that_of_the_outcome(server, environment, people,
 
 @pytest.mark.parametrize(
     ("arguments", "way", "code"),
-    [("--version", ">&-", 0), ("--version", ">/dev/full", 2), ("register --help", ">/dev/full", 2)],
+    [
+        ("--version", ">/dev/full", 2),
+        pytest.param("--version", ">&-", 0, marks=pytest.mark.slow),
+        pytest.param("register --help", ">/dev/full", 2, marks=pytest.mark.slow),
+    ],
 )
 async def test_help_that_cannot_be_shown_has_no_traceback(
     server, environment, arguments, way, code
@@ -84,6 +103,7 @@ async def test_help_that_cannot_be_shown_has_no_traceback(
     assert err == ("mettl: stdout cannot be written: No space left on device\n" if code else "")
 
 
+@pytest.mark.slow
 async def test_an_error_that_nobody_can_read_is_still_an_exit_code(server, environment):
     ended, *said = await shell(
         "METTL register no.csv --sandbox 2>/dev/full", env=environment(server)
@@ -91,6 +111,7 @@ async def test_an_error_that_nobody_can_read_is_still_an_exit_code(server, envir
     assert (ended, *said) == (2, "", "")
 
 
+@pytest.mark.slow
 async def test_stdin_that_is_closed_is_an_empty_file(server, environment):
     options = f"- --schedule {server.access_key} --out links.csv"
     ended, _, err = await shell(f"METTL register {options} <&-", env=environment(server))
@@ -121,7 +142,7 @@ def heed_signals():
         signal.signal(one, signal.SIG_DFL)
 
 
-@pytest.mark.parametrize("number", ENDS)
+@pytest.mark.parametrize("number", EACH)
 async def test_a_signal_ends_a_run_in_order_and_resume_goes_on(
     server, environment, people, read, number
 ):
@@ -147,6 +168,7 @@ async def test_a_signal_ends_a_run_in_order_and_resume_goes_on(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.slow
 async def test_a_second_signal_ends_at_once(server, environment, people, number):
     server.sandbox.faults.latency = 600.0
     people(20, "p.csv")
@@ -159,7 +181,7 @@ async def test_a_second_signal_ends_at_once(server, environment, people, number)
     assert process.returncode == ENDS[number]
 
 
-@pytest.mark.parametrize("number", ENDS)
+@pytest.mark.parametrize("number", EACH)
 async def test_a_signal_before_anything_is_sent_says_so(server, environment, number):
     os.mkfifo("p.csv")  # of which nothing comes
     process = await start(server, environment(server))
@@ -189,6 +211,7 @@ async def test_what_nohup_ignores_stays_ignored(server, environment, people, rea
     assert {row["status"] for row in read(Path("links.csv"))} == {"registered"}
 
 
+@pytest.mark.slow
 async def test_a_terminal_that_is_closed_ends_the_run_in_order(server, environment, people, read):
     server.sandbox.faults.latency = 0.05
     people(400, "p.csv")

@@ -185,6 +185,7 @@ def test_the_sandbox_of_a_trial_stays_up_until_enter(terminal, people, read):
     assert run.end() == 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_sandbox_too_and_the_run_was_no_failure(terminal, people):
     people(3, "p.csv")
     run = terminal(*SANDBOX)
@@ -193,7 +194,10 @@ def test_ctrl_c_ends_the_sandbox_too_and_the_run_was_no_failure(terminal, people
     assert run.end() == 0
 
 
-@pytest.mark.parametrize("option", ["--json", "--quiet", "--yes"])
+@pytest.mark.parametrize(
+    "option",
+    ["--json", *(pytest.param(one, marks=pytest.mark.slow) for one in ("--quiet", "--yes"))],
+)
 def test_the_sandbox_does_not_stay_for_programs(option, terminal, people):
     people(3, "p.csv")
     run = terminal(*SANDBOX, option)
@@ -201,6 +205,7 @@ def test_the_sandbox_does_not_stay_for_programs(option, terminal, people):
     assert "Press Enter" not in run.shown
 
 
+@pytest.mark.slow
 def test_no_color_is_kept_to_on_a_terminal(environment, people):
     class Nobody:
         base_url = ""

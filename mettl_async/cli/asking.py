@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 from rich.console import Console
 from rich.padding import Padding
-from rich.prompt import Confirm, IntPrompt
+from rich.prompt import Confirm, IntPrompt, InvalidResponse, PromptBase
 from rich.text import Text
 
 from mettl_async.cli.problems import CommandError
+from mettl_async.cli.reading.doubts import Choice
+from mettl_async.cli.reading.options import ReadOptions
 from mettl_async.cli.rendering import print_lean
 from mettl_async.display import one_line
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from mettl_async.cli.reading.doubts import Choice, DoubtError
+    from mettl_async.cli.reading.doubts import DoubtError
 
 
 _NOT_CI: Final = ("", "0", "false")
@@ -55,6 +57,26 @@ class _Number(IntPrompt):
     validate_error_message = illegal_choice_message = "Type one of the numbers."
 
 
+class _NumberOrEncoding(PromptBase[Choice]):
+    """Takes one of the choices by its number, or any encoding by its name."""
+
+    response_type = Choice
+    listed: tuple[Choice, ...] = ()
+
+    def process_response(self, value: str) -> Choice:
+        """See `PromptBase`."""
+        answer = value.strip()
+        if answer.isdecimal() and 0 < int(answer) <= len(self.listed):
+            return self.listed[int(answer) - 1]
+        try:
+            ReadOptions(encoding=answer)
+        except CommandError:
+            raise InvalidResponse(
+                "Type one of the numbers, or the name of an encoding such as cp1252."
+            ) from None
+        return Choice("encoding", answer)
+
+
 def choose(doubt: DoubtError) -> Choice:
     """Have the user choose among the answers to a doubt.
 
@@ -72,6 +94,13 @@ def choose(doubt: DoubtError) -> Choice:
             raise CommandError("not confirmed; nothing was sent")
         return doubt.choices[0]
     console = Console(stderr=True, highlight=False)
+    if doubt.choices[0].option == "encoding":
+        prompt = _NumberOrEncoding(
+            "Which is right? (a number, or another encoding's name)", console=console
+        )
+        prompt.listed = doubt.choices
+        with _ended_input():
+            return prompt()
     numbers = [str(number) for number, _ in enumerate(doubt.choices, 1)]
     with _ended_input():
         number = _Number.ask("Which is right?", console=console, choices=numbers)

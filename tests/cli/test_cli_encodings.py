@@ -81,6 +81,31 @@ def test_the_words_name_the_file_the_cells_and_the_option():
     assert "@" not in str(doubt)
 
 
+@pytest.mark.parametrize(
+    "signs",
+    [
+        "50 € / 20°",
+        "§ 5",
+        "½ day",
+        "£20",
+        "© 2026",
+        "“so” he said",
+        "a \u2013 b",
+        "…",
+        "«so»",
+        "20 % \u2013 3 €",
+    ],
+)
+def test_signs_alone_are_no_reason_to_doubt_the_encoding_of_most_files(signs):
+    doubt = doubt_of(written([f"Asha {signs}"], "cp1252"))
+    assert doubt.choices[0].value == "cp1252"
+
+
+@pytest.mark.parametrize("names", [["A€b™c©d", "§x§", "x¤y¦z¬"], ["J“o”s\u201ae", "Ÿ€Ž"]])
+def test_the_encoding_of_most_files_is_always_offered(names):
+    assert "cp1252" in [one.value for one in doubt_of(written(names, "cp1252")).choices]
+
+
 def test_a_file_of_json_lines_is_asked_for_too():
     line = '{"Email Address": "a@x.org", "First Name": "José"}\n'
     doubt = doubt_of(line.encode("cp1252"), "p.jsonl")

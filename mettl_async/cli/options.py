@@ -86,6 +86,7 @@ FileOptions = Annotated[
         "header_row": typer.Option(
             help="Row of the input that names the columns; by default the first one with content.",
             min=1,
+            max=1_048_576,
             metavar="N",
             show_default=False,
         ),

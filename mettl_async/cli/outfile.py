@@ -20,6 +20,11 @@ from mettl_async.cli.safe_cells import guard
 from mettl_async.cli.streams import forget
 from mettl_async.errors import MettlError
 
+
+class StdoutClosedError(CommandError):
+    """Nobody reads stdout any more."""
+
+
 _OTHERS: Final = 0o077
 _BOM: Final = "\ufeff".encode()
 _PIECE: Final = 1 << 20
@@ -105,6 +110,7 @@ def output_file(path: Path) -> Iterator[IO[bytes]]:
     """Write a `whole_file` in the place of any, or stdout, whose name is ``-``.
 
     Raises:
+        StdoutClosedError: Whoever has read stdout has gone.
         CommandError: It cannot be written.
     """
     if not is_stdout(path):
@@ -116,6 +122,9 @@ def output_file(path: Path) -> Iterator[IO[bytes]]:
         sys.stdout.flush()
     except MettlError:
         raise  # some of these are OSErrors too
+    except BrokenPipeError:
+        forget(sys.stdout)
+        raise StdoutClosedError("stdout was closed") from None
     except OSError as error:
         forget(sys.stdout)
         raise CommandError(f"stdout cannot be written: {os_reason(error)}") from None

@@ -62,6 +62,8 @@ def add(
     source = _source(name, sources, path)
     if source.kind is None:
         check_keyring()
+    elif source.kind == "private_key_file":
+        source.read()  # which refuses one that is not there, or not private
     public_key = public_key or _ask("Public key", "--public-key", hidden=False)
     profile = Profile(
         name=name,

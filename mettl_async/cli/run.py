@@ -16,7 +16,13 @@ from mettl_async.bulk.outcomes import JournalError
 from mettl_async.bulk.registration_run import RegistrationRun
 from mettl_async.cli.job import Job
 from mettl_async.cli.links import write_links
-from mettl_async.cli.outfile import Stamp, is_stdout, remove_unfinished, stamp_at
+from mettl_async.cli.outfile import (
+    Stamp,
+    StdoutClosedError,
+    is_stdout,
+    remove_unfinished,
+    stamp_at,
+)
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.progress import REFRESH_EVERY, Tally, make_display
 from mettl_async.cli.reading.rows import BadRow
@@ -90,6 +96,11 @@ class Run:
         self.tally.ended_by = number
 
     @property
+    def unread(self) -> bool:
+        """Whether the links were for stdout, whose reader has gone; the outcome is what it is."""
+        return isinstance(self._unwritten, StdoutClosedError)
+
+    @property
     def problem(self) -> CommandError | MettlError | None:
         """Why the run did not come to its end, beside an interrupt and what outcomes say."""
         if isinstance(self._broken, JournalError):
@@ -98,7 +109,7 @@ class Run:
                 f"{self._broken}, and {left:,} of {self.tally.total:,} candidates were not sent; "
                 "make room where the disk is full, and pass --resume to go on"
             )
-        if self._broken is None and self._unwritten is not None:
+        if self._broken is None and self._unwritten is not None and not self.unread:
             return CommandError(
                 f"{self._unwritten}; all outcomes are in {self.job.journal_path}: make room where "
                 "the disk is full, and pass --resume to get the links"

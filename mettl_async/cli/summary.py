@@ -33,7 +33,10 @@ def summary(run: Run) -> str:
     if run.futile:
         lines.append(f"{'links':<12}none, and no file: nobody was registered")
     else:
-        lines.append(f"{'links':<12}{'on stdout' if is_stdout(job.out) else job.out}")
+        where = "on stdout" if is_stdout(job.out) else job.out
+        if run.unread:
+            where = f"stdout was closed; the links are in the journal: {job.journal_path}"
+        lines.append(f"{'links':<12}{where}")
         what = (
             "is what --resume goes on from"
             if job.journal_path.exists()
@@ -49,8 +52,8 @@ def summary(run: Run) -> str:
         lines.append(
             f"{'stopped by' if tally.stopped else 'first error':<12}{words(tally.trouble)}"
         )
-    if tally.interrupted:
-        left = tally.not_sent
+    left = tally.not_sent
+    if tally.interrupted and left:
         way = "run it again" if run.futile else "--resume goes on"
         lines.append(f"{'interrupted':<12}{left:,} of {tally.total:,} were not sent; {way}")
     if tally.uninvited:

@@ -6,9 +6,11 @@ import io
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from mettl_async.cli import outfile
 from mettl_async.cli import run as running
 from mettl_async.cli.outfile import CsvText
 
@@ -157,6 +159,23 @@ def test_links_on_stdout_are_alone_there(mettl, sandbox, people):
     assert sandbox.stats.requests == requests
 
 
+def test_a_reader_that_has_gone_does_not_change_the_exit_code(mettl, sandbox, people, monkeypatch):
+    class Gone:
+        buffer = property(lambda self: self)
+        write = flush = lambda self, *_: (_ for _ in ()).throw(BrokenPipeError())
+
+    people(1, "p.csv")
+    monkeypatch.setattr(outfile, "sys", SimpleNamespace(stdout=Gone()))
+    monkeypatch.setattr(outfile, "forget", lambda stream: None)
+    for fault, code in (("E028", 1), (None, 0)):
+        sandbox.faults.script([fault])
+        done = register(mettl, "--overwrite", out="-")
+        assert done.exit_code == code, done.output
+        said = "stdout was closed; the links are in the journal: p.csv.journal"
+        assert said in done.stderr
+        assert "disk" not in done.stderr
+
+
 def test_a_stream_without_a_name_needs_one_for_its_journal(mettl, sandbox, people):
     text = "Email Address,First Name\na@x.org,Åsa\n"
     for more in (("-",), ("--generate", "3")):
@@ -202,6 +221,11 @@ async def test_links_that_stdout_does_not_take_are_in_the_journal(environment, p
         return (*(await process.communicate()), process.returncode)
 
     _, err, code = await run(f"exec {way}; {command}")
-    assert code == 2
-    assert b"all outcomes are in p.csv.journal" in err
+    if way == ">/dev/full":
+        assert code == 2
+        assert b"all outcomes are in p.csv.journal" in err
+    else:  # which is the reader's own choice
+        assert code == 0
+        assert b"stdout was closed; the links are in the journal: p.csv.journal" in err
+        assert b"the disk is full" not in err
     assert b"Traceback" not in err

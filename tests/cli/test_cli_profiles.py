@@ -318,3 +318,23 @@ def test_names_are_completed(folder, mettl):
         "COMP_CWORD": "3",
     }
     assert mettl(env=env).stdout.split() == ["eu"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "text", "words"),
+    [
+        (None, "", "eu.key: cannot be read: No such file"),
+        (0o644, "k", "others can read it; run: chmod 600"),
+        (0o600, "", "is empty"),
+        (0o600, "k", ""),
+    ],
+)
+def test_a_file_of_a_key_that_cannot_be_used_is_refused_at_once(mettl, mode, text, words):
+    key = Path("eu.key")
+    if mode is not None:
+        key.write_text(text)
+        key.chmod(mode)
+    done = mettl("profile", "add", "eu", "--public-key", "p", "--private-key-file", key)
+    assert done.exit_code == (2 if words else 0), done.output
+    assert words in done.stderr
+    assert ("eu" in mettl("profile", "list").stdout.split()) is not bool(words)

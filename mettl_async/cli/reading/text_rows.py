@@ -71,7 +71,13 @@ def csv_rows(layout: Layout, text: Iterable[str]) -> Iterator[Cells | BadRow]:
             lines.back_to_second()
             reader = _reader(layout, lines)
     if table is None:
-        raise CommandError(f"{layout.name}: is empty; the first line must name the columns")
+        raise CommandError(f"{layout.name}: {_no_header(layout)}")
+
+
+def _no_header(layout: Layout) -> str:
+    if layout.header_row is None:
+        return "is empty; the first line must name the columns"
+    return f"has nothing in line {layout.header_row}, nor after it; see --header-row"
 
 
 def _reader(layout: Layout, lines: Iterable[str]) -> Iterator[list[str]]:

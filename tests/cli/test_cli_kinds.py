@@ -152,6 +152,36 @@ def test_wrong_quotes_and_the_like_are_told_by_the_line_and_the_rest_is_read(row
         assert words.removeprefix("...") in line
 
 
+@pytest.mark.parametrize(
+    ("written", "cell"),
+    [
+        (r'"{""p"": ""C:\\x""}"', r'{"p": "C:\\x"}'),
+        (r'"{""p"": ""C:\\x"", ""q"": ""it\'s \""q\""""}"', r'{"p": "C:\\x", "q": "it\'s \"q\""}'),
+        ("C:\\dir\\", "C:\\dir\\"),
+        ('"C:\\dir\\"', "C:\\dir\\"),
+    ],
+)
+def test_a_backslash_that_can_be_meant_in_one_way_only_stays(written, cell):
+    found, bad, _ = read(f'Email Address,First Name,Note,Town\na@x.org,A,{written},"Pune"\n')
+    assert (found, bad) == ([("a@x.org", "A", cell, "Pune")], [])
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "a@x.org,A\\,b,",
+        "a@x.org,A,b\\\\c,Pune",
+        'a@x.org,A,"{""p"": ""C:\\\\x""",Pune',
+        'a@x.org,A,"b\\",c"',
+        'a@x.org,A,b,"Pune\\"',
+        "a@x.org,A,b,Pune\\",
+    ],
+)
+def test_a_backslash_that_can_be_meant_in_two_ways_is_refused(row):
+    found, bad, _ = read(f"Email Address,First Name,Note,Town\n{row}\n")
+    assert (found, len(bad)) == ([], 1)
+
+
 def test_the_line_of_the_quote_is_told_though_its_row_begins_before():
     text = 'Note,First Name,Email Address\n"a\nb","As\nha",a@x.org\n'
     assert read(text)[1] == ['2: First Name: has a line break in it; its quote (") opens in line 3']

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
@@ -26,13 +25,11 @@ from mettl_async.cli.reading.columns import (
 )
 from mettl_async.cli.reading.csv_lines import CTRL_Z, Lines, as_meant, opening_line
 from mettl_async.cli.reading.delimiter import DELIMITERS
+from mettl_async.cli.reading.escapes import may_escape
 from mettl_async.cli.reading.people import is_address
 from mettl_async.cli.reading.rows import BadRow, CellError, Cells, Table, number_text
 
 _NEEDED: Final = frozenset({EMAIL, FIRST_NAME})
-# Dialects with an escape character write it before delimiters, quotes, line breaks and itself.
-_ESCAPE: Final = re.compile(r'\\(?:\Z|[\\\r\n]|"(?=\Z|[,;\t|\r\n]))')
-_ESCAPED_QUOTE: Final = re.compile(r'\\"(?!")')
 _SURE_DIGITS: Final = 15  # of a float
 _MOST_BROKEN: Final = 1000
 
@@ -52,7 +49,7 @@ def csv_rows(layout: Layout, text: Iterable[str]) -> Iterator[Cells | BadRow]:
     while True:
         line = lines.begin_row()
         try:
-            cells = _as_meant(layout, lines, next(reader))
+            cells = _as_meant(layout, lines, next(reader), table)
         except StopIteration:
             break
         except (csv.Error, CellError) as error:
@@ -107,7 +104,9 @@ def _first_line(layout: Layout, lines: Lines) -> list[str]:
     return next(csv.reader([line], delimiter=layout.delimiter, quoting=csv.QUOTE_NONE))
 
 
-def _as_meant(layout: Layout, lines: Lines, cells: list[str]) -> list[str] | None:
+def _as_meant(
+    layout: Layout, lines: Lines, cells: list[str], table: Table | None
+) -> list[str] | None:
     """Read ``, "Asha"`` as it is meant: the blank before a quote is no part of the cell. None if all is blank.
 
     Raises:
@@ -116,9 +115,7 @@ def _as_meant(layout: Layout, lines: Lines, cells: list[str]) -> list[str] | Non
     whole = "".join(cells)
     if not whole or whole.isspace():
         return None
-    if "\\" in whole and (
-        any(map(_ESCAPE.search, cells)) or _ESCAPED_QUOTE.search("".join(lines.of_row))
-    ):
+    if "\\" in whole and _may_escape(layout, lines, cells, table):
         raise CellError(
             "has a backslash that may belong to the letter after it or not; export the file with "
             'quotes written twice ("") and without backslashes, or remove it'
@@ -133,6 +130,12 @@ def _as_meant(layout: Layout, lines: Lines, cells: list[str]) -> list[str] | Non
     if len(meant) != len(cells):
         return meant
     return [one if was else cell for cell, one, was in zip(cells, meant, spaced, strict=True)]
+
+
+def _may_escape(layout: Layout, lines: Lines, cells: list[str], table: Table | None) -> bool:
+    names = set() if table is None else {table.names.index(one) for one in _NEEDED}
+    width = None if table is None else table.width
+    return may_escape(lines.of_row, layout.delimiter, cells, width, names)
 
 
 def _table(

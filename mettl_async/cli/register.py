@@ -153,7 +153,7 @@ def _check_outputs(job: Job) -> None:
     """Refuse outputs that cannot be written, before anything is read."""
     outputs = [(job.out, "the links"), (job.journal_path, "the journal")]
     if job.skip_bad is not None:
-        is_json_lines(job.skip_bad)
+        is_json_lines(job.skip_bad, "--skip-bad")
         check_whole(job.skip_bad, overwrite=True)
         outputs.append((job.skip_bad, "the bad rows"))
     if job.as_json and is_stdout(job.out):

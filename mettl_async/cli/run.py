@@ -71,6 +71,7 @@ class Run:
     Attributes:
         futile: Whether nobody was reached, so that there is neither a file of links nor a journal.
         changed: Whether somebody else has changed the file of links, which was then written again.
+        elsewhere: How many people of the journal are not in the file, so that their links are not written.
     """
 
     job: Job
@@ -78,6 +79,7 @@ class Run:
     tally: Tally
     futile: bool = field(default=False, init=False)
     changed: bool = field(default=False, init=False)
+    elsewhere: int = field(default=0, init=False)
     _journal: FileJournal = field(init=False)
     _registration: RegistrationRun | None = None
     _broken: CommandError | MettlError | None = None
@@ -201,8 +203,13 @@ class Run:
                 pause = max(WRITE_EVERY, _PAUSE_PER_WRITING * (self.tally.clock() - started))
 
     async def _write_links(self) -> None:
+        here: set[str] = set()
+
         async def read(emails: Sequence[str]) -> Mapping[str, JournalRecord]:
-            return {**await self._journal.read(emails), **self._unrecorded}
+            found = await self._journal.read(emails)
+            if self.job.resume:
+                here.update(found)
+            return {**found, **self._unrecorded}
 
         job = self.job
         # Of stdout there is no file, and never was one.
@@ -216,6 +223,8 @@ class Run:
             self._stamps.update(new)
             raise
         self._stamps = set(new) or self._stamps
+        if job.resume:
+            self.elsewhere = await self._journal.count() - len(here)
 
     @asynccontextmanager
     async def _ready(self, target: MettlClient | Sandbox) -> AsyncGenerator[MettlClient, None]:

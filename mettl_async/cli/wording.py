@@ -65,6 +65,13 @@ _REPHRASED: Final = tuple(
         (r", or use ClientOptions\(post_parameters='form'\)", ", or pass --post-parameters form"),
         (r", over max_url_bytes \((\d+)\)", r", over \1"),
         (r"use mettl\.with_options\(version='(v\d)'\)", r"pass --version \1"),
+        (
+            "Compare with `mettl sign`",
+            (
+                "check the two keys (mettl profile show, or METTL_PUBLIC_KEY and METTL_PRIVATE_KEY); "
+                "for programmers, `mettl sign`"
+            ),
+        ),
         (r", such as of secrets\.token_bytes\(32\)", ""),
         (r"the version is given separately", "it is given by --version"),
         # Names of arguments.

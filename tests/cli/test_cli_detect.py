@@ -168,7 +168,7 @@ def test_broken_utf_16_is_told_without_its_text():
         check_file(Source(path))
     assert "secret" not in str(caught.value)
     path.write_bytes("Email".encode("utf-16") + b"\x00\xd8A\x00")
-    with pytest.raises(CommandError, match=r"p\.csv: is not utf-16-le somewhere after line 0"):
+    with pytest.raises(CommandError, match=r"p\.csv: is not utf-16-le\b(?! somewhere)"):
         check_file(Source(path))
 
 

@@ -299,7 +299,9 @@ def _check_near_miss(where: str, name: str) -> None:
     """Refuse a misspelt name of ours, which would silently become a registration field."""
     for known in (CONTEXT_DATA, COMPENSATORY_TIME):
         if name != known and normalized(name) == normalized(known):
-            raise CommandError(f"{where}: column {name!r}: rename it to {known!r}")
+            raise CommandError(
+                f'{where}: column {name!r}: rename it to {known!r}, or pass --map "{name}={known}"'
+            )
 
 
 def missing(target: str, header: Sequence[str]) -> str:

@@ -95,8 +95,8 @@ class CellError(Exception):
     """A problem of one cell, with its column."""
 
 
-def is_json_lines(path: Path) -> bool:
-    """Tell the format of an output from the extension.
+def is_json_lines(path: Path, option: str = "--out") -> bool:
+    """Tell the format of an output, which an option names, from the extension.
 
     Raises:
         CommandError: Neither CSV nor JSON Lines.
@@ -104,7 +104,8 @@ def is_json_lines(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix not in CSV_SUFFIXES + JSON_SUFFIXES:
         raise CommandError(
-            f"{path}: is neither CSV (.csv) nor JSON Lines ({', '.join(JSON_SUFFIXES)}) by its name"
+            f"{option} {path}: is neither CSV (.csv) nor JSON Lines ({', '.join(JSON_SUFFIXES)}) by its "
+            "name; give it one of these endings"
         )
     return suffix in JSON_SUFFIXES
 

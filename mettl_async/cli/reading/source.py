@@ -183,9 +183,10 @@ class Source:
             yield line
         except UnicodeError as error:
             encoding = getattr(error, "encoding", self.options.encoding)
-            raise CommandError(
-                f"{self.name}: is not {encoding} somewhere after line {line[0]}"
-            ) from None
+            where = f" somewhere after line {line[0]}" if line[0] else ""
+            if not line[0] and self.options.encoding is not None:
+                where = "; leave out --encoding, or pass another one"
+            raise CommandError(f"{self.name}: is not {encoding}{where}") from None
         except OSError as error:
             raise CommandError(f"{self.name}: {os_reason(error)}") from None
 

@@ -11,6 +11,8 @@ LINE_BREAKS: Final = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 # (Default_Ignorable_Code_Point of Unicode; the Braille blank is not of them).
 _BLANK: Final = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc"
 _VARIANTS: Final = "\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
+# Scripts whose letters have variants; of other characters, those of pictures are chosen so.
+_VARIED: Final = ("CJK", "MONGOLIAN", "PHAGS-PA", "MANICHAEAN", "MYANMAR", "INFORMATION SOURCE")
 _JOINERS: Final = "\u200c\u200d"
 _VIRAMA: Final = 9  # its combining class
 _CURSIVE: Final = ("ARABIC", "SYRIAC", "MANDAIC", "MONGOLIAN", "NKO", "PHAGS-PA", "MANICHAEAN",
@@ -40,7 +42,7 @@ def hidden(text: str) -> str | None:
         before, after = text[:place][-1:], text[place + 1 : place + 2]
         if character in _JOINERS and _joins(before, after):
             continue
-        if re.match(f"[{_VARIANTS}]", character) and _is_visible(before):
+        if re.match(f"[{_VARIANTS}]", character) and _is_varied(before):
             continue
         return character
     return None
@@ -86,8 +88,11 @@ def _is_hidden(character: str) -> bool:
     return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
-def _is_visible(character: str) -> bool:
-    return bool(character) and not character.isspace() and not _is_hidden(character)
+def _is_varied(character: str) -> bool:
+    if not character or character.isspace() or _is_hidden(character):
+        return False
+    letter = unicodedata.category(character)[0] in "LM"
+    return not letter or unicodedata.name(character, "").startswith(_VARIED)
 
 
 def _joins(before: str, after: str) -> bool:

@@ -40,7 +40,31 @@ _CODED: Final = re.compile(
     r"|(?P<mail_codes>=[0-9A-F]{2}=[0-9A-F]{2}|=\?[\w-]+\?[BQbq]\?)|(?P<UTF_7>\+[A-Za-z0-9/]{3,}-)|(?P<HZ>~\{)"
 )
 _NOTHING: Final = frozenset(
-    {"NULL", "null", "nan", "NaN", "None", "undefined", "N/A", "n/a", "(blank)", "<NA>"}
+    {
+        "NULL",
+        "null",
+        "nan",
+        "NaN",
+        "None",
+        "undefined",
+        "N/A",
+        "n/a",
+        "(blank)",
+        "<NA>",
+        "nil",
+        "(null)",
+        "(none)",
+    }
+)
+_HEADERS: Final = frozenset(
+    style(f"first{between}name")
+    for between in ("", " ", "_", "-")
+    for style in (str, str.capitalize, str.title, str.upper)
+) | {"FirstName", "firstName"}
+_NO_NAMES: Final = _NOTHING | _HEADERS
+_LINK: Final = re.compile(r"(?:https?:)?//|www\.", re.IGNORECASE)
+_UNFILLED: Final = re.compile(
+    r".*(?:\{\{|\}\}|\$\{|<<|%%).*|\{\w*\}|\[\[?\w+\]\]|%\w+%?|\$\w+", re.DOTALL
 )
 _LOST: Final = re.compile(r"[^\W\d_]\?|\?[^\W\d_]")
 _SHORTENED: Final = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+\d{2,3}")
@@ -148,7 +172,11 @@ def name_problem(text: str) -> str | None:
     """Say what keeps a text from being somebody's name, and the fix; None for nothing."""
     if text.strip() in _NOTHING:
         return "is a program's word for nothing; give the name"
-    if _PLAIN_NAME.fullmatch(text) and not _is_misread(text):
+    if text.strip() in _HEADERS:
+        return "is the name of a column, and nobody's own; give the person's name"
+    if _LINK.match(text.strip()):
+        return "is a link; give the name"
+    if _PLAIN_NAME.fullmatch(text) and any(map(str.isalpha, text)) and not _is_misread(text):
         return None
     if not text or text.isspace():
         return "is blank; give a text that can be seen"
@@ -171,13 +199,15 @@ def _slip_in_name(text: str) -> str | None:
         return "has a question mark where a letter was lost; take the text from its source"
     if text.count('"') % 2:
         return 'has a quote (") without its pair; remove it'
-    if not any(map(_is_word, text)):
+    if _UNFILLED.fullmatch(text.strip()):
+        return "is a place for a name that a program has not filled; give the name"
+    if not any(map(_is_letter, text)):
         return "has no letter that can be seen; give the name"
     return None
 
 
-def _is_word(character: str) -> bool:
-    return unicodedata.category(character)[0] in "LN" and is_plain(character)
+def _is_letter(character: str) -> bool:
+    return character.isalpha() and is_plain(character)
 
 
 def text_problem(text: str, *, is_name: bool = False) -> str | None:
@@ -226,7 +256,7 @@ def _is_blank(character: str) -> bool:
 
 def is_plain_name(text: str) -> bool:
     """Tell at once of most cells of unremarkable rows that `name_problem` has nothing to say."""
-    return text[:1].isalpha() and text.replace(" ", "").isalnum() and text not in _NOTHING
+    return text[:1].isalpha() and text.replace(" ", "").isalnum() and text.strip() not in _NO_NAMES
 
 
 def is_unremarkable(row: str) -> bool:

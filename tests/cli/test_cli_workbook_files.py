@@ -14,6 +14,7 @@ from mettl_async.cli.reading.rows import BadRow
 from mettl_async.cli.reading.source import ReadOptions, Source
 from mettl_async.cli.reading.workbooks.books import open_book
 from mettl_async.cli.reading.workbooks.cell import Broken, Unsure
+from mettl_async.cli.reading.workbooks.ods_cells import cell_of
 from mettl_async.cli.reading.workbooks.sheet import Area, SheetName
 
 DATA = Path(__file__).parents[1] / "data" / "workbooks"
@@ -186,3 +187,21 @@ def test_damaged_workbooks_are_told_in_our_words(name):
     assert (
         f"{name}: 1 row is hidden, by a filter or by hand; nothing was sent. Pass one of:" in told
     )
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown", "text"),
+    [
+        ("PT09H29M59.999999S", "09:30:00", "09:30:00"),
+        ("PT09H30M59.7S", "09:31", "09:31:00"),
+        ("PT09H30M59.7S", None, "09:31:00"),
+        ("PT09H30M59.25S", "09:30:59.25", "09:30:59.250"),
+        ("PT09H30M59,25S", "09:30:59,25", "09:30:59.250"),
+        ("PT29H59M59.9999S", "30:00:00", "30:00:00"),
+        ("PT09H30M00S", "9:30 AM", "09:30:00"),
+    ],
+)
+def test_times_of_ods_are_rounded_as_those_of_xlsx(stored, shown, text):
+    office = "urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+    given = {f"{office} value-type": "time", f"{office} time-value": stored}
+    assert cell_of(given, shown) == text

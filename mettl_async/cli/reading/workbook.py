@@ -29,6 +29,7 @@ from mettl_async.cli.reading.workbooks.sheet import SheetContent, SheetRow, cell
 from mettl_async.cli.reading.workbooks.sheet_choice import choose_sheet, left_out, text_of, texts_of
 
 _SHOWN: Final = 3
+_REFUSED: Final = "(what it shows is not known; its row is refused)"
 _NOT_KNOWN: Final = "has a number format of which is not known what it shows; pass --numbers stored"
 
 
@@ -274,7 +275,8 @@ class _Reading:
         choices = []
         if any(cell.shown is not None for _, cell in self._unsure_cells):
             lines = (
-                f"{at}: {'?' if one.shown is None else one.shown}" for at, one in self._unsure_cells
+                f"{at}: {_REFUSED if one.shown is None else one.shown}"
+                for at, one in self._unsure_cells
             )
             choices.append(Choice("numbers", "shown", tuple(lines)))
         lines = (f"{at}: {one.stored}" for at, one in self._unsure_cells)

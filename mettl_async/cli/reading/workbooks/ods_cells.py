@@ -29,6 +29,7 @@ _ERRORS: Final = re.compile(
 )
 _DURATION: Final = re.compile(r"PT([0-9]+)H([0-9]+)M([0-9]+)(?:[.,]([0-9]+))?S")
 _CLOCK: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?")
+_PARTS: Final = re.compile(r":[0-9]{2}[.,][0-9]")
 _NUMBERS: Final = re.compile(r"[0-9]+")
 _NEGATIVE: Final = frozenset("-(\u2212")
 _TRUTHS: Final = {"1": "TRUE", "0": "FALSE"}
@@ -106,10 +107,13 @@ def _time(stored: str, shown: str | None) -> Cell:
     found = _DURATION.fullmatch(stored)
     if found is None:
         return NO_DATE
-    hours, minutes, seconds = (int(one) for one in found.groups()[:3])
-    if hours < _A_DAY:
-        text = f"{hours:02}:{minutes:02}:{seconds:02}"
-    else:
-        text = f"{hours}:{minutes:02}:{seconds:02}"
+    # As in XLSX: to whole seconds, which hides that days are stored as fractions, unless parts are shown.
+    whole_hours, minutes, seconds, part = found.groups()
+    parts = 1000 if shown and _PARTS.search(shown) else 1
+    exact = int(whole_hours) * 3600 + int(minutes) * 60 + float(f"{seconds}.{part or 0}")
+    total, rest = divmod(round(exact * parts), parts)
+    hours, minute, second = total // 3600, total // 60 % 60, total % 60
+    text = f"{hours:02}" if hours < _A_DAY else str(hours)
+    text += f":{minute:02}:{second:02}" + (f".{rest:03}" if rest else "")
     whole = shown is None or hours < _A_DAY or shown.lstrip(" ").startswith(str(hours))
     return text if whole else Unsure(shown, text)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define
 
+from mettl_async.cli.bad_rows import rows_text
 from mettl_async.cli.printing import json_document
 from mettl_async.cli.problems import MISSING, WRONG, CommandError, print_outcome
 from mettl_async.cli.wording import words
@@ -61,10 +62,13 @@ class Ending:
         people = read if tally is None else tally.total
         trouble = error or (None if tally is None else tally.trouble)
         bad = 0 if self.checked is None else self.checked.bad_total
+        said = None if trouble is None else words(trouble)
+        if said is None and run is None and bad and self.code == WRONG:
+            said = f"{rows_text(bad)} cannot be sent; nothing was sent"
         return {
             "exit_code": self.code,
             "exit_reason": self._reason(),
-            "error": None if trouble is None else words(trouble),
+            "error": said,
             "total": people,
             **{one: 0 if tally is None else getattr(tally, one) for one in _COUNTS},
             "not_sent": None if tally is None else tally.not_sent,

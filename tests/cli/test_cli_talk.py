@@ -97,6 +97,15 @@ def test_json_is_one_document_also_where_nothing_could_be_done(
     assert told["files"] == {"links": None, "journal": None, "bad_rows": None}
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_json_tells_that_rows_are_why_nothing_was_sent(mettl, people, more):
+    people(3, "p.csv")
+    with Path("p.csv").open("a") as file:
+        file.write("nobody,Name\n")
+    told = document(mettl(*SANDBOX, "--json", *more))
+    assert (told["exit_code"], told["error"]) == (2, "1 row cannot be sent; nothing was sent")
+
+
 def test_json_tells_why_a_run_was_stopped(mettl, people, sandbox):
     people(30, "p.csv")
     sandbox.faults.script(["E401"] * 50)

@@ -10,6 +10,7 @@ from attrs import define, field, frozen
 
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading.characters import REPLACEMENT, clean_name
+from mettl_async.cli.reading.workbooks.sheet import column_name
 
 UTF_8: Final = "utf-8-sig"  # with or without a BOM
 EMAIL: Final = "Email Address"
@@ -197,7 +198,8 @@ def columns_of(layout: Layout, line: int, header: Sequence[str]) -> list[str | N
     """
     where = f"{layout.name}:{line}"
     _check_names(layout, where, header)
-    check_options(layout, where, header)
+    letters = (column_name(place) for place, name in enumerate(header) if not name)
+    check_options(layout, where, [*header, *letters])
     left_out = layout.drop | results_in(header, layout)
     columns = [
         None if not name or name in left_out else layout.mapping.get(name, name) for name in header

@@ -117,10 +117,11 @@ def number_text(number: float) -> str:
     return str(int(number))
 
 
-def unnamed(place: int) -> str:
-    """Say that a row has content where the header has none."""
+def unnamed(place: int, *, within: bool = False) -> str:
+    """Say that a row has content where the header has none; ``within`` it, a letter names the column."""
     column = f"{place} ({column_name(place - 1)})"
-    return f"has a cell in column {column}, which has no name; name the column, or remove it"
+    way = f"pass --drop {column_name(place - 1)} to leave it out" if within else "remove it"
+    return f"has a cell in column {column}, which has no name; name the column, or {way}"
 
 
 @define(eq=False)
@@ -133,6 +134,7 @@ class Table:
         names: Those after mapping; None for what is not sent.
         results: Columns that an earlier run has added, which are not the person's.
         width: Columns of the header, with those at its end that have no name.
+        dropped: Places of columns without a name that are left out by their letter.
         needed: Cells that a row has at least; of shorter ones it is not clear which are missing.
     """
 
@@ -141,6 +143,7 @@ class Table:
     names: tuple[str | None, ...] = field(repr=False)
     results: frozenset[str] = field(repr=False)
     width: int = field(repr=False)
+    dropped: frozenset[int] = field(default=frozenset(), repr=False)
     needed: int = field(init=False)
     _plain: bool = field(init=False, repr=False)
     _email: int = field(init=False, repr=False)
@@ -171,7 +174,12 @@ class Table:
         found.sent = {own: name for own, name in pairs if name is not None}
         found.left_out = tuple(own for own, name in pairs if own and name is None)
         found.results = tuple(own for own in cleaned if own in results)
-        return cls(layout.name, cleaned, tuple(names), results, width)
+        dropped = frozenset(
+            place
+            for place, name in enumerate(cleaned)
+            if not name and column_name(place) in layout.drop - set(cleaned)
+        )
+        return cls(layout.name, cleaned, tuple(names), results, width, dropped)
 
     def row(self, line: int, texts: Sequence[str]) -> Cells | BadRow | None:
         """Put the texts of a row under the columns; None if all that is sent is blank.
@@ -191,7 +199,7 @@ class Table:
             return Cells(line, known, known)
         own = dict(self._named(texts))
         if (place := self._unnamed(texts)) is not None:
-            problem = unnamed(place)
+            problem = unnamed(place, within=place <= len(self.header))
             if not self._begun:
                 raise CommandError(f"{self.file}:{line}: {problem}")
             return BadRow(line, problem, self.own(texts))
@@ -229,7 +237,12 @@ class Table:
     def _unnamed(self, texts: Sequence[str]) -> int | None:
         names = zip_longest(self.header[: len(texts)], texts, fillvalue="")
         return next(
-            (i for i, (name, text) in enumerate(names, 1) if not name and text.strip()), None
+            (
+                i
+                for i, (name, text) in enumerate(names, 1)
+                if not name and text.strip() and i - 1 not in self.dropped
+            ),
+            None,
         )
 
 

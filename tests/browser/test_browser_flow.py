@@ -29,7 +29,7 @@ from mettl_async.webhooks import (
 pytestmark = pytest.mark.slow
 
 PHONE = (375, 740)
-EXAMPLE = Path(__file__).parents[1] / "webhooks" / "examples" / "fastapi_app.py"
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "webhooks" / "fastapi_app.py"
 PASSWORD = "a password of the test"
 SECRET = "a secret of the test, long enough"
 EMAIL = "asha+autumn@example.com"

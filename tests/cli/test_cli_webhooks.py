@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -359,7 +360,7 @@ async def test_what_is_sent_is_printed_once_and_what_is_refused_is_counted(liste
     assert err.splitlines()[-1] == (
         "mettl: 1 event: 1 TestGraded; 1 came again; 2 refused: 1 with 401, 1 with 404"
     )
-    assert "mettl: 401: no credentials, or wrong ones\nmettl: 404: another path\n" in err
+    assert re.search("mettl: 401: .*\nmettl: 404: another path\n", err)
     assert "asha" not in err
     assert PASSWORD not in err
 

@@ -46,7 +46,7 @@ def damaged(data, edits):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(
     form=st.sampled_from(["length", "chunked", "gzip"]),
     edits=EDITS,

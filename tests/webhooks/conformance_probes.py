@@ -170,7 +170,7 @@ PROBES = [
     ),
     wire("body", "stops half-way", lambda who: [whole(who)[:-9]], 408),
     wire("body", "a length that is no number", lambda _: [head(RIGHT, length("1e3"))], 400),
-    wire("body", "two lengths", lambda _: [head(RIGHT, length(5), length(6)), b"{}{}{}"], 400),
+    wire("body", "two lengths", lambda _: [head(RIGHT, length(5), length(6)) + b"{}{}{}"], 400),
     wire(
         "body",
         "after 100-continue",

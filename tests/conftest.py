@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import signal
 
 import httpx
 import httpx2
@@ -13,6 +14,10 @@ from running_postgres import database_url, engine, pgbouncer_port, postgres_url 
 
 from mettl_async import ClientOptions, MettlClient, RetryPolicy
 from mettl_async.sandbox import Sandbox
+
+# A shell that starts the tests in the background has it ignored, and what they start would ignore it, too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 QUICK = RetryPolicy(max_attempts=4, backoff_base=0.001, backoff_cap=0.01, deadline=20.0)
 QUICK_BULK = RetryPolicy(max_attempts=40, backoff_base=0.001, backoff_cap=0.02, deadline=120.0)

@@ -171,7 +171,9 @@ def test_files_and_summaries_of_the_command_are_safe(tmp_path):
     tally.count(Rejected(index=0, candidate=person, attempts=1, reason=EVIL, code=EVIL))
     job = SimpleNamespace(out=tmp_path / "links.csv", journal_path=tmp_path / "links.csv.journal")
     for futile in (True, False):
-        run = SimpleNamespace(tally=tally, job=job, futile=futile, changed=True)
+        run = SimpleNamespace(
+            tally=tally, job=job, futile=futile, changed=True, unread=False, elsewhere=1
+        )
         assert is_safe(summary(run), allowed="\n")
 
 

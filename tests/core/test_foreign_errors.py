@@ -1,7 +1,6 @@
 """What no HTTP library should raise, and what is the caller's own: which of them leaves a transport."""
 
 import asyncio
-import contextlib
 import gc
 import ssl
 import threading
@@ -12,6 +11,7 @@ import anyio
 import httpx
 import httpx2
 import pytest
+from raw_answers import answering
 
 from mettl_async import ClientOptions, ConfigurationError, ConnectError, ConnectionLostError
 from mettl_async.core.request import SignedRequest
@@ -36,22 +36,6 @@ def transport_of(request):
 
 def get(url, **headers):
     return SignedRequest(method="GET", url=url, target=b"/v2/x", body=b"", headers=headers)
-
-
-@contextlib.asynccontextmanager
-async def answering():
-    tasks = set()
-
-    async def serve(reader, writer):
-        tasks.add(asyncio.current_task())
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            while await reader.readuntil(b"\r\n\r\n"):
-                writer.write(OK)
-        writer.close()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        await asyncio.gather(*tasks)
 
 
 class Fine(BaseHTTPRequestHandler):
@@ -128,7 +112,7 @@ async def test_what_an_event_hook_raises_comes_through_as_it_is(library, event, 
         await act()
 
     async with (
-        answering() as url,
+        answering(OK) as url,
         library.AsyncClient(trust_env=False, event_hooks={event: [hook]}) as client,
     ):
         transport = InjectedTransport(client, OPTIONS)
@@ -141,7 +125,7 @@ async def test_what_an_event_hook_raises_comes_through_as_it_is(library, event, 
 
 
 async def test_a_header_that_no_client_can_send_was_not_sent(library, transport_of):
-    async with answering() as url, library.AsyncClient(trust_env=False) as client:
+    async with answering(OK) as url, library.AsyncClient(trust_env=False) as client:
         for transport in (transport_of(url, OPTIONS), InjectedTransport(client, OPTIONS)):
             for wrong in ({"X-A": "\ud800"}, {"X\u00fc": "1"}):
                 with pytest.raises(ConfigurationError, match="middleware"):

@@ -1,12 +1,12 @@
 """What HTTP libraries log: nothing secret of our requests, and of everybody else's what it was."""
 
-import asyncio
 import contextlib
 import logging
 
 import httpx
 import httpx2
 import pytest
+from raw_answers import answering
 
 from mettl_async import CallError, ClientOptions, Credentials, MettlClient
 from mettl_async.core.redaction import guarded
@@ -29,22 +29,6 @@ WAYS = ["httpx", "aiohttp", "injected httpx", "injected httpx2"]
 
 
 @contextlib.asynccontextmanager
-async def server(answer=ANSWER):
-    tasks = set()
-
-    async def serve(reader, writer):
-        tasks.add(asyncio.current_task())
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            while await reader.readuntil(b"\r\n\r\n"):
-                writer.write(answer)
-        writer.close()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as running:
-        yield f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}"
-        await asyncio.gather(*tasks)
-
-
-@contextlib.asynccontextmanager
 async def transport_of(way, base_url):
     options = ClientOptions(trust_env=False)
     if way.startswith("injected"):
@@ -59,7 +43,7 @@ async def transport_of(way, base_url):
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_our_requests_and_their_answers_show_nothing_secret(way, all_logs):
-    async with server() as url, transport_of(way, url) as transport:
+    async with answering(ANSWER) as url, transport_of(way, url) as transport:
         request = SignedRequest(
             method="GET", url=url + TARGET.decode().partition("?")[0], target=TARGET, body=b"", headers={}
         )  # fmt: skip
@@ -90,7 +74,7 @@ SPOILT = {
 @pytest.mark.parametrize("spoilt", SPOILT)
 async def test_what_is_wrong_with_an_answer_is_told_without_its_words(way, spoilt, all_logs):
     answer = b"HTTP/1.1 " + SPOILT[spoilt] + b"\r\n\r\n{}"
-    async with server(answer) as url, transport_of(way, url) as transport:
+    async with answering(answer) as url, transport_of(way, url) as transport:
         request = SignedRequest(method="GET", url=f"{url}/x", target=b"/x", body=b"", headers={})
         with contextlib.suppress(CallError):
             await transport.send(request)
@@ -123,7 +107,7 @@ async def test_records_of_other_clients_stay_as_they_are(library, all_logs):
     keys = Credentials(public_key="p", private_key="s")
     url = "https://h.example" + TARGET.decode()
 
-    async with server() as base_url:
+    async with answering(ANSWER) as base_url:
 
         async def mine():
             async with library.AsyncClient(trust_env=False) as client:

@@ -1,0 +1,1 @@
+"""Bulk work that outlives its machines: hand it in, leave, and let any number of workers do it."""

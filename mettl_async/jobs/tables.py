@@ -1,0 +1,111 @@
+"""The tables of durable jobs: what was handed in, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mettl_async.sql_backend import sa
+
+PREFIX: Final = "mettl_job"
+
+metadata: Final = sa.MetaData()
+
+jobs: Final = sa.Table(
+    f"{PREFIX}s",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("kind", sa.Text, nullable=False),  # register, pull
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("spec", sa.Text, nullable=False),  # JSON: the access key, the options
+    sa.Column("state", sa.Text, nullable=False),  # a JobState
+    sa.Column("problem", sa.Text, nullable=False, default=""),
+    sa.Column("total", sa.Integer, nullable=False, default=0),
+    sa.Column("chunk_size", sa.Integer, nullable=False),
+    sa.Column("submitted_at", sa.Double, nullable=False),
+    sa.Column("ended_at", sa.Double),
+)
+"""One row for each job. Keys of an account are never here."""
+
+chunks: Final = sa.Table(
+    f"{PREFIX}_chunks",
+    metadata,
+    sa.Column("job", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("chunk", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("first", sa.Integer, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False, default=0),  # how often it was handed out
+    sa.Column("owner", sa.Text),  # the worker that may write its outcomes
+    sa.Column("tries", sa.Integer, nullable=False, default=0),  # ended with people left
+    sa.Column("not_before", sa.Double, nullable=False, default=0.0),
+    sa.Column("done", sa.Boolean, nullable=False, default=False),
+    sa.Column("registered", sa.Integer, nullable=False, default=0),
+    sa.Column("rejected", sa.Integer, nullable=False, default=0),
+    sa.Column("failed", sa.Integer, nullable=False, default=0),
+    sa.Column("unknown", sa.Integer, nullable=False, default=0),
+    sa.Column("changed_at", sa.Double, nullable=False),
+)
+"""Parts of a job that one worker runs at a time; the counts are written when it is done."""
+
+people: Final = sa.Table(
+    f"{PREFIX}_people",
+    metadata,
+    sa.Column("job", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("digest", sa.Text),  # of the folded email; NULL for one that came before
+    sa.Column("person", sa.Text, nullable=False),  # JSON
+    sa.UniqueConstraint("job", "digest"),
+)
+"""Candidates in the order in which they were handed in."""
+
+outcomes: Final = sa.Table(
+    f"{PREFIX}_outcomes",
+    metadata,
+    sa.Column("job", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("status", sa.Text, nullable=False),  # registered, rejected, failed, unknown
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+"""The last outcome of each candidate; one that is registered or rejected is never replaced."""
+
+leases: Final = sa.Table(
+    f"{PREFIX}_leases",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("until", sa.Double, nullable=False),
+)
+"""Who is alive, who leads, who submits; by the clock of the database."""
+
+rates: Final = sa.Table(
+    f"{PREFIX}_rates",
+    metadata,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("next_turn", sa.Double, nullable=False),
+    sa.Column("paused_until", sa.Double, nullable=False),
+)
+"""When the next request of an account may be sent, by the clock of the database."""
+
+schedules: Final = sa.Table(
+    f"{PREFIX}_schedules",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("cron", sa.Text, nullable=False),
+    sa.Column("timezone", sa.Text, nullable=False),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("spec", sa.Text, nullable=False),  # JSON: what is pulled
+    sa.Column("next_at", sa.Double, nullable=False),
+    sa.Column("last_job", sa.Text),
+)
+"""Recurring work, and when it is due."""
+
+pulled: Final = sa.Table(
+    f"{PREFIX}_pulled",
+    metadata,
+    sa.Column("task", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("pulled_at", sa.Double, nullable=False),
+)
+"""What a recurring task has stored, so that it is stored once."""

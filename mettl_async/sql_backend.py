@@ -28,11 +28,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from urllib.parse import parse_qs, urlsplit
 
 from mettl_async.errors import ConfigurationError
+from mettl_async.sql_logs import guard_driver_logger
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-__all__ = ["INSERTS", "NOW", "RETRY_SECONDS", "Backend", "engine_of", "pgbouncer_options", "sa"]
+__all__ = [
+    "INSERTS",
+    "NOW",
+    "RETRY_SECONDS",
+    "Backend",
+    "engine_of",
+    "pgbouncer_options",
+    "sa",
+    "unshown",
+]
 
 RETRY_SECONDS: Final = 5.0
 """Time limit for trying a statement again; as long as sqlite3 itself waits for a lock.
@@ -77,6 +87,28 @@ _T = TypeVar("_T")
 _WRITERS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Path, asyncio.Lock]] = (
     weakref.WeakKeyDictionary()
 )
+
+
+class _Unshown(str):
+    """Text whose repr, which SQLAlchemy's log of rows has, does not show it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<hidden>"
+
+
+class _UnshownText(sa.TypeDecorator[str]):
+    impl = sa.Text
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, _dialect: sa.Dialect) -> str | None:
+        return None if value is None else _Unshown(value)
+
+
+def unshown(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Select a column of text so that a log of rows (``echo="debug"``) does not show it."""
+    return sa.type_coerce(column, _UnshownText).label(column.key)
 
 
 def pgbouncer_options(driver: str = "asyncpg") -> dict[str, Any]:
@@ -131,7 +163,8 @@ def engine_of(url: str) -> AsyncEngine:
 class Backend:
     """Run statements to their end, and repeat them after a conflict of locks.
 
-    The engine still belongs to whoever passed it in.
+    The engine still belongs to whoever passed it in. The values of our own statements, which may be links or
+    whole events, are in no log and no error: neither SQLAlchemy's, whatever the engine says, nor aiosqlite's.
 
     Attributes:
         dialect: ``sqlite`` or ``postgresql``.
@@ -145,11 +178,17 @@ class Backend:
             sees what was committed before it, whatever the engine says.
 
     Raises:
-        ConfigurationError: Another database, an engine that is not async, a SQLite in memory, or a blank
-            table name.
+        ConfigurationError: No engine, another database, an engine that is not async, a SQLite in memory, or a
+            blank table name.
     """
 
     def __init__(self, engine: AsyncEngine, table: str, *, shared: bool = False) -> None:
+        if not hasattr(engine, "dialect"):
+            # Not the value: a URL may have a password.
+            raise ConfigurationError(
+                f"engine: is {type(engine).__name__}; give create_async_engine(url, hide_parameters=True) "
+                "of sqlalchemy.ext.asyncio, with a URL such as sqlite+aiosqlite:///events.sqlite3"
+            )
         name = engine.dialect.name
         if name not in INSERTS:
             raise ConfigurationError(
@@ -163,9 +202,10 @@ class Backend:
             raise ConfigurationError("table: must not be blank")
         self.dialect = name
         self._table = table
-        self._engine = engine
-        if shared and name == "postgresql":
-            self._engine = engine.execution_options(isolation_level="READ COMMITTED")
+        committed = {"isolation_level": "READ COMMITTED"} if shared and name == "postgresql" else {}
+        self._engine = engine.execution_options(**committed)  # the same pool, but a view of our own
+        self._engine.sync_engine.hide_parameters = True
+        guard_driver_logger(engine.dialect.driver, table)
         self._at_work: set[asyncio.Future[Any]] = set()  # asyncio itself holds tasks weakly
         self.file = _file_of(engine) if name == "sqlite" else None
         self._to_write_ahead = shared and self.file is not None

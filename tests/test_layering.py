@@ -24,7 +24,8 @@ ORDER = [
 ASIDE = {
     "": {"client", "api", "bulk", "core", "models", "config", "errors", "_version"},
     "sandbox": set(),
-    "sql_backend": {"errors"},
+    "sql_backend": {"errors", "sql_logs"},
+    "sql_logs": set(),
     "sql_batches": {"sql_backend"},
     "webhooks": {"models", "codec", "errors", "sql_backend", "sql_batches", "display"},
     "otel": {"codec", "core", "models", "errors", "_version"},
@@ -39,7 +40,7 @@ FURTHER = {
 }
 
 PURE = (
-    "display.py", "errors.py", "error_codes.py", "host_names.py", "codec/", "config.py", "models/", "core/request.py", "core/signing.py", "core/link_rules.py",
+    "display.py", "sql_logs.py", "errors.py", "error_codes.py", "host_names.py", "codec/", "config.py", "models/", "core/request.py", "core/signing.py", "core/link_rules.py",
     "core/retry.py", "core/redaction.py", "core/envelope.py", "core/pacing.py", "bulk/batch.py",
     "bulk/seen.py", "bulk/outcomes.py", "bulk/splitting.py", "bulk/reading.py",
     "bulk/journal_record.py", "bulk/journal_table.py",

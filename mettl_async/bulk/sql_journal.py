@@ -21,7 +21,7 @@ from mettl_async.bulk.journal_table import (
     to_row,
 )
 from mettl_async.bulk.outcomes import JournalError
-from mettl_async.sql_backend import INSERTS, Backend, sa
+from mettl_async.sql_backend import INSERTS, Backend, sa, unshown
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -38,8 +38,7 @@ class SqlJournal:
 
     The table holds a SHA-256 digest of the access key and, with it, of the email; the link, with which the
     candidate can take the test; and the server's words about those without one, which may name them.
-    `forget` deletes all of a schedule. What SQLAlchemy raises does not show parameters; its log does,
-    unless the engine is made with ``hide_parameters=True``.
+    `forget` deletes all of a schedule. Neither errors nor logs of SQLAlchemy and aiosqlite show these values.
 
     A statement that finds the database locked (SQLite) or was undone by it (PostgreSQL) is tried again for
     five seconds, with growing random pauses.
@@ -81,7 +80,8 @@ class SqlJournal:
             set_={name: insert.excluded[name] for name in VALUES},
             where=sa.or_(insert.excluded.final, sa.not_(row.final)),
         )
-        self._select = sa.select(row[KEY], *(row[name] for name in VALUES)).where(
+        values = (unshown(row[name]) if kind is str else row[name] for name, kind in VALUES.items())
+        self._select = sa.select(row[KEY], *values).where(
             row[KEY].in_(sa.bindparam("digests", expanding=True)), row.final
         )
         self._delete = sa.delete(self.table).where(row.schedule == sa.bindparam("schedule"))

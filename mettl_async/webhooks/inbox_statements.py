@@ -8,7 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from mettl_async.codec import dumps
-from mettl_async.sql_backend import INSERTS, NOW, sa
+from mettl_async.sql_backend import INSERTS, NOW, sa, unshown
 from mettl_async.sql_batches import rows_of_json
 
 
@@ -149,7 +149,7 @@ def _take(table: sa.Table, dialect: str, now: sa.ColumnElement[float]) -> sa.Exe
             due_at=now + sa.bindparam("lease", type_=sa.Double),
             tries=row.tries + 1,
         )
-        .returning(row.id, row.key_digest, row.kind, row.body, row.tries)
+        .returning(row.id, row.key_digest, row.kind, unshown(row.body), row.tries)
     )
 
 

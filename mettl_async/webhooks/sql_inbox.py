@@ -65,8 +65,11 @@ class SqlEventInbox(SqlClaims):
     their worker count.
 
     The table holds each event as it came, with the personal data in it, until it is handled; then its
-    digest only, so that it is not handled again. `forget` deletes those. Behind PgBouncer make the engine
-    with `pgbouncer_options`. It runs on asyncio only, as does SQLAlchemy.
+    digest only, so that it is not handled again. `forget` deletes those. No log shows an event, not even those of
+    SQLAlchemy and aiosqlite at DEBUG. The values of your own statements they may show: make the engine with
+    ``hide_parameters=True``, and leave the logger ``aiosqlite``, which knows no such option, above DEBUG.
+
+    Behind PgBouncer make the engine with `pgbouncer_options`. It runs on asyncio only, as does SQLAlchemy.
 
     Args:
         engine: An engine that stays yours, with its pool; it is never disposed of here.

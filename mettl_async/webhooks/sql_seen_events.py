@@ -39,8 +39,9 @@ class SqlSeenEvents(SqlClaims):
     end early by as much; the tokens still keep two claims from completing the same event.
 
     A row has the SHA-256 of the key, a random token and two times. It has no personal data, for any
-    ``identify``. Nothing is logged here; SQLAlchemy shows parameters in its own log and errors unless
-    the engine is made with ``hide_parameters=True``.
+    ``identify``. Nothing is logged here, and neither SQLAlchemy's log nor aiosqlite's shows the values of these
+    statements. Those of your own statements they may show: make the engine with ``hide_parameters=True``,
+    and leave the logger ``aiosqlite``, which knows no such option, above DEBUG.
 
     A statement that finds the database locked (SQLite) or was rolled back by it (PostgreSQL) is retried
     for five seconds, with growing random pauses; then SQLAlchemy's error is raised.

@@ -1,5 +1,6 @@
 """Bodies of requests, read within bounds: of what frameworks give, with ``await`` and without."""
 
+import inspect
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, MutableMapping
 from typing import Any, Final, Protocol, TypeAlias
@@ -9,6 +10,7 @@ from mettl_async.webhooks.http import NOT_WHOLE, TOO_LARGE, TOO_SLOW, HttpRespon
 from mettl_async.webhooks.processing import place_of, within
 
 _PIECE: Final = 64 * 1024  # bytes
+BYTES: Final = (bytes, bytearray, memoryview)
 
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -82,6 +84,8 @@ async def read_body(body: Body, limit: int, seconds: float) -> bytes | HttpRespo
         return read_body_sync(body, limit, seconds)
     try:
         return await within(seconds, reading)
+    except InvalidInputError:  # not of the client's making
+        raise
     except Exception as error:  # noqa: BLE001 - each framework has its own for a client that left
         return _refusal(error)
 
@@ -91,7 +95,8 @@ async def _collected(body: AsyncIterable[bytes], limit: int, first: bytes = b"")
     left = limit - len(first)
     if left < 0:
         raise _TooLarge
-    async for part in body:
+    async for given in body:
+        part = _bytes_of(given, "gives")
         left -= len(part)
         if left < 0:
             raise _TooLarge
@@ -101,7 +106,7 @@ async def _collected(body: AsyncIterable[bytes], limit: int, first: bytes = b"")
 
 def read_body_sync(body: SyncBody, limit: int, seconds: float) -> bytes | HttpResponse:
     """Do the same without ``await``; the time is looked at between two pieces."""
-    if isinstance(body, (bytes, bytearray, memoryview)):
+    if isinstance(body, BYTES):
         return bytes(body) if len(body) <= limit else TOO_LARGE
     read = getattr(body, "read", None)
     if read is None:
@@ -114,7 +119,7 @@ def read_body_sync(body: SyncBody, limit: int, seconds: float) -> bytes | HttpRe
     left = limit
     end = time.monotonic() + seconds
     try:
-        while part := read(min(_PIECE, left + 1)):
+        while part := _bytes_of(read(min(_PIECE, left + 1)), "its read() gives"):
             left -= len(part)
             if left < 0:
                 return TOO_LARGE
@@ -122,8 +127,20 @@ def read_body_sync(body: SyncBody, limit: int, seconds: float) -> bytes | HttpRe
                 return TOO_SLOW
             parts.append(part)
         return b"".join(parts)
+    except InvalidInputError:
+        raise
     except Exception as error:  # noqa: BLE001 - same
         return _refusal(error)
+
+
+def _bytes_of(part: object, gives: str) -> bytes:
+    if isinstance(part, BYTES):
+        return bytes(part)
+    fix = "give one of bytes"
+    if inspect.iscoroutine(part):
+        part.close()
+        fix = "give bytes (await it), or an async iterable of bytes"
+    raise InvalidInputError("body", f"{gives} {type(part).__name__}", fix)
 
 
 def _refusal(error: Exception) -> HttpResponse:

@@ -1,16 +1,20 @@
 """HTTP without a framework: who may deliver, and what is answered. Pure; bodies are read in `body`."""
 
-from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from attrs import evolve, frozen
 
-from mettl_async.errors import RefusedDeliveryError
-from mettl_async.webhooks.verification import AllowedNetworks, BasicAuthVerifier
+from mettl_async.errors import InvalidInputError, RefusedDeliveryError
+from mettl_async.webhooks.verification import AllowedNetworks, BasicAuthVerifier, address_of
 
-HeaderPairs: TypeAlias = Iterable[tuple[str | bytes, str | bytes]]
-Headers: TypeAlias = Mapping[str, str] | HeaderPairs
-"""Headers as a framework gives them: a mapping, or pairs; names in any case, values as text or bytes."""
+HeaderValue: TypeAlias = str | bytes | Sequence[str] | None
+HeaderPairs: TypeAlias = Iterable[tuple[str | bytes, HeaderValue]]
+Headers: TypeAlias = Mapping[str, Any] | HeaderPairs
+"""Headers as a framework gives them: a mapping, or pairs; names in any case, as text or bytes.
+
+A value is text, bytes, a list of these (``multiValueHeaders`` of AWS), or None, which counts as absent.
+"""
 
 _MAX_LENGTH_DIGITS: Final = 18  # of a content-length
 # Those of ASGI are bytes in lower case.
@@ -76,6 +80,9 @@ _RETRY: Final = ("retry-after", "30")  # seconds; [assumed] nobody says whether 
 OK: Final = HttpResponse(200)
 NOT_A_POST: Final = HttpResponse(405, "only POST is served", ("allow", "POST"))
 WRONG_NETWORK: Final = HttpResponse(403, "the peer is in no allowed network")
+NOT_AN_ADDRESS: Final = WRONG_NETWORK.because(
+    "the peer is known by something else than an IP address"
+)
 NO_PEER: Final = WRONG_NETWORK.because("the address of the peer is not known, and networks are set")
 WRONG_CREDENTIALS: Final = HttpResponse(401, "no credentials, or wrong ones", _CHALLENGE)
 NO_CREDENTIALS: Final = WRONG_CREDENTIALS.because("no authorization header came")
@@ -105,11 +112,19 @@ class HeadRules:
     max_body: int
 
     def refusal(self, method: str, headers: Headers, peer: str | None) -> HttpResponse | None:
-        """Give the response to a request that must be refused; None if its body may be read."""
+        """Give the response to a request that must be refused; None if its body may be read.
+
+        Raises:
+            InvalidInputError: An argument that no client can be blamed for: it is of another type.
+        """
         if method != "POST":
+            if not isinstance(method, str):
+                raise InvalidInputError(
+                    "method", f"is {type(method).__name__}", "give text: 'POST'"
+                )
             return NOT_A_POST
         if self.networks is not None and not self.networks.allows(peer):
-            return WRONG_NETWORK if peer else NO_PEER
+            return _wrong_peer(peer)
         authorization, lengths = _read(headers)
         if self.auth is not None:
             one = authorization[0] if len(authorization) == 1 else None
@@ -129,19 +144,54 @@ class HeadRules:
         return None
 
 
+def _wrong_peer(peer: object) -> HttpResponse:
+    if peer is None or peer == "":
+        return NO_PEER
+    if not isinstance(peer, str):
+        raise InvalidInputError(
+            "peer",
+            f"is {type(peer).__name__}",
+            "give its address as text, such as request.client.host",
+        )
+    return WRONG_NETWORK if address_of(peer) else NOT_AN_ADDRESS
+
+
 def _read(headers: Headers) -> tuple[list[bytes], list[bytes]]:
     """Give the different values of authorization and of content-length."""
     found: tuple[list[bytes], list[bytes]] = [], []
-    for name, value in headers if isinstance(headers, list) else _pairs(headers):
-        place = _PLACES.get(name)
-        if place is None and len(name) in _NAME_LENGTHS:
-            text = name if isinstance(name, str) else name.decode("latin-1")
-            place = _PLACES.get(text.lower())
-        if place is not None:
-            content = value.encode("latin-1", "replace") if isinstance(value, str) else value
-            if content not in found[place]:
-                found[place].append(content)
-    return found
+    try:
+        for name, value in headers if isinstance(headers, list) else _pairs(headers):
+            place = _PLACES.get(name)
+            if place is None and len(name) in _NAME_LENGTHS:
+                text = name if isinstance(name, str) else name.decode("latin-1")
+                place = _PLACES.get(text.lower())
+            if place is not None:
+                _add(value, found[place])
+    except InvalidInputError:
+        raise
+    except (AttributeError, TypeError, ValueError):  # no pairs, or no names
+        problem = f"are {type(headers).__name__} without pairs of names and values"
+    else:
+        return found
+    raise _not_headers(problem)
+
+
+def _add(value: HeaderValue, values: list[bytes]) -> None:
+    if isinstance(value, (list, tuple)):
+        for one in value:
+            _add(one, values)
+    elif value is not None:
+        if not isinstance(value, (str, bytes)):
+            raise _not_headers(f"have a value that is {type(value).__name__}")
+        content = value.encode("latin-1", "replace") if isinstance(value, str) else value
+        if content not in values:
+            values.append(content)
+
+
+def _not_headers(problem: str) -> InvalidInputError:
+    return InvalidInputError(
+        "headers", problem, "give a mapping or pairs of names and values, both text or bytes"
+    )
 
 
 def _pairs(headers: Headers) -> HeaderPairs:

@@ -14,7 +14,7 @@ from mettl_async.errors import (
 from mettl_async.models.event import Event, UnknownEvent
 from mettl_async.models.webhooks import BasicAuth
 from mettl_async.webhooks import asgi
-from mettl_async.webhooks.body import Body, Receive, SyncBody, read_body, read_body_sync
+from mettl_async.webhooks.body import BYTES, Body, Receive, SyncBody, read_body, read_body_sync
 from mettl_async.webhooks.context import ContextSigner
 from mettl_async.webhooks.event_rules import EventRules, response_to
 from mettl_async.webhooks.handlers import CLASSES, E, EventHandlers, HandlerDecorator
@@ -220,18 +220,19 @@ class WebhookReceiver:
 
         Args:
             method: Method of the request.
-            headers: Headers: a mapping or pairs, names in any case.
+            headers: Headers: a mapping or pairs, names in any case; values are text, bytes, lists of these, or
+                None, which counts as absent.
             body: Async iterable of bytes (Starlette: ``request.stream()``; aiohttp:
                 ``request.content.iter_any()``), something to ``read`` from without waiting (Django: the
                 request itself), or bytes. What a middleware has read before may be empty here: then give its
                 bytes.
-            peer: Address of the peer without a port; only ``networks`` need it.
+            peer: IP address of the peer, with or without a port; only ``networks`` need it.
 
         Returns:
             Status, headers (a dict; without ``content-length``) and body.
 
         Raises:
-            InvalidInputError: ``body`` is none of these.
+            InvalidInputError: An argument is none of these. No client can cause that.
         """
         return await self._answer(
             self._rules.refusal(method, headers, peer)
@@ -247,17 +248,18 @@ class WebhookReceiver:
 
         Args:
             method: Method of the request.
-            headers: Headers: a mapping or pairs, names in any case.
+            headers: Headers: a mapping or pairs, names in any case; values are text, bytes, lists of these, or
+                None, which counts as absent.
             body: Something to ``read`` from (Flask: ``request.stream``; Django: the request itself), or bytes.
                 ``read_timeout`` ends between two reads; a read that waits is for the server to end.
-            peer: Address of the peer without a port; only ``networks`` need it.
+            peer: IP address of the peer, with or without a port; only ``networks`` need it.
 
         Returns:
             Status, headers (a dict; without ``content-length``) and body.
 
         Raises:
             ConfigurationError: An event loop runs in this thread.
-            InvalidInputError: ``body`` is none of these.
+            InvalidInputError: An argument is none of these. No client can cause that.
         """
         return run_sync(
             self._answer,
@@ -272,19 +274,23 @@ class WebhookReceiver:
         `event_identity`.
 
         Args:
-            headers: Headers: a mapping or pairs, names in any case.
+            headers: Headers: a mapping or pairs, names in any case; values are text, bytes, lists of these, or
+                None, which counts as absent.
             body: The whole body.
-            peer: Address of the peer without a port; only ``networks`` need it.
+            peer: IP address of the peer, with or without a port; only ``networks`` need it.
 
         Raises:
+            InvalidInputError: An argument is of another type.
             RefusedDeliveryError: Wrong credentials or peer, too large, or older than ``max_age``.
             EventDecodeError: The body is not an event; answer 400.
             ContextDataError: ``context_data`` does not prove what it must; answer 401.
         """
         refusal = self._rules.refusal("POST", headers, peer)
+        if not isinstance(body, BYTES):
+            raise InvalidInputError("body", f"is {type(body).__name__}", "give the bytes that came")
         if refusal is None and len(body) > self._rules.max_body:
             refusal = TOO_LARGE
-        found = refusal.error() if refusal else self._events.delivered(body)
+        found = refusal.error() if refusal else self._events.delivered(bytes(body))
         # Raised where no frame holds the password or the body: error reporters show locals.
         del headers, body
         if isinstance(found, WebhookError):

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from base64 import b64encode
 from collections.abc import Iterable
 from contextlib import suppress
@@ -12,6 +13,7 @@ from mettl_async.errors import InvalidInputError
 from mettl_async.models.webhooks import BasicAuth
 
 _MAX_AUTHORIZATION: Final = 8 * 1024  # bytes; servers rarely take a longer line either
+_PORT: Final = re.compile(r":[0-9]{1,5}\Z")
 _MAPPED: Final = IPv6Network("::ffff:0:0/96")
 
 
@@ -97,13 +99,11 @@ class AllowedNetworks:
         """Tell whether an address is in one of the networks; text that is no address never is.
 
         Args:
-            host: Address of the peer without a port; None when there is none, as with a Unix socket.
+            host: Address of the peer, with or without a port (``203.0.113.7:443``, ``[2001:db8::7]:443``); None
+                when there is none, as with a Unix socket.
         """
-        if not isinstance(host, str):
-            return False
-        try:
-            address = ip_address(host)
-        except ValueError:
+        address = address_of(host) if isinstance(host, str) else None
+        if address is None:
             return False
         plain = address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
         return any(one.version == plain.version and plain in one for one in self._networks)
@@ -113,6 +113,21 @@ class AllowedNetworks:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}([{', '.join(map(repr, map(str, self._networks)))}])"
+
+
+def address_of(peer: str) -> IPv4Address | IPv6Address | None:
+    """Read the address of a peer, with or without a port; None if it is none."""
+    host = peer
+    if peer.startswith("["):
+        host, closed, port = peer[1:].partition("]")
+        if not closed or (port and not _PORT.fullmatch(port)):
+            return None
+    elif peer.count(":") == 1 and _PORT.search(peer):
+        host = peer.partition(":")[0]
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
 
 
 def _listed(path: str, given: object, single: type | tuple[()], wanted: str) -> list[object]:

@@ -82,6 +82,9 @@ HEADERS = {
     "bytes": [(name.encode(), value.encode()) for name, value in RIGHT.items()],
     "of werkzeug": Headers(RIGHT),
     "capitals": {name.upper(): value for name, value in RIGHT.items()},
+    "lists": {name: [value] for name, value in RIGHT.items()},
+    "lists of bytes": [(name, (value.encode(),) * 2) for name, value in RIGHT.items()],
+    "None": {**RIGHT, "Content-Length": None, "X-Other": 5},
 }
 
 
@@ -203,13 +206,21 @@ async def test_what_is_no_body_is_refused(sync):
 @BOTH
 async def test_the_peer_is_looked_at_if_networks_are_set(sync, caplog):
     receiver, _ = receiver_of(networks=["203.0.113.0/24"])
-    for peer, status in (("203.0.113.7", 200), ("198.51.100.1", 403), (None, 403), ("", 403)):
+    for peer, status in (
+        ("203.0.113.7", 200),
+        ("203.0.113.7:443", 200),
+        ("198.51.100.1", 403),
+        (None, 403),
+        ("", 403),
+        ("testclient", 403),
+    ):
         assert (await answer_of(receiver, "POST", RIGHT, GRADED, peer, sync=sync)).status == status
     unknown = "403: the address of the peer is not known, and networks are set"
     assert [one.getMessage() for one in caplog.records] == [
         "403: the peer is in no allowed network",
         unknown,
         unknown,
+        "403: the peer is known by something else than an IP address",
     ]
 
 

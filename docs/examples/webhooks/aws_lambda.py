@@ -29,12 +29,9 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         method, peer = where["http"]["method"], where["http"]["sourceIp"]
     else:  # format 1.0
         method, peer = event["httpMethod"], where["identity"]["sourceIp"]
-    # Format 1.0 has each value of a header that came twice in another property.
-    several = event.get("multiValueHeaders") or {}
-    headers = [(name, one) for name, values in several.items() for one in values]
+    # Format 1.0 has all values of a header that came twice in another property.
+    headers = event.get("multiValueHeaders") or event.get("headers") or {}
     given = event.get("body") or ""
     content = b64decode(given) if event.get("isBase64Encoded") else given.encode()
-    status, answered, body = receiver.respond_sync(
-        method, headers or event.get("headers") or {}, content, peer
-    )
+    status, answered, body = receiver.respond_sync(method, headers, content, peer)
     return {"statusCode": status, "headers": answered, "body": body.decode()}

@@ -1,0 +1,73 @@
+"""What only the calling code can get wrong is told to it, and never answered as a fault of the client."""
+
+import asyncio
+import io
+import re
+
+import pytest
+from asgi_calls import PASSWORD, USERNAME, basic
+
+from mettl_async.errors import InvalidInputError
+from mettl_async.webhooks import BasicAuth, TestGraded, WebhookReceiver, parse_event, sample_event
+
+GRADED = sample_event(TestGraded)
+RIGHT = {"Authorization": basic().decode()}
+RECEIVER = WebhookReceiver(
+    auth=BasicAuth(username=USERNAME, password=PASSWORD), networks=["203.0.113.0/24"]
+)
+NO_REQUESTS = {
+    "no headers": ("headers: are NoneType without pairs", "POST", None, GRADED),
+    "triples": ("headers: are list without pairs", "POST", [("authorization", "x", 1)], GRADED),
+    "names without values": ("headers: are list without pairs", "POST", ["authorization"], GRADED),
+    "names of another type": ("headers: are dict without pairs", "POST", {5: "x"}, GRADED),
+    "a number as a value": (
+        "headers: have a value that is int; give a mapping or pairs of names and values, both text or bytes",
+        "POST", {**RIGHT, "content-length": 5}, GRADED,
+    ),
+    "an object in a list": ("headers: have a value that is dict", "POST", {"authorization": [{}]}, GRADED),
+    "a method of bytes": ("method: is bytes; give text: 'POST'", b"POST", RIGHT, GRADED),
+    "a file of text": ("body: its read() gives str; give one of bytes", "POST", RIGHT, io.StringIO("{}")),
+    "a socket and its port": (
+        "peer: is tuple; give its address as text, such as request.client.host",
+        "POST", RIGHT, GRADED, ("203.0.113.7", 443),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sync", [False, True], ids=["respond", "respond_sync"])
+@pytest.mark.parametrize(
+    ("told", "given"), [(one[0], one[1:]) for one in NO_REQUESTS.values()], ids=NO_REQUESTS
+)
+async def test_a_mistake_of_the_caller_never_looks_like_one_of_the_client(
+    told, given, sync, caplog
+):
+    given = (*given, "203.0.113.7")[:4]
+    with pytest.raises(InvalidInputError, match=f"^{re.escape(told)}"):
+        if sync:
+            await asyncio.to_thread(RECEIVER.respond_sync, *given)
+        else:
+            await RECEIVER.respond(*given)
+    assert not caplog.records
+
+
+async def test_a_body_of_other_things_than_bytes_is_the_callers_mistake_too():
+    class Waiting:
+        async def read(self, _):
+            return GRADED
+
+    async def texts():
+        yield GRADED.decode()
+
+    for body, told in (
+        (
+            Waiting(),
+            "body: its read() gives coroutine; give bytes (await it), or an async iterable of bytes",
+        ),
+        (texts(), "body: gives str; give one of bytes"),
+    ):
+        with pytest.raises(InvalidInputError) as caught:
+            await RECEIVER.respond("POST", RIGHT, body, "203.0.113.7")
+        assert str(caught.value) == told
+    with pytest.raises(InvalidInputError, match="body: is str; give the bytes that came"):
+        RECEIVER.verify_and_parse(RIGHT, GRADED.decode(), "203.0.113.7")
+    assert RECEIVER.verify_and_parse(RIGHT, bytearray(GRADED), "203.0.113.7") == parse_event(GRADED)

@@ -100,7 +100,8 @@ class MettlClient:
         transport: What carries the requests where no ``http_client`` does: ``"httpx"``, or the faster
             ``"aiohttp"`` (extra ``aiohttp``, asyncio only). Both keep the same promises.
         rate_limiter: Asked before each request: anything with ``async acquire()``, such as
-            `mettl_async.redis_limiter.RedisRateLimiter`, which many processes share.
+            `mettl_async.redis_limiter.RedisRateLimiter`, which many processes share. If it has
+            ``async pause(seconds)`` too, it is told of each pause that the server asks for.
 
     Raises:
         ConfigurationError: An argument cannot work; nothing was opened.
@@ -174,6 +175,7 @@ class MettlClient:
         options: ClientOptions | None = None,
         version: ApiVersion | str | None = None,
         middleware: Iterable[Middleware] | Middlewares | None = None,
+        rate_limiter: RateLimiter | None = None,
     ) -> Self:
         """Copy the client with other options; connections, limits and clock are shared with this one.
 
@@ -186,6 +188,8 @@ class MettlClient:
             options: Instead of the client's, before timeout and max_retries are applied.
             version: Of the API.
             middleware: Instead of the client's.
+            rate_limiter: Instead of the client's. What the copy and the client have in flight together, and
+                ``requests_per_second``, stay bounded as they are.
 
         Raises:
             ConfigurationError: A value is out of bounds, or ``options`` differ in what connections are
@@ -203,6 +207,9 @@ class MettlClient:
             if type(value) is getattr(type(self), name, None):
                 delattr(clone, name)
         clone._owner = False  # noqa: SLF001 - our own clone
+        if (limiter := _checked_limiter(rate_limiter)) is not None:
+            admission = self._shared.admission.under(limiter)
+            clone._shared = evolve(self._shared, admission=admission)  # noqa: SLF001 - same
         clone.options = evolve(options, retry=_retry(options.retry, timeout, max_retries))
         clone.version = self.version if version is None else _version(version)
         clone.middleware = self.middleware if middleware is None else _by_slot(middleware)

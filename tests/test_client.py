@@ -455,6 +455,35 @@ async def test_clones_share_connections_and_differ_in_what_was_given(server):
             mettl.with_options(options=attrs.evolve(mettl.options, max_concurrency=3))
 
 
+async def test_a_clone_with_another_rate_shares_all_else(server):
+    class Counting:
+        asked = 0
+
+        async def acquire(self):
+            self.asked += 1
+
+    own, other = Counting(), Counting()
+    async with client_of(server, rate_limiter=own) as mettl:
+        await mettl.candidates.register(server.access_key, ONE)
+        clone = mettl.with_options(rate_limiter=other)
+        await clone.candidates.register(server.access_key, ONE)
+        await clone.with_options(timeout=5).candidates.register(server.access_key, ONE)
+        assert (own.asked, other.asked) == (1, 2)
+        assert len(mettl._shared.transport._free) == 1
+        here, there = mettl._shared.admission, clone._shared.admission
+        for _ in range(mettl.options.max_concurrency):
+            await here.acquire_slot()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await there.acquire_slot()
+        here.release_slot()
+        await there.acquire_slot()
+    with pytest.raises(ClientClosedError):
+        await clone.candidates.register(server.access_key, ONE)
+    with pytest.raises(ConfigurationError, match="rate_limiter"):
+        mettl.with_options(rate_limiter=object())
+
+
 def test_a_clone_keeps_every_argument_of_the_constructor():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     given = MettlClient(

@@ -4,7 +4,8 @@ First come, first served. The transport never makes a request wait, because the 
 slow and unfair.
 """
 
-from typing import Protocol, runtime_checkable
+import copy
+from typing import Protocol, Self, runtime_checkable
 
 import anyio
 from attrs import define, field
@@ -21,6 +22,25 @@ class RateLimiter(Protocol):
 
     async def acquire(self) -> None:
         """Return when one more request may be sent."""
+
+
+@runtime_checkable
+class SharesPauses(RateLimiter, Protocol):
+    """A shared rate that also shares the pauses that the server asks for."""
+
+    async def pause(self, seconds: float) -> None:
+        """Let `acquire` return nowhere for so many seconds from now; return soon, and raise nothing."""
+
+
+@define(eq=False)
+class _Queues:
+    """Where callers of a client and of its copies wait, made on first use.
+
+    A client may be built before an event loop runs.
+    """
+
+    slots: anyio.Semaphore | None = None
+    pace: anyio.Lock | None = None
 
 
 @define(eq=False)
@@ -40,14 +60,18 @@ class Admission:
     rate_limiter: RateLimiter | None = None
     lifecycle: Lifecycle = field(factory=Lifecycle)
     effects: Effects = field(factory=Effects)
-    # Made on first use: a client may be built before an event loop runs.
-    _semaphore: anyio.Semaphore | None = field(default=None, init=False, repr=False)
-    _queue: anyio.Lock | None = field(default=None, init=False, repr=False)
+    _queues: _Queues = field(factory=_Queues, init=False, repr=False)  # of the copies, too
 
     @property
     def has_rate(self) -> bool:
         """Whether the user has set a rate, which then holds for single calls too."""
         return self.pacer.fixed is not None or self.rate_limiter is not None
+
+    def under(self, rate_limiter: RateLimiter) -> Self:
+        """Copy with another shared rate; slots, pace and closing are shared with this one."""
+        clone = copy.copy(self)
+        clone.rate_limiter = rate_limiter
+        return clone
 
     async def acquire_slot(self) -> None:
         """Acquire a slot in FIFO order; a cancelled caller gets none.
@@ -55,9 +79,9 @@ class Admission:
         Raises:
             ClientClosedError: The client is closed, or began to close meanwhile.
         """
-        semaphore = self._semaphore
+        semaphore = self._queues.slots
         if semaphore is None:
-            semaphore = self._semaphore = anyio.Semaphore(self.slots, fast_acquire=True)
+            semaphore = self._queues.slots = anyio.Semaphore(self.slots, fast_acquire=True)
         if semaphore.value:
             await semaphore.acquire()
             may_send = not self.lifecycle.closed
@@ -71,8 +95,8 @@ class Admission:
 
     def release_slot(self) -> None:
         """Give a slot back to the caller that has waited longest."""
-        if self._semaphore is not None:
-            self._semaphore.release()
+        if self._queues.slots is not None:
+            self._queues.slots.release()
 
     async def wait_for_turn(self, deadline: float) -> None:
         """Wait until the pace and the shared rate allow one more request, in FIFO order.
@@ -97,10 +121,15 @@ class Admission:
                         f"rate limited: no slot of the shared rate within the {deadline:g} s deadline"
                     )
 
+    async def share_pause(self, seconds: float | None) -> None:
+        """Tell those who share the rate that the server asks for a pause, if the rate can."""
+        if seconds and isinstance(self.rate_limiter, SharesPauses):
+            await self.rate_limiter.pause(min(seconds, self.pacer.max_pause))
+
     async def _keep_pace(self, deadline: float) -> None:
-        if self._queue is None:
-            self._queue = anyio.Lock(fast_acquire=True)
-        async with self._queue:
+        if self._queues.pace is None:
+            self._queues.pace = anyio.Lock(fast_acquire=True)
+        async with self._queues.pace:
             while (seconds := self.pacer.take(self.effects.monotonic())) > 0:
                 if seconds > deadline:
                     raise RateLimitError(

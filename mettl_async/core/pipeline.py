@@ -141,7 +141,7 @@ class Pipeline:
                 began += waited
             outcome = outcome or await self._one_attempt(request, began)
             if request.run is not None or self._shared.admission.has_rate:
-                self._adapt(request, outcome)
+                await self._adapt(request, outcome)
             response: Response | None = None
             if isinstance(outcome, Response):
                 response, known = outcome, outcome.envelope.error
@@ -249,17 +249,17 @@ class Pipeline:
             CallFacts(sent=started),
         )
 
-    def _adapt(self, request: Request, outcome: Response | CallError) -> None:
+    async def _adapt(self, request: Request, outcome: Response | CallError) -> None:
         """Let the pace follow what the server says."""
-        now, sent_at = self._shared.effects.monotonic(), request.history.sent_at
+        admission, effects = self._shared.admission, self._shared.effects
+        now, sent_at = effects.monotonic(), request.history.sent_at
         error = outcome.envelope.error if isinstance(outcome, Response) else outcome
         if error is None:
-            self._shared.admission.pacer.succeeded(now, now - sent_at)
+            admission.pacer.succeeded(now, now - sent_at)
         throttled = isinstance(error, (RateLimitError, ServiceUnavailableError))
         if throttled and error.status_code is not None:
-            self._shared.admission.pacer.throttled(
-                now, sent_at, error.retry_after, self._shared.effects.chance()
-            )
+            admission.pacer.throttled(now, sent_at, error.retry_after, effects.chance())
+            await admission.share_pause(error.retry_after)
 
     def _send(self, request: Request) -> Awaitable[Response]:
         if not request.url.startswith(self._prefix):

@@ -85,6 +85,22 @@ async def test_only_the_call_at_hand_fails_and_the_others_go_on_within_a_minute(
         assert clock.jumped <= 60 * (1 + SPREAD) + 1
 
 
+@pytest.mark.parametrize(
+    ("value", "told"), [("7", [7.0]), ("86400", [60.0]), ("0", []), ("soon", [])]
+)
+async def test_a_shared_rate_is_told_of_a_pause_and_of_no_more_than_a_minute(value, told):
+    class Sharing(Everybody):
+        pauses = ()
+
+        async def pause(self, seconds):
+            self.pauses += (seconds,)
+
+    gateway, clock, sharing = Gateway(value), Clock(), Sharing()
+    async with Sandbox().serve() as server, build(server, gateway, clock, sharing) as mettl:
+        await mettl.candidates.register_many(server.access_key, PERSON)
+    assert list(sharing.pauses) == told
+
+
 @pytest.mark.parametrize("transport", ["httpx", "aiohttp"])
 async def test_a_single_call_with_a_rate_goes_on_within_a_minute(transport):
     gateway, clock = Gateway("1795772476"), Clock()

@@ -46,7 +46,7 @@ PURE = (
     "bulk/journal_record.py", "bulk/journal_table.py",
     "api/reconciling.py", "webhooks/parse.py", "webhooks/identity.py", "webhooks/verification.py",
     "webhooks/context.py", "webhooks/samples.py", "webhooks/http.py", "webhooks/event_rules.py",
-    "webhooks/handlers.py",
+    "webhooks/handlers.py", "jobs/person.py", "jobs/spec.py", "jobs/values.py",
 )  # fmt: skip
 EFFECTS = {"httpx", "httpx2", "anyio", "asyncio", "trio", "socket", "time", "random", "secrets",
            "starlette", "uvicorn"}  # fmt: skip
@@ -70,7 +70,7 @@ HOMES = {
     "jinja2": ("sandbox/",),
     "starlette": ("sandbox/",),
     "uvicorn": ("sandbox/", "cli/"),
-    "sqlalchemy": ("sql_backend.py", "sql_batches.py", "webhooks/", "bulk/"),
+    "sqlalchemy": ("sql_backend.py", "sql_batches.py", "webhooks/", "bulk/", "jobs/"),
     "dbos": ("jobs/engine.py",),
     "croniter": ("jobs/timetable.py",),
     "opentelemetry": ("otel.py", "jobs/metrics.py"),

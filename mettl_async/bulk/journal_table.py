@@ -41,9 +41,9 @@ def to_row(schedule: str, record: JournalRecord) -> Row:
         email_digest(schedule, record.email),
         schedule,
         record.status,
-        _storable(record.url),
-        _storable(record.code),
-        _storable(record.reason),
+        storable(record.url),
+        storable(record.code),
+        storable(record.reason),
         record.final,
     )
 
@@ -59,7 +59,8 @@ def _digest(text: str) -> str:
     return found[:DIGEST_LENGTH]
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """Leave out of a server's words what a database does not store."""
     # PostgreSQL stores no NUL, and neither database half of a surrogate pair.
     if text.isascii() and "\0" not in text:
         return text

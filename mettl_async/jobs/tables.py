@@ -44,17 +44,27 @@ chunks: Final = sa.Table(
     sa.Column("failed", sa.Integer, nullable=False, default=0),
     sa.Column("unknown", sa.Integer, nullable=False, default=0),
     sa.Column("changed_at", sa.Double, nullable=False),
+    sqlite_with_rowid=False,
 )
 """Parts of a job that one worker runs at a time; the counts are written when it is done."""
+
+sa.Index(
+    f"{PREFIX}_chunks_open",
+    chunks.c.job,
+    chunks.c.chunk,
+    sqlite_where=sa.not_(chunks.c.done),
+    postgresql_where=sa.not_(chunks.c.done),
+)
 
 people: Final = sa.Table(
     f"{PREFIX}_people",
     metadata,
     sa.Column("job", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("digest", sa.Text),  # of the folded email; NULL for one that came before
+    sa.Column("digest", sa.LargeBinary),  # of the folded email; NULL for one that came before
     sa.Column("person", sa.Text, nullable=False),  # JSON
     sa.UniqueConstraint("job", "digest"),
+    sqlite_with_rowid=False,
 )
 """Candidates in the order in which they were handed in."""
 
@@ -67,6 +77,7 @@ outcomes: Final = sa.Table(
     sa.Column("url", sa.Text, nullable=False),
     sa.Column("code", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
 )
 """The last outcome of each candidate; one that is registered or rejected is never replaced."""
 
@@ -76,6 +87,7 @@ leases: Final = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("holder", sa.Text, nullable=False),
     sa.Column("until", sa.Double, nullable=False),
+    sqlite_with_rowid=False,
 )
 """Who is alive, who leads, who submits; by the clock of the database."""
 

@@ -337,7 +337,7 @@ def _times(probe):
 INTRODUCTION = f"""\
 # Webhooks in each framework
 
-Each example of [docs/examples/webhooks](examples/webhooks) on a real server (for AWS Lambda: its handler),
+Each example of `docs/examples/webhooks` on a real server (for AWS Lambda: its handler),
 and {len(PROBES)} probes: what is sent, how often the event is handled, and the status of each answer. The tests
 hold every cell; `python tests/webhooks/conformance_probes.py` writes this page.
 """

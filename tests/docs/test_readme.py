@@ -1,44 +1,20 @@
 """The README is true: its Python runs, its tables and commands match."""
 
-import ast
-import asyncio
 import builtins
-import os
 import re
-import sys
-from pathlib import Path
 
 import pytest
+from running_pages import ROOT, blocks, run_page
 
 import mettl_async
-from mettl_async.sandbox import Sandbox
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+BLOCKS = blocks(README)
 
 
 async def test_every_block_of_python_runs(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
-    async with Sandbox().serve() as server:
-        monkeypatch.setenv("METTL_PUBLIC_KEY", server.credentials.public_key)
-        monkeypatch.setenv("METTL_PRIVATE_KEY", server.credentials.private_key)
-        monkeypatch.setenv("METTL_BASE_URL", server.base_url)
-        names = {
-            "ACCESS_KEY": server.access_key,
-            "ASSESSMENT_ID": next(iter(server.sandbox.assessments)),
-        }
-        alone = []
-        for block in BLOCKS:
-            if "asyncio.run(" in block:
-                alone.append(await run_alone(block))
-                continue
-            code = compile(block, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-            result = eval(code, names)  # noqa: S307 - our own README
-            if asyncio.iscoroutine(result):
-                await result
-        assert server.sandbox.stats.bad_signatures == 0
-    first, flow = alone
+    first, flow = await run_page("README.md", BLOCKS, monkeypatch)
     assert first.startswith("asha@example.org ToBeTaken http")
     assert flow.splitlines()[1:] == [
         "can be resumed: True",
@@ -51,16 +27,6 @@ async def test_every_block_of_python_runs(monkeypatch, capsys, tmp_path):
     said = capsys.readouterr().out
     assert said.count("has a link") == 100
     assert "pbts.add /v2/pbts/add 1 200" in said
-
-
-async def run_alone(block):
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", block, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    out, err = await process.communicate()
-    assert process.returncode == 0, err.decode()
-    return out.decode()
 
 
 def test_there_are_blocks_to_run():

@@ -1,0 +1,40 @@
+"""The site is true: its Python runs, its links lead somewhere, and it names everything public."""
+
+import re
+
+import pytest
+from running_pages import ROOT, blocks, run_page
+
+DOCS = ROOT / "docs"
+PAGES = sorted(
+    str(page.relative_to(DOCS))
+    for page in DOCS.rglob("*.md")
+    if not {"_build", "examples"} & set(page.relative_to(DOCS).parts)
+)
+WITH_CODE = [name for name in PAGES if blocks((DOCS / name).read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("name", WITH_CODE)
+async def test_the_python_of_every_page_runs(name, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    await run_page(name, blocks((DOCS / name).read_text(encoding="utf-8")), monkeypatch)
+
+
+def test_each_page_is_in_the_tree_of_the_site():
+    listed = {"index.md"}
+    for name in PAGES:
+        text = (DOCS / name).read_text(encoding="utf-8")
+        for tree in re.findall(r"^```\{toctree\}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+            for line in tree.splitlines():
+                if line and not line.startswith(":"):
+                    target = (DOCS / name).parent / f"{line.split('<')[-1].rstrip('>').strip()}.md"
+                    assert target.exists(), f"{name}: {line}"
+                    listed.add(str(target.resolve().relative_to(DOCS)))
+    assert set(PAGES) == listed
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_to_files_lead_somewhere(name):
+    text = (DOCS / name).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?://|#|mailto:)([^)#\s]+)", text):
+        assert ((DOCS / name).parent / target).exists(), target

@@ -17,7 +17,7 @@ import anyio
 try:
     import sqlalchemy as sa
     from sqlalchemy.dialects import postgresql, sqlite
-    from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+    from sqlalchemy.ext.asyncio import AsyncEngine
 except ImportError as error:
     raise ImportError(
         'tables need SQLAlchemy: pip install "mettl-async[webhooks-sql]",'
@@ -38,7 +38,6 @@ __all__ = [
     "NOW",
     "RETRY_SECONDS",
     "Backend",
-    "engine_of",
     "pgbouncer_options",
     "sa",
     "unshown",
@@ -69,13 +68,8 @@ _NO_TABLE: Final = "42P01"
 _NOT_PREPARED: Final = frozenset({"26000", "42P05"})
 _REASONS: Final = dict.fromkeys(
     ("mysql", "mariadb"),
-    "; it has no INSERT ... ON CONFLICT ... RETURNING, which decides and writes in one step",
+    ", and has no INSERT ... ON CONFLICT ... RETURNING, which decides and writes in one step",
 )
-_DRIVERS: Final = {
-    "sqlite": "sqlite+aiosqlite",
-    "postgresql": "postgresql+asyncpg",
-    "postgres": "postgresql+asyncpg",
-}
 _PRIVATE: Final = 0o600  # journals hold links, with which anybody can take the test
 _NO_FILE: Final = {"memory", "ro", "rw"}
 _SQLITE_BUSY_OR_LOCKED: Final = frozenset({5, 6})
@@ -87,6 +81,11 @@ _T = TypeVar("_T")
 _WRITERS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Path, asyncio.Lock]] = (
     weakref.WeakKeyDictionary()
 )
+
+
+def unfit(database: str) -> str:
+    """Say why a database, by SQLAlchemy's name of it, cannot have our tables."""
+    return f"{database} is neither sqlite nor postgresql{_REASONS.get(database, '')}"
 
 
 class _Unshown(str):
@@ -136,30 +135,6 @@ def pgbouncer_options(driver: str = "asyncpg") -> dict[str, Any]:
     return {"poolclass": sa.pool.NullPool, "connect_args": options[driver]}
 
 
-def engine_of(url: str) -> AsyncEngine:
-    """Make an engine of a URL, for a command or a script.
-
-    ``sqlite:///file`` and ``postgresql://...`` get the drivers that are usual on asyncio.
-
-    Raises:
-        ConfigurationError: It is no URL of a database, or the driver is not installed. The URL, which may
-            hold a password, is not in the message.
-    """
-    try:
-        found = sa.make_url(url)
-        driver = _DRIVERS.get(found.drivername, found.drivername)
-        engine = create_async_engine(found.set(drivername=driver), hide_parameters=True)
-    except ImportError as error:  # the name of a module is not personal
-        raise ConfigurationError(f"database: {error}; pip install the driver") from None
-    except (sa.exc.ArgumentError, ValueError):
-        engine = None
-    if engine is None:
-        raise ConfigurationError(
-            "database: give a URL such as sqlite:///inbox.db or postgresql://user:password@host/name"
-        )
-    return engine
-
-
 class Backend:
     """Run statements to their end, and repeat them after a conflict of locks.
 
@@ -192,7 +167,7 @@ class Backend:
         name = engine.dialect.name
         if name not in INSERTS:
             raise ConfigurationError(
-                f"engine: {name} is neither sqlite nor postgresql{_REASONS.get(name, '')}"
+                f"engine: {unfit(name)}; keep this table in a SQLite file or a PostgreSQL beside it"
             )
         if not isinstance(engine, AsyncEngine):
             raise ConfigurationError("engine: is not async; make it with create_async_engine")

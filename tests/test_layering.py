@@ -25,6 +25,7 @@ ASIDE = {
     "": {"client", "api", "bulk", "core", "models", "config", "errors", "_version"},
     "sandbox": set(),
     "sql_backend": {"errors", "sql_logs"},
+    "sql_engines": {"errors", "sql_backend"},
     "sql_logs": set(),
     "sql_batches": {"sql_backend"},
     "webhooks": {"models", "codec", "errors", "sql_backend", "sql_batches", "display"},
@@ -35,7 +36,7 @@ ASIDE = {
 }
 FURTHER = {
     "bulk": {"sql_backend"},
-    "cli": {"", "webhooks", "sandbox", "sql_backend"},
+    "cli": {"", "webhooks", "sandbox", "sql_backend", "sql_engines"},
     "jobs": {"sql_backend", "sql_batches", "webhooks"},
 }
 
@@ -70,7 +71,7 @@ HOMES = {
     "jinja2": ("sandbox/",),
     "starlette": ("sandbox/",),
     "uvicorn": ("sandbox/", "cli/"),
-    "sqlalchemy": ("sql_backend.py", "sql_batches.py", "webhooks/", "bulk/", "jobs/"),
+    "sqlalchemy": ("sql_backend.py", "sql_batches.py", "sql_engines.py", "webhooks/", "bulk/", "jobs/"),
     "dbos": ("jobs/engine.py",),
     "croniter": ("jobs/timetable.py",),
     "opentelemetry": ("otel.py", "jobs/metrics.py"),

@@ -12,7 +12,8 @@ from mettl_async.cli.printing import print_json, print_table
 from mettl_async.cli.problems import CommandError, print_outcome, print_stderr
 
 try:
-    from mettl_async.sql_backend import engine_of, sa
+    from mettl_async.sql_backend import sa
+    from mettl_async.sql_engines import engine_of
     from mettl_async.webhooks.sql_inbox import SqlEventInbox
 except ImportError as error:
     raise CommandError(str(error)) from None

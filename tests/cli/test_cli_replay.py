@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from mettl_async.errors import ConfigurationError
-from mettl_async.sql_backend import engine_of
+from mettl_async.sql_engines import engine_of
 from mettl_async.webhooks import TestGraded, TestStarted, parse_event, sample_event
 from mettl_async.webhooks.sql_inbox import SqlEventInbox
 
@@ -83,7 +83,20 @@ def test_some_or_all_are_replayed(mettl):
         (["1", "--all", "--db", URL], "not both"),
         (["--db", URL], "call create_table()"),
         (["--db", "nothing"], "give a URL such as sqlite:///"),
-        (["--db", "mysql://someone:secret@127.0.0.1/x"], "database"),
+        (
+            ["--db", "mysql://someone:secret@127.0.0.1/x"],
+            "database: mysql is neither sqlite nor postgresql, and has no INSERT ... ON CONFLICT ... RETURNING, "
+            "which decides and writes in one step, so no inbox is there; give the URL of its SQLite or PostgreSQL",
+        ),
+        (
+            ["--db", "postgresql+psycopg2://someone:secret@127.0.0.1/x"],
+            "database: postgresql+psycopg2 is not async; leave the driver out, as in postgresql://",
+        ),
+        (
+            ["--db", "sqlite+pysqlite:///inbox.db"],
+            "not async; leave the driver out, as in sqlite://",
+        ),
+        (["--db", "postgresql+nothing://127.0.0.1/x"], "give a URL such as sqlite:///"),
         (["--db", "postgresql://someone:secret@127.0.0.1:1/x"], "the database cannot be reached"),
         (["--db", "sqlite:///no/such/folder/inbox.db"], "there is no such file"),
     ],

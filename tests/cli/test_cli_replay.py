@@ -85,8 +85,10 @@ def test_some_or_all_are_replayed(mettl):
         (["--db", "nothing"], "give a URL such as sqlite:///"),
         (
             ["--db", "mysql://someone:secret@127.0.0.1/x"],
-            "database: mysql is neither sqlite nor postgresql, and has no INSERT ... ON CONFLICT ... RETURNING, "
-            "which decides and writes in one step, so no inbox is there; give the URL of its SQLite or PostgreSQL",
+            (
+                "database: mysql is neither sqlite nor postgresql, and has no INSERT ... ON CONFLICT ... RETURNING, "
+                "which decides and writes in one step, so no inbox is there; give the URL of its SQLite or PostgreSQL"
+            ),
         ),
         (
             ["--db", "postgresql+psycopg2://someone:secret@127.0.0.1/x"],

@@ -1,4 +1,4 @@
-"""Engines of a command or a script, made of a URL of an inbox that somebody typed."""
+"""Engines of a command or a script, made of a URL that somebody typed."""
 
 from typing import Final
 
@@ -39,7 +39,7 @@ def engine_of(url: str) -> AsyncEngine:
 def _problem(url: sa.URL) -> str | None:
     name = url.get_backend_name()
     if name not in INSERTS:
-        return f"{unfit(name)}, so no inbox is there; give the URL of its SQLite or PostgreSQL"
+        return f"{unfit(name)}; give the URL of a SQLite or a PostgreSQL"
     dialect = url.get_dialect()
     if not dialect.get_async_dialect_cls(url).is_async:
         return f"{url.drivername} is not async; leave the driver out, as in {name}://"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from mettl_async.errors import ConfigurationError
 from mettl_async.jobs.tables import PREFIX, metadata
-from mettl_async.sql_backend import Backend, engine_of
+from mettl_async.sql_backend import Backend
+from mettl_async.sql_engines import engine_of
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine

@@ -87,7 +87,7 @@ def test_some_or_all_are_replayed(mettl):
             ["--db", "mysql://someone:secret@127.0.0.1/x"],
             (
                 "database: mysql is neither sqlite nor postgresql, and has no INSERT ... ON CONFLICT ... RETURNING, "
-                "which decides and writes in one step, so no inbox is there; give the URL of its SQLite or PostgreSQL"
+                "which decides and writes in one step; give the URL of a SQLite or a PostgreSQL"
             ),
         ),
         (

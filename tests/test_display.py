@@ -15,6 +15,7 @@ from mettl_async import Candidate, ClientOptions, Credentials, MettlClient, Retr
 from mettl_async.bulk.journal_record import JournalRecord
 from mettl_async.bulk.outcomes import Rejected
 from mettl_async.cli.app import app
+from mettl_async.cli.earlier import Before
 from mettl_async.cli.events import cells, document
 from mettl_async.cli.links import _json_line, _outcome
 from mettl_async.cli.printing import json_document
@@ -172,7 +173,12 @@ def test_files_and_summaries_of_the_command_are_safe(tmp_path):
     job = SimpleNamespace(out=tmp_path / "links.csv", journal_path=tmp_path / "links.csv.journal")
     for futile in (True, False):
         run = SimpleNamespace(
-            tally=tally, job=job, futile=futile, changed=True, unread=False, elsewhere=1
+            tally=tally,
+            job=job,
+            futile=futile,
+            changed=True,
+            unread=False,
+            before=Before(elsewhere=1),
         )
         assert is_safe(summary(run), allowed="\n")
 

@@ -11,6 +11,7 @@ from mettl_async.cli.outfile import csv_lines, whole_file
 from mettl_async.cli.printing import json_document
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.reading.columns import PROBLEMS, Format
+from mettl_async.cli.reading.repeats import with_address
 from mettl_async.cli.reading.rows import is_json_lines
 from mettl_async.display import one_line
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mettl_async.cli.reading.checking import Checked
+    from mettl_async.cli.reading.rows import BadRow
     from mettl_async.cli.reading.source import Source
 
 SHOWN: Final = 20
@@ -59,7 +61,9 @@ def rows_text(count: int) -> str:
     return "1 row" if count == 1 else f"{count:,} rows"
 
 
-def check_bad_file(path: Path, source: Source, checked: Checked, *, overwrite: bool) -> None:
+def check_bad_file(
+    path: Path, source: Source, checked: Checked, *, overwrite: bool, bom: bool = True
+) -> None:
     """Refuse, before anything is asked or sent, a file that the bad rows cannot go to; touches nothing.
 
     Raises:
@@ -71,25 +75,25 @@ def check_bad_file(path: Path, source: Source, checked: Checked, *, overwrite: b
             f"{path}: rows of a table cannot be JSON Lines; give --skip-bad the name of a .csv file"
         )
     there = checked.bad_total and path.exists() and not overwrite
-    if there and not _is_same(path, _pieces(path, source, checked)):
+    if there and not _is_same(path, _pieces(path, source, checked, bom=bom)):
         raise CommandError(
             f"{path}: exists already, and has something else in it; give --skip-bad another name"
         )
 
 
-def write_bad_rows(path: Path, source: Source, checked: Checked) -> None:
+def write_bad_rows(path: Path, source: Source, checked: Checked, *, bom: bool = True) -> None:
     """Write all bad rows, as they are in the file, with the reason in a first column.
 
     The file can be corrected and registered like any other. One that has the very same content is left
-    alone: a run that goes on says the same again.
+    alone: a run that goes on says the same again. With ``bom`` it begins with a byte order mark.
 
     Raises:
         CommandError: It cannot be written.
     """
-    if path.exists() and _is_same(path, _pieces(path, source, checked)):
+    if path.exists() and _is_same(path, _pieces(path, source, checked, bom=bom)):
         return
     with whole_file(path, overwrite=True) as file:
-        for piece in _pieces(path, source, checked):
+        for piece in _pieces(path, source, checked, bom=bom):
             file.write(piece)
 
 
@@ -101,7 +105,7 @@ def _is_same(path: Path, pieces: Iterator[bytes]) -> bool:
         raise CommandError(f"{path}: {os_reason(error)}") from None
 
 
-def _pieces(path: Path, source: Source, checked: Checked) -> Iterator[bytes]:
+def _pieces(path: Path, source: Source, checked: Checked, *, bom: bool) -> Iterator[bytes]:
     found = source.findings
     is_table = found.header_line is not None
     names = [one for one in found.columns if one not in found.results]
@@ -109,19 +113,21 @@ def _pieces(path: Path, source: Source, checked: Checked) -> Iterator[bytes]:
         names = list(dict.fromkeys(name for row in checked.bad_rows() for name in row.own))
     other, usual = PROBLEMS
     problem = other if usual in names else usual
-    rows = (
-        (f"{source.unit} {one.line}: {one_line(one.problem)}", one.own)
-        for one in checked.bad_rows()
-    )
+    rows = ((_why(source, one), one.own) for one in checked.bad_rows())
     if is_json_lines(path):
         for why, own in rows:
             yield _encoded(json_document({problem: why, **own}) + "\n")
         return
     delimiter = source.layout.delimiter if source.layout.format == Format.CSV else ","
-    yield _encoded(_BOM + csv_lines([[problem, *names]], delimiter))
+    yield _encoded((_BOM if bom else "") + csv_lines([[problem, *names]], delimiter))
     while some := list(islice(rows, _AT_ONCE)):
         texts = [[why, *cell_texts(own, _places(names, own))] for why, own in some]
         yield _encoded(csv_lines(texts, delimiter))
+
+
+def _why(source: Source, row: BadRow) -> str:
+    why = f"{source.unit} {row.line}: {one_line(row.problem)}"
+    return why if row.repeated is None else with_address(why, row.repeated)
 
 
 def _places(names: list[str], own: Mapping[str, Any]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from mettl_async.cli.wording import words
 from mettl_async.errors import MettlError
 
 if TYPE_CHECKING:
+    from mettl_async.cli.earlier import Before
     from mettl_async.cli.job import Job
     from mettl_async.cli.reading.checking import Checked
     from mettl_async.cli.run import Run
@@ -30,6 +31,7 @@ class Ending:
         as_json: Whether the document is wanted.
         job: What was asked for; None where the file could not be opened.
         checked: The result of reading; None before, and for people who are made up.
+        before: What is known of an earlier run; None where nobody has looked.
         run: The run; None where it never began.
         code: The exit code.
     """
@@ -37,6 +39,7 @@ class Ending:
     as_json: bool = False
     job: Job | None = None
     checked: Checked | None = None
+    before: Before | None = None
     run: Run | None = None
     code: int = WRONG
 
@@ -74,6 +77,10 @@ class Ending:
             "not_sent": None if tally is None else tally.not_sent,
             "already": 0 if tally is None else tally.already,
             "bad_rows": bad,
+            "changed": run is not None and run.changed,
+            "earlier": 0 if self.before is None else len(self.before.earlier),
+            "differing": 0 if self.before is None else len(self.before.differing),
+            "elsewhere": 0 if self.before is None else self.before.elsewhere,
             "codes": {} if tally is None else {one: dict(n) for one, n in tally.codes.items() if n},
             "seconds": None if tally is None else round(tally.seconds, 3),
             "files": {

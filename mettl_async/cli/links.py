@@ -14,7 +14,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import AbstractContextManager, asynccontextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -38,6 +38,8 @@ from mettl_async.display import one_line
 from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
+    from mettl_async.cli.earlier import Before
+
     Read = Callable[[Sequence[str]], Awaitable[Mapping[str, JournalRecord]]]
 
 COLUMNS: Final = ("status", "link", "code", "reason")
@@ -88,6 +90,7 @@ async def write_links(
     columns: Sequence[str],
     read: Read,
     *,
+    before: Before | None = None,
     bom: bool | None = None,
     note: Callable[[Stamp], None] = lambda _: None,
 ) -> None:
@@ -98,6 +101,7 @@ async def write_links(
         rows: Of the input; those that cannot be read any more are left out.
         columns: The input's own.
         read: Gives what is recorded of folded emails.
+        before: What is known of an earlier run: people who come after those of the input, and remarks.
         bom: See `CsvText`; programs that read stdout get none that was not asked for.
         note: Called with the stamp of the file, before it takes its place.
 
@@ -105,8 +109,10 @@ async def write_links(
         CommandError: The input cannot be read, or the file not be written.
     """
     as_json = not is_stdout(path) and is_json_lines(path)
-    own = [name for name in columns if name not in COLUMNS]
-    people = (row for row in rows if isinstance(row, Cells))
+    earlier, differing = (before.earlier, before.differing) if before else ((), {})
+    named = dict.fromkeys((*columns, *(name for row in earlier for name in row.own)))
+    own = [name for name in named if name not in COLUMNS]
+    people = (row for row in chain(rows, earlier) if isinstance(row, Cells))
     async with _in_thread(output_file(path)) as file:
         marked = bom if bom is not None or not is_stdout(path) else False
         text = CsvText(file, False if as_json else marked)
@@ -116,7 +122,7 @@ async def write_links(
             emails = [fold_email(row.known.get(EMAIL, "")) for row in some]
             found = await read(emails)
             pairs = [
-                (row.own, _outcome(found.get(email)))
+                (row.own, _outcome(found.get(email), differing.get(email, "")))
                 for email, row in zip(emails, some, strict=True)
             ]
             if as_json:
@@ -146,11 +152,11 @@ async def _in_thread(context: AbstractContextManager[_T]) -> AsyncGenerator[_T, 
             await to_thread.run_sync(context.__exit__, *raised)
 
 
-def _outcome(record: JournalRecord | None) -> tuple[str, ...]:
+def _outcome(record: JournalRecord | None, remark: str = "") -> tuple[str, ...]:
     if record is None:
         return NOT_SENT, "", "", ""
     code = "" if record.url else record.code
-    return record.status, record.url, one_line(code), one_line(record.reason)
+    return record.status, record.url, one_line(code), remark or one_line(record.reason)
 
 
 def _json_line(cells: Mapping[str, Any], outcome: tuple[str, ...]) -> str:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from mettl_async.cli.earlier import Before
     from mettl_async.cli.job import Job
     from mettl_async.cli.reading.checking import Checked
     from mettl_async.cli.reading.source import Source
@@ -41,16 +42,19 @@ _LONGEST_CELL: Final = 200
 _FORMATS: Final = {Format.JSONL: "JSON Lines"}
 
 
-def show(job: Job, checked: Checked | None, address: str | None, *, to_stderr: bool) -> None:
+def show(
+    job: Job, checked: Checked | None, before: Before, address: str | None, *, to_stderr: bool
+) -> None:
     """Print the preview: on stderr where a question follows, else on stdout, as it was asked for.
 
     Args:
         job: What was asked for.
         checked: What was found in the file.
+        before: What is known of an earlier run.
         address: Of the API where people would be registered; None if none was named.
         to_stderr: Whether a question follows.
     """
-    parts = [*_parts(job, checked)]
+    parts = [*_parts(job, checked, before)]
     if address is not None:
         profile = job.target.profile or os.environ.get(PROFILE_VARIABLE)
         account = "" if profile is None else f", profile {profile}"
@@ -58,7 +62,7 @@ def show(job: Job, checked: Checked | None, address: str | None, *, to_stderr: b
     print_lean(*parts, Text(), err=to_stderr)
 
 
-def _parts(job: Job, checked: Checked | None) -> Iterator[RenderableType]:
+def _parts(job: Job, checked: Checked | None, before: Before) -> Iterator[RenderableType]:
     source = job.source
     if source is None or checked is None:
         yield Text(f"{people_text(job.generate or 0)} made up for the sandbox", style="bold")
@@ -78,7 +82,7 @@ def _parts(job: Job, checked: Checked | None) -> Iterator[RenderableType]:
             yield Text()
             yield _person(f"{unit} {row.line}", row.candidate)
     if source is not None and checked is not None:
-        yield from _left_out(job, source, checked)
+        yield from _left_out(job, source, checked, before)
 
 
 def question(job: Job, count: int) -> str:
@@ -145,7 +149,9 @@ def _person(where: str, candidate: Candidate) -> RenderableType:
     return table
 
 
-def _left_out(job: Job, source: Source, checked: Checked) -> Iterator[RenderableType]:
+def _left_out(
+    job: Job, source: Source, checked: Checked, before: Before
+) -> Iterator[RenderableType]:
     said = [*source.findings.notes]
     wrong = checked.bad_total - checked.repeated_total
     if wrong:
@@ -158,6 +164,7 @@ def _left_out(job: Job, source: Source, checked: Checked) -> Iterator[Renderable
         said.append(f"these {verb} to {job.skip_bad}")
     if job.resume:
         said.append(f"who has an answer in {job.journal_path} is not sent again")
+        said += (one for _, one in before.notes(job.out))
     if said:
         yield Text()
         yield from (Text(f"Note: {one_line(one)}.") for one in said)

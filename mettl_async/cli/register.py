@@ -10,10 +10,12 @@ from mettl_async.api.placeholders import check_access_key
 from mettl_async.bulk.journal_owner import owner_words
 from mettl_async.cli import asking, preview
 from mettl_async.cli.bad_rows import check_bad_file, report, rows_text, write_bad_rows
+from mettl_async.cli.earlier import Before
 from mettl_async.cli.ending import Ending
 from mettl_async.cli.fitting import fits_in_url
 from mettl_async.cli.links import check_out
 from mettl_async.cli.looking import look
+from mettl_async.cli.looking_back import look_back
 from mettl_async.cli.option_fields import MOST_PORT
 from mettl_async.cli.outfile import check_whole, is_stdout
 from mettl_async.cli.problems import (
@@ -67,10 +69,17 @@ def _register(job: Job, ending: Ending) -> int:
     if job.source is not None:
         checked = look(job.source, _fits(job, target, key), ask=asks)
         if job.skip_bad is not None:
-            check_bad_file(job.skip_bad, job.source, checked, overwrite=job.overwrite)
+            check_bad_file(
+                job.skip_bad,
+                job.source,
+                checked,
+                overwrite=job.overwrite,
+                bom=job.bom is not False,
+            )
     ending.checked = checked
+    before = ending.before = Before() if target is None else look_back(job, key)
     if job.dry_run or target is None:
-        return _show(job, checked, _address(target))
+        return _show(job, checked, before, _address(target))
     total = job.generate or 0
     if job.source is not None and checked is not None:
         _tell(job, job.source, checked, previewed=asks and not job.sandbox)
@@ -78,11 +87,11 @@ def _register(job: Job, ending: Ending) -> int:
             return WRONG
         total = checked.good_total
     if asks and total and not job.sandbox:
-        preview.show(job, checked, _address(target), to_stderr=True)
+        preview.show(job, checked, before, _address(target), to_stderr=True)
         if not asking.confirm(preview.question(job, total)):
             raise CommandError("not confirmed; nothing was sent")
     if job.source is not None and checked is not None and checked.bad_total and job.skip_bad:
-        write_bad_rows(job.skip_bad, job.source, checked)
+        write_bad_rows(job.skip_bad, job.source, checked, bom=job.bom is not False)
         if not total:
             raise CommandError(f"nobody is left to be sent; the rows are in {job.skip_bad}")
     return _run(ending, job, key, target, total)
@@ -91,7 +100,7 @@ def _register(job: Job, ending: Ending) -> int:
 def _run(ending: Ending, job: Job, key: str, target: MettlClient | Sandbox, total: int) -> int:
     checked = ending.checked
     bad = 0 if checked is None else checked.bad_total
-    run = ending.run = Run(job, key, Tally(total))
+    run = ending.run = Run(job, key, Tally(total), ending.before or Before())
     code = 0
 
     async def end() -> None:
@@ -124,9 +133,9 @@ def _address(target: MettlClient | Sandbox | None) -> str | None:
     return target.base_url if isinstance(target, MettlClient) else None
 
 
-def _show(job: Job, checked: Checked | None, address: str | None) -> int:
+def _show(job: Job, checked: Checked | None, before: Before, address: str | None) -> int:
     """Do a dry run; gives the exit code that the file alone would lead to."""
-    preview.show(job, checked, address, to_stderr=job.as_json)
+    preview.show(job, checked, before, address, to_stderr=job.as_json)
     bad = 0 if checked is None else checked.bad_total
     if job.source is not None and checked is not None and bad:
         print_stderr(report(job.source, checked, job.skip_bad))

@@ -14,6 +14,7 @@ from mettl_async.bulk.journal_record import JournalRecord, to_record
 from mettl_async.bulk.journal_table import schedule_digest
 from mettl_async.bulk.outcomes import JournalError
 from mettl_async.bulk.registration_run import RegistrationRun
+from mettl_async.cli.earlier import Before
 from mettl_async.cli.job import Job
 from mettl_async.cli.links import write_links
 from mettl_async.cli.outfile import (
@@ -71,15 +72,15 @@ class Run:
     Attributes:
         futile: Whether nobody was reached, so that there is neither a file of links nor a journal.
         changed: Whether somebody else has changed the file of links, which was then written again.
-        elsewhere: How many people of the journal are not in the file, so that their links are not written.
+        before: What is known of an earlier run.
     """
 
     job: Job
     key: str
     tally: Tally
+    before: Before = field(factory=Before)
     futile: bool = field(default=False, init=False)
     changed: bool = field(default=False, init=False)
-    elsewhere: int = field(default=0, init=False)
     _journal: FileJournal = field(init=False)
     _registration: RegistrationRun | None = None
     _broken: CommandError | MettlError | None = None
@@ -203,28 +204,29 @@ class Run:
                 pause = max(WRITE_EVERY, _PAUSE_PER_WRITING * (self.tally.clock() - started))
 
     async def _write_links(self) -> None:
-        here: set[str] = set()
-
         async def read(emails: Sequence[str]) -> Mapping[str, JournalRecord]:
-            found = await self._journal.read(emails)
-            if self.job.resume:
-                here.update(found)
-            return {**found, **self._unrecorded}
+            return {**await self._journal.read(emails), **self._unrecorded}
 
         job = self.job
         # Of stdout there is no file, and never was one.
         self.changed = self.changed or stamp_at(job.out) not in self._stamps
         new: list[Stamp | None] = []
         try:
-            await write_links(job.out, job.cells(), job.columns, read, bom=job.bom, note=new.append)
+            await write_links(
+                job.out,
+                job.cells(),
+                job.columns,
+                read,
+                before=self.before,
+                bom=job.bom,
+                note=new.append,
+            )
         except (CommandError, MettlError):
             raise
         except BaseException:  # cancelled, perhaps as it took its place
             self._stamps.update(new)
             raise
         self._stamps = set(new) or self._stamps
-        if job.resume:
-            self.elsewhere = await self._journal.count() - len(here)
 
     @asynccontextmanager
     async def _ready(self, target: MettlClient | Sandbox) -> AsyncGenerator[MettlClient, None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mettl_async.cli.outfile import is_stdout
-from mettl_async.cli.preview import people_text
 from mettl_async.cli.progress import rate_text
 from mettl_async.cli.wording import name_words, words
 from mettl_async.display import one_line
@@ -44,12 +43,7 @@ def summary(run: Run) -> str:
             else "was deleted while the run went on; --resume has nothing to go on from"
         )
         lines.append(f"{'journal':<12}{job.journal_path} {what}")
-        if run.elsewhere:
-            lines.append(
-                f"{'elsewhere':<12}{people_text(run.elsewhere)} of the journal "
-                f"{'is' if run.elsewhere == 1 else 'are'} not in this file, nor in the links; "
-                "their links stay in the journal"
-            )
+        lines += (f"{word:<12}{said}" for word, said in run.before.notes(job.out))
         if run.changed:
             lines.append(
                 f"{'changed':<12}{job.out} was changed by another program while the run went on; "

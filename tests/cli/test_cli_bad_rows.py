@@ -71,7 +71,7 @@ def test_what_was_corrected_is_registered_and_what_was_not_is_refused(skip, sand
     done = mettl("register", "bad.csv", *OPTIONS, "--out", "more.csv")
     assert done.exit_code == 2
     told = [line.split(":")[1] for line in done.stderr.splitlines() if line[:8] == "bad.csv:"]
-    assert told[-3:] == ["2", "4", "5"]
+    assert told[-4:] == ["2", "3", "4", "5"]
     header, nobody, again, short, _ = rows_of("bad.csv")
     nobody[1], again[1], short[3:] = "zoe@example.org", "ada@example.org", ["Rome", "4"]
     with Path("bad.csv").open("w", encoding="utf-8") as file:
@@ -88,6 +88,47 @@ def test_what_was_corrected_is_registered_and_what_was_not_is_refused(skip, sand
     people = {one.email: one.candidate for one in sandbox.candidates}
     assert people["zoe@example.org"].fields["City"] == "-5 north"
     assert all("problem" not in one.fields for one in people.values())
+
+
+@pytest.mark.parametrize("bad", ["bad.csv", "bad.jsonl"])
+def test_who_was_left_out_as_repeated_is_not_sent_by_registering_the_file_of_bad_rows(
+    mettl, sandbox, bad, read
+):
+    rows = (("a@x.org", "A"), ("nobody", "B"), ("A@x.org", "C"))
+    named = [{"Email Address": email, "First Name": name} for email, name in rows]
+    name = f"p{Path(bad).suffix}"
+    if bad.endswith("l"):
+        Path(name).write_text("".join(json.dumps(one) + "\n" for one in named))
+    else:
+        Path(name).write_text(
+            "Email Address,First Name\n" + "".join(",".join(row) + "\n" for row in rows)
+        )
+    assert mettl("register", name, "--sandbox", "--skip-bad", bad).exit_code == 1
+    mended = Path(bad).read_text("utf-8").replace("nobody", "b@x.org")
+    Path(bad).write_text(mended, "utf-8")
+    for more, code in (((), 2), (("--skip-bad", "worse.csv"), 1)):
+        done = mettl("register", bad, "--sandbox", "--out", "more.csv", *more)
+        assert done.exit_code == code
+        assert ": Email Address: is the same as in line " in done.stderr
+        assert "of the file before, and was left out; remove the row" in done.stderr
+        assert "x.org" not in done.stderr
+    assert emails(sandbox) == ["a@x.org", "b@x.org"]
+    done = mettl("register", "worse.csv", "--sandbox", "--out", "last.csv")
+    assert done.exit_code == 2  # still known after one more file of bad rows
+    assert "of the file before, and was left out" in done.stderr
+    [row] = read(Path("worse.csv"))
+    row["problem"] = ""
+    with Path("worse.csv").open("w") as file:
+        csv.writer(file).writerows([row.keys(), row.values()])
+    assert mettl("register", "worse.csv", "--sandbox", "--out", "last.csv").exit_code == 0
+
+
+def test_a_byte_order_mark_is_there_unless_it_is_not_wanted(skip):
+    assert skip(ROWS).exit_code == 1
+    assert Path("bad.csv").read_bytes().startswith(b"\xef\xbb\xbfproblem;")
+    assert skip(ROWS, "--no-bom", "--overwrite").exit_code == 1
+    assert Path("bad.csv").read_bytes().startswith(b"problem;")
+    assert skip(ROWS, "--no-bom", "--resume").exit_code == 1
 
 
 def test_a_column_of_that_name_is_kept(skip, sandbox):

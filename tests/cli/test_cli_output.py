@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import json
 import os
 import sys
 from pathlib import Path
@@ -90,6 +91,19 @@ def test_the_preview_names_the_journal_that_counts(mettl, sandbox, people):
     assert register(mettl, "--journal", "j").exit_code == 0
     done = register(mettl, "--journal", "j", "--resume", "--dry-run")
     assert "who has an answer in j is not sent again" in " ".join(done.stdout.split())
+
+
+def test_json_says_so_too(mettl, sandbox, people, monkeypatch):
+    people(2, "p.csv")
+    assert register(mettl).exit_code == 0
+    register_many = running.Run._register
+
+    async def touch(self, client):
+        CHANGES["saved in an editor"](Path("p.csv").with_name("links.csv"))
+        await register_many(self, client)
+
+    monkeypatch.setattr(running.Run, "_register", touch)
+    assert json.loads(register(mettl, "--json", "--resume").stdout)["changed"] is True
 
 
 @pytest.mark.slow

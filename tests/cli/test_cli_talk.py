@@ -64,6 +64,10 @@ def test_json_is_one_document_of_what_became_of_the_run(mettl, people, sandbox):
         "not_sent": 0,
         "already": 0,
         "bad_rows": 1,
+        "changed": False,
+        "earlier": 0,
+        "differing": 0,
+        "elsewhere": 0,
         "codes": {},
         "files": {"links": "links.csv", "journal": "links.csv.journal", "bad_rows": "bad.csv"},
     }

@@ -12,6 +12,7 @@ from mettl_async.bulk.seen import SeenEmails
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.reading.columns import EMAIL
 from mettl_async.cli.reading.kept_rows import KeptRows
+from mettl_async.cli.reading.repeats import same_as
 from mettl_async.cli.reading.rows import BadRow, Cells, candidate_of, problem_of
 from mettl_async.cli.reading.source import Source
 from mettl_async.models import Candidate
@@ -43,11 +44,10 @@ class Checked:
     def bad_rows(self) -> Iterator[BadRow]:
         """All bad rows in the order of the file, as often as they are needed."""
         for line, problem, own, email in self._bad:
-            if email is None:
-                yield BadRow(line, problem, own)
-            else:
-                reason = f"is the same as in {self._unit} {self._first[email]} (case is ignored)"
-                yield BadRow(line, f"{EMAIL}: {reason}", own)
+            if not problem:
+                first = self._first[fold_email(email)]
+                problem = same_as(f"{self._unit} {first}")  # noqa: PLW2901 - told only now
+            yield BadRow(line, problem, own, repeated=email)
 
 
 def check_file(source: Source, fits: Fits | None = None) -> Checked:
@@ -90,16 +90,16 @@ def _sort(
     for row in _wanted(source):
         try:
             if isinstance(row, BadRow):
-                bad.append((row.line, row.problem, dict(row.own), None))
+                bad.append((row.line, row.problem, dict(row.own), row.repeated))
+                repeated += row.repeated is not None
             elif (problem := _problem(source, row.known, fits)) is not None:
                 bad.append((row.line, problem, row.own, None))
             elif seen.add(row.known[EMAIL]):
                 good.append((row.line, row.known, row.own))
             else:
-                email = fold_email(row.known[EMAIL])
-                first[email] = 0
+                first[fold_email(row.known[EMAIL])] = 0
                 repeated += 1
-                bad.append((row.line, "", row.own, email))
+                bad.append((row.line, "", row.own, row.known[EMAIL]))
         except OSError as error:
             raise CommandError(
                 f"{tempfile.gettempdir()}: rows cannot be kept there: {os_reason(error)}"

@@ -35,6 +35,8 @@ _RESULTS_BEFORE: Final = (
 )
 # The column of a file of bad rows that says why; the first where the input has one of the second's name.
 PROBLEMS: Final = ("problem 2", "problem")
+TOLD: Final = (*PROBLEMS, "reason")
+"""Columns of an earlier run that say something of the row."""
 _ALIKE: Final = {
     EMAIL: ("email", "mail", "emailid", "candidateemail"),
     FIRST_NAME: ("first", "givenname", "forename", "name"),

@@ -20,6 +20,7 @@ from mettl_async.cli.reading.columns import (
     CONTEXT_DATA,
     EMAIL,
     FIRST_NAME,
+    TOLD,
     UNDECODED,
     Layout,
     columns_of,
@@ -33,6 +34,7 @@ from mettl_async.cli.reading.people import (
     name_problem,
     text_problem,
 )
+from mettl_async.cli.reading.repeats import still_repeated
 from mettl_async.cli.reading.workbooks.sheet import column_name
 from mettl_async.cli.safe_cells import unguard
 from mettl_async.errors import InvalidInputError
@@ -59,11 +61,14 @@ class Cells:
         line: Where the row begins, counted from 1.
         known: Texts of what is sent, by the names that registration knows.
         own: Everything in it by the names of the input's own columns, as text or as JSON has it.
+        told: What an earlier run has said of it: in a file of links why there is none, in one of bad rows
+            what is wrong.
     """
 
     line: int
     known: Mapping[str, str] = field(repr=False)
     own: Mapping[str, Any] = field(repr=False)
+    told: str = field(default="", repr=False)
 
 
 @frozen
@@ -83,12 +88,14 @@ class BadRow:
         problem: The reason, without personal data.
         own: What could be read of it, by the input's own columns; cells beyond them as ``column 4``.
         rest_is_apart: Whether the further lines of it are rows of their own.
+        repeated: The address, where the row repeats another one.
     """
 
     line: int
     problem: str
     own: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
     rest_is_apart: bool = field(default=False, eq=False, repr=False, kw_only=True)
+    repeated: str | None = field(default=None, eq=False, repr=False, kw_only=True)
 
 
 class CellError(Exception):
@@ -147,11 +154,13 @@ class Table:
     needed: int = field(init=False)
     _plain: bool = field(init=False, repr=False)
     _email: int = field(init=False, repr=False)
+    _told: int | None = field(init=False, repr=False)
     _begun: bool = field(default=False, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self.needed = max((i for i, name in enumerate(self.header, 1) if name), default=0)
         self._email = self.names.index(EMAIL)
+        self._told = next((self.header.index(one) for one in TOLD if one in self.results), None)
         self._plain = self.names == self.header and not self.results and all(self.header)
 
     @classmethod
@@ -212,7 +221,10 @@ class Table:
             for name, text in zip_longest(self.names, texts[: len(self.names)], fillvalue="")
             if name is not None
         }
-        return Cells(line, known, own) if any(map(str.strip, known.values())) else None
+        if not any(map(str.strip, known.values())):
+            return None
+        told = "" if self._told is None else "".join(texts[self._told : self._told + 1])
+        return told_of(Cells(line, known, own, told))
 
     def _is_header(self, texts: Sequence[str]) -> bool:
         return tuple(map(clean_name, texts[: len(self.header)])) == self.header
@@ -244,6 +256,14 @@ class Table:
             ),
             None,
         )
+
+
+def told_of(cells: Cells) -> Cells | BadRow:
+    """Refuse a row of a file of bad rows that still repeats a person of the file before."""
+    email = cells.known.get(EMAIL, "")
+    if not cells.told or (problem := still_repeated(cells.told, email)) is None:
+        return cells
+    return BadRow(cells.line, problem, cells.own, repeated=email)
 
 
 def row_of(layout: Layout, cells: Cells) -> Row | BadRow:

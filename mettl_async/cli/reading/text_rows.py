@@ -15,6 +15,7 @@ from mettl_async.cli.reading.columns import (
     EMAIL,
     FIRST_NAME,
     HEADER_WITHIN,
+    TOLD,
     UNDECODED,
     Layout,
     check_options,
@@ -27,7 +28,7 @@ from mettl_async.cli.reading.csv_lines import CTRL_Z, Lines, as_meant, opening_l
 from mettl_async.cli.reading.delimiter import DELIMITERS
 from mettl_async.cli.reading.escapes import may_escape
 from mettl_async.cli.reading.people import is_address
-from mettl_async.cli.reading.rows import BadRow, CellError, Cells, Table, number_text
+from mettl_async.cli.reading.rows import BadRow, CellError, Cells, Table, number_text, told_of
 
 _NEEDED: Final = frozenset({EMAIL, FIRST_NAME})
 _SURE_DIGITS: Final = 15  # of a float
@@ -245,7 +246,8 @@ def json_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Cells | BadRow]:
             yield BadRow(line, str(error), own)
         else:
             if any(map(str.strip, cells.values())):
-                yield Cells(line, cells, own)
+                told = next((found[one] for one in TOLD if one in results), "")
+                yield told_of(Cells(line, cells, own, told if isinstance(told, str) else ""))
     if first is not None:
         check_options(layout, layout.name, [*seen, *first])
         for name in sorted(_NEEDED - sent):

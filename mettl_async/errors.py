@@ -13,7 +13,9 @@
     │   ├── EventDecodeError            the body is not an event: .problem
     │   ├── ContextDataError            context_data is forged, expired or of another: .reason
     │   ├── RefusedDeliveryError        not from whom it must be, too large or too old: .status_code .problem
-    │   └── ClaimLostError              another worker took the event; nothing was kept
+    │   ├── ClaimLostError              another worker took the event; nothing was kept
+    │   ├── HandlerCancelledError       a handler raised CancelledError, and nobody had cancelled it
+    │   └── WorkerEndedError            the event is kept, but the worker of this process has failed
     └── CallError                   a call was tried: .operation .attempts .sent .safe_to_repeat ...
         ├── ClientClosedError       the client is closing or closed; this call was not sent
         ├── TransportError          no answer came
@@ -145,6 +147,14 @@ class RefusedDeliveryError(WebhookError):
 
 class ClaimLostError(WebhookError):
     """The lease of a claim ended and someone else took the event; nothing of this one was kept."""
+
+
+class HandlerCancelledError(WebhookError):
+    """A handler raised ``asyncio.CancelledError``, and nobody had cancelled the delivery: the handler failed."""
+
+
+class WorkerEndedError(WebhookError):
+    """An event is kept in the inbox, but the worker of this process ended by an error: who handles it?"""
 
 
 @frozen(kw_only=True)

@@ -14,8 +14,17 @@ from attrs import define, field, frozen
 from mettl_async.errors import ConfigurationError, EventDecodeError, WebhookError
 from mettl_async.models.event import Event, UnknownEvent
 from mettl_async.webhooks.handlers import EventHandlers
-from mettl_async.webhooks.processing import log_failure, logger, place_of, shown_digest, within
-from mettl_async.webhooks.seen_events import Claim
+from mettl_async.webhooks.processing import (
+    OnError,
+    is_cancelled,
+    log_failure,
+    logger,
+    place_of,
+    shown_digest,
+    shown_error,
+    within,
+)
+from mettl_async.webhooks.seen_events import Claim, check_positive
 from mettl_async.webhooks.stored_event import read_event
 from mettl_async.webhooks.unhandled import UnhandledTypes
 
@@ -62,6 +71,7 @@ OnPoison: TypeAlias = Callable[[Event | None, DeadLetter], Awaitable[None]]
 class Inbox(Protocol):
     """What a worker asks of an inbox; each answer about a claim tells whether it still held."""
 
+    lease: float
     max_tries: int
     first_pause: float
     longest_pause: float
@@ -79,42 +89,73 @@ class InboxWorker:
     """Handle events of an inbox; see `SqlEventInbox.run` for the promises and the attributes.
 
     Attributes:
-        came: Set when an event was added in this process, and when it is to stop.
+        looked: Set when the inbox was looked at for the first time.
     """
 
     inbox: Inbox
     handlers: EventHandlers
-    came: asyncio.Event
     concurrency: int
     handler_timeout: float
     longest_idle: float
     strict: bool
     on_poison: OnPoison | None
+    on_error: OnError | None
+    looked: asyncio.Event = field(factory=asyncio.Event, init=False)
+    _came: asyncio.Event = field(factory=asyncio.Event, init=False)
+    _has_taken: bool = field(default=False, init=False)
     _stopping: bool = field(default=False, init=False)
     _at_work: set[asyncio.Task[None]] = field(factory=set, init=False)
     _unhandled: UnhandledTypes = field(factory=UnhandledTypes, init=False)
 
+    def check(self) -> None:
+        """Refuse what makes no sense.
+
+        Raises:
+            ConfigurationError: No handlers, or a number out of its bounds.
+        """
+        check_positive(
+            concurrency=self.concurrency,
+            handler_timeout=self.handler_timeout,
+            longest_idle=self.longest_idle,
+        )
+        if not self.handlers:
+            raise ConfigurationError(
+                "handlers: none is declared; import the module that declares them before"
+            )
+        if not self.inbox.lease > self.handler_timeout:
+            raise ConfigurationError(
+                f"handler_timeout: {self.handler_timeout:g} s is not shorter than the lease of the inbox "
+                f"({self.inbox.lease:g} s): an event could be taken from a handler at work"
+            )
+
     def stop(self) -> None:
         """Take no more events."""
         self._stopping = True
-        self.came.set()
+        self._came.set()
+
+    def wake(self) -> None:
+        """Look at the inbox at once: an event was added in this process."""
+        self._came.set()
 
     async def run(self) -> None:
         """Handle events until it is stopped and the last one is done."""
         idle = _FIRST_IDLE
         try:
             while not self._stopping:
-                self.came.clear()
+                self._came.clear()
                 free = self.concurrency - len(self._at_work)
                 taken = await self._take(free) if free else ()
+                self.looked.set()
                 for one in taken:
                     task = asyncio.create_task(self._handle(one))
                     self._at_work.add(task)
                     task.add_done_callback(self._ended)
                 idle = _FIRST_IDLE if taken else min(2 * idle, self.longest_idle)
                 if len(taken) < free or not free:
+                    # Not wait_for: until Python 3.12 it forgets a cancellation at the time of a wake.
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self.came.wait(), idle)
+                        async with asyncio.timeout(idle):
+                            await self._came.wait()
             while self._at_work:
                 await asyncio.wait(self._at_work)
         finally:
@@ -128,18 +169,24 @@ class InboxWorker:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._at_work.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("a worker failed with %s%s", type(error).__name__, place_of(error))
-        self.came.set()  # there is room, and perhaps the next event of the same candidate
+            logger.error("a worker failed with %s", shown_error(error))
+        self._came.set()  # there is room, and perhaps the next event of the same candidate
 
     async def _take(self, most: int) -> Sequence[Taken]:
         try:
-            return await self.inbox.take(most)
-        except ConfigurationError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a database that is away comes back
-            logger.error("take failed with %s%s", type(error).__name__, place_of(error))
+            taken = await self.inbox.take(most)
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                raise
+            # Wrong from the beginning. Later a table is away like a database: it may come back.
+            if isinstance(error, ConfigurationError) and not self._has_taken:
+                raise
+            logger.error("take failed with %s; the next try is in %g s", shown_error(error), _AWAY)
+            self.looked.set()
             await anyio.sleep(_AWAY)
             return ()
+        self._has_taken = True
+        return taken
 
     async def _handle(self, one: Taken) -> None:
         try:
@@ -157,9 +204,16 @@ class InboxWorker:
         except Exception as error:  # noqa: BLE001 - a handler may raise anything
             log_failure("handle", event, one.claim.key, error)
             await self._settled(self._failed(one, event, error), event, one)
-        except BaseException:
+            await self._tell(error, event)
+        except BaseException as error:
+            # What ends a worker counts as a try: an event that always does so is given up in the end.
+            given = (
+                self.inbox.give_back(one.claim)
+                if is_cancelled()
+                else self._failed(one, event, error)
+            )
             with anyio.move_on_after(_SETTLE_TIMEOUT, shield=True):
-                await self._settled(self.inbox.give_back(one.claim), event, one)
+                await self._settled(given, event, one)
             raise
         else:
             await self._settled(self._complete(one, event), event, one)
@@ -180,7 +234,7 @@ class InboxWorker:
             lost = WebhookError("handled, but its claim was lost meanwhile")
             log_failure("complete", event, one.claim.key, lost)
 
-    async def _failed(self, one: Taken, event: Event, error: Exception) -> None:
+    async def _failed(self, one: Taken, event: Event, error: BaseException) -> None:
         problem = f"{type(error).__name__}{place_of(error)}"
         if one.tries >= self.inbox.max_tries:
             await self._give_up(one, event, problem)
@@ -207,7 +261,15 @@ class InboxWorker:
             try:
                 await within(self.handler_timeout, self.on_poison(event, letter))
             except Exception as error:  # noqa: BLE001 - the dead letter is kept all the same
-                logger.error("on_poison failed with %s%s", type(error).__name__, place_of(error))
+                logger.error("on_poison failed with %s", shown_error(error))
+
+    async def _tell(self, error: Exception, event: Event) -> None:
+        if self.on_error is None:
+            return
+        try:
+            await within(self.handler_timeout, self.on_error(error, event))
+        except Exception as another:  # noqa: BLE001 - a hook must not decide what becomes of an event
+            logger.error("on_error failed with %s", shown_error(another))
 
     async def _settled(self, step: Awaitable[object], event: Event, one: Taken) -> None:
         """Say what came of an event; if that fails, its lease ends it."""

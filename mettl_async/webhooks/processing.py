@@ -12,7 +12,12 @@ import anyio
 import sniffio
 from attrs import field, frozen
 
-from mettl_async.errors import ConfigurationError, WebhookError
+from mettl_async.errors import (
+    ConfigurationError,
+    HandlerCancelledError,
+    WebhookError,
+    WorkerEndedError,
+)
 from mettl_async.models.event import Event
 from mettl_async.webhooks.handlers import EventHandlers
 from mettl_async.webhooks.seen_events import Claim, EventStore, Refused, SeenEvents, key_digest
@@ -23,6 +28,7 @@ logger = logging.getLogger("mettl_async.webhooks")
 T = TypeVar("T")
 Identify: TypeAlias = Callable[[Event], str]
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
+OnError: TypeAlias = Callable[[Exception, Event], Awaitable[None]]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds between two tries to claim a busy event
 _SETTLE_TIMEOUT = 5.0  # seconds that a cancelled delivery may still take to settle its claim
@@ -114,10 +120,15 @@ class EventProcessor:
     async def _keep(self, store: EventStore, event: Event) -> Handled:
         key = self._key(event)
         try:
-            await store.add(event, key)
+            is_new = await store.add(event, key)
+        except WorkerEndedError as error:
+            logger.warning("%s: %s %s", error, type(event).__name__, shown_digest(key))
+            raise
         except Exception as error:
             log_failure("store", event, key, error)
             raise WebhookError("the store failed at add") from error
+        if not is_new and is_timeless(event):
+            logger.warning(MAYBE_SECOND, type(event).__name__, shown_digest(key))
         return Handled.STORED
 
     async def _claim(self, event: Event, key: str) -> Claim | Refused:
@@ -170,13 +181,29 @@ async def within(seconds: float, awaitable: Awaitable[T]) -> T:
 
     Raises:
         TimeoutError: The time is over.
+        HandlerCancelledError: It raised CancelledError, and nobody has cancelled this task. Unchanged it
+            would end this task, which has to answer or to take the next event.
     """
-    if sniffio.thread_local.name is None:  # Trio says its name there; to ask asyncio takes longer.
+    if (
+        sniffio.thread_local.name is not None
+    ):  # Trio says its name there; to ask asyncio takes longer.
+        with anyio.fail_after(seconds):
+            return await awaitable
+    try:
         # A third of the cost of anyio's: two of those cost more than all checks of a delivery.
         async with asyncio.timeout(seconds):
             return await awaitable
-    with anyio.fail_after(seconds):
-        return await awaitable
+    except asyncio.CancelledError as error:
+        if is_cancelled():
+            raise
+        failed = HandlerCancelledError("raised CancelledError, and nobody had cancelled it")
+        raise failed.with_traceback(error.__traceback__) from error
+
+
+def is_cancelled() -> bool:
+    """Tell whether somebody has cancelled the task that runs, rather than something that it awaits."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def log_failure(operation: str, event: Event, key: str, error: BaseException) -> None:
@@ -185,13 +212,18 @@ def log_failure(operation: str, event: Event, key: str, error: BaseException) ->
     Those of wrong set-up are ours, and hold none.
     """
     logger.error(
-        "%s failed with %s%s: %s %s",
+        "%s failed with %s: %s %s",
         operation,
-        f"{error}" if isinstance(error, ConfigurationError) else type(error).__name__,
-        place_of(error),
+        shown_error(error),
         type(event).__name__,
         shown_digest(key),
     )
+
+
+def shown_error(error: BaseException) -> str:
+    """Give type and place of an exception, or the text of one of wrong set-up."""
+    own = isinstance(error, ConfigurationError)
+    return f"{error if own else type(error).__name__}{place_of(error)}"
 
 
 def shown_digest(key: str) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
 from attrs import field, frozen
 
-from mettl_async.errors import ConfigurationError
+from mettl_async.errors import ConfigurationError, WorkerEndedError
 from mettl_async.models._fold_email import fold_email
 from mettl_async.models.event import Event
 from mettl_async.sql_backend import sa
@@ -19,6 +19,8 @@ from mettl_async.webhooks.handlers import EventHandlers
 from mettl_async.webhooks.identity import event_identity
 from mettl_async.webhooks.inbox_statements import InboxStatements, inbox_table
 from mettl_async.webhooks.inbox_worker import DeadLetter, InboxWorker, OnPoison, Taken
+from mettl_async.webhooks.local_workers import LocalWorkers
+from mettl_async.webhooks.processing import OnError
 from mettl_async.webhooks.seen_events import DAY, LEASE, Claim, check_positive, key_digest
 from mettl_async.webhooks.sql_claims import SqlClaims
 from mettl_async.webhooks.stored_event import event_text
@@ -51,7 +53,9 @@ class SqlEventInbox(SqlClaims):
                 await connection.execute(scores.insert().values(...))
 
 
-        await inbox.run(handlers)  # in this process or in others, until inbox.stop()
+        async with inbox.working(handlers):  # such as in the lifespan of an app
+            ...
+        await inbox.run(handlers)  # or in a process of its own, until inbox.stop()
 
     An event is taken by one worker at a time, the oldest first. Of one candidate of a schedule there is one
     at a time, in the order in which they came: while the first is tried again, the next ones wait. A
@@ -116,8 +120,7 @@ class SqlEventInbox(SqlClaims):
         self._statements = InboxStatements.of(self.table, self._backend.dialect)
         self._adding = Batches(backend=self._backend, work=self._add_all, key=lambda new: new.key)
         self._lock = {"lock": crc32(table.encode())}
-        self._came: set[asyncio.Event] = set()
-        self._workers: set[InboxWorker] = set()
+        self._workers = LocalWorkers(table)
 
     async def add(self, event: Event, key: str | None = None) -> bool:
         """Keep an event; when this returns, it is committed.
@@ -131,6 +134,8 @@ class SqlEventInbox(SqlClaims):
 
         Raises:
             ConfigurationError: The table is not there.
+            WorkerEndedError: It is committed, but the last worker of this inbox in this process ended by an
+                error, and none runs since: a sender must learn that something is wrong.
             sqlalchemy.exc.DBAPIError: The database stayed locked or refused.
             OSError: The database can't be reached.
         """
@@ -142,11 +147,15 @@ class SqlEventInbox(SqlClaims):
             body=event_text(event),
         )
         is_new = await self._adding.add(new)
-        for came in self._came:
-            came.set()
+        self._workers.wake()
+        if (problem := self._workers.problem) is not None:
+            raise WorkerEndedError(
+                f"the event is kept, but the worker of inbox {self.table.name} ended with {problem}"
+            )
         return is_new
 
-    async def run(
+    # Not async, so that it counts from the call on: stop() may come before a task has begun with it.
+    def run(
         self,
         handlers: EventHandlers,
         *,
@@ -155,10 +164,15 @@ class SqlEventInbox(SqlClaims):
         longest_idle: float = 1.0,
         strict: bool = False,
         on_poison: OnPoison | None = None,
-    ) -> None:
+        on_error: OnError | None = None,
+    ) -> Coroutine[Any, Any, None]:
         """Handle events, until `stop` is called; then end those that are being handled.
 
-        If it is cancelled, they are cancelled and given back at once. A database that is away is waited for.
+        If it is cancelled, they are cancelled and given back at once. A database that is away is waited for,
+        and so is a table that was there before.
+
+        An error that ends it is logged, too. Until it is called again, a receiver with this inbox as
+        ``store`` answers 503 in this process, though it keeps what comes.
 
         Args:
             handlers: What to call, such as ``receiver.handlers``.
@@ -169,43 +183,68 @@ class SqlEventInbox(SqlClaims):
             strict: Whether an event of a type without a handler fails, instead of being done with a warning.
             on_poison: Awaited with each event that is given up, and its dead letter, once it is committed.
                 The event is None if it could not be read. A failure of it is logged.
+            on_error: Awaited with the exception and the event whenever a handler failed, once that is
+                committed. It has ``handler_timeout`` seconds. A failure of it is logged.
 
         Raises:
-            ConfigurationError: No handlers, a number that makes no sense, or the table is not there.
+            ConfigurationError: No handlers, or a number that makes no sense: at once. The table is not there:
+                when it is awaited.
         """
-        check_positive(
-            concurrency=concurrency, handler_timeout=handler_timeout, longest_idle=longest_idle
-        )
-        if not handlers:
-            raise ConfigurationError("handlers: none is declared")
-        if not self.lease > handler_timeout:
-            raise ConfigurationError(
-                f"handler_timeout: {handler_timeout:g} s is not shorter than the lease of the inbox "
-                f"({self.lease:g} s): an event could be taken from a handler at work"
-            )
-        came = asyncio.Event()
         worker = InboxWorker(
             inbox=self,
             handlers=handlers,
-            came=came,
             concurrency=concurrency,
             handler_timeout=handler_timeout,
             longest_idle=longest_idle,
             strict=strict,
             on_poison=on_poison,
+            on_error=on_error,
         )
-        self._came.add(came)
-        self._workers.add(worker)
-        try:
-            await worker.run()
-        finally:
-            self._came.discard(came)
-            self._workers.discard(worker)
+        return self._workers.run(self._workers.checked(worker))
+
+    def working(
+        self,
+        handlers: EventHandlers,
+        *,
+        concurrency: int = 10,
+        handler_timeout: float = 30.0,
+        longest_idle: float = 1.0,
+        strict: bool = False,
+        on_poison: OnPoison | None = None,
+        on_error: OnError | None = None,
+    ) -> AbstractAsyncContextManager[None]:
+        """Handle events beside a block, such as the lifespan of an app; see `run` for the rest.
+
+        ::
+
+            async with inbox.working(receiver.handlers):
+                yield
+
+        The block begins once the inbox was looked at. At its end no more events are taken, and those
+        that are being handled are ended; if the block is cancelled, they are given back.
+
+        Raises:
+            ConfigurationError: As of `run`. If the worker ended by it meanwhile, it is raised at the end of
+                the block, unless the block itself raises.
+        """
+        worker = InboxWorker(
+            inbox=self,
+            handlers=handlers,
+            concurrency=concurrency,
+            handler_timeout=handler_timeout,
+            longest_idle=longest_idle,
+            strict=strict,
+            on_poison=on_poison,
+            on_error=on_error,
+        )
+        return self._workers.working(self._workers.checked(worker))
 
     def stop(self) -> None:
-        """Let every `run` of this inbox in this process take no more events, and return when it is done."""
-        for worker in self._workers:
-            worker.stop()
+        """Let every `run` and `working` of this inbox in this process take no more events.
+
+        Each ends when those that are being handled are. One that is called later is not stopped.
+        """
+        self._workers.stop()
 
     async def take(self, most: int) -> Sequence[Taken]:
         """Claim the oldest events that may be handled now, at most so many."""

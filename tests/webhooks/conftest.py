@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 from mettl_async.codec import json_text
+from mettl_async.webhooks.sql_inbox import SqlEventInbox
 from mettl_async.webhooks.sql_seen_events import SqlSeenEvents
 
 
@@ -28,3 +29,10 @@ async def sql_seen(engine, table_name):
     seen = SqlSeenEvents(engine, table=table_name, lease=3600.0, remember=86_400.0)
     await seen.create_table()
     return seen
+
+
+@pytest.fixture
+async def inbox(engine, table_name):
+    inbox = SqlEventInbox(engine, table=table_name, lease=3600.0, first_pause=0.001, max_tries=3)
+    await inbox.create_table()
+    return inbox

@@ -10,6 +10,7 @@ import anyio
 import pytest
 import sqlalchemy as sa
 from asgi_calls import PASSWORD, USERNAME, call
+from inbox_events import event_of, handling, until_empty
 from sql_rows import rows_of
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -19,7 +20,6 @@ from mettl_async.webhooks import (
     BasicAuth,
     EventHandlers,
     MemorySeenEvents,
-    TestEvent,
     TestFinished,
     TestGraded,
     TestStarted,
@@ -33,23 +33,6 @@ from mettl_async.webhooks.sql_inbox import SqlEventInbox
 AUTH = BasicAuth(username=USERNAME, password=PASSWORD)
 
 
-def event_of(kind=TestGraded, number=0, **given):
-    return parse_event(sample_event(kind, **{"email": f"c{number}@example.org", **given}))
-
-
-def handling(work, kind=TestEvent):
-    handlers = EventHandlers()
-    handlers.on(kind)(work)
-    return handlers
-
-
-@pytest.fixture
-async def inbox(engine, table_name):
-    inbox = SqlEventInbox(engine, table=table_name, lease=3600.0, first_pause=0.001, max_tries=3)
-    await inbox.create_table()
-    return inbox
-
-
 @contextlib.asynccontextmanager
 async def working(inbox, handlers, **given):
     """A worker, which ends what it does at the end of the block."""
@@ -59,12 +42,6 @@ async def working(inbox, handlers, **given):
     finally:
         inbox.stop()
         await task
-
-
-async def until_empty(inbox):
-    with anyio.fail_after(30):
-        while await inbox.waiting():  # noqa: ASYNC110 - workers empty it
-            await anyio.sleep(0.01)
 
 
 async def make_older(engine, inbox, seconds):

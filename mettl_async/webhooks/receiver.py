@@ -1,7 +1,8 @@
 """The receiver: it authenticates deliveries and handles each event once, in any framework."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import anyio
 
@@ -35,6 +36,7 @@ from mettl_async.webhooks.processing import (
     EventProcessor,
     Handled,
     Identify,
+    OnError,
     Sleep,
     logger,
     within,
@@ -45,6 +47,9 @@ from mettl_async.webhooks.unhandled import shown_type
 from mettl_async.webhooks.verification import AllowedNetworks, BasicAuthVerifier
 
 MIB = 1024 * 1024
+_HANDLER_TIMEOUT: Final = 30.0  # seconds
+_BUSY_WAIT: Final = 3.0  # seconds
+_OF_WORKERS: Final = ("handler_timeout", "strict", "on_error")
 
 
 class WebhookReceiver:
@@ -92,7 +97,8 @@ class WebhookReceiver:
             or a verifier; None accepts anyone.
         seen: Store of the events that were handled; by default a `MemorySeenEvents`, for one process.
         store: Where events are left instead of handled, such as a `SqlEventInbox`: the answer is 200 as soon
-            as the event is committed there, and its workers call the handlers. Not together with ``seen``.
+            as the event is committed there, and its workers call the handlers. Not together with what
+            belongs to the handlers then: ``seen``, ``handler_timeout``, ``busy_wait``, ``strict``, ``on_error``.
         context: Verifies ``context_data`` and sets ``event.context``. Text of another form than it
             writes counts as absent.
         require_context: Refuse events without a signed ``context_data`` too.
@@ -101,7 +107,9 @@ class WebhookReceiver:
         max_body: Bytes, at least 1.
         read_timeout: Seconds for the whole body, above 0.
         handler_timeout: Seconds for all handlers of an event, above 0; shorter than the lease of ``seen``.
-        busy_wait: Seconds to wait for the end of another delivery of the same event, at least 0.
+            None means 30.
+        busy_wait: Seconds to wait for the end of another delivery of the same event, at least 0. None
+            means 3.
         max_age: Seconds that the timestamp of an event may be away from now, above 0, or the answer is 400; an
             event without one is refused too. None allows any. Nobody signs it: it stops old deliveries
             that are sent again as they were, and true ones that come late.
@@ -128,15 +136,25 @@ class WebhookReceiver:
         networks: AllowedNetworks | Sequence[str] | None = None,
         max_body: int = MIB,
         read_timeout: float = 10.0,
-        handler_timeout: float = 30.0,
-        busy_wait: float = 3.0,
+        handler_timeout: float | None = None,
+        busy_wait: float | None = None,
         max_age: float | None = None,
         strict: bool = False,
         identify: Identify = event_identity,
-        on_error: Callable[[Exception, Event], Awaitable[None]] | None = None,
+        on_error: OnError | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Sleep = anyio.sleep,
     ) -> None:
+        if store is not None:
+            _refuse_with_store(
+                seen=seen is not None,
+                busy_wait=busy_wait is not None,
+                handler_timeout=handler_timeout is not None,
+                strict=strict,
+                on_error=on_error is not None,
+            )
+        handler_timeout = _HANDLER_TIMEOUT if handler_timeout is None else handler_timeout
+        busy_wait = _BUSY_WAIT if busy_wait is None else busy_wait
         for name, value, least in (
             ("max_body", max_body, 1),
             ("read_timeout", read_timeout, 0.001),
@@ -148,8 +166,6 @@ class WebhookReceiver:
                 raise ConfigurationError(f"{name}: must be at least {least}")
         if require_context and context is None:
             raise ConfigurationError("require_context: needs a ContextSigner as context")
-        if store is not None and seen is not None:
-            raise ConfigurationError("store: it tells a second delivery by itself; leave out seen")
         seen = MemorySeenEvents() if seen is None else seen
         if not seen.lease > handler_timeout:
             raise ConfigurationError(
@@ -342,3 +358,16 @@ class WebhookReceiver:
             await within(self._processor.handler_timeout, self._on_error(error, event))
         except Exception as another:  # noqa: BLE001 - a hook must not decide what is answered
             logger.error("on_error failed with %s", type(another).__name__)
+
+
+def _refuse_with_store(**given: bool) -> None:
+    """Refuse what would do nothing, as handlers are not called here."""
+    names = [name for name, is_given in given.items() if is_given]
+    if not names:
+        return
+    moved = [name for name in names if name in _OF_WORKERS]
+    where = f"; give {', '.join(moved)} to inbox.run(...) or inbox.working(...)" if moved else ""
+    raise ConfigurationError(
+        f"store: leave out {', '.join(names)}, as handlers are not called here and a second delivery is "
+        f"told by the store{where}"
+    )

@@ -1,0 +1,174 @@
+"""What the rest of jobs relies on in the engine; on SQLite, and where it differs on PostgreSQL."""
+
+import asyncio
+import logging
+import threading
+
+import pytest
+from sqlalchemy import make_url
+
+from mettl_async.errors import ConfigurationError
+from mettl_async.jobs.engine import ChunkEngine, HandedOnError, Known, Ticket
+
+FIRST, SECOND = Ticket(1, 0, 1), Ticket(1, 1, 1)
+
+
+class Taken(list):
+    """Tickets that an engine gave to this process, and the futures that end them."""
+
+    def __init__(self):
+        super().__init__()
+        self._came = asyncio.Event()
+
+    def accept(self, ticket, ended):
+        self.append((ticket, ended))
+        self._came.set()
+
+    async def until(self, count):
+        while len(self) < count:
+            self._came.clear()
+            await self._came.wait()
+
+    def let_go(self):
+        for _, ended in self:
+            if not ended.done():
+                ended.set_exception(HandedOnError())
+
+
+@pytest.fixture(params=["sqlite"])
+def url(request):
+    return request.getfixturevalue(
+        f"jobs_{'file' if request.param == 'sqlite' else 'postgres'}_url"
+    )
+
+
+on_both = pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
+async def engine_of(url):
+    """Launch the engine as a process would, one after the other; the last one is closed."""
+    opened = []
+
+    async def launch(executor="a", *, accounts=("acme",), at_once=2, **more):
+        if opened:
+            await close()
+        taken = Taken()
+        engine = ChunkEngine(
+            url=make_url(url), executor=executor, accounts=accounts, at_once=at_once,
+            idle=0.02, accept=taken.accept, **more,
+        )  # fmt: skip
+        await engine.launch()
+        opened.append((engine, taken))
+        return engine, taken
+
+    async def close():
+        engine, taken = opened.pop()
+        taken.let_go()
+        await engine.close()
+
+    launch.close = close
+    yield launch
+    if opened:
+        engine, _ = opened[-1]
+        await engine.forget(await engine.taken())
+        await engine.sweep()
+        await close()
+
+
+async def until(asked, wanted):
+    async with asyncio.timeout(20):
+        while (found := await asked()) != wanted:  # noqa: ASYNC110 - only the database knows
+            await asyncio.sleep(0.01)
+    return found
+
+
+@on_both
+async def test_a_ticket_is_given_once_and_known_until_it_ends(engine_of):
+    engine, taken = await engine_of()
+    await engine.enqueue("acme", [FIRST])
+    await engine.enqueue("acme", [FIRST])
+    await taken.until(1)
+    assert await engine.find([FIRST, SECOND]) == {FIRST: Known("a", "mettl-jobs-1")}
+    assert await engine.taken("a") == await engine.taken() == {FIRST: Known("a", "mettl-jobs-1")}
+    assert await engine.taken("b") == {}
+    taken[0][1].set_result(None)
+    await until(lambda: engine.find([FIRST]), {})
+    await engine.enqueue("acme", [FIRST])
+    await engine.sweep()
+    assert [ticket for ticket, _ in taken] == [FIRST]
+
+
+async def test_a_worker_takes_only_what_its_accounts_have_and_as_much_as_it_may(engine_of):
+    engine, taken = await engine_of(at_once=2)
+    third, of_beta = Ticket(1, 2, 1), Ticket(2, 0, 1)
+    await engine.enqueue("beta", [of_beta])
+    await engine.enqueue("acme", [FIRST, SECOND, third])
+    await taken.until(2)
+    assert await engine.find([FIRST, SECOND, third, of_beta]) == {
+        FIRST: Known("a", "mettl-jobs-1"),
+        SECOND: Known("a", "mettl-jobs-1"),
+        third: Known(None, "mettl-jobs-1"),
+        of_beta: Known(None, "mettl-jobs-1"),
+    }
+    taken[0][1].set_result(None)
+    await taken.until(3)
+    assert "acme" in await engine.queues()
+    await engine.forget([of_beta])
+    assert await engine.find([of_beta]) == {}
+
+
+async def test_work_that_is_handed_on_leaves_no_result(engine_of):
+    engine, taken = await engine_of("a")
+    await engine.enqueue("acme", [FIRST])
+    await taken.until(1)
+    engine, taken = await engine_of("b")
+    assert await engine.find([FIRST]) == {FIRST: Known("a", "mettl-jobs-1")}
+    assert taken == []
+
+
+@on_both
+async def test_what_waits_for_another_version_is_known_as_such_and_given_to_nobody(engine_of):
+    engine, _ = await engine_of("a", accounts=["beta"], version="mettl-jobs-0")
+    await engine.enqueue("acme", [FIRST])
+    engine, taken = await engine_of("b")
+    await engine.enqueue("acme", [SECOND])
+    await taken.until(1)
+    assert taken[0][0] == SECOND
+    assert await engine.find([FIRST]) == {FIRST: Known(None, "mettl-jobs-0")}
+    await engine.forget([FIRST])
+
+
+async def test_it_runs_once_in_a_process_and_leaves_no_thread(engine_of):
+    before = set(threading.enumerate())
+    await engine_of()
+    second = ChunkEngine(
+        url=make_url("sqlite+aiosqlite:///never"), executor="b", accounts=["acme"], at_once=1,
+        idle=1.0, accept=print,
+    )  # fmt: skip
+    with pytest.raises(ConfigurationError, match="one process for each worker"):
+        await second.launch()
+    await engine_of.close()
+    await until(lambda: asyncio.sleep(0, set(threading.enumerate()) - before), set())
+
+
+async def test_its_log_is_ours_at_debug(engine_of, capfd, caplog):
+    theirs = logging.getLogger("dbos")
+    before = theirs.handlers[:], theirs.filters[:], theirs.level, theirs.propagate
+    with caplog.at_level(logging.DEBUG):
+        await engine_of()
+        await engine_of.close()
+    assert capfd.readouterr() == ("", "")
+    ours = [one for one in caplog.records if one.name.startswith(("dbos", "mettl_async"))]
+    assert {(one.name, one.levelno) for one in ours} == {("mettl_async.jobs", logging.DEBUG)}
+    assert "mettl-jobs-1" in caplog.text
+    assert before == (theirs.handlers, theirs.filters, theirs.level, theirs.propagate)
+
+
+async def test_the_loop_can_use_its_own_threads_afterwards(engine_of):
+    engine, _ = await engine_of()
+    await engine.enqueue("acme", [FIRST])
+    await engine.look_every("acme", 0.5)
+    await engine.forget([FIRST])
+    await engine_of.close()
+    assert await asyncio.to_thread(lambda: 1) == 1

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import mettl_async
+from mettl_async import webhooks
+from mettl_async.models import event
 
 
 def test_there_are_at_most_sixty_and_each_can_be_loaded():
@@ -21,6 +23,11 @@ def test_type_checkers_are_told_of_the_same_names():
     (block,) = (one for one in tree.body if isinstance(one, ast.If))
     told = {alias.name for one in block.body for alias in one.names}
     assert told | {"__version__"} == set(mettl_async.__all__)
+
+
+def test_webhooks_have_all_events():
+    assert set(event.__all__) <= set(webhooks.__all__)
+    assert all(getattr(webhooks, name) is not None for name in webhooks.__all__)
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error():

@@ -10,8 +10,19 @@ from mettl_async.errors import (
     WebhookError,
 )
 from mettl_async.models import BasicAuth
-from mettl_async.models import event as _event
-from mettl_async.models.event import *  # noqa: F403 - its __all__ is the list of events
+from mettl_async.models.event import (
+    EVENTS,
+    Event,
+    EventKind,
+    SectionalScore,
+    SignedContext,
+    TestEvent,
+    TestFinished,
+    TestGraded,
+    TestResumeEnabled,
+    TestStarted,
+    UnknownEvent,
+)
 from mettl_async.webhooks.context import ContextSigner
 from mettl_async.webhooks.handlers import EventHandlers
 from mettl_async.webhooks.http import HttpAnswer
@@ -31,21 +42,32 @@ from mettl_async.webhooks.sync import run_sync
 from mettl_async.webhooks.verification import AllowedNetworks, BasicAuthVerifier
 
 __all__ = [
+    "EVENTS",
     "AllowedNetworks",
     "BasicAuth",
     "BasicAuthVerifier",
     "Claim",
     "ContextDataError",
     "ContextSigner",
+    "Event",
     "EventDecodeError",
     "EventHandlers",
+    "EventKind",
     "EventStore",
     "Handled",
     "HttpAnswer",
     "MemorySeenEvents",
     "Refused",
     "RefusedDeliveryError",
+    "SectionalScore",
     "SeenEvents",
+    "SignedContext",
+    "TestEvent",
+    "TestFinished",
+    "TestGraded",
+    "TestResumeEnabled",
+    "TestStarted",
+    "UnknownEvent",
     "WebhookError",
     "WebhookReceiver",
     "event_identity",
@@ -53,4 +75,3 @@ __all__ = [
     "run_sync",
     "sample_event",
 ]
-__all__ += _event.__all__

@@ -170,6 +170,8 @@ WORKBOOKS = (
               file=BOOK, people=with_id("3.14159")),
     asked_for("A conditional format that changes what numbers show", "xlsxwriter", by_xlsxwriter(ruled), "--numbers", "stored",
               file=BOOK, people=with_id("42")),
+    asked_for("A conditional format of ODS that does", "LibreOffice", data("kinds/libreoffice.rules.ods"), "--numbers",
+              "stored", file="people.ods", people=((*ASHA, "42"), (*ZOE, "7"))),
     refused("A hidden column", "xlsxwriter", by_xlsxwriter(lambda _, sheet: sheet.set_column(2, 2, None, None, {"hidden": True})),
             "", file=BOOK, answer=("--map", "Town=Town"), people=ROWS),
     refused("Cells of several columns that are merged", "openpyxl",

@@ -1,8 +1,14 @@
-"""Make the files of LibreOffice, with ``soffice`` 7.4, and of xlwt; ``make.cjs`` those of SheetJS and exceljs."""
+"""Make the files of LibreOffice, with ``soffice`` 7.4, and of xlwt; ``make.cjs`` those of SheetJS and exceljs.
+
+Run it in this folder, with the packages of the extra ``dev``: ``python make.py``.
+"""
 
 import csv
 import subprocess
 from pathlib import Path
+
+import xlsxwriter
+import xlwt
 
 UTF_8, WINDOWS = 76, 1
 ROWS = (
@@ -33,8 +39,6 @@ def convert(to: str, name: str, read_as: int = UTF_8) -> None:
 
 def formulas(name: str) -> None:
     """Write the table with a formula, which xlwt does not compute."""
-    import xlwt  # noqa: PLC0415 - not needed for the others
-
     book = xlwt.Workbook()
     sheet = book.add_sheet("People", cell_overwrite_ok=True)
     for line, row in enumerate(ROWS):
@@ -42,6 +46,22 @@ def formulas(name: str) -> None:
             sheet.write(line, place, text)
     sheet.write(1, 2, xlwt.Formula('UPPER("pune")'))
     book.save(name)
+
+
+def rules(name: str) -> None:
+    """Write a workbook with a conditional format that changes what numbers show, and one that does not."""
+    with xlsxwriter.Workbook("rules.xlsx") as book:
+        sheet = book.add_worksheet("People")
+        for line, row in enumerate(ROWS):
+            sheet.write_row(line, 0, row)
+        sheet.write_column(0, 3, ("ID", 42, 7))
+        for place, shown in ((2, {"bold": True}), (3, {"num_format": "00000"})):
+            rule = {"type": "cell", "criteria": "!=", "value": 1, "format": book.add_format(shown)}
+            sheet.conditional_format(1, place, 9, place, rule)
+    command = ("soffice", "--headless", "--convert-to", "ods", "--outdir", "out", "rules.xlsx")
+    subprocess.run(command, check=True)  # noqa: S603 - of this file
+    Path("out", "rules.ods").rename(name)
+    Path("rules.xlsx").unlink()
 
 
 def main() -> None:
@@ -54,6 +74,7 @@ def main() -> None:
     convert("csv:Text - txt - csv (StarCalc):44,34,76", "misread.csv", WINDOWS)
     for kind in KINDS:
         convert(kind, "xlml.xml" if ":" in kind else kind)
+    rules("libreoffice.rules.ods")
     formulas("xlwt.xls")
     Path("out").rmdir()
     Path("people.csv").unlink()

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import IO, Final
 from zipfile import ZipFile
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from mettl_async.cli.reading.workbooks.cell import Cell
 from mettl_async.cli.reading.workbooks.ods_cells import cell_of
+from mettl_async.cli.reading.workbooks.ods_rules import Rules, Styles
 from mettl_async.cli.reading.workbooks.sheet import (
     MOST_COLUMNS,
     MOST_ROWS,
@@ -24,6 +25,9 @@ _PREFIX: Final = "urn:oasis:names:tc:opendocument:xmlns:"
 _TABLE: Final = f"{_PREFIX}table:1.0 "
 _TEXT: Final = f"{_PREFIX}text:1.0 "
 _STYLE: Final = f"{_PREFIX}style:1.0 "
+_SHOWN_BY_FORMATS: Final = frozenset(
+    f"{_PREFIX}office:1.0 {kind}" for kind in ("value", "date-value", "time-value")
+)
 _HIDDEN: Final = frozenset({"collapse", "filter"})
 _BLANKS: Final = re.compile(r"[ \t\r\n]+")
 
@@ -38,13 +42,20 @@ class OdsBook:
 
     _parts: ZipFile
     sheets: list[SheetName] = field(factory=list, init=False)
+    _styles: Styles = field(factory=Styles, init=False)
 
     def __attrs_post_init__(self) -> None:
+        if "styles.xml" in self._parts.NameToInfo:
+            with self._parts.open("styles.xml") as stream:
+                for _ in feed(parser(self._styles.start), stream):
+                    pass
         style = ""
         hidden: set[str] = set()
 
         def start(name: str, given: dict[str, str]) -> None:
             nonlocal style
+            if not self.sheets:  # which come after the styles
+                self._styles.start(name, given)
             if name == f"{_STYLE}style":
                 style = given.get(f"{_STYLE}name", "")
             elif name == f"{_STYLE}table-properties" and given.get(f"{_TABLE}display") == "false":
@@ -56,11 +67,13 @@ class OdsBook:
         with self._open() as stream:
             for _ in feed(parser(start), stream):
                 pass
+        self._styles.end()
 
     def read(self, place: int) -> SheetContent:
         """See `Book`."""
         content = SheetContent(iter(()))
-        return SheetContent(_rows(self._open(), place, content), content.merged, content.hidden)
+        rules = Rules(self._styles, content)
+        return evolve(content, rows=_rows(self._open(), place, content, rules))
 
     def close(self) -> None:
         """See `Book`."""
@@ -73,8 +86,8 @@ class OdsBook:
             raise DamagedError from None
 
 
-def _rows(stream: IO[bytes], place: int, content: SheetContent) -> Iterator[SheetRow]:
-    reader = _Reader(place, content)
+def _rows(stream: IO[bytes], place: int, content: SheetContent, rules: Rules) -> Iterator[SheetRow]:
+    reader = _Reader(place, content, rules)
     with stream:
         try:
             made = parser(reader.start, reader.end)
@@ -94,6 +107,7 @@ class _Reader:
 
     place: int
     content: SheetContent
+    rules: Rules
     rows: list[SheetRow] = field(factory=list, init=False)
     done: bool = field(default=False, init=False)
     _table: int = field(default=-1, init=False)
@@ -126,7 +140,11 @@ class _Reader:
             count = _repeated(given, "columns")
             if given.get(f"{_TABLE}visibility") in _HIDDEN:
                 self.content.hidden.append(range(self._column, self._column + count))
+            places = range(self._column, self._column + count)
+            self.rules.column(places, given.get(f"{_TABLE}default-cell-style-name"))
             self._column += count
+        else:
+            self.rules.start(name, given)
 
     def end(self, name: str) -> None:
         """End an element."""
@@ -142,6 +160,7 @@ class _Reader:
         elif name == f"{_TABLE}table-row":
             self._end_row()
         elif name == f"{_TABLE}table":
+            self.rules.end()
             self.done = True
 
     def text(self, text: str) -> None:
@@ -174,6 +193,11 @@ class _Reader:
         if left + count > MOST_COLUMNS:
             raise DamagedError
         self._cells.extend([cell] * count)
+        if not _SHOWN_BY_FORMATS.isdisjoint(given):
+            style = given.get(f"{_TABLE}style-name") or self._row.get(
+                f"{_TABLE}default-cell-style-name"
+            )
+            self.rules.number(self._line, left, count, style)
         rows, columns = (
             int(given.get(f"{_TABLE}number-{kind}-spanned", "1")) for kind in ("rows", "columns")
         )

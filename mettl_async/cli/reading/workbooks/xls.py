@@ -18,11 +18,13 @@ from mettl_async.cli.reading.workbooks.sheet import (
     SheetName,
     SheetRow,
 )
+from mettl_async.cli.reading.workbooks.xls_rules import RULE_RECORDS, Record, restyled_in
 
 _EMPTY, _TEXT, _NUMBER, _DATE, _BOOLEAN, _ERROR = range(6)
 _ENCRYPTED: Final = "EncryptedPackage".encode("utf-16-le")
 _LOCKED: Final = "has a password; save it without one"
 _BEGIN, _BOUND_SHEET, _FORMULA, _END = 0x09, 0x85, 0x06, 0x0A
+_NO_TYPE: Final = 0xFFFF
 _ZERO: Final = b"\0" * 8
 _NO_RESULT: Final = b"\3\0\0\0\0\0\xff\xff"
 # LibreOffice writes 0 for some that it has not computed.
@@ -41,6 +43,7 @@ class XlsBook:
 
     _book: Any
     _not_computed: Sequence[Mapping[tuple[int, int], Broken]]
+    _restyled: Sequence[Sequence[Area]]
     sheets: list[SheetName] = field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -59,7 +62,8 @@ class XlsBook:
             for column, info in sheet.colinfo_map.items()
             if info.hidden or info.width == 0
         ]
-        return SheetContent(self._rows(sheet, self._not_computed[place]), merged, hidden)
+        rows = self._rows(sheet, self._not_computed[place])
+        return SheetContent(rows, merged, hidden, [*self._restyled[place]])
 
     def close(self) -> None:
         """See `Book`."""
@@ -126,12 +130,19 @@ def open_xls(name: str, file: IO[bytes]) -> XlsBook:
         ) from None
     log = io.StringIO()
     try:
-        book = xlrd.open_workbook(file_contents=content, formatting_info=True, logfile=log)
         parts = CompDoc(content, logfile=log)
         for part in ("Workbook", "Book"):
-            stream, start, length = parts.locate_named_stream(part)
-            if stream is not None:
-                return XlsBook(book, _not_computed_in(bytes(stream[start : start + length])))
+            found, start, length = parts.locate_named_stream(part)
+            if found is not None:
+                stream = bytes(found[start : start + length])
+                sheets = _sheets_in(stream)
+                if any(kind in RULE_RECORDS for sheet in sheets for kind, _ in sheet):
+                    content = _without_rules(
+                        stream
+                    )  # whose newer ones the library takes for damage
+                book = xlrd.open_workbook(file_contents=content, formatting_info=True, logfile=log)
+                restyled = [restyled_in(one) for one in sheets]
+                return XlsBook(book, _not_computed_in(sheets), restyled)
     except Exception as error:  # noqa: BLE001 - the library lets many leave it for damaged files
         if "encrypted" in str(error).lower():
             raise CommandError(f"{name}: {_LOCKED}") from None
@@ -139,29 +150,44 @@ def open_xls(name: str, file: IO[bytes]) -> XlsBook:
     raise DamagedError
 
 
-def _not_computed_in(stream: bytes) -> list[dict[tuple[int, int], Broken]]:
-    """Find, for each sheet, the formulas without a sure value; the library does not tell of formulas.
-
-    A result that is empty is sure where another formula of the workbook has a value.
-    """
-    sheets: list[dict[tuple[int, int], bytes]] = []
+def _sheets_in(stream: bytes) -> list[list[Record]]:
+    """Collect the records of each sheet that the library does not tell of: formulas, and rules."""
+    sheets = []
     for kind, content in _records(stream, 0):
         if kind == _BOUND_SHEET and content[5] == 0:  # not a chart or macros
             (start,) = struct.unpack_from("<I", content)
-            sheets.append(
-                {
-                    struct.unpack_from("<HH", cell): cell[6:14]
-                    for kind, cell in _records(stream, start)
-                    if kind == _FORMULA
-                }
-            )
+            found = _records(stream, start)
+            sheets.append([one for one in found if one[0] == _FORMULA or one[0] in RULE_RECORDS])
+    return sheets
+
+
+def _not_computed_in(sheets: Sequence[Sequence[Record]]) -> list[dict[tuple[int, int], Broken]]:
+    """Find, for each sheet, the formulas without a sure value.
+
+    A result that is empty is sure where another formula of the workbook has a value.
+    """
+    formulas: list[dict[tuple[int, int], bytes]] = [
+        {struct.unpack_from("<HH", cell): cell[6:14] for kind, cell in sheet if kind == _FORMULA}
+        for sheet in sheets
+    ]
     unsure = {_ZERO: _PLACEHOLDER}
-    if all(value in (_ZERO, _NO_RESULT) for sheet in sheets for value in sheet.values()):
+    if all(value in (_ZERO, _NO_RESULT) for sheet in formulas for value in sheet.values()):
         unsure[_NO_RESULT] = _BLANK
     return [
         {place: unsure[value] for place, value in sheet.items() if value in unsure}
-        for sheet in sheets
+        for sheet in formulas
     ]
+
+
+def _without_rules(stream: bytes) -> bytes:
+    """Have the records of rules be of a type that no program reads."""
+    made, place = bytearray(stream), 0
+    while place + 4 <= len(stream):
+        kind, length = struct.unpack_from("<HH", stream, place)
+        if kind in RULE_RECORDS:
+            struct.pack_into("<H", made, place, _NO_TYPE)
+        place += 4 + length
+    return bytes(made)
 
 
 def _records(stream: bytes, place: int) -> Iterator[tuple[int, bytes]]:

@@ -23,6 +23,9 @@ from mettl_async.cli.reading.workbooks.xml_stream import feed, parser
 TRUE: Final = frozenset({"1", "true", "on"})
 _ESCAPED: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _DIGITS: Final = "0123456789"
+_X14: Final = "http://schemas.microsoft.com/office/spreadsheetml/2009/9/main"
+_SQREF: Final = "http://schemas.microsoft.com/office/excel/2006/main sqref"
+_PICTURES: Final = ("iconSet", "dataBar")
 _AREA: Final = re.compile(r"\$?([A-Z]+)\$?([0-9]+)(?::\$?([A-Z]+)\$?([0-9]+))?")
 
 
@@ -82,6 +85,8 @@ class _Reader:
     parser: XMLParserType = field(init=False)
     _line: int = field(default=0, init=False)
     _ruled: str = field(default="", init=False)
+    _later: bool = field(default=False, init=False)
+    _restyles: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.parser = parser(self._root)
@@ -95,17 +100,26 @@ class _Reader:
 
     def _use(self, space: str) -> None:  # noqa: C901, PLR0915 - one loop's worth of closures, for speed
         made, strings, styles = self.parser, self.context.strings, self.context.styles
+        pieces: list[str] = []
         row_, cell_, value_, formula_, text_, reading_ = (
             f"{space} {kind}" for kind in ("row", "c", "v", "f", "t", "rPh")
         )
+
+        def begin_text(_: dict[str, str]) -> None:
+            pieces.clear()
+            made.CharacterDataHandler = pieces.append
+
         others = {
             f"{space} mergeCell": self._merge,
             f"{space} col": self._column,
             f"{space} conditionalFormatting": self._ruled_cells,
             f"{space} cfRule": self._rule,
+            **{f"{one} {kind}": self._picture for one in (space, _X14) for kind in _PICTURES},
+            f"{_X14} conditionalFormatting": self._later_rules,
+            f"{space} numFmt": self._format_of_rule,
+            _SQREF: begin_text,
         }
         by_key = {str(place): style for place, style in enumerate(styles)}
-        pieces: list[str] = []
         cells: list[Cell] = []
         attributes: dict[str, str] = {}
         row: dict[str, str] = {}
@@ -162,6 +176,9 @@ class _Reader:
                 self._end_row(row, cells)
             elif name == reading_:
                 ignored -= 1
+            elif name == _SQREF:
+                made.CharacterDataHandler = None
+                self._later_cells("".join(pieces))
 
         made.StartElementHandler = start
         made.EndElementHandler = end
@@ -212,6 +229,26 @@ class _Reader:
     def _rule(self, given: dict[str, str]) -> None:
         if int(given.get("dxfId", "-1")) in self.context.restyling:
             self.content.restyled.extend(map(_area, self._ruled.split()))
+
+    def _picture(self, given: dict[str, str]) -> None:
+        """Take an icon or a bar, which may stand in the place of the number."""
+        if given.get("showValue", "1") in TRUE:
+            return
+        if self._later:
+            self._restyles = True
+        else:
+            self.content.restyled.extend(map(_area, self._ruled.split()))
+
+    def _later_rules(self, _: dict[str, str]) -> None:
+        """Begin rules of Excel since 2010, which name their cells behind them, and hold their formats."""
+        self._later, self._restyles = True, False
+
+    def _format_of_rule(self, given: dict[str, str]) -> None:
+        self._restyles = self._restyles or given.get("formatCode") != "General"
+
+    def _later_cells(self, text: str) -> None:
+        if self._restyles:
+            self.content.restyled.extend(map(_area, text.split()))
 
 
 def _area(text: str) -> Area:

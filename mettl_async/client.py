@@ -194,6 +194,11 @@ class MettlClient:
         Raises:
             ConfigurationError: A value is out of bounds, or ``options`` differ in what connections are
                 made of.
+
+        Example::
+
+            hasty = mettl.with_options(timeout=2, max_retries=0)
+            await hasty.account.get()
         """
         options = _checked_options(options if options is not None else self.options)
         for name in (one.name for one in fields(ClientOptions)):
@@ -245,6 +250,13 @@ class MettlClient:
         Raises:
             InvalidInputError: An argument is not of its form.
             CallError: See `mettl_async.errors`.
+
+        Example::
+
+            answer = await mettl.request(
+                "GET", "/schedules/{access_key}", path_values={"access_key": ACCESS_KEY}
+            )
+            print(answer.payload["schedule"]["name"])
         """
         return await custom.request(
             self._caller,
@@ -280,6 +292,10 @@ class MettlClient:
         Raises:
             ConfigurationError: Called in another event loop than the client was used in, or the timeout is
                 out of bounds.
+
+        Example::
+
+            await mettl.aclose(timeout=5)
         """
         require("timeout", timeout, _CLOSE_TIMEOUT)
         lifecycle = self._shared.lifecycle

@@ -17,6 +17,11 @@ class Account(Resource):
         Raises:
             CallError: See `mettl_async.errors`.
 
+        Example::
+
+            account = await mettl.account.get()
+            print(account.account_type)
+
         Vendor page: "Get Account Info".
         """
         return await self._caller.call(endpoints.GET_ACCOUNT)
@@ -30,6 +35,11 @@ class Account(Resource):
         Raises:
             InvalidInputError: Not a `Logo`.
             CallError: See `mettl_async.errors`.
+
+        Example::
+
+            content = Path("logo.png").read_bytes()
+            await mettl.account.update_logo(Logo(content=content, filename="logo.png"))
 
         Vendor page: "Update Logo". The file is not signed.
         """
@@ -55,6 +65,11 @@ class Account(Resource):
             InvalidInputError: An argument is not of its type.
             PermissionDeniedError: The account may not do it.
             CallError: See `mettl_async.errors`.
+
+        Example::
+
+            colours = WhiteLabel(button_color="#00aaff", support_numbers=["+91 124 000 0000"])
+            await mettl.account.update_white_label(colours)
 
         Vendor page: "Update White Label". Files are not signed.
         """

@@ -33,6 +33,11 @@ class Assessments(Resource):
         Raises:
             InvalidInputError: An argument is out of bounds.
 
+        Example::
+
+            async for assessment in mettl.assessments.list():
+                print(assessment.id, assessment.name)
+
         Vendor page: "Get All Assessments".
         """
         return self._caller.pages(
@@ -49,6 +54,11 @@ class Assessments(Resource):
             InvalidInputError: Not an id.
             NotFoundError: No such assessment in this account.
             CallError: See `mettl_async.errors`.
+
+        Example::
+
+            assessment = await mettl.assessments.get(ASSESSMENT_ID)
+            print(assessment.name, assessment.duration)
 
         Vendor page: "Get Assessment".
         """
@@ -67,6 +77,14 @@ class Assessments(Resource):
             ApiError: ``code`` E000 for a name that is taken.
             CallError: See `mettl_async.errors`.
 
+        Example::
+
+            python = NewSkill(name="Python", level=Level.EASY, question_count=10)
+            basics = NewSection(name="Basics", skills=[python])
+            exam = NewAssessment(name="Python 1", duration=60, sections=[basics])
+            created = await mettl.assessments.create(exam)
+            print(created)
+
         Vendor page: "Create Assessment"; the answer is [seen], and so is the form of sections.
         """
         return await self._caller.call(endpoints.CREATE_ASSESSMENT, assessment=assessment)
@@ -84,6 +102,11 @@ class Assessments(Resource):
         Raises:
             InvalidInputError: Not an id, or not `AssessmentSettings`.
             CallError: See `mettl_async.errors`.
+
+        Example::
+
+            settings = AssessmentSettings(exit_redirection_url="https://ats.example/thanks")
+            await mettl.assessments.edit_settings(ASSESSMENT_ID, settings)
 
         Vendor page: "Edit Assessment Settings".
         """

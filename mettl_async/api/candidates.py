@@ -70,6 +70,12 @@ class Candidates(Resource):
             MettlDecodeError: All items are about others; safe to repeat.
             CallError: See `mettl_async.errors`.
 
+        Example::
+
+            ravi = Candidate(email="ravi@example.org", first_name="Ravi")
+            for one in await mettl.candidates.register(ACCESS_KEY, [ravi]):
+                print(one.status, one.url)
+
         Vendor page: "Register Candidates in Schedule".
         """
         check_source(candidates, may_be_async=False)
@@ -150,6 +156,12 @@ class Candidates(Resource):
         Raises:
             InvalidInputError: An argument is out of bounds. The run raises it for an element that is no
                 `Candidate`, and for a fallback that returned another email, whose candidate stays rejected.
+
+        Example::
+
+            people = (Candidate(email=f"c{n}@example.org", first_name="C") for n in range(60))
+            report = await mettl.candidates.register_many(ACCESS_KEY, people)
+            print(len(report.registered), "have a link")
         """
         key = check_access_key(access_key)
         check_source(candidates)
@@ -208,6 +220,12 @@ class Candidates(Resource):
             InvalidInputError: Not an access key, or not a `Candidate`.
             CallError: See `mettl_async.errors`.
 
+        Example::
+
+            mina = Candidate(email="mina@example.org", first_name="Mina")
+            link = await mettl.candidates.ensure_registered(ACCESS_KEY, mina)
+            print(link.url if isinstance(link, ReadyLink) else link.reason)
+
         Vendor page: "Register Candidates in Schedule".
         """
         items = await self.register(access_key, [candidate], options=options)
@@ -235,6 +253,11 @@ class Candidates(Resource):
             InvalidInputError: Not an access key, or not a `Candidate`.
             CallError: See `mettl_async.errors`. If the second step fails, the result is deleted already,
                 and `ensure_registered` does the rest.
+
+        Example::
+
+            dana = Candidate(email="dana@example.org", first_name="Dana")  # has taken the test
+            link = await mettl.candidates.reset_attempt(ACCESS_KEY, dana)
 
         Vendor pages: "Delete Result of Candidate in Schedule", "Register Candidates in Schedule".
         """

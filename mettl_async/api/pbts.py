@@ -18,6 +18,11 @@ class Pbts(Resource):
 
         What an item holds besides its id is not known: it is in ``extra``.
 
+        Example::
+
+            async for pbt in mettl.pbts.list():
+                print(pbt.pbt_id, pbt.pbt_name)
+
         Vendor page: "Get All PBTs".
         """
         return self._caller.pages(endpoints.LIST_PBTS)
@@ -37,6 +42,11 @@ class Pbts(Resource):
         Raises:
             InvalidInputError: Empty, repeated, or not whole numbers above 0.
             CallError: See `mettl_async.errors`.
+
+        Example::
+
+            for added in await mettl.pbts.add([1336]):
+                print(added.pbt_name, added.assessment_id)
 
         Vendor page: "Add PBTs".
         """

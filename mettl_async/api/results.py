@@ -59,6 +59,11 @@ class Results(Resource):
         Raises:
             InvalidInputError: An argument is out of bounds.
 
+        Example::
+
+            async for result in mettl.results.list(ACCESS_KEY):
+                print(result.test_status.status)
+
         Vendor page: "Get Results of All Candidates in Schedule".
         """
         return self._caller.pages(
@@ -85,6 +90,11 @@ class Results(Resource):
             ApiError: The candidate was never registered (which code comes is not known).
             CallError: See `mettl_async.errors`.
 
+        Example::
+
+            result = await mettl.results.get(ACCESS_KEY, "asha@example.org")
+            print(result.test_status.status)
+
         Vendor page: "Get Result of Candidate in Schedule".
         """
         return await self._caller.call(
@@ -106,6 +116,11 @@ class Results(Resource):
         Raises:
             InvalidInputError: An argument is out of bounds.
 
+        Example::
+
+            async for instance in mettl.results.list_for_candidate("asha@example.org"):
+                print(instance)
+
         Vendor page: "Get All Results of Candidate in Account".
         """
         detail = ResultDetail(essay_answers=essay_answers)
@@ -125,6 +140,10 @@ class Results(Resource):
         Raises:
             InvalidInputError: Not an access key or an email.
             CallError: See `mettl_async.errors`.
+
+        Example::
+
+            await mettl.results.delete(ACCESS_KEY, "ravi@example.org")
 
         Vendor page: "Delete Result of Candidate in Schedule".
         """
@@ -162,6 +181,11 @@ class Results(Resource):
             NotReadyError: Not within ``timeout``, or never: access was revoked or has expired.
             InvalidInputError: An argument is out of bounds.
             CallError: See `mettl_async.errors`.
+
+        Example::
+
+            result = await mettl.results.wait_for(ACCESS_KEY, "asha@example.org", timeout=600)
+            print(result.test_status.result.total_marks)
 
         Vendor page: "Get Result of Candidate in Schedule".
         """
@@ -202,6 +226,11 @@ class Results(Resource):
 
         Raises:
             InvalidInputError: An argument is out of bounds.
+
+        Example::
+
+            async for one in mettl.results.export([ACCESS_KEY]):
+                print(one.access_key)
 
         Vendor page: "Get Results of All Candidates in Schedule".
         """
@@ -252,6 +281,11 @@ class Results(Resource):
         Raises:
             InvalidInputError: An argument is out of bounds, or something delivered is no event.
             CallError: See `mettl_async.errors`.
+
+        Example::
+
+            for missed in await mettl.results.reconcile(ACCESS_KEY, delivered=[]):
+                print(type(missed).__name__)
 
         Vendor pages: "Get Results of All Candidates in Schedule", "Get Schedule".
         """
@@ -324,6 +358,11 @@ class Results(Resource):
             OSError: The file cannot be written.
 
         The address is a public link, fetched unsigned [seen].
+
+        Example::
+
+            result = await mettl.results.get(ACCESS_KEY, "asha@example.org")
+            await mettl.results.download_report(result, "asha.pdf")
         """
         _check.instance("result", result, CandidateResult)
         return await save_report(self._caller, result, path, seconds=timeout, max_bytes=max_bytes)

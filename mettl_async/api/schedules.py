@@ -39,6 +39,11 @@ class Schedules(Resource):
         Raises:
             InvalidInputError: ``page_size`` is out of bounds.
 
+        Example::
+
+            newest = await mettl.schedules.list().collect(limit=10)
+            print([schedule.name for schedule in newest])
+
         Vendor page: "Get All Schedules in Account".
         """
         return self._caller.pages(endpoints.LIST_SCHEDULES, page_size=page_size)
@@ -61,6 +66,11 @@ class Schedules(Resource):
         Raises:
             InvalidInputError: Not an id, or not a `ScheduleFilter`.
 
+        Example::
+
+            async for schedule in mettl.schedules.list_in_assessment(ASSESSMENT_ID):
+                print(schedule.access_key, schedule.name)
+
         Vendor page: "Get All Schedules in Assessment".
         """
         return self._caller.pages(
@@ -77,6 +87,11 @@ class Schedules(Resource):
             InvalidInputError: Not an access key.
             NotFoundError: No such schedule in this account.
             CallError: See `mettl_async.errors`.
+
+        Example::
+
+            schedule = await mettl.schedules.get(ACCESS_KEY)
+            print(schedule.name, schedule.status)
 
         Vendor page: "Get Schedule".
         """
@@ -96,6 +111,12 @@ class Schedules(Resource):
         Raises:
             InvalidInputError: Not an id, or not a `NewSchedule`.
             CallError: See `mettl_async.errors`.
+
+        Example::
+
+            drive = NewSchedule(name="Spring", source_app="acme-ats", access=Access.open_for_all())
+            schedule = await mettl.schedules.get_or_create(ASSESSMENT_ID, drive)
+            print(schedule.access_key)
 
         Vendor pages: "Get All Schedules in Assessment", "Create Schedule".
         """
@@ -155,6 +176,13 @@ class Schedules(Resource):
             InvalidInputError: An argument is out of bounds.
             CallError: See `mettl_async.errors`; those created so far are found next time.
 
+        Example::
+
+            drive = NewSchedule(name="Summer", source_app="acme-ats", access=Access.open_for_all())
+            first, second = await mettl.schedules.get_or_create_attempts(
+                ASSESSMENT_ID, drive, attempts=2
+            )
+
         Vendor page: "ATS/LMS Back-End Flow".
         """
         _check.instance("schedule", schedule, NewSchedule)
@@ -184,6 +212,12 @@ class Schedules(Resource):
             InvalidInputError: A value breaks a rule, or the parameters do not fit into a URL.
             ApiError: ``code`` E000 for a name that is taken.
             CallError: See `mettl_async.errors`.
+
+        Example::
+
+            drive = NewSchedule(name="Autumn", source_app="acme-ats", access=Access.open_for_all())
+            created = await mettl.schedules.create(ASSESSMENT_ID, drive)
+            print(created.access_key, created.access_url)
 
         Vendor page: "Create Schedule".
         """
@@ -223,6 +257,11 @@ class Schedules(Resource):
         Raises:
             InvalidInputError: A value breaks a rule, or the parameters do not fit into a URL.
             CallError: See `mettl_async.errors`.
+
+        Example::
+
+            changes = ScheduleEdit(name="Autumn drive")
+            schedule = await mettl.schedules.edit(ACCESS_KEY, changes)
 
         Vendor page: "Edit Schedule".
         """

@@ -26,7 +26,9 @@ async def run_page(name, sources, monkeypatch):
         What each block that ran alone printed.
     """
     alone = []
-    async with Sandbox().serve() as server:
+    with (
+        Sandbox().serve_in_thread() as server
+    ):  # some blocks have no loop of their own, or block it
         monkeypatch.setenv("METTL_PUBLIC_KEY", server.credentials.public_key)
         monkeypatch.setenv("METTL_PRIVATE_KEY", server.credentials.private_key)
         monkeypatch.setenv("METTL_BASE_URL", server.base_url)

@@ -2,6 +2,7 @@
 
 import re
 
+import command_page
 import pytest
 from running_pages import ROOT, blocks, run_page
 
@@ -38,3 +39,8 @@ def test_links_to_files_lead_somewhere(name):
     text = (DOCS / name).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?://|#|mailto:)([^)#\s]+)", text):
         assert ((DOCS / name).parent / target).exists(), target
+
+
+def test_the_help_of_each_command_is_on_its_page():
+    """``python tests/docs/command_page.py`` writes it anew."""
+    assert command_page.PAGE.read_text(encoding="utf-8") == command_page.page()

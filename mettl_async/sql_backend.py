@@ -8,7 +8,6 @@ import random
 import uuid
 import weakref
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -197,15 +196,25 @@ class Backend:
                 flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
                 os.close(os.open(self.file.resolve(), flags, _PRIVATE))
 
-    async def create(self, table: sa.Table) -> None:
-        """Create a table and its indexes unless they exist; any number of processes may do so at once."""
+    async def create(self, *tables: sa.Table) -> None:
+        """Create tables and their indexes unless they exist; any number of processes may do so at once."""
         self.make_file()
-        statements: list[sa.schema.ExecutableDDLElement] = [
-            sa.schema.CreateTable(table, if_not_exists=True),
-            *(sa.schema.CreateIndex(index, if_not_exists=True) for index in table.indexes),
-        ]
-        for create in statements:
-            await self.run(partial(_execute, create), also=_CREATED_MEANWHILE)
+        statements: list[sa.schema.ExecutableDDLElement] = []
+        for table in tables:
+            statements += [
+                sa.schema.CreateTable(table, if_not_exists=True),
+                *(sa.schema.CreateIndex(index, if_not_exists=True) for index in table.indexes),
+            ]
+
+        async def work(connection: AsyncConnection) -> None:
+            if (
+                self.dialect == "sqlite"
+            ):  # sqlite3 begins nothing for these, and each would be synced
+                await connection.exec_driver_sql("BEGIN IMMEDIATE")
+            for create in statements:
+                await connection.execute(create)
+
+        await self.run(work, also=_CREATED_MEANWHILE)
 
     async def change(self, statement: sa.Executable, bound: Any) -> int:
         """Execute a statement in a transaction of its own; return the number of rows it changed."""
@@ -324,10 +333,6 @@ class Backend:
         self._at_work.discard(task)
         if not task.cancelled():
             task.exception()  # seen, even if whoever awaited it has gone
-
-
-async def _execute(statement: sa.Executable, connection: AsyncConnection) -> None:
-    await connection.execute(statement)
 
 
 def _may_pass(error: sa.exc.StatementError, also: frozenset[str]) -> bool:

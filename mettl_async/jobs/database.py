@@ -45,5 +45,4 @@ def backend_of(engine: AsyncEngine) -> Backend:
 
 async def create_tables(backend: Backend) -> None:
     """Create the tables unless they are there; any number of processes may do so at once."""
-    for table in metadata.sorted_tables:
-        await backend.create(table)
+    await backend.create(*metadata.sorted_tables)

@@ -44,7 +44,8 @@ async def take(connection: AsyncConnection, name: str, holder: str, seconds: flo
         where=sa.or_(leases.c.holder == insert.excluded.holder, leases.c.until <= now),
     )
     bound = {"lease": name, "who": holder, "seconds": seconds}
-    return (await connection.execute(statement, bound)).rowcount == 1
+    # Not rowcount, which psycopg does not tell of an insert.
+    return (await connection.execute(statement.returning(leases.c.name), bound)).first() is not None
 
 
 async def is_free(connection: AsyncConnection, name: str) -> bool:

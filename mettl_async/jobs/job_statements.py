@@ -1,0 +1,182 @@
+"""All statements about whole jobs, and about handing people in."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from attrs import frozen
+
+from mettl_async.jobs.statements import KINDS, now_of
+from mettl_async.jobs.tables import chunks, jobs, leases, outcomes, people
+from mettl_async.sql_backend import INSERTS, sa
+
+
+@frozen
+class JobStatements:
+    """What is done to jobs.
+
+    Names of parameters: ``the_id`` of a job, ``the_job`` its number; ``start`` and ``stop`` are positions.
+
+    Attributes:
+        add: Adds a job, unless its id is there.
+        find: Reads the job with an id.
+        newest: Reads the newest ones in some states.
+        set_state: Brings a job from some states into another.
+        due: Lets its chunks be taken at once.
+        grow: Adds to the number of people, as long as nobody else has, and it is not complete.
+        complete: Ends the submission.
+        add_people: Adds some.
+        find_people: Reads those in a range.
+        known: Reads which of some emails came before.
+        add_outcomes: Adds some.
+        add_chunks: Adds some.
+        chunks: Counts chunks, and people in those that are done.
+        live: Counts people with outcomes in those that are not.
+        submitted: Counts people with outcomes before there are chunks.
+        outcomes: Reads a page of outcomes.
+        forget_outcomes: Deletes those in a range.
+        forget_people: Deletes those in a range.
+        forget_chunks: Deletes all of a job.
+        forget_lease: Deletes that of its submission.
+        forget_job: Deletes its row.
+    """
+
+    add: sa.Executable
+    find: sa.Select[Any]
+    newest: sa.Select[Any]
+    set_state: sa.Update
+    due: sa.Update
+    grow: sa.Update
+    complete: sa.Update
+    add_people: sa.Executable
+    find_people: sa.Select[Any]
+    known: sa.Select[Any]
+    add_outcomes: sa.Executable
+    add_chunks: sa.Executable
+    chunks: sa.Select[Any]
+    live: sa.Select[Any]
+    submitted: sa.Select[Any]
+    outcomes: sa.Select[Any]
+    forget_outcomes: sa.Delete
+    forget_people: sa.Delete
+    forget_chunks: sa.Delete
+    forget_lease: sa.Delete
+    forget_job: sa.Delete
+
+    @classmethod
+    @cache
+    def of(cls, dialect: str) -> JobStatements:
+        """Make them for a dialect."""
+        row, now = jobs.c, now_of(dialect)
+        this = row.number == sa.bindparam("the_job")
+        insert: Any = INSERTS[dialect](jobs)
+        states = row.state.in_(sa.bindparam("states", expanding=True))
+        ended = sa.case((sa.bindparam("ends", type_=sa.Boolean), now), else_=row.ended_at)
+        submitting = (
+            sa.update(jobs)
+            .where(this, row.state == "submitting")
+            .where(row.total == sa.bindparam("seen", type_=sa.Integer))
+        )
+        person, outcome, chunk = people.c, outcomes.c, chunks.c
+        within = (person.job == sa.bindparam("the_job")) & _between(person.position)
+        return cls(
+            add=insert.values(
+                id=sa.bindparam("new_id"),
+                kind=sa.bindparam("new_kind"),
+                account=sa.bindparam("new_account"),
+                spec=sa.bindparam("new_spec"),
+                chunk_size=sa.bindparam("new_chunk_size"),
+                state="submitting",
+                problem="",
+                total=0,
+                submitted_at=now,
+            ).on_conflict_do_nothing(index_elements=["id"]),
+            find=sa.select(jobs).where(row.id == sa.bindparam("the_id")),
+            newest=sa.select(jobs)
+            .where(states)
+            .order_by(row.number.desc())
+            .limit(sa.bindparam("most", type_=sa.Integer)),
+            set_state=sa.update(jobs)
+            .where(row.id == sa.bindparam("the_id"), states)
+            .values(state=sa.bindparam("new_state"), problem="", ended_at=ended),
+            due=sa.update(chunks)
+            .where(chunk.job == sa.bindparam("the_job"), sa.not_(chunk.done))
+            .values(not_before=0.0),
+            grow=submitting.values(total=sa.bindparam("new_total", type_=sa.Integer)),
+            complete=submitting.values(
+                state="ready", total=sa.bindparam("new_total", type_=sa.Integer)
+            ),
+            add_people=sa.insert(people),
+            find_people=sa.select(person.position, person.person)
+            .where(within)
+            .order_by(person.position),
+            known=sa.select(person.digest).where(
+                person.job == sa.bindparam("the_job"),
+                person.digest.in_(sa.bindparam("digests", expanding=True)),
+            ),
+            add_outcomes=sa.insert(outcomes),
+            add_chunks=sa.insert(chunks).values(changed_at=now),
+            chunks=_count_chunks(),
+            live=_count_live(),
+            submitted=sa.select(outcome.status, sa.func.count())
+            .where(outcome.job == sa.bindparam("the_job"))
+            .group_by(outcome.status),
+            outcomes=_page(),
+            forget_outcomes=sa.delete(outcomes).where(
+                outcome.job == sa.bindparam("the_job"), _between(outcome.position)
+            ),
+            forget_people=sa.delete(people).where(within),
+            forget_chunks=sa.delete(chunks).where(chunk.job == sa.bindparam("the_job")),
+            forget_lease=sa.delete(leases).where(leases.c.name == sa.bindparam("the_lease")),
+            forget_job=sa.delete(jobs).where(this),
+        )
+
+
+def _between(position: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    return (position >= sa.bindparam("start", type_=sa.Integer)) & (
+        position < sa.bindparam("stop", type_=sa.Integer)
+    )
+
+
+def _count_chunks() -> sa.Select[Any]:
+    chunk = chunks.c
+    in_work = sa.and_(chunk.owner.is_not(None), sa.not_(chunk.done))
+    return sa.select(
+        sa.func.count().label("chunks"),
+        *(
+            sa.func.coalesce(sa.func.sum(sa.case((what, 1), else_=0)), 0).label(name)
+            for name, what in (("done", chunk.done), ("in_work", in_work))
+        ),
+        *(
+            sa.func.coalesce(sa.func.sum(chunk[kind]), 0).label(kind) for kind in KINDS
+        ),  # zero until a chunk is done
+    ).where(chunk.job == sa.bindparam("the_job"))
+
+
+def _count_live() -> sa.Select[Any]:
+    chunk, outcome = chunks.c, outcomes.c
+    inside = (
+        (outcome.job == chunk.job)
+        & (outcome.position >= chunk.first)
+        & (outcome.position < chunk.first + chunk.size)
+    )
+    return (
+        sa.select(outcome.status, sa.func.count())
+        .select_from(chunks.join(outcomes, inside))
+        .where(chunk.job == sa.bindparam("the_job"), sa.not_(chunk.done))
+        .group_by(outcome.status)
+    )
+
+
+def _page() -> sa.Select[Any]:
+    person, outcome = people.c, outcomes.c
+    same = (person.job == outcome.job) & (person.position == outcome.position)
+    return (
+        sa.select(outcomes, person.person)
+        .select_from(outcomes.join(people, same))
+        .where(outcome.job == sa.bindparam("the_job"))
+        .where(outcome.position > sa.bindparam("after", type_=sa.Integer))
+        .order_by(outcome.position)
+        .limit(sa.bindparam("most", type_=sa.Integer))
+    )

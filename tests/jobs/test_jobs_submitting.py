@@ -288,7 +288,7 @@ def do_not_wait_for_the_disk(connection, _):
 
 
 @given(data=st.data())
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_every_input_is_parted_into_chunks_each_person_once(tmp_path_factory, data):
     inputs = [(data.draw(_PEOPLE), data.draw(st.integers(1, 5))) for _ in range(4)]
 

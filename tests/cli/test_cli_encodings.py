@@ -101,6 +101,16 @@ def test_signs_alone_are_no_reason_to_doubt_the_encoding_of_most_files(signs):
     assert doubt.choices[0].value == "cp1252"
 
 
+@pytest.mark.parametrize("names", [["Анна"], ["Юля"], ["Ян"], ["ИВАН"], ["Иван", "Ольга", "Пётр"]])
+def test_a_list_of_cyrillic_names_is_first_offered_as_such(names):
+    assert doubt_of(written(names, "cp1251")).choices[0].value == "cp1251"
+
+
+@pytest.mark.parametrize("names", [["René"], ["Íñigo"], ["Größe"], ["Zoë", "François"]])
+def test_a_list_of_western_names_is_first_offered_as_such(names):
+    assert doubt_of(written(names, "cp1252")).choices[0].value == "cp1252"
+
+
 @pytest.mark.parametrize("names", [["A€b™c©d", "§x§", "x¤y¦z¬"], ["J“o”s\u201ae", "Ÿ€Ž"]])
 def test_the_encoding_of_most_files_is_always_offered(names):
     assert "cp1252" in [one.value for one in doubt_of(written(names, "cp1252")).choices]

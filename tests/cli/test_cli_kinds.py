@@ -173,13 +173,24 @@ def test_a_backslash_that_can_be_meant_in_one_way_only_stays(written, cell):
         "a@x.org,A,b\\\\c,Pune",
         'a@x.org,A,"{""p"": ""C:\\\\x""",Pune',
         'a@x.org,A,"b\\",c"',
-        'a@x.org,A,b,"Pune\\"',
-        "a@x.org,A,b,Pune\\",
+        "a@x.org,A,b,Pune\\\\",
+        "a@x.org,A,b,Pune\\\n",
+        "a@x.org,A,b,Pune\\\nand more",
+        'a@x.org,A,b,"Pune\\"\nand more"',
     ],
 )
 def test_a_backslash_that_can_be_meant_in_two_ways_is_refused(row):
     found, bad, _ = read(f"Email Address,First Name,Note,Town\n{row}\n")
-    assert (found, len(bad)) == ([], 1)
+    assert found == []
+    assert bad[0].startswith("2: has a backslash")
+
+
+@pytest.mark.parametrize("town", ["C:\\dir\\", '"C:\\dir\\"'])
+def test_a_backslash_at_the_end_of_a_line_is_text_where_another_person_follows(town):
+    rows = [f"{one}@x.org,A,b,{town}\r\n" for one in "abc"]
+    found, bad, _ = read("Email Address,First Name,Note,Town\r\n" + "".join(rows))
+    assert bad == []
+    assert found == [(f"{one}@x.org", "A", "b", "C:\\dir\\") for one in "abc"]
 
 
 def test_the_line_of_the_quote_is_told_though_its_row_begins_before():

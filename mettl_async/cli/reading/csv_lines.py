@@ -58,6 +58,15 @@ class Lines:
         for line in self.source:
             keep(line)
             yield line
+            while self._again:  # of `peek`
+                keep(self._again[0])
+                yield self._again.pop(0)
+
+    def peek(self) -> str | None:
+        """Look at the line after those that were given; None at the end."""
+        if not self._again:
+            self._again.extend(islice(self.source, 1))
+        return self._again[0] if self._again else None
 
     def begin_row(self) -> int:
         """Forget the lines of the row before; give the number of the line where the next one begins."""

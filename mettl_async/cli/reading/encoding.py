@@ -51,6 +51,9 @@ _CHOICES: Final = 8
 _ALWAYS: Final = ("cp1252", "cp1250", "iso8859-15", "mac-roman")
 # Signs that people write beside words and numbers; the rest of quotes are told by their categories.
 _SIGNS: Final = "\u20ac\u00a3\u00a5\u00a7\u00b0\u00a9\u00ae\u2122\u00bd\u00bc\u00be\u00b1\u00b2\u00b3\u2013\u2014\u2026\u2022\u00d7\u00f7"
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_ACCENTED: Final = re.compile(r"[^\x00-\x7f]+")
+_LONG_RUN: Final = 3
 _SAMPLES: Final = 300
 _LONGEST_SAMPLE: Final = 1000
 _LONGEST_CELL: Final = 40
@@ -266,7 +269,10 @@ def _deciding(samples: dict[int, bytes], candidates: list[_Candidate]) -> list[i
 
 
 def _oddness(candidate: _Candidate, lines: Iterable[bytes]) -> float:
-    """Count what no name has: signs in words, capitals behind small letters, two alphabets in one word."""
+    """Count what no name has: signs in words, capitals behind small letters, two alphabets in one word.
+
+    Words of letters with accents only are what Latin encodings make of other alphabets.
+    """
     odd = count = 0
     for line in lines:
         text = line.decode(candidate.encoding, "replace")
@@ -277,6 +283,7 @@ def _oddness(candidate: _Candidate, lines: Iterable[bytes]) -> float:
             before, after = text[place - 1 : place], text[place + 1 : place + 2]
             if not _is_sign(text[:place], character, after):
                 odd += _odd_here(before, character, after)
+        odd += sum(map(_odd_word, _WORD.findall(text)))
     return odd / max(1, count)
 
 
@@ -305,6 +312,13 @@ def _odd_here(before: str, character: str, after: str) -> int:
     if any(one.isalpha() and _script(one) != own for one in (before, after) if one):
         return 3
     return 1 if own == "CJK" and not _is_common(character) else 0
+
+
+def _odd_word(word: str) -> int:
+    if word.isascii() or {_script(one) for one in word} != {"LATIN"}:
+        return 0
+    runs = _ACCENTED.findall(word)
+    return sum(len(run) for run in runs if len(run) >= _LONG_RUN or len(word) == len(run) > 1)
 
 
 def _script(character: str) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 # Dialects with an escape character write it before delimiters, quotes, line breaks and itself.
 _ESCAPE: Final = re.compile(r'\\(?:\Z|[\\\r\n]|"(?=\Z|[,;\t|\r\n]))')
+_AT_THE_END: Final = re.compile(r'\\(?="?[\r\n]*\Z)')
 _ESCAPED_QUOTE: Final = re.compile(r'\\"(?!")')
 
 
@@ -33,6 +34,14 @@ def may_escape(
         return True
     others = _width_if_escaped(lines, delimiter)
     return others is None or others == width or (escaped_quote and others > 0)
+
+
+def without_last(lines: Sequence[str], cells: Sequence[str]) -> tuple[list[str], list[str]] | None:
+    """Take the backslash from the end of a row's last cell; None where there is none."""
+    if not cells[-1].endswith("\\"):
+        return None
+    shorter = _AT_THE_END.sub("", lines[-1])
+    return [*lines[:-1], shorter], [*cells[:-1], cells[-1].removesuffix("\\")]
 
 
 def _is_json(cell: str) -> bool:

@@ -26,7 +26,7 @@ from mettl_async.cli.reading.columns import (
 )
 from mettl_async.cli.reading.csv_lines import CTRL_Z, Lines, as_meant, opening_line
 from mettl_async.cli.reading.delimiter import DELIMITERS
-from mettl_async.cli.reading.escapes import may_escape
+from mettl_async.cli.reading.escapes import may_escape, without_last
 from mettl_async.cli.reading.people import is_address
 from mettl_async.cli.reading.rows import BadRow, CellError, Cells, Table, number_text, told_of
 
@@ -136,7 +136,21 @@ def _as_meant(
 def _may_escape(layout: Layout, lines: Lines, cells: list[str], table: Table | None) -> bool:
     names = set() if table is None else {table.names.index(one) for one in _NEEDED}
     width = None if table is None else table.width
-    return may_escape(lines.of_row, layout.delimiter, cells, width, names)
+    if not may_escape(lines.of_row, layout.delimiter, cells, width, names):
+        return False
+    if table is None or len(cells) - 1 in names or len(cells) != width:
+        return True
+    # One before the line's end would have the cell go on in the next line, where there is another person.
+    shorter = without_last(lines.of_row, cells)
+    if shorter is None or may_escape(shorter[0], layout.delimiter, shorter[1], width, names):
+        return True
+    following = lines.peek()
+    return following is not None and not _is_person(layout, table, following)
+
+
+def _is_person(layout: Layout, table: Table, line: str) -> bool:
+    cells = next(csv.reader([line], delimiter=layout.delimiter), [])
+    return len(cells) == table.width and is_address(cells[table.names.index(EMAIL)].strip())
 
 
 def _table(

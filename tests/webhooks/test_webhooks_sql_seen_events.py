@@ -391,6 +391,7 @@ async def test_a_cancelled_claim_that_cannot_be_given_back_is_cancelled_all_the_
         await anyio.sleep_forever()
 
     monkeypatch.setattr("mettl_async.webhooks.sql_seen_events.RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(sql_backend, "RETRY_SECONDS", 0.1)
     monkeypatch.setattr(sql_seen, "release", broken)
     monkeypatch.setattr(sql_seen._backend, "run", never)
     task = asyncio.create_task(sql_seen.claim(KEY))

@@ -1,5 +1,6 @@
 """What the command's tests share."""
 
+import asyncio
 import csv
 import json
 import os
@@ -87,3 +88,26 @@ def environment():
 def listen_to_interrupts():
     """For ``preexec_fn``: a test run in the background would make its children ignore SIGINT."""
     return lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.fixture
+def asleep():
+    """Wait until a process sleeps in what it reads from.
+
+    A signal between the moment before and the read itself is only noted by CPython: the read does not end
+    by it, and the test would wait for ever.
+    """
+
+    async def wait(process):
+        stat = Path(f"/proc/{process.pid}/stat")
+        if not await asyncio.to_thread(stat.exists):
+            await asyncio.sleep(0.3)  # not Linux
+            return
+        polls = 0
+        while polls < 5 and process.returncode is None:
+            text = await asyncio.to_thread(stat.read_text)
+            sleeps = text.rpartition(") ")[2].startswith("S")
+            polls = polls + 1 if sleeps else 0
+            await asyncio.sleep(0.01)
+
+    return wait

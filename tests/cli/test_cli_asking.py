@@ -146,10 +146,11 @@ async def test_whatever_else_is_answered_nothing_is_sent(server, terminal, peopl
     assert files() == ["p.csv"]
 
 
-async def test_ctrl_c_is_an_answer_too(server, terminal, people):
+async def test_ctrl_c_is_an_answer_too(server, terminal, people, asleep):
     people(5, "p.csv")
     one = await terminal(*arguments(server))
     await one.read(until="[y/N] ")
+    await asleep(one.process)
     one.type("\x03")
     assert await one.end() == 130
     assert "interrupted; nothing was sent" in one.text
@@ -300,10 +301,11 @@ async def test_the_only_answer_to_a_doubt_is_confirmed(server, terminal):
 
 @pytest.mark.parametrize("answer", ["\x04", "\x03"])
 @pytest.mark.slow
-async def test_a_doubt_that_is_not_answered_ends_it(server, terminal, answer):
+async def test_a_doubt_that_is_not_answered_ends_it(server, terminal, answer, asleep):
     write(NAMES, "cp1250")
     one = await terminal(*arguments(server))
     await one.read(until="Which is right?")
+    await asleep(one.process)
     one.type(answer)
     assert await one.end() == {"\x04": 2, "\x03": 130}[answer]
     assert "nothing was sent" in one.text

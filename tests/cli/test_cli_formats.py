@@ -373,7 +373,7 @@ async def test_killed_at_once_it_leaves_no_copy_of_stdin(server, environment, tm
 
 
 async def test_ctrl_c_ends_the_reading_of_stdin(
-    server, environment, tmp_path, listen_to_interrupts
+    server, environment, tmp_path, listen_to_interrupts, asleep
 ):
     home = tmp_path / "temporary"
     home.mkdir()
@@ -382,7 +382,7 @@ async def test_ctrl_c_ends_the_reading_of_stdin(
     )
     process.stdin.write(b"Email Address,First Name\n" + b"a@x.org,A\n" * 100_000)
     await process.stdin.drain()  # most of it has gone through the pipe
-    await until(lambda: Path(f"/proc/{process.pid}/stat").read_text().split(") ")[1][0] == "S")
+    await asleep(process)
     process.send_signal(signal.SIGINT)
     _, err = await process.communicate()
     assert process.returncode == 130

@@ -82,7 +82,7 @@ async def test_a_terminal_gets_tables(server, environment):
 
 @pytest.mark.slow
 async def test_ctrl_c_ends_at_once_with_130_and_leaves_no_file(
-    server, environment, listen_to_interrupts
+    server, environment, listen_to_interrupts, asleep
 ):
     server.sandbox.faults.latency = 600.0
     before = server.sandbox.stats.requests
@@ -96,6 +96,7 @@ async def test_ctrl_c_ends_at_once_with_130_and_leaves_no_file(
         )  # fmt: skip
         while server.sandbox.stats.requests == before:  # noqa: ASYNC110 - the other side is a process
             await asyncio.sleep(0.01)
+        await asleep(process)
         process.send_signal(signal.SIGINT)
         out, err = await process.communicate()
         assert (process.returncode, out) == (130, b"")

@@ -182,10 +182,11 @@ async def test_a_second_signal_ends_at_once(server, environment, people, number)
 
 
 @pytest.mark.parametrize("number", EACH)
-async def test_a_signal_before_anything_is_sent_says_so(server, environment, number):
+async def test_a_signal_before_anything_is_sent_says_so(server, environment, number, asleep):
     os.mkfifo("p.csv")  # of which nothing comes
     process = await start(server, environment(server))
     writer = await asyncio.to_thread(os.open, "p.csv", os.O_WRONLY)
+    await asleep(process)
     process.send_signal(number)
     out, err = await process.communicate()
     os.close(writer)

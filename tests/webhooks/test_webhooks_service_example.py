@@ -1,5 +1,6 @@
 """The service of docs/webhooks.md: the page has it word for word, and it runs."""
 
+import ast
 import asyncio
 import importlib
 import os
@@ -141,3 +142,11 @@ async def test_a_worker_of_its_own_handles_events_until_it_is_told_to_stop(
         os.kill(os.getpid(), signal.SIGTERM)
         async with asyncio.timeout(20):
             await running
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_each_example_names_its_environment(path):
+    source = path.read_text(encoding="utf-8")
+    told = ast.get_docstring(ast.parse(source))
+    for variable in re.findall(r'os\.environ(?:\.get\(|\[)"(\w+)"', source):
+        assert f"\n{variable} " in told, variable

@@ -1,6 +1,10 @@
 """An aiohttp app that receives the events of Mettl at /webhooks/mettl.
 
 Run it with ``python -m aiohttp.web aiohttp_app:make_app``.
+
+The environment has:
+
+METTL_WEBHOOK_PASSWORD   password that Mettl sends with each event
 """
 
 import os

@@ -2,6 +2,10 @@
 
 Its handler is ``aws_lambda.handler``. Each copy of a function has a memory of its own, so give the receiver
 a `SqlSeenEvents` as ``seen``, or keep handlers harmless to repeat.
+
+The environment has:
+
+METTL_WEBHOOK_PASSWORD   password that Mettl sends with each event
 """
 
 import os

@@ -1,6 +1,11 @@
 """A Django project in one file (settings, urls, asgi.py) that receives events at /webhooks/mettl.
 
 Run it with ``uvicorn django_asgi:application``.
+
+The environment has:
+
+METTL_WEBHOOK_PASSWORD   password that Mettl sends with each event
+DJANGO_SECRET_KEY        as in any project
 """
 
 import os

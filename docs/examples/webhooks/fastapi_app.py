@@ -1,6 +1,11 @@
 """A FastAPI app that receives the events of Mettl at /webhooks/mettl.
 
 Run it with ``uvicorn fastapi_app:app``.
+
+The environment has:
+
+METTL_WEBHOOK_PASSWORD   password that Mettl sends with each event
+METTL_CONTEXT_SECRET     16 bytes or more; it signs your own ids
 """
 
 import os

@@ -1,6 +1,10 @@
 """A Flask app that receives the events of Mettl at /webhooks/mettl.
 
 Run it with ``gunicorn --threads 8 flask_app:app`` or ``waitress-serve flask_app:app``.
+
+The environment has:
+
+METTL_WEBHOOK_PASSWORD   password that Mettl sends with each event
 """
 
 import os

@@ -1,6 +1,10 @@
 """A Litestar app that receives the events of Mettl at /webhooks/mettl.
 
 Run it with ``uvicorn litestar_app:app``.
+
+The environment has:
+
+METTL_WEBHOOK_PASSWORD   password that Mettl sends with each event
 """
 
 import os

@@ -6,19 +6,45 @@ import command_page
 import pytest
 from running_pages import ROOT, blocks, run_page
 
+from mettl_async import MettlClient
+
 DOCS = ROOT / "docs"
 PAGES = sorted(
     str(page.relative_to(DOCS))
     for page in DOCS.rglob("*.md")
     if not {"_build", "examples"} & set(page.relative_to(DOCS).parts)
 )
-WITH_CODE = [name for name in PAGES if blocks((DOCS / name).read_text(encoding="utf-8"))]
+HAS_A_TEST = "how-to/whole-integration.md"
+WITH_CODE = [
+    name
+    for name in PAGES
+    if name != HAS_A_TEST and blocks((DOCS / name).read_text(encoding="utf-8"))
+]
 
 
 @pytest.mark.parametrize("name", WITH_CODE)
 async def test_the_python_of_every_page_runs(name, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     await run_page(name, blocks((DOCS / name).read_text(encoding="utf-8")), monkeypatch)
+
+
+async def test_the_whole_integration_says_what_its_page_promises(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / HAS_A_TEST).read_text(encoding="utf-8")
+    (told,) = await run_page("whole-integration.md", blocks(page), monkeypatch)
+    mapped, resumed, link, marks, report, exported = told.splitlines()
+    assert mapped.endswith("among them: True")
+    assert (resumed, link) == ("can be resumed: True", "the same link: True")
+    assert marks.endswith(", Completed")
+    assert (report, exported) == ("asha.pdf b'%PDF-'", "exported: 1")
+
+
+def test_the_nineteen_endpoints_stand_on_their_page():
+    page = (DOCS / "reference" / "endpoints.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \|.*`mettl\.(\w+)\.(\w+)\(.*\)` \|$", page, re.MULTILINE)
+    assert [int(number) for number, _, _ in rows] == list(range(1, 20))
+    for _, resource, method in rows:
+        assert callable(getattr(getattr(MettlClient, resource), method))
 
 
 def test_each_page_is_in_the_tree_of_the_site():

@@ -1,6 +1,6 @@
 """The fault matrix as data: what a caller gets of each fault, for each kind of call.
 
-``python tests/faults/matrix.py`` prints it as the README shows it; test_matrix.py holds every cell, and
+``python tests/faults/matrix.py`` prints it as the page shows it; test_matrix.py holds every cell, and
 test_killed_calls.py the last two rows.
 """
 
@@ -103,7 +103,7 @@ class Fault:
     """One row of tests.
 
     Attributes:
-        name: Of the tests, and in the README unless ``group`` says more.
+        name: Of the tests, and on the page unless ``group`` says more.
         group: Faults of one group whose cells read alike share a row.
         script: What the sandbox does to one request after the other, again and again.
         by: What makes it where the sandbox's script does not.
@@ -340,10 +340,15 @@ STORIES = (
 )
 
 LEGEND = """\
-The error is raised; in a bulk run it is the outcome's `.error` (a `Rejected` has its `.code`). A cell says
-what you get of a fault that lasts; one that passes costs nothing where it says *retried*, *signed again*,
-*each alone* or *at the end*. *Safe*: `.safe_to_repeat`, though it may have been handled. *May be done*: the
-same, but not safe, so it was not sent again; `get_or_create` finds out. *Nothing done*: the server refused.
+A cell says what you get of a fault that lasts. A fault that passes costs nothing where the cell says *retried*,
+*signed again*, *each alone* or *at the end*. The error is raised; in a bulk run it is the outcome's `.error`, and a
+`Rejected` has its `.code`.
+
+- *Safe*: it may have been handled, and repeating is harmless (`.safe_to_repeat`).
+- *May be done*: it may have been handled, and repeating is not harmless. So it was not sent again; `get_or_create`
+  finds out.
+- *Nothing done*: the server refused.
+
 Each cell is a test over a socket, with both transports: `tests/faults/test_matrix.py` and
 `tests/faults/test_killed_calls.py`.
 """

@@ -161,14 +161,7 @@ class ChunkEngine:
             raise
 
     async def close(self) -> None:
-        """End its threads and connections; what it is asked for meanwhile fails.
-
-        Who waits in a workflow must have been let go.
-        """
-        database = getattr(_instance(), "_sys_db_field", None)
-        if database is not None:
-            # Else a thread that waits for a database that is away would do so for ever.
-            vars(database)["_retry_connection_errors"] = False
+        """End its threads and connections; who waits in a workflow must have been let go."""
         try:
             with suppress(TimeoutError):
                 await asyncio.wait_for(_in_thread(self._dbos.DBOS.destroy), _CLOSE_WITHIN)
@@ -235,6 +228,10 @@ class ChunkEngine:
         self._workflow = self._dbos.DBOS.workflow(name=_WORKFLOW)(mettl_chunk)
         self._dbos.DBOS.listen_queues([_QUEUE + account for account in self.accounts])
         self._dbos.DBOS.launch()
+        database = getattr(instance, "_sys_db_field", None)
+        if database is not None:
+            # Else its threads, and who calls it, would wait in silence for a database that is away.
+            vars(database)["_retry_connection_errors"] = False
         # It looks every second for delays and deadlines, of which we have none.
         stop = getattr(instance, "_background_jobs_stop_event", None)
         if stop is not None:

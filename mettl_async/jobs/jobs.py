@@ -23,12 +23,13 @@ from mettl_async.jobs.spec import RegisterSpec
 from mettl_async.jobs.statements import KINDS, close_jobs
 from mettl_async.jobs.submitting import added, submission
 from mettl_async.jobs.values import Job, JobRow, JobState, JobStatus, job_row
+from mettl_async.jobs.work import Pace
+from mettl_async.jobs.worker import Stop, Worker
 from mettl_async.models import RegistrationOptions, _check
 from mettl_async.models.registration_options import DEFAULT_OPTIONS
 from mettl_async.sql_backend import Backend
 
 if TYPE_CHECKING:
-    import anyio
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
     from mettl_async.bulk.outcomes import Outcome
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 _NAME: Final = re.compile(r"[!-.0-~]{1,100}")  # no slash: it parts the ids of chunks
 _PAGE: Final = 500
 _MOST_IN_CHUNK: Final = 100_000
+_LONGEST_LEASE: Final = 3600.0
 
 
 class Jobs:
@@ -254,14 +256,58 @@ class Jobs:
         self,
         *,
         accounts: Mapping[str, MettlClient],
-        stop: anyio.Event | None = None,
+        stop: Stop | None = None,
         concurrency: int = 8,
         chunks_at_once: int = 2,
-        rates: Mapping[str, float] | None = None,
+        max_tries: int = 5,
         lease: float = 30.0,
     ) -> None:
-        """Work on jobs of some accounts, until it is stopped; see `mettl_async.jobs.worker`."""
-        raise NotImplementedError
+        """Work on the jobs of some accounts until it is told to stop, or cancelled.
+
+        Any number of processes may do so, one worker in each. What is committed stays, whatever ends a
+        worker at any instant: another one goes on. Of each account that it worked for it had at most
+        ``concurrency`` calls in flight, whose candidates are asked for again.
+
+        When ``stop`` is set, nothing more is begun, calls in flight have 20 seconds to be answered and
+        recorded, and the rest is handed on at once. When it is cancelled, what is in flight is given up.
+
+        A database that is away is waited for, with one line in the log. A job whose account or schedule is
+        refused is paused, and its ``problem`` says why. A server that answers nobody is asked again after
+        a minute, without end.
+
+        Args:
+            accounts: Clients by the names that jobs have; they stay yours. Jobs of other accounts wait for
+                other workers.
+            stop: Anything whose ``wait()`` returns when the worker is to end, such as an `anyio.Event`.
+            concurrency: Calls in flight at once, of each account, 1 to 1,000.
+            chunks_at_once: Chunks that are run at once, of each account, 1 to 100; they share the
+                concurrency.
+            max_tries: How often a chunk is run, with growing pauses, as long as people in it have failed or
+                are unknown, 1 to 100. After that they stay so.
+            lease: Seconds after which the others take this worker for dead if it says nothing, 1 to 3,600.
+
+        Raises:
+            InvalidInputError: An argument is out of bounds.
+            ConfigurationError: DBOS is not installed, or runs in this process already.
+            ClientClosedError: One of the clients was closed.
+        """
+        _check.count("concurrency", concurrency, least=1, most=1000)
+        _check.count("chunks_at_once", chunks_at_once, least=1, most=100)
+        _check.count("max_tries", max_tries, least=1, most=100)
+        if not 1 <= lease <= _LONGEST_LEASE:
+            raise InvalidInputError("lease", "is out of bounds", "give 1 to 3,600 seconds")
+        if not accounts:
+            raise InvalidInputError("accounts", "names none", "give at least one, and its client")
+        worker = Worker(
+            backend=self._opened(),
+            url=self._engine.url,
+            clients=dict(accounts),
+            concurrency=concurrency,
+            at_once=chunks_at_once,
+            max_tries=max_tries,
+            pace=Pace(lease=lease),
+        )
+        await worker.run(stop)
 
     def _opened(self) -> Backend:
         if not self._is_open:

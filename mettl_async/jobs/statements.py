@@ -139,7 +139,7 @@ def _record(dialect: str) -> sa.Executable:
     recorded: sa.Executable = insert.on_conflict_do_update(
         index_elements=["job", "position"],
         set_={name: insert.excluded[name] for name in _VALUES},
-        where=outcomes.c.status.not_in(SETTLED),
+        where=sa.and_(*(outcomes.c.status != one for one in SETTLED)),  # no list in executemany
     )
     return recorded
 

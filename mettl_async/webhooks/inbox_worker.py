@@ -230,7 +230,14 @@ class InboxWorker:
         return False
 
     async def _complete(self, one: Taken, event: Event) -> None:
-        if not await self.inbox.complete(one.claim):
+        try:
+            mine = await self.inbox.complete(one.claim)
+        except ConfigurationError as error:  # the handler did not commit what it had marked
+            log_failure("complete", event, one.claim.key, error)
+            await self._failed(one, event, error)
+            await self._tell(error, event)
+            return
+        if not mine:
             lost = WebhookError("handled, but its claim was lost meanwhile")
             log_failure("complete", event, one.claim.key, lost)
 

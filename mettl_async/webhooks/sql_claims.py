@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,8 @@ class SqlClaims:
         self._engine = engine
         self.table = table
         self._marks = ClaimStatements.of(table, self._backend.dialect, cleared, digest)
+        # By `mark`: only its caller can commit that. Weakly: a handler that failed is never completed.
+        self._marked: weakref.WeakSet[Claim] = weakref.WeakSet()
         self._completing = Batches(
             backend=self._backend, work=self._complete_all, key=lambda claim: claim.key
         )
@@ -57,7 +60,13 @@ class SqlClaims:
         """Mark the event as handled; see `SeenEvents`.
 
         True again for what `transaction` or `mark` has completed, so the receiver may do both.
+
+        Raises:
+            ConfigurationError: `mark` was called here with this claim, and its transaction was not committed.
+            sqlalchemy.exc.DBAPIError: The database stayed locked or refused.
         """
+        if claim in self._marked:
+            return await self._was_committed(claim)
         return await self._completing.add(claim)
 
     @asynccontextmanager
@@ -113,6 +122,10 @@ class SqlClaims:
         Write your own rows by the same session or connection, and the mark last: from there to the commit
         others wait. It must be one of the database that has this table. See `transaction` for what is promised.
 
+        Commit before the handler returns. Without a commit nothing was written, neither your rows nor the mark.
+        The receiver or the worker that calls the handler finds that out afterwards, if it has the same store
+        as its own: the handler has failed then, and the event comes again.
+
         ::
 
             async with AsyncSession(engine) as session, session.begin():
@@ -146,9 +159,10 @@ class SqlClaims:
                 "by: is neither of SQLAlchemy's asyncio nor of asyncpg or psycopg; sync code calls mark_sync"
             )
         _check_mine(changed)
+        self._marked.add(claim)
 
     def mark_sync(self, claim: Claim, by: Any) -> None:
-        """Write the mark in a transaction of sync code, such as Django's ``transaction.atomic()``.
+        """Write the mark in a transaction of sync code, such as Django's ``transaction.atomic()``; see `mark`.
 
         ::
 
@@ -179,6 +193,21 @@ class SqlClaims:
         else:
             raise ConfigurationError("by: is neither Django's connection nor SQLAlchemy's")
         _check_mine(changed)
+        self._marked.add(claim)
+
+    async def _was_committed(self, claim: Claim) -> bool:
+        async def work(connection: AsyncConnection) -> sa.Row[Any] | None:
+            return (
+                await connection.execute(self._marks.look, self._marks.bound(claim))
+            ).one_or_none()
+
+        row = await self._backend.run(work)
+        if row is not None and not row[0]:
+            raise ConfigurationError(
+                "mark: its transaction was not committed when the handler returned, so nothing of it is kept; "
+                "commit it, as by async with session.begin()"
+            )
+        return row is not None
 
     async def _complete_all(
         self, connection: AsyncConnection, claims: Sequence[Claim]
@@ -200,6 +229,7 @@ class ClaimStatements:
     Attributes:
         hold: Takes the write lock of a SQLite, if the claim holds.
         mark: Marks the event as handled, if the claim holds.
+        look: Tells whether the event is done; no row, if the claim does not hold.
         complete: Marks those of a batch; gives the digests of those that are marked now or were before.
         dialect: Of the database.
         digest: Makes what the table has of a claim's key.
@@ -207,6 +237,7 @@ class ClaimStatements:
 
     hold: sa.Update
     mark: sa.Update
+    look: sa.Executable
     complete: sa.Executable
     dialect: str
     digest: Callable[[str], str]
@@ -234,6 +265,7 @@ class ClaimStatements:
         return cls(
             hold=sa.update(table).where(of_claim, open_).values(token=row.token),
             mark=sa.update(table).where(of_claim, open_).values(done),
+            look=sa.select(row.done_at.is_not(None)).where(of_claim),
             complete=sa.update(table).where(in_batch).values(done).returning(row.key_digest),
             dialect=dialect,
             digest=digest,

@@ -16,7 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from mettl_async.errors import ClaimLostError, ConfigurationError
-from mettl_async.webhooks import Claim, Refused, TestGraded, parse_event, sample_event
+from mettl_async.webhooks import (
+    Claim,
+    EventHandlers,
+    Refused,
+    TestGraded,
+    WebhookReceiver,
+    parse_event,
+    sample_event,
+)
 from mettl_async.webhooks.sql_inbox import SqlEventInbox
 from mettl_async.webhooks.sql_seen_events import SqlSeenEvents
 
@@ -188,3 +196,54 @@ async def test_django(kind, database_url, table_name):
         "a second time": "ClaimLostError",
         "at the end": [1, True],
     }
+
+
+async def forget_to_commit(event, claim, engine, holder, scores):
+    async with AsyncSession(engine) as session:
+        await session.execute(scores.insert().values(score=7))
+        await holder.store.mark(claim, session)
+
+
+async def test_a_mark_without_a_commit_does_not_count_as_done(kind, engine, table_name, scores):
+    holder = kind(engine, table_name)
+    claim = await holder.claimed()
+    await forget_to_commit(EVENT, claim, engine, holder, scores)
+    with pytest.raises(ConfigurationError, match="mark: its transaction was not committed"):
+        await holder.store.complete(claim)
+    assert not await holder.is_done()
+    async with AsyncSession(engine) as session, session.begin():
+        await holder.store.mark(claim, session)
+    assert await holder.store.complete(claim) is True
+    assert await holder.is_done()
+
+
+async def test_a_worker_tries_again_what_was_not_committed(engine, table_name, scores, caplog):
+    holder, handlers = Inbox(engine, table_name), EventHandlers()
+    holder.store = SqlEventInbox(engine, table=table_name, max_tries=1)
+    await holder.store.create_table()
+
+    @handlers.on(TestGraded)
+    async def store(event: TestGraded, claim: Claim) -> None:
+        await forget_to_commit(event, claim, engine, holder, scores)
+
+    async with holder.store.working(handlers):
+        await holder.store.add(EVENT)
+        async with asyncio.timeout(20):
+            while not (dead := await holder.store.dead_letters()):  # noqa: ASYNC110 - nothing tells when
+                await asyncio.sleep(0.01)
+    assert await read(engine, scores) == []
+    assert dead[0].problem.startswith("ConfigurationError at sql_claims.py:")
+    assert "complete failed with mark: its transaction was not committed" in caplog.text
+
+
+async def test_a_receiver_answers_503_to_what_was_not_committed(engine, table_name, scores):
+    holder = Seen(engine, table_name)
+    await holder.store.create_table()
+    receiver = WebhookReceiver(auth=None, seen=holder.store)
+
+    @receiver.on(TestGraded)
+    async def store(event: TestGraded, claim: Claim) -> None:
+        await forget_to_commit(event, claim, engine, holder, scores)
+
+    assert (await receiver.respond("POST", {}, sample_event(TestGraded))).status == 503
+    assert await read(engine, scores) == []

@@ -60,7 +60,8 @@ class WebhookReceiver:
     The answer is 200 for an event whose handlers all succeeded and that is marked as done, for one
     that was done before, and for one that can be read but has no handler for its class: the log then warns,
     once for each type, and with ``strict`` it is refused. Otherwise the answer is an error, and the event
-    may come again; [assumed] Mettl delivers again after an error.
+    may come again; [assumed] Mettl delivers again after an error. With ``store`` the answer is 200 for each
+    event that is committed there, also for one that cannot be read: that is a dead letter at once.
 
     ==== ================================================================================
     405  not a POST
@@ -69,7 +70,8 @@ class WebhookReceiver:
     413  more than ``max_body`` bytes announced or sent
     408  the body was not there after ``read_timeout``
     400  not an event; or one of a known type but, say, without an email, and nobody handles
-         `UnknownEvent`, as which it would come; or older than ``max_age``; or it did not come whole
+         `UnknownEvent`, as which it would come (without ``store``); or older than ``max_age``; or it did
+         not come whole
     401  ``context_data`` is forged, expired, or of another candidate or schedule
     503  a handler failed or took too long, the store failed, the event is busy elsewhere; with
          ``strict``, nobody handles its type
@@ -205,7 +207,8 @@ class WebhookReceiver:
         most, and it is called last. The others are called in the order of declaration.
 
         Raises:
-            ConfigurationError: Not a class of events; not async; other parameters; declared twice.
+            ConfigurationError: Not a class of events; not async; other parameters; declared twice; a second
+                one that takes the claim.
         """
         return self._processor.handlers.on(cls)
 

@@ -9,7 +9,7 @@ from attrs import field, frozen
 from mettl_async.bulk.journal_table import storable
 from mettl_async.jobs.chunk_journal import ChunkLease, hold
 from mettl_async.jobs.person import from_text
-from mettl_async.jobs.statements import KINDS, ChunkStatements, close_jobs
+from mettl_async.jobs.statements import KINDS, ChunkStatements, close_jobs, tune
 from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ async def people_of(backend: Backend, lease: ChunkLease) -> ChunkPeople:
     statements = ChunkStatements.of(backend.dialect)
 
     async def work(connection: AsyncConnection) -> list[tuple[int, Candidate]]:
+        await connection.execute(tune(backend.dialect))
         where = (await connection.execute(statements.bounds, lease.bound())).one_or_none()
         if where is None:  # forgotten meanwhile
             return []

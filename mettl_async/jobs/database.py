@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import event
 
 from mettl_async.errors import ConfigurationError
 from mettl_async.jobs.tables import PREFIX, metadata
@@ -30,8 +32,15 @@ def engine_for(url: str) -> AsyncEngine:
         )
     for start in _OF_LIBPQ:
         if url.startswith(start):
-            return engine_of(_DRIVER + url.removeprefix(start))
+            engine = engine_of(_DRIVER + url.removeprefix(start))
+            event.listen(engine.sync_engine, "do_connect", _without_prepared_statements)
+            return engine
     return engine_of(url)
+
+
+def _without_prepared_statements(_: Any, __: Any, ___: Any, options: dict[str, Any]) -> None:
+    # They outlive a transaction, which a pooler such as PgBouncer may give another connection.
+    options["prepare_threshold"] = None
 
 
 def backend_of(engine: AsyncEngine) -> Backend:

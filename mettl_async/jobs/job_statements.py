@@ -7,9 +7,10 @@ from typing import Any
 
 from attrs import frozen
 
-from mettl_async.jobs.statements import KINDS, now_of
+from mettl_async.jobs.statements import KINDS, now_of, tuned
 from mettl_async.jobs.tables import chunks, jobs, leases, outcomes, people
 from mettl_async.sql_backend import INSERTS, sa
+from mettl_async.sql_batches import rows_of_json
 
 
 @frozen
@@ -26,10 +27,9 @@ class JobStatements:
         due: Lets its chunks be taken at once.
         grow: Adds to the number of people, as long as nobody else has, and it is not complete.
         complete: Ends the submission.
-        add_people: Adds some.
+        add_people: Adds some, of a ``batch`` of rows as JSON: position, digest, person.
         find_people: Reads those in a range.
-        known: Reads which of some emails came before.
-        add_outcomes: Adds some.
+        reject_repeated: Rejects those in a range who have no digest, with a ``code`` and a ``reason``.
         add_chunks: Adds some.
         chunks: Counts chunks, and people in those that are done.
         live: Counts people with outcomes in those that are not.
@@ -51,8 +51,7 @@ class JobStatements:
     complete: sa.Update
     add_people: sa.Executable
     find_people: sa.Select[Any]
-    known: sa.Select[Any]
-    add_outcomes: sa.Executable
+    reject_repeated: sa.Executable
     add_chunks: sa.Executable
     chunks: sa.Select[Any]
     live: sa.Select[Any]
@@ -73,10 +72,8 @@ class JobStatements:
         insert: Any = INSERTS[dialect](jobs)
         states = row.state.in_(sa.bindparam("states", expanding=True))
         ended = sa.case((sa.bindparam("ends", type_=sa.Boolean), now), else_=row.ended_at)
-        submitting = (
-            sa.update(jobs)
-            .where(this, row.state == "submitting")
-            .where(row.total == sa.bindparam("seen", type_=sa.Integer))
+        submitting = tuned(sa.update(jobs).where(this, row.state == "submitting"), dialect).where(
+            row.total == sa.bindparam("seen", type_=sa.Integer)
         )
         person, outcome, chunk = people.c, outcomes.c, chunks.c
         within = (person.job == sa.bindparam("the_job")) & _between(person.position)
@@ -107,15 +104,11 @@ class JobStatements:
             complete=submitting.values(
                 state="ready", total=sa.bindparam("new_total", type_=sa.Integer)
             ),
-            add_people=sa.insert(people),
+            add_people=_add_people(dialect),
             find_people=sa.select(person.position, person.person)
             .where(within)
             .order_by(person.position),
-            known=sa.select(person.digest).where(
-                person.job == sa.bindparam("the_job"),
-                person.digest.in_(sa.bindparam("digests", expanding=True)),
-            ),
-            add_outcomes=sa.insert(outcomes),
+            reject_repeated=_reject_repeated(),
             add_chunks=sa.insert(chunks).values(changed_at=now),
             chunks=_count_chunks(),
             live=_count_live(),
@@ -131,6 +124,33 @@ class JobStatements:
             forget_lease=sa.delete(leases).where(leases.c.name == sa.bindparam("the_lease")),
             forget_job=sa.delete(jobs).where(this),
         )
+
+
+def _add_people(dialect: str) -> sa.Executable:
+    rows, (position, digest, text) = rows_of_json(dialect, "batch", 3)
+    job, there = sa.bindparam("the_job", type_=sa.Integer), people.alias("there").c
+    # As a value, for one person at a time: a join would read all people of the job.
+    met = sa.select(there.position).where(there.job == job, there.digest == digest).limit(1)
+    new = sa.case((met.scalar_subquery().is_(None), digest))
+    chosen = sa.select(job, sa.cast(position, sa.Integer), new, text).select_from(rows)
+    return sa.insert(people).from_select(["job", "position", "digest", "person"], chosen)
+
+
+def _reject_repeated() -> sa.Executable:
+    person = people.c
+    repeated = sa.select(
+        person.job,
+        person.position,
+        sa.literal_column("'rejected'", sa.Text),
+        sa.literal_column("''", sa.Text),
+        sa.bindparam("code", type_=sa.Text),
+        sa.bindparam("reason", type_=sa.Text),
+    ).where(
+        person.job == sa.bindparam("the_job"), _between(person.position), person.digest.is_(None)
+    )
+    return sa.insert(outcomes).from_select(
+        ["job", "position", "status", "url", "code", "reason"], repeated
+    )
 
 
 def _between(position: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:

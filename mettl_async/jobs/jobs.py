@@ -20,7 +20,7 @@ from mettl_async.jobs.job_statements import JobStatements
 from mettl_async.jobs.leases import WORKER, alive
 from mettl_async.jobs.outcome_rows import outcome_of
 from mettl_async.jobs.spec import RegisterSpec
-from mettl_async.jobs.statements import KINDS, close_jobs
+from mettl_async.jobs.statements import KINDS, close_jobs, tune
 from mettl_async.jobs.submitting import added, submission
 from mettl_async.jobs.values import Job, JobRow, JobState, JobStatus, job_row
 from mettl_async.jobs.work import Pace
@@ -174,6 +174,7 @@ class Jobs:
         statements = self._statements
 
         async def work(connection: AsyncConnection) -> JobStatus:
+            await connection.execute(tune(self._backend.dialect))
             row = await self._found(connection, job_id)
             bound = {"the_job": row.number}
             ended = (await connection.execute(statements.chunks, bound)).one()
@@ -207,6 +208,7 @@ class Jobs:
         after = -1
 
         async def work(connection: AsyncConnection) -> list[Any]:
+            await connection.execute(tune(backend.dialect))
             bound = {"the_job": row.number, "after": after, "most": _PAGE}
             return [*(await connection.execute(statements.outcomes, bound))]
 

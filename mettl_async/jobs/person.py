@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from base64 import b64encode
 from datetime import timedelta
 from typing import Any, Final
 
@@ -65,11 +66,10 @@ def from_text(text: str) -> Candidate:
     )
 
 
-def digest_of(email: str) -> bytes:
+def digest_of(email: str) -> str:
     """Hash an email; two spellings of one address have the same digest, see `fold_email`."""
-    return hashlib.sha256(fold_email(email).encode("utf-8", "surrogatepass")).digest()[
-        :_DIGEST_BYTES
-    ]
+    digest = hashlib.sha256(fold_email(email).encode("utf-8", "surrogatepass")).digest()
+    return b64encode(digest[:_DIGEST_BYTES]).decode().rstrip("=")
 
 
 def difference(text: str, other: str) -> str:

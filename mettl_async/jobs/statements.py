@@ -14,13 +14,40 @@ SETTLED: Final = ("registered", "rejected")
 """Outcomes that stay: within a job the values of a person never change."""
 NOT_SENT: Final = "NotSent"
 """Code of somebody who was in no request when the last try of the chunk ended."""
-_IDLE_MILLISECONDS: Final = "15000"
+_SETTINGS: Final = {
+    # A worker that is frozen now lets go of its rows before its lease has ended.
+    "idle_in_transaction_session_timeout": "15s",
+    # A plan that was made when a table was small reads all of it when it has grown.
+    "plan_cache_mode": "force_custom_plan",
+    # Compiling a statement that looks costly takes a hundred times as long as doing it.
+    "jit": "off",
+}
 _VALUES: Final = ("status", "url", "code", "reason")
 
 
 def now_of(dialect: str) -> sa.ColumnElement[float]:
     """Give the time, in seconds since 1970, by the clock of the database."""
     return sa.literal_column(NOW[dialect], sa.Double)
+
+
+def tune(dialect: str) -> sa.Select[Any]:
+    """Give the statement that a transaction begins with which reads many rows; see `tuned`."""
+    settings = _settings() if dialect == "postgresql" else [sa.literal_column("1")]
+    return sa.select(*settings)
+
+
+def tuned(statement: sa.Update, dialect: str) -> sa.Update:
+    """Let an update, which is the first of a transaction, set on PostgreSQL what holds until its end.
+
+    Not for the session: behind PgBouncer that is everybody's.
+    """
+    if dialect != "postgresql":
+        return statement
+    return statement.where(*(one.is_not(None) for one in _settings()))
+
+
+def _settings() -> list[sa.ColumnElement[Any]]:
+    return [sa.func.set_config(name, value, sa.true()) for name, value in _SETTINGS.items()]
 
 
 @frozen
@@ -64,14 +91,7 @@ class ChunkStatements:
         this = (row.job == sa.bindparam("the_job")) & (row.chunk == sa.bindparam("the_chunk"))
         attempt = this & (row.attempt == sa.bindparam("mine")) & sa.not_(row.done)
         mine = attempt & (row.owner == sa.bindparam("me"))
-        held = sa.update(chunks).where(mine)
-        if dialect == "postgresql":
-            # A worker that is frozen now lets go of the row before its lease has ended. For this transaction
-            # only: behind PgBouncer a connection is everybody's.
-            limit = sa.func.set_config(
-                "idle_in_transaction_session_timeout", _IDLE_MILLISECONDS, sa.true()
-            )
-            held = held.where(limit.is_not(None))
+        held = tuned(sa.update(chunks).where(mine), dialect)
         still = sa.update(chunks).where(this)
         return cls(
             job=sa.select(jobs).where(jobs.c.number == sa.bindparam("the_job")),
@@ -122,7 +142,8 @@ def _within(table: sa.Table) -> sa.ColumnElement[bool]:
 
 def _has_outcome(*statuses: str) -> sa.ColumnElement[bool]:
     row = outcomes.c
-    same = (row.job == people.c.job) & (row.position == people.c.position)
+    # The range once more: so both sides are read in order, and never the whole table.
+    same = (row.job == people.c.job) & (row.position == people.c.position) & _within(outcomes)
     found: sa.Select[Any] = sa.select(sa.literal_column("1")).where(same)
     if statuses:
         found = found.where(row.status.in_(statuses))

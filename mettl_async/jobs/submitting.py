@@ -12,6 +12,7 @@ from attrs import fields, frozen
 
 from mettl_async.bulk.outcomes import DUPLICATE_EMAIL
 from mettl_async.bulk.reading import check_candidate, each
+from mettl_async.codec import dumps
 from mettl_async.errors import InvalidInputError
 from mettl_async.jobs.errors import JobError
 from mettl_async.jobs.job_statements import JobStatements
@@ -110,31 +111,24 @@ class Submission:
 
     async def _write(self, total: int, group: list[_Person]) -> None:
         statements = JobStatements.of(self.backend.dialect)
-        digests = [digest_of(one.candidate.email) for one in group]
-        distinct = list(dict.fromkeys(digests))
-        grown = {"the_job": self.row.number, "seen": total, "new_total": total + len(group)}
+        here: set[str] = set()
+        rows: list[tuple[str, str | None, str]] = []
+        for one in group:
+            digest = digest_of(one.candidate.email)
+            rows.append((str(one.position), None if digest in here else digest, one.text))
+            here.add(digest)
+        number, stop = self.row.number, total + len(group)
+        batch = {"the_job": number, "batch": dumps(rows)}
+        repeated = {
+            "the_job": number, "start": total, "stop": stop, "code": DUPLICATE_EMAIL, "reason": _DUPLICATE
+        }  # fmt: skip
 
         async def work(connection: AsyncConnection) -> None:
             await self._go_on(connection)
-            if not await self._changes(connection, statements.grow, grown):
-                return
-            bound = {"the_job": self.row.number, "digests": distinct}
-            met = set((await connection.execute(statements.known, bound)).scalars())
-            rows: list[dict[str, Any]] = []
-            repeated: list[dict[str, Any]] = []
-            for one, digest in zip(group, digests, strict=True):
-                place = {"job": self.row.number, "position": one.position}
-                if digest in met:
-                    repeated.append(
-                        {**place, "status": "rejected", "url": "", "code": DUPLICATE_EMAIL, "reason": _DUPLICATE}
-                    )  # fmt: skip
-                rows.append(
-                    {**place, "digest": None if digest in met else digest, "person": one.text}
-                )
-                met.add(digest)
-            await connection.execute(statements.add_people, rows)
-            if repeated:
-                await connection.execute(statements.add_outcomes, repeated)
+            grown = {"the_job": number, "seen": total, "new_total": stop}
+            if await self._changes(connection, statements.grow, grown):
+                await connection.execute(statements.add_people, batch)
+                await connection.execute(statements.reject_repeated, repeated)
 
         await self.backend.run(work)
 

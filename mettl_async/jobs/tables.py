@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from sqlalchemy.dialects import postgresql
+
 from mettl_async.sql_backend import sa
 
 PREFIX: Final = "mettl_job"
@@ -61,7 +63,8 @@ people: Final = sa.Table(
     metadata,
     sa.Column("job", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("digest", sa.LargeBinary),  # of the folded email; NULL for one that came before
+    # Of the folded email; NULL for one that came before. Compared byte by byte whatever the locale.
+    sa.Column("digest", sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")),
     sa.Column("person", sa.Text, nullable=False),  # JSON
     sa.UniqueConstraint("job", "digest"),
     sqlite_with_rowid=False,

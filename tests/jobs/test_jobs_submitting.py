@@ -15,7 +15,7 @@ from sqlalchemy import event
 from mettl_async import Candidate, InvalidInputError, RegistrationOptions, Rejected
 from mettl_async.jobs import JobError, Jobs, JobState, submitting
 from mettl_async.jobs.database import engine_for
-from mettl_async.jobs.person import from_text
+from mettl_async.jobs.person import digest_of, from_text
 from mettl_async.jobs.tables import chunks, outcomes, people
 
 
@@ -306,7 +306,7 @@ def test_every_input_is_parted_into_chunks_each_person_once(tmp_path_factory, da
                 firsts = [row.position for row in rows if row.digest is not None]
                 told = {one.index for one in await collected(jobs, "a")}
                 assert sorted([*firsts, *told]) == inside
-                folded = [submitting.digest_of(one.email) for one in handed]
+                folded = [digest_of(one.email) for one in handed]
                 assert firsts == [n for n, one in enumerate(folded) if one not in folded[:n]]
                 assert await jobs.forget("a") == len(handed)
         await engine.dispose()

@@ -94,12 +94,11 @@ async def test_a_lost_lease_writes_nothing(jobs):
     await other.record([registered(1)])
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_a_worker_that_waits_for_the_row_loses_to_who_took_it(jobs):
     """The leader's transaction is open while the worker writes."""
     await jobs.register(KEY, some(1), account="acme", id="a")
     _, journal = await taken(jobs)
-    if jobs._backend.dialect == "sqlite":
-        pytest.skip("one writer at a time")
     async with jobs._engine.begin() as leader:
         await leader.execute(chunks.update().values(attempt=2, owner=None))
         writing = asyncio.create_task(journal.record([registered(0)]))

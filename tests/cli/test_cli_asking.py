@@ -222,21 +222,9 @@ async def test_where_nobody_can_be_sent_nothing_is_asked(server, terminal):
 NAMES = "Email Address;First Name\na@x.org;Kov\u00e1cs \u0150rsi\nb@x.org;T\u0171nde\n"
 
 
-async def test_an_encoding_that_is_not_offered_is_typed(server, terminal):
-    write(NAMES, "cp1250")
-    one = await terminal(*arguments(server))
-    await one.read(until="Which is right?")
-    one.type("no-such\n")
-    await one.read(until="Type one of the numbers, or the name")
-    one.type(" windows-1250\n")
-    text = await one.read(until="[y/N] ")
-    assert "reading it with --encoding windows-1250" in text
-    assert "First Name     T\u0171nde" in text
-    one.type("n\n")
-    await one.end()
-
-
-async def test_a_doubt_is_asked_and_reading_goes_on_with_the_answer(server, terminal, read):
+@pytest.mark.parametrize("answer", [" windows-1250", pytest.param("", marks=pytest.mark.slow)])
+async def test_a_doubt_is_asked_and_reading_goes_on_with_the_answer(server, terminal, read, answer):
+    """The answer is the name of an encoding, whether it is offered or not, or a number."""
     write(NAMES, "cp1250")
     one = await terminal(*arguments(server))
     text = await one.read(until="Which is right?")
@@ -244,11 +232,12 @@ async def test_a_doubt_is_asked_and_reading_goes_on_with_the_answer(server, term
     number = re.search(
         r"(\d+)  --encoding cp1250\n +line 2: Kov\u00e1cs \u0150rsi\n +line 3: T\u0171nde", text
     )[1]
-    one.type("0\n")
-    await one.read(until="Type one of the numbers, or the name of an encoding such as cp1252.")
-    one.type(f"{number}\n")
+    for wrong in ("0", str(int(number) + 100), "no-such"):
+        one.type(f"{wrong}\n")
+        await one.read(until="Type one of the numbers, or the name of an encoding such as cp1252.")
+    one.type(f"{answer or number}\n")
     text = await one.read(until="[y/N] ")
-    assert "reading it with --encoding cp1250" in text
+    assert f"reading it with --encoding {answer.strip() or 'cp1250'}" in text
     assert "First Name     T\u0171nde" in text
     one.type("y\n")
     assert await one.end() == 0

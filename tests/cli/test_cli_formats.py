@@ -6,6 +6,7 @@ import os
 import signal
 import stat
 import sys
+import tempfile
 import threading
 import tracemalloc
 from contextlib import closing
@@ -323,35 +324,52 @@ def sheet():
     return Path("made.xlsx").read_bytes()
 
 
-@pytest.mark.parametrize("make", [json_lines, semicolons, sheet])
-async def test_stdin_is_read_whatever_it_is_and_leaves_nothing_behind(
-    server, environment, read, tmp_path, make
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """An empty folder for temporary files."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    return tmp_path / "temporary"
+
+
+async def test_stdin_is_read_by_a_process_and_leaves_nothing_behind(
+    server, environment, read, temporary
 ):
-    home = tmp_path / "temporary"
-    home.mkdir()
-    process = await start(server, environment(server, TMPDIR=str(home)))
-    out, err = await process.communicate(make())
+    process = await start(server, environment(server, TMPDIR=str(temporary)))
+    out, err = await process.communicate(json_lines())
     assert process.returncode == 0, err
     assert b"registered  30" in out
     assert len(read(Path("links.csv"))) == 30
     assert {one.candidate.fields["First Name"] for one in server.sandbox.candidates} == {"Åsa"}
-    assert list(home.iterdir()) == []
+    assert list(temporary.iterdir()) == []
 
 
-async def test_bad_rows_of_stdin_are_told_and_nothing_is_sent(server, environment):
-    process = await start(server, environment(server))
-    _, err = await process.communicate(b"Email Address,First Name\na@x.org,A\nsecret,B\n")
-    assert process.returncode == 2
-    assert err.startswith(b"stdin:3: Email Address: is not an email")
-    assert b"secret" not in err
-    assert server.sandbox.stats.requests == 0
+def from_stdin(mettl, data):
+    return mettl("register", "-", "--sandbox", "--out", "links.csv", input=data)
 
 
-async def test_no_one_on_stdin_is_told(server, environment):
-    process = await start(server, environment(server))
-    _, err = await process.communicate(b"")
-    assert process.returncode == 2
-    assert err == b"mettl: stdin: is empty; the first line must name the columns\n"
+@pytest.mark.parametrize("make", [semicolons, sheet])
+def test_stdin_is_read_whatever_it_is(mettl, sandbox, read, temporary, make):
+    done = from_stdin(mettl, make())
+    assert done.exit_code == 0, done.stderr
+    assert "registered  30" in done.stdout
+    assert len(read(Path("links.csv"))) == 30
+    assert {one.candidate.fields["First Name"] for one in sandbox.candidates} == {"Åsa"}
+    assert list(temporary.iterdir()) == []
+
+
+def test_bad_rows_of_stdin_are_told_and_nothing_is_sent(mettl, sandbox):
+    done = from_stdin(mettl, b"Email Address,First Name\na@x.org,A\nsecret,B\n")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("stdin:3: Email Address: is not an email")
+    assert "secret" not in done.stderr
+    assert sandbox.stats.requests == 0
+
+
+def test_no_one_on_stdin_is_told(mettl):
+    done = from_stdin(mettl, b"")
+    assert done.exit_code == 2
+    assert done.stderr == "mettl: stdin: is empty; the first line must name the columns\n"
 
 
 async def until(condition):
@@ -359,26 +377,22 @@ async def until(condition):
         await asyncio.sleep(0.01)
 
 
-async def test_killed_at_once_it_leaves_no_copy_of_stdin(server, environment, tmp_path):
-    home = tmp_path / "temporary"
-    home.mkdir()
+async def test_killed_at_once_it_leaves_no_copy_of_stdin(server, environment, temporary):
     server.sandbox.faults.latency = 600.0
-    process = await start(server, environment(server, TMPDIR=str(home)))
+    process = await start(server, environment(server, TMPDIR=str(temporary)))
     process.stdin.write(semicolons())
     process.stdin.close()
     await until(lambda: server.sandbox.stats.requests)
     process.kill()
     await process.communicate()
-    assert list(home.iterdir()) == []
+    assert list(temporary.iterdir()) == []
 
 
 async def test_ctrl_c_ends_the_reading_of_stdin(
-    server, environment, tmp_path, listen_to_interrupts, asleep
+    server, environment, temporary, listen_to_interrupts, asleep
 ):
-    home = tmp_path / "temporary"
-    home.mkdir()
     process = await start(
-        server, environment(server, TMPDIR=str(home)), preexec_fn=listen_to_interrupts
+        server, environment(server, TMPDIR=str(temporary)), preexec_fn=listen_to_interrupts
     )
     process.stdin.write(b"Email Address,First Name\n" + b"a@x.org,A\n" * 100_000)
     await process.stdin.drain()  # most of it has gone through the pipe
@@ -387,7 +401,7 @@ async def test_ctrl_c_ends_the_reading_of_stdin(
     _, err = await process.communicate()
     assert process.returncode == 130
     assert err == b"mettl: interrupted; nothing was sent\n"
-    assert list(home.iterdir()) == []
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_pipe_with_a_name_is_kept_like_stdin():

@@ -108,20 +108,16 @@ def test_bash_completes_commands_and_options(tmp_path, environment):
     env = environment(Nobody)
     env["PATH"] = f"{tmp_path}{os.pathsep}{env['PATH']}"
 
-    def complete(*words):
-        program = (
-            'eval "$(mettl --show-completion)"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
-            '_mettl_completion mettl; printf "%s\\n" "${COMPREPLY[@]}"'
-        )
-        done = subprocess.run(  # noqa: S603 - what our own script is for
-            [BASH, "-c", program, "bash", "mettl", *words],
-            env=env, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        return done.stdout.split()
-
-    assert complete("reg") == ["register"]
-    assert complete("register", "--enc") == ["--encoding"]
-    assert complete("register", "--region", "") == ["india", "eu"]
+    program = (
+        'eval "$(mettl --show-completion)"\n'
+        'complete() { COMP_WORDS=(mettl "$@"); COMP_CWORD=$#; _mettl_completion mettl; '
+        'echo "${COMPREPLY[*]}"; }\n'
+        'complete reg; complete register --enc; complete register --region ""'
+    )
+    done = subprocess.run(  # noqa: S603 - what our own script is for
+        [BASH, "-c", program], env=env, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["register", "--encoding", "india eu"]
 
 
 def test_options_stand_together_by_what_they_are_about():

@@ -147,44 +147,34 @@ def test_a_key_that_is_typed_is_not_shown(folder, environment, tmp_path):
     assert SECRET.encode() not in shown
 
 
-async def test_a_profile_is_the_account_whatever_the_environment_says(folder, environment):
+async def test_a_profile_is_the_account_whatever_the_environment_says(folder, mettl):
     async with Sandbox().serve() as server:
         write(
             folder,
             f'[mine]\nbase_url = "{server.base_url}"\n'
             f'public_key = "{server.credentials.public_key}"\nprivate_key_env = "MINE"\n',
         )
-        env = environment(
-            SimpleNamespace(
-                base_url="http://127.0.0.1:9",
-                credentials=SimpleNamespace(public_key="other", private_key="other"),
-            ),
-            MINE=server.credentials.private_key,
-            METTL_REGION="mars",
-        )
+        env = {
+            "METTL_BASE_URL": "http://127.0.0.1:9",
+            "METTL_PUBLIC_KEY": "other",
+            "METTL_PRIVATE_KEY": "other",
+            "METTL_REGION": "mars",
+            "MINE": server.credentials.private_key,
+        }
         for options, more in [
             (("--profile", "mine"), {}),
             ((), {"METTL_PROFILE": "mine"}),
             (("--profile", "mine"), {"METTL_PROFILE": "unknown"}),
         ]:
-            code, out, err = await run("account", "--json", *options, env={**env, **more})
-            assert code == 0, err
-            assert "email" in json.loads(out)
+            done = await asyncio.to_thread(
+                mettl, "account", "--json", *options, env={**env, **more}
+            )
+            assert done.exit_code == 0, done.stderr
+            assert "email" in json.loads(done.stdout)
         # Options beat the profile.
-        code, _, err = await run(
-            "account", "--profile", "mine", "--base-url", "http://127.0.0.1:9/v2", env=env
-        )
-        assert code == 2
-        assert "version" in err
-
-
-async def run(*arguments, env):
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mettl_async", *arguments,
-        env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
+        done = mettl("account", "--profile", "mine", "--base-url", "http://127.0.0.1:9/v2", env=env)
+        assert done.exit_code == 2
+        assert "version" in done.stderr
 
 
 def signed_with(mettl, profile="eu", **env):

@@ -240,15 +240,18 @@ async def test_what_was_registered_before_the_input_broke_is_not_lost():
 async def test_a_server_that_never_answered_is_not_waited_for_as_long(monkeypatch):
     monkeypatch.setattr("mettl_async.api.candidates.FIRST_ANSWER_TIMEOUT", 0.2)
     sandbox = Sandbox()
+    pauses = ClientOptions(
+        bulk_retry=RetryPolicy(max_attempts=40, backoff_base=0.2, backoff_cap=0.4)
+    )
     async with (
         sandbox.serve() as server,
-        MettlClient(server.credentials, base_url=server.base_url) as mettl,
+        MettlClient(server.credentials, base_url=server.base_url, options=pauses) as mettl,
     ):
         sandbox.faults.reset_before = 1.0
         report = await mettl.candidates.register_many(server.access_key, people(20))
         assert len(report.unknown) == 20
         sandbox.faults.reset_before = 0.0
-        # Once it has answered, patience is the ordinary one: four failures take longer than 0.2 s.
-        sandbox.faults.script([None, *["reset_before"] * 5])
+        # Once it has answered, patience is the ordinary one: eight failures take longer than 0.2 s.
+        sandbox.faults.script([None, *["reset_before"] * 8])
         report = await mettl.candidates.register_many(server.access_key, people(40), concurrency=1)
     report.raise_for_failures()

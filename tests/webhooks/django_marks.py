@@ -1,6 +1,6 @@
 """A handler of a Django service, in a process of its own, for test_webhooks_own_database.py.
 
-Arguments: URL of the database, name of the table, ``seen`` or ``inbox``. It prints what happened as JSON.
+Arguments: URL of the database, name of a table. It prints what happened to each kind of store as JSON.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from sqlalchemy.ext.asyncio import create_async_engine
 
-URL, NAME, KIND = sys.argv[1:]
+URL, NAME = sys.argv[1:]
 PARTS = sa.make_url(URL)
 POSTGRESQL = PARTS.get_backend_name() == "postgresql"
 settings.configure(
@@ -70,12 +70,19 @@ def handle(store, claim, *, fails):
 async def main():
     await make_table()
     engine = create_async_engine(URL)
-    if KIND == "seen":
+    said = {kind: await marked(kind, engine) for kind in ("seen", "inbox")}
+    await engine.dispose()
+    print(json.dumps(said))  # noqa: T201 - what the test reads
+
+
+async def marked(kind, engine):
+    await Score.objects.all().adelete()
+    if kind == "seen":
         store = SqlSeenEvents(engine, table=NAME)
         await store.create_table()
         claim = await store.claim("one")
     else:
-        store = SqlEventInbox(engine, table=NAME)
+        store = SqlEventInbox(engine, table=f"{NAME}_inbox")
         await store.create_table()
         await store.add(parse_event(sample_event(TestGraded)))
         (taken,) = await store.take(1)
@@ -84,7 +91,7 @@ async def main():
     async def state():
         done = (
             await store.claim("one") is Refused.DONE
-            if KIND == "seen"
+            if kind == "seen"
             else await store.waiting() == 0
         )
         return [await Score.objects.acount(), done]
@@ -105,8 +112,7 @@ async def main():
     except ClaimLostError as error:
         said["a second time"] = type(error).__name__
     said["at the end"] = await state()
-    await engine.dispose()
-    print(json.dumps(said))  # noqa: T201 - what the test reads
+    return said
 
 
 asyncio.run(main())

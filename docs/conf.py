@@ -31,3 +31,4 @@ napoleon_use_ivar = True
 html_theme = "furo"
 html_title = f"mettl-async {release}"
 html_static_path = []
+html_extra_path = ["llms.txt"]

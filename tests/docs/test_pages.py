@@ -70,3 +70,9 @@ def test_links_to_files_lead_somewhere(name):
 def test_the_help_of_each_command_is_on_its_page():
     """``python tests/docs/command_page.py`` writes it anew."""
     assert command_page.PAGE.read_text(encoding="utf-8") == command_page.page()
+
+
+def test_llms_txt_has_every_page():
+    listed = re.findall(r"\]\((.*)\.html\)", (DOCS / "llms.txt").read_text(encoding="utf-8"))
+    indexes = {name for name in PAGES if name.endswith("index.md")}
+    assert sorted(f"{name}.md" for name in listed) == sorted(set(PAGES) - indexes)

@@ -212,9 +212,9 @@ def columns_of(layout: Layout, line: int, header: Sequence[str]) -> list[str | N
             raise CommandError(f"{where}: {mapped_twice(target)}")
     for name in names:
         _check_near_miss(where, name)
-    for name in (EMAIL, FIRST_NAME):
-        if name not in names:
-            raise CommandError(f"{where}: {missing(name, names)}")
+    lacking = [name for name in (EMAIL, FIRST_NAME) if name not in names]
+    if lacking:
+        raise CommandError(f"{where}: {missing(lacking, names)}")
     return columns
 
 
@@ -308,8 +308,15 @@ def _check_near_miss(where: str, name: str) -> None:
             )
 
 
-def missing(target: str, header: Sequence[str]) -> str:
-    """Say that a column is not there, and which one is perhaps meant."""
+def missing(targets: Sequence[str], header: Sequence[str], *, in_json: bool = False) -> str:
+    """Say that columns are not there, and which ones are perhaps meant.
+
+    Args:
+        targets: One or both of those that are needed.
+        header: The names that are there.
+        in_json: Whether each line names its columns.
+    """
+    target = targets[0]
     said = f"there is no column {target!r}"
     together = next(
         (
@@ -324,11 +331,21 @@ def missing(target: str, header: Sequence[str]) -> str:
             f"{said}, but one named {together!r}; the columns must be told apart by one delimiter: "
             "export the file again, as CSV UTF-8 or XLSX"
         )
+    found = [_meant(one, header) for one in targets]
+    if found[0] is None:
+        where = "each line must name it" if in_json else "the first line must name the columns"
+        return f'{said}; {where}, or pass --map "NAME={target}"'
+    pairs = [(one, meant) for one, meant in zip(targets, found, strict=True) if meant is not None]
+    maps = " ".join(f'--map "{meant}={one}"' for one, meant in pairs)
+    if len(pairs) == 1:
+        return f"{said}; did you mean {found[0]!r}? rename it, or pass {maps}"
+    wanted, meant = (" and ".join(map(repr, names)) for names in zip(*pairs, strict=True))
+    return f"there are no columns {wanted}; did you mean {meant}? rename them, or pass {maps}"
+
+
+def _meant(target: str, header: Sequence[str]) -> str | None:
     others = [one for one in header if one not in RECOGNISED]
     if target == FIRST_NAME:
         others = [one for one in others if normalized(one) not in _FAMILY]
     found = _similar(target, others)
-    if found is None:
-        return f'{said}; the first line must name the columns, or pass --map "NAME={target}"'
-    meant = found.strip()
-    return f'{said}; did you mean {meant!r}? rename it, or pass --map "{meant}={target}"'
+    return None if found is None else found.strip()

@@ -242,6 +242,7 @@ def json_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Cells | BadRow]:
     seen: set[str] = set()
     sent: set[str] = set()
     first: tuple[str, ...] | None = None
+    lists: str | None = None
     skipped = (layout.header_row or 1) - 1
     for line, text in enumerate(islice(lines, skipped, None), skipped + 1):
         if not text.strip().strip(CTRL_Z):
@@ -249,7 +250,8 @@ def json_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Cells | BadRow]:
         own: Mapping[str, Any] = {"text": text.strip()}
         try:
             own = found = _parsed(layout, text)
-            first = tuple(found) if first is None else first
+            if first is None:
+                first, lists = tuple(found), _list_in(found)
             seen |= (layout.mapping.keys() | layout.drop) & found.keys()
             results = results_in(found, layout)
             layout.findings.results = layout.findings.results or tuple(sorted(results))
@@ -264,8 +266,29 @@ def json_rows(layout: Layout, lines: Iterable[str]) -> Iterator[Cells | BadRow]:
                 yield told_of(Cells(line, cells, own, told if isinstance(told, str) else ""))
     if first is not None:
         check_options(layout, layout.name, [*seen, *first])
-        for name in sorted(_NEEDED - sent):
-            raise CommandError(f"{layout.name}: {missing(name, first)}")
+        if lacking := sorted(_NEEDED - sent):
+            said = _in_a_list(lists) if lists else missing(lacking, first, in_json=True)
+            raise CommandError(f"{layout.name}: {said}")
+
+
+def _in_a_list(name: str) -> str:
+    path = f".{name}" if name.isidentifier() and name.isascii() else f".[{json.dumps(name)}]"
+    return (
+        f"has everybody in one column, {name!r}; write one object on each line (JSON Lines), "
+        f"as with jq -c '{path}[]'"
+    )
+
+
+def _list_in(found: Mapping[str, Any]) -> str | None:
+    """Name the column that holds objects, where a whole export is one object."""
+    return next(
+        (
+            name
+            for name, content in found.items()
+            if isinstance(content, list) and any(isinstance(one, dict) for one in content)
+        ),
+        None,
+    )
 
 
 def _parsed(layout: Layout, text: str) -> dict[str, Any]:

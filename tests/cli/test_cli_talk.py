@@ -39,10 +39,12 @@ def test_verbose_logs_each_call_without_people(mettl, people, sandbox):
 
 
 def test_the_librarys_log_is_not_mixed_into_what_is_said(mettl, people, sandbox):
-    people(300, "p.csv")
-    sandbox.faults.script(["throttle:429"])
-    sandbox.faults.retry_after = 0
-    assert "the run" not in mettl(*SANDBOX).stderr
+    people(3, "p.csv")
+    for option, logged in (("--no-bom", False), ("--verbose", True)):
+        sandbox.faults.script(["E401"])
+        done = mettl(*SANDBOX, "--overwrite", option)
+        assert done.exit_code == 2
+        assert ("the run was stopped by" in done.stderr) is logged
 
 
 def test_json_is_one_document_of_what_became_of_the_run(mettl, people, sandbox):

@@ -1,16 +1,19 @@
-"""A process that fills an inbox or empties it, for test_webhooks_inbox_killed.py.
+"""Processes that fill an inbox or empty it, for test_webhooks_inbox_killed.py.
 
-A receiver prints its port, a worker an empty line. A worker's handler writes a row in the transaction of its claim,
-and raises at random before or after.
+For each line of stdin, which is ``receives`` or ``works``, it forks one: to import all of this takes far longer than
+they live. Each prints its process id and its port, a worker 0. A worker's handler writes a row in the transaction
+of its claim, and raises at random before or after.
 
-Arguments: URL of the database, name of the table, ``receives`` or ``works``.
+Arguments: URL of the database, name of the table.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
+import signal
 import socket
 import sys
 
@@ -54,7 +57,7 @@ def receive(url, name):
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(512)
-        print(listener.getsockname()[1], flush=True)  # noqa: T201 - how the test learns it
+        tell(listener.getsockname()[1])
         config = uvicorn.Config(receiver, log_config=None, lifespan="off")
         uvicorn.Server(config).run(sockets=[listener])
 
@@ -72,13 +75,25 @@ async def work(url, name):
         if random.random() < 0.05:
             raise RuntimeError("by chance, after")
 
-    print(flush=True)  # noqa: T201 - it is ready
+    tell(0)
     await inbox.run(handlers, handler_timeout=LEASE / 2, longest_idle=0.1)
+
+
+def tell(port):
+    print(os.getpid(), port, flush=True)  # noqa: T201 - how the test learns it
 
 
 def main():
     logging.disable()
-    url, name, role = sys.argv[1:]
+    url, name = sys.argv[1:]
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    for line in sys.stdin:
+        role = line.strip()
+        if not os.fork():
+            break
+    else:
+        return
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if role == "receives":
         receive(url, name)
     else:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
+import signal
 import subprocess
 import sys
 import uuid
@@ -27,34 +29,39 @@ class Fleet:
     """Processes of one inbox; one that is killed has a successor at once."""
 
     def __init__(self, url, name):
-        self.url, self.name = url, name
-        self.processes, self.ports, self.killed = {}, {}, Counter()
+        program = Path(__file__).with_name("inbox_process.py")
+        self._parent = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, program, url, name],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self._starting = asyncio.Lock()
+        self._ids, self.ports, self.killed = {}, {}, Counter()
 
     async def start(self, place):
-        program = Path(__file__).with_name("inbox_process.py")
         role = place.rstrip("0123456789")
-        process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own program, and begun at once
-            [sys.executable, program, self.url, self.name, role], stdout=subprocess.PIPE, text=True
-        )
-        self.processes[place] = process
-        said = await asyncio.to_thread(process.stdout.readline)
+        async with self._starting:
+            self._parent.stdin.write(f"{role}\n")
+            self._parent.stdin.flush()
+            said = await asyncio.to_thread(self._parent.stdout.readline)
+        self._ids[place], port = map(int, said.split())
         if role == "receives":
-            self.ports[place] = int(said)
+            self.ports[place] = port
 
     async def kill(self, place):
-        process = self.processes[place]
         self.killed[place.rstrip("0123456789")] += 1
         self.ports.pop(place, None)
-        process.kill()
-        process.wait()
-        process.stdout.close()
+        process = self._ids.pop(place)
+        os.kill(process, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            while True:
+                os.kill(process, 0)
+                await anyio.sleep(0.001)
         await self.start(place)
 
     def end(self):
-        for process in self.processes.values():
-            process.kill()
-            process.wait()
-            process.stdout.close()
+        for process in self._ids.values():
+            os.kill(process, signal.SIGKILL)
+        self._parent.communicate()
 
 
 async def send_all(fleet, bodies, sent):

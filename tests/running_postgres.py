@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -42,6 +43,13 @@ def newest_postgresql():
 
 
 def running(programs, home):
+    account = make_cluster(programs, home)
+    with serving(programs, home, free_port(), account) as url:
+        yield url
+
+
+def make_cluster(programs, home):
+    """Make the files of a server; returns who must run it."""
     as_user = {}
     if os.geteuid() == 0:  # the server refuses to run as root
         account = pwd.getpwnam("postgres")
@@ -52,8 +60,13 @@ def running(programs, home):
          "--locale=C", "--no-sync"],
         check=True, stdout=subprocess.DEVNULL, cwd=home, **as_user,
     )  # fmt: skip
-    port = free_port()
-    with (home / "log").open("wb") as log:
+    return as_user
+
+
+@contextlib.contextmanager
+def serving(programs, home, port, as_user):
+    """Run a server on these files; it may be run again after that."""
+    with (home / "log").open("ab") as log:
         server = subprocess.Popen(  # noqa: S603 - Debian's own program
             [programs / "postgres", "-D", home / "data", "-h", "127.0.0.1", "-p", str(port),
              "-k", "", "-F", "-c", "synchronous_commit=off", "-c", "max_connections=100"],

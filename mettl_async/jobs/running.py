@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 import anyio
 from attrs import define, field
 
-from mettl_async.bulk.outcomes import JournalError
 from mettl_async.errors import ClientClosedError, ConfigurationError
 from mettl_async.jobs.chunk_journal import ChunkLease
 from mettl_async.jobs.chunk_work import ClaimedChunk, claim, finish, give_back
@@ -28,6 +27,7 @@ from mettl_async.jobs.work import (
     Runner,
     Stopped,
     Work,
+    is_away,
     logger,
 )
 from mettl_async.sql_backend import sa
@@ -183,7 +183,7 @@ class RunningChunks:
             self._warn_once(str(error))
             return Stopped(self.pace.unanswered)
         except Exception as error:
-            if _is_away(error):
+            if is_away(error):
                 raise
             name = f"{type(error).__name__}{place_of(error)}"
             logger.error("chunk %d of job %d failed with %s", lease.chunk, lease.job, name)
@@ -212,11 +212,3 @@ class RunningChunks:
         if why not in self._warned:
             self._warned.add(why)
             logger.warning("this worker cannot run %s; another may", why)
-
-
-def _is_away(error: Exception) -> bool:
-    """Return whether the database failed, rather than what it was asked."""
-    cause = error.__cause__ if isinstance(error, JournalError) else error
-    return isinstance(cause, (sa.exc.OperationalError, sa.exc.InterfaceError, OSError)) or (
-        isinstance(cause, sa.exc.DBAPIError) and cause.connection_invalidated
-    )

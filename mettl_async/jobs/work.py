@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import anyio
 from attrs import define, field, frozen
 
+from mettl_async.bulk.outcomes import JournalError
 from mettl_async.errors import ConfigurationError
+from mettl_async.sql_backend import sa
 from mettl_async.webhooks.processing import place_of
 
 if TYPE_CHECKING:
@@ -166,3 +168,11 @@ class Presence:
             return False
         self.came()
         return True
+
+
+def is_away(error: BaseException) -> bool:
+    """Return whether the database failed, rather than what it was asked."""
+    cause = error.__cause__ if isinstance(error, JournalError) else error
+    return isinstance(cause, sa.exc.OperationalError | sa.exc.InterfaceError | OSError) or (
+        isinstance(cause, sa.exc.DBAPIError) and cause.connection_invalidated
+    )

@@ -23,7 +23,7 @@ from mettl_async.jobs.reconciling import orphans
 from mettl_async.jobs.register_chunk import register_chunk
 from mettl_async.jobs.running import RunningChunks
 from mettl_async.jobs.spec import REGISTER
-from mettl_async.jobs.work import Pace, Presence, Runner, logger
+from mettl_async.jobs.work import Pace, Presence, Runner, is_away, logger
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -122,7 +122,7 @@ class Worker:
         while not await self.presence.succeeds(self._say_alive):  # noqa: ASYNC110 - nobody tells
             await anyio.sleep(self.pace.watch)
         try:
-            await engine.launch()
+            await self._launch(engine)
             try:
                 await self._work(running, engine, leader, failed, stop)
             finally:
@@ -176,6 +176,20 @@ class Worker:
                 task.cancel()
             with anyio.CancelScope(shield=True):
                 await asyncio.wait([alive, *loops, until])
+
+    async def _launch(self, engine: ChunkEngine) -> None:
+        while True:
+            try:
+                await engine.launch()
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                self.presence.went(error)
+            else:
+                self.presence.came()
+                return
+            await anyio.sleep(self.pace.watch)
+            await self.presence.succeeds(self._say_alive)
 
     async def _say_alive(self) -> None:
         async def take(connection: AsyncConnection) -> None:

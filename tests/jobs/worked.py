@@ -141,8 +141,9 @@ class Worked:
         assert len(found) == len(people) == job.total
         assert {row.position for row in found} == set(range(job.total))
         known = {one.email: one for one in self.sandbox.state.all_candidates()}
+        outcomes = {row.position: row for row in found}
         for row in people:
-            (outcome,) = [one for one in found if one.position == row.position]
+            outcome = outcomes[row.position]
             email = json.loads(row.person)[0]
             if outcome.status == "registered":
                 assert known[email].ecc in outcome.url

@@ -152,6 +152,19 @@ def test_wrong_quotes_and_the_like_are_told_by_the_line_and_the_rest_is_read(row
         assert words.removeprefix("...") in line
 
 
+@pytest.mark.parametrize("quote", ['"', ""])
+def test_a_cell_without_end_is_told_and_the_rest_is_read(quote):
+    cell = f"{quote}{'x' * 140_000}{quote}"
+    found, bad, _ = read(f"{HEADER}a@x.org,{cell}\nb@x.org,B\n")
+    assert bad == ["2: a cell has more than 131,072 characters; shorten it"]
+    assert [one[1] for one in found] == ["B"]
+
+
+def test_a_backslash_before_a_line_without_end_is_no_traceback():
+    text = f"{HEADER.strip()},Town\na@x.org,A,C:\\\nb@x.org,B,{'x' * 140_000}\n"
+    assert [one.partition(":")[0] for one in read(text)[1]] == ["2", "3"]
+
+
 @pytest.mark.parametrize(
     ("written", "cell"),
     [

@@ -92,7 +92,11 @@ def _broken(
     elif "unexpected end" in text:
         problem += "is never closed; close it, or remove it"
     elif "field limit" in text:
-        problem += f"is not closed within {csv.field_size_limit():,} characters; close it"
+        most = f"{csv.field_size_limit():,} characters"
+        if len(lines.of_row) > 1:
+            problem += f"is not closed within {most}; close it, or shorten the cell"
+        else:
+            problem = f"a cell has more than {most}; shorten it"
     else:
         problem += 'closes in the middle of one; write quotes inside of cells twice ("")'
     own = {} if table is None else table.own(_first_line(layout, lines))
@@ -101,8 +105,7 @@ def _broken(
 
 def _first_line(layout: Layout, lines: Lines) -> list[str]:
     """Cut the first line of a row at all delimiters, with its quotes as they are, to be corrected."""
-    line = lines.of_row[0].rstrip("\r\n")
-    return next(csv.reader([line], delimiter=layout.delimiter, quoting=csv.QUOTE_NONE))
+    return lines.of_row[0].rstrip("\r\n").split(layout.delimiter)
 
 
 def _as_meant(
@@ -149,7 +152,10 @@ def _may_escape(layout: Layout, lines: Lines, cells: list[str], table: Table | N
 
 
 def _is_person(layout: Layout, table: Table, line: str) -> bool:
-    cells = next(csv.reader([line], delimiter=layout.delimiter), [])
+    try:
+        cells = next(csv.reader([line], delimiter=layout.delimiter), [])
+    except csv.Error:
+        return False
     return len(cells) == table.width and is_address(cells[table.names.index(EMAIL)].strip())
 
 

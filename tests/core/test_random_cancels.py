@@ -77,7 +77,7 @@ async def test_nothing_is_left_of_calls_that_are_cancelled(transport, way, calls
                 done += await asyncio.gather(
                     *(cancelled_at_random(mettl, chance) for _ in range(AT_ONCE))
                 )
-            assert mettl._shared.admission._semaphore.value == 8
+            assert mettl._shared.admission._queues.slots.value == 8
             assert len(mettl._shared.transport._free) <= 8
             assert (await mettl.request("GET", "/x")).payload == {"status": "SUCCESS"}
             await mettl.aclose()

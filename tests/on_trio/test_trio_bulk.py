@@ -107,7 +107,7 @@ async def test_a_run_over_a_socket_that_fails_all_the_time_loses_nobody(remote, 
         assert all(
             remote.sandbox.owner_of(one.url) == one.candidate.email for one in report.registered
         )
-        assert mettl._shared.admission._semaphore.value == mettl.options.max_concurrency
+        assert mettl._shared.admission._queues.slots.value == mettl.options.max_concurrency
     assert mettl._shared.transport._free == []
 
 

@@ -63,7 +63,7 @@ async def silence(stream):
 
 
 def free_slots(mettl):
-    return mettl._shared.admission._semaphore.value
+    return mettl._shared.admission._queues.slots.value
 
 
 # One call.

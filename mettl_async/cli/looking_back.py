@@ -60,18 +60,19 @@ async def _look_back(job: Job, key: str) -> Before:
             found += len(await journal.read([email for email, _ in people]))
         earlier: list[Cells] = []
         others: dict[str, _Values] = {}
+        now = {} if job.source is None else job.source.findings.sent
         for rows in _pieces(_links_of(job)):
             new = [
-                (email, row, values)
-                for email, row, values in rows
+                (email, row, values, sent)
+                for email, row, values, sent in rows
                 if here.get(email) != hash(frozenset(values.items()))
             ]
-            records = await journal.read([email for email, _, _ in new])
-            for email, row, values in new:
+            records = await journal.read([email for email, *_ in new]) if new else {}
+            for email, row, values, sent in new:
                 record = records.get(email)
                 if email not in here and record is not None:
                     here[email] = 0  # a row that somebody has copied counts once
-                    earlier.append(row)
+                    earlier.append(_under_names(row, sent, now))
                 elif record is not None and record.final and here[email]:
                     others[email] = values
         elsewhere = await journal.count() - found - len(earlier)
@@ -96,8 +97,11 @@ def _people_of(job: Job) -> Iterator[tuple[str, _Values]]:
             yield fold_email(row.known[EMAIL]), _values(row.known)
 
 
-def _links_of(job: Job) -> Iterator[tuple[str, Cells, _Values]]:
-    """Read the links file as an input; what cannot be read of it is not known of, and nothing else."""
+def _links_of(job: Job) -> Iterator[tuple[str, Cells, _Values, _Values]]:
+    """Read the links file as an input, each row with its columns that are sent, and as what.
+
+    What cannot be read of it is not known of, and nothing else.
+    """
     if job.source is None or is_stdout(job.out) or not job.out.is_file():
         return
     given = job.source.options
@@ -106,9 +110,10 @@ def _links_of(job: Job) -> Iterator[tuple[str, Cells, _Values]]:
         with suppress(CommandError), closing(Source(job.out, options)) as source:
             for row in source.cells():
                 if isinstance(row, Cells):
-                    before = {**row.known, **_recorded(row.told)}
-                    own = _under_names(row.own, source.findings.sent, job.source.findings.sent)
-                    yield fold_email(row.known[EMAIL]), evolve(row, own=own), _values(before)
+                    values = _values(row.known)
+                    if row.told:
+                        values = _values({**values, **_recorded(row.told)})
+                    yield fold_email(row.known[EMAIL]), row, values, source.findings.sent
             return
 
 
@@ -116,12 +121,11 @@ def _values(known: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in known.items() if name != EMAIL and text.strip()}
 
 
-def _under_names(
-    own: Mapping[str, str], was: Mapping[str, str], now: Mapping[str, str]
-) -> dict[str, str]:
+def _under_names(row: Cells, was: _Values, now: _Values) -> Cells:
     """Name cells by the columns of the input that are sent as the same."""
     names = {sent: name for name, sent in now.items()}
-    return {names.get(was.get(name, ""), name): cell for name, cell in own.items()}
+    own = {names.get(was.get(name, ""), name): cell for name, cell in row.own.items()}
+    return evolve(row, own=own)
 
 
 def _changes(before: _Values, now: _Values) -> str:

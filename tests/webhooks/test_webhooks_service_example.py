@@ -7,11 +7,12 @@ import os
 import re
 import signal
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx
 import pytest
+from running_postgres import free_port
 
 from mettl_async import Candidate, MettlClient
 from mettl_async.sandbox import Sandbox
@@ -65,16 +66,20 @@ async def sandbox_with_schedule(load, monkeypatch, capsys):
     """Run set_up.py against a sandbox, and export what it prints."""
     transport = ToTheApp()
     async with Sandbox(webhook_transport=transport).serve() as server:
-        monkeypatch.setenv("METTL_PUBLIC_KEY", server.credentials.public_key)
-        monkeypatch.setenv("METTL_PRIVATE_KEY", server.credentials.private_key)
-        monkeypatch.setenv("METTL_BASE_URL", server.base_url)
-        for _ in range(2):  # harmless to repeat
-            await load("set_up").main(ADDRESS)
-        first, second = capsys.readouterr().out.splitlines()
-        assert first == second
-        variable, _, key = first.removeprefix("export ").partition("=")
-        monkeypatch.setenv(variable, key)
+        await export_schedule(server, load, monkeypatch, capsys, ADDRESS)
         yield server.sandbox, transport
+
+
+async def export_schedule(server, load, monkeypatch, capsys, address):
+    monkeypatch.setenv("METTL_PUBLIC_KEY", server.credentials.public_key)
+    monkeypatch.setenv("METTL_PRIVATE_KEY", server.credentials.private_key)
+    monkeypatch.setenv("METTL_BASE_URL", server.base_url)
+    for _ in range(2):  # harmless to repeat
+        await load("set_up").main(address)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second
+    variable, _, key = first.removeprefix("export ").partition("=")
+    monkeypatch.setenv(variable, key)
 
 
 async def rows_of(backend, application):
@@ -142,6 +147,58 @@ async def test_a_worker_of_its_own_handles_events_until_it_is_told_to_stop(
         os.kill(os.getpid(), signal.SIGTERM)
         async with asyncio.timeout(20):
             await running
+
+
+async def up(backend):
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(httpx.HTTPError):
+                return await backend.get("/openapi.json")
+            await asyncio.sleep(0.1)
+
+
+async def takes_the_test(backend, number):
+    """Invite somebody, and play him in the pages of the sandbox."""
+    url = f"/applications/application-{number}/invitation"
+    person = {"email": f"c{number}@example.org", "first_name": "C"}
+    link = (await backend.post(url, json=person)).json()["link"]
+    for action in ("start", "finish"):
+        await backend.post(link, data={"action": action})
+
+
+def processes_of(parent):
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()
+    return [one for one in children if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the processes in /proc")
+async def test_two_processes_store_each_result_once_though_one_is_killed(load, monkeypatch, capsys):
+    port = free_port()
+    async with Sandbox().serve() as server:
+        await export_schedule(server, load, monkeypatch, capsys, f"http://127.0.0.1:{port}")
+        uvicorn = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "uvicorn", "service:app", "--app-dir", EXAMPLES, "--workers", "2",
+            "--port", str(port), "--log-level", "warning",
+            env={**os.environ, "PYTHONPATH": str(DOCS.parent)},
+        )  # fmt: skip
+        try:
+            async with httpx.AsyncClient(
+                base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30
+            ) as backend:
+                await up(backend)
+                for number in range(3):
+                    await takes_the_test(backend, number)
+                    await some_rows_of(backend, f"application-{number}")
+                os.kill(int(processes_of(uvicorn.pid)[0]), signal.SIGKILL)
+                for number in range(3, 7):
+                    await up(backend)
+                    await takes_the_test(backend, number)
+                for number in range(7):
+                    assert len(await some_rows_of(backend, f"application-{number}")) == 1
+        finally:
+            uvicorn.terminate()
+            await uvicorn.wait()
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)

@@ -4,10 +4,8 @@ import asyncio
 import sys
 import time
 
-from sqlalchemy.ext.asyncio import create_async_engine
-
+from mettl_async.jobs.database import backend_of, engine_for
 from mettl_async.jobs.rate import DatabaseRate
-from mettl_async.sql_backend import Backend
 
 
 class Clock:
@@ -26,9 +24,8 @@ def say(*words):
 
 
 async def main(url, account, per_second, seconds):
-    engine, clock, spent = create_async_engine(url), Clock(), []
-    backend = Backend(engine, "mettl_job", shared=True)
-    rate = DatabaseRate(backend, account, float(per_second), now=clock)
+    engine, clock, spent = engine_for(url), Clock(), []
+    rate = DatabaseRate(backend_of(engine), account, float(per_second), now=clock)
     await rate.acquire()
     say("ready")
     await asyncio.to_thread(sys.stdin.readline)

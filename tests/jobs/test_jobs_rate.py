@@ -17,7 +17,7 @@ from mettl_async.config import ClientOptions
 from mettl_async.jobs import rate as rate_module
 from mettl_async.jobs.rate import DatabaseRate
 from mettl_async.jobs.tables import rates
-from mettl_async.jobs.turns import Answer
+from mettl_async.jobs.turns import LATE, Answer
 from mettl_async.sandbox import Sandbox
 from mettl_async.sql_backend import Backend
 
@@ -85,6 +85,18 @@ async def test_a_pause_of_one_is_a_pause_of_all(new_rate):
         reserved = await reserve(other, 5)
         assert reserved.paused_until == looked.paused_until
     assert reserved.start == pytest.approx(looked.paused_until + 5 / 20, abs=1e-4)
+
+
+async def test_nobody_sends_while_another_worker_was_asked_to_pause(new_rate):
+    one, other = new_rate(1000.0), new_rate(1000.0)
+    await other.acquire()
+    await one.pause(3600.0)
+    await asyncio.wait([one._question])
+    await asyncio.sleep(LATE + 0.01)  # until what it holds is too late
+    waiting = asyncio.create_task(other.acquire())
+    done, _ = await asyncio.wait([waiting], timeout=0.1)
+    waiting.cancel()
+    assert not done
 
 
 async def test_blocks_after_a_pause_of_an_hour_follow_one_another_too(new_rate):
@@ -256,11 +268,11 @@ async def test_each_request_takes_a_turn_and_a_refusal_pauses_the_account(new_ra
 
 
 @pytest.mark.slow
-async def test_five_processes_keep_to_the_rate_of_one_account(database_url, backend):
+async def test_five_processes_keep_to_the_rate_of_one_account(jobs_url, backend):
     account = uuid.uuid4().hex
     five = [
         subprocess.Popen(  # noqa: ASYNC220, S603 - our own interpreter, read after it ends
-            [sys.executable, PROCESS, database_url, account, "20", "6"],
+            [sys.executable, PROCESS, jobs_url, account, "20", "5"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
         for _ in range(5)

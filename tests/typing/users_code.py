@@ -203,6 +203,12 @@ async def rotating() -> Credentials:
     return Credentials(public_key="a", private_key="b")
 
 
+class SharedRate:
+    async def acquire(self) -> None: ...
+
+    async def pause(self, seconds: float) -> None: ...
+
+
 async def configured() -> None:
     options = ClientOptions(
         retry=RetryPolicy(max_attempts=5, deadline=30),
@@ -213,7 +219,7 @@ async def configured() -> None:
     async with httpx.AsyncClient() as one, httpx2.AsyncClient() as two:
         clients = [
             MettlClient(Credentials(public_key="a", private_key="b"), region=Region.EU),
-            MettlClient(rotating, transport="aiohttp"),
+            MettlClient(rotating, transport="aiohttp", rate_limiter=SharedRate()),
             MettlClient(rotating, region="eu", options=options, middleware=[stamp]),
             MettlClient(rotating, middleware=Middlewares(per_call=(stamp,)), http_client=one),
             MettlClient(auth=stamp, base_url="https://gateway.example/mettl", http_client=two),
@@ -224,7 +230,8 @@ async def configured() -> None:
         assert_type(error.retry_after, float | None)
         assert_type(error.sent, bool)
         assert_type(error.operation, str)
-    for client in clients:
+    shared: MettlClient = clients[0].with_options(rate_limiter=SharedRate())
+    for client in (shared, *clients):
         await client.aclose(timeout=5)
         assert_type(client.is_closed, bool)
 

@@ -25,9 +25,17 @@ __all__ = ["Job", "JobError", "JobState", "JobStatus", "Jobs", "LeaseLostError"]
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name from the module that defines it."""
+    """Load a public name from the module that defines it.
+
+    Raises:
+        ImportError: The extra is not installed.
+    """
     if name in _MODULES:
-        value = globals()[name] = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        try:
+            module = import_module(f"{__name__}.{_MODULES[name]}")
+        except ImportError as error:
+            raise ImportError('jobs need an extra: pip install "mettl-async[jobs]"') from error
+        value = globals()[name] = getattr(module, name)
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -140,19 +140,17 @@ def _within(table: sa.Table) -> sa.ColumnElement[bool]:
     return within
 
 
-def _has_outcome(*statuses: str) -> sa.ColumnElement[bool]:
+def _status() -> sa.ColumnElement[str]:
+    # As a value, which is looked up for each person: a planner without fresh statistics joins whole tables.
     row = outcomes.c
-    # The range once more: so both sides are read in order, and never the whole table.
-    same = (row.job == people.c.job) & (row.position == people.c.position) & _within(outcomes)
-    found: sa.Select[Any] = sa.select(sa.literal_column("1")).where(same)
-    if statuses:
-        found = found.where(row.status.in_(statuses))
-    return found.correlate(people).exists()
+    same = (row.job == people.c.job) & (row.position == people.c.position)
+    return sa.select(row.status).where(same).correlate(people).scalar_subquery()
 
 
 def _left() -> sa.ColumnElement[bool]:
     # Who repeats an email has no digest, and is rejected from the beginning.
-    return _within(people) & people.c.digest.is_not(None) & sa.not_(_has_outcome(*SETTLED))
+    status = sa.func.coalesce(_status(), "")
+    return _within(people) & people.c.digest.is_not(None) & status.not_in(SETTLED)
 
 
 def _record(dialect: str) -> sa.Executable:
@@ -174,7 +172,7 @@ def _fill() -> sa.Executable:
         text,
         sa.literal_column(f"'{NOT_SENT}'", sa.Text),
         sa.bindparam("why", type_=sa.Text),
-    ).where(_within(people), people.c.digest.is_not(None), sa.not_(_has_outcome()))
+    ).where(_within(people), people.c.digest.is_not(None), _status().is_(None))
     return sa.insert(outcomes).from_select(["job", "position", *_VALUES], missing)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import sys
 
 import pytest
 from handed_in import KEY, collected, person, registered, rows_of, some, taken
@@ -166,3 +167,10 @@ def test_public_names_are_loaded_when_used():
     assert dir(jobs_package) == jobs_package.__all__ == sorted(jobs_package.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Job2'"):
         _ = jobs_package.Job2
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch):
+    monkeypatch.delitem(vars(jobs_package), "Jobs", raising=False)
+    monkeypatch.setitem(sys.modules, "mettl_async.jobs.jobs", None)
+    with pytest.raises(ImportError, match=r'pip install "mettl-async\[jobs\]"'):
+        _ = jobs_package.Jobs

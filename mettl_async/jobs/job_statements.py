@@ -31,9 +31,8 @@ class JobStatements:
         find_people: Reads those in a range.
         reject_repeated: Rejects those in a range who have no digest, with a ``code`` and a ``reason``.
         add_chunks: Adds some.
-        chunks: Counts chunks, and people in those that are done.
-        live: Counts people with outcomes in those that are not.
-        submitted: Counts people with outcomes before there are chunks.
+        chunks: Counts chunks, and people with outcomes in them.
+        repeated: Counts outcomes before there are chunks: those of people who repeat an email.
         outcomes: Reads a page of outcomes.
         forget_outcomes: Deletes those in a range.
         forget_people: Deletes those in a range.
@@ -54,8 +53,7 @@ class JobStatements:
     reject_repeated: sa.Executable
     add_chunks: sa.Executable
     chunks: sa.Select[Any]
-    live: sa.Select[Any]
-    submitted: sa.Select[Any]
+    repeated: sa.Select[Any]
     outcomes: sa.Select[Any]
     forget_outcomes: sa.Delete
     forget_people: sa.Delete
@@ -111,10 +109,9 @@ class JobStatements:
             reject_repeated=_reject_repeated(),
             add_chunks=sa.insert(chunks).values(changed_at=now),
             chunks=_count_chunks(),
-            live=_count_live(),
-            submitted=sa.select(outcome.status, sa.func.count())
-            .where(outcome.job == sa.bindparam("the_job"))
-            .group_by(outcome.status),
+            repeated=sa.select(sa.func.count())
+            .select_from(outcomes)
+            .where(outcome.job == sa.bindparam("the_job")),
             outcomes=_page(),
             forget_outcomes=sa.delete(outcomes).where(
                 outcome.job == sa.bindparam("the_job"), _between(outcome.position)
@@ -160,41 +157,43 @@ def _between(position: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
 
 
 def _count_chunks() -> sa.Select[Any]:
+    # One statement, so that a chunk that ends meanwhile is counted once.
     chunk = chunks.c
-    in_work = sa.and_(chunk.owner.is_not(None), sa.not_(chunk.done))
-    return sa.select(
-        sa.func.count().label("chunks"),
-        *(
-            sa.func.coalesce(sa.func.sum(sa.case((what, 1), else_=0)), 0).label(name)
-            for name, what in (("done", chunk.done), ("in_work", in_work))
-        ),
-        *(
-            sa.func.coalesce(sa.func.sum(chunk[kind]), 0).label(kind) for kind in KINDS
-        ),  # zero until a chunk is done
-    ).where(chunk.job == sa.bindparam("the_job"))
+    numbers = {
+        "done": sa.case((chunk.done, 1), else_=0),
+        "in_work": sa.case((sa.and_(chunk.owner.is_not(None), sa.not_(chunk.done)), 1), else_=0),
+        **{kind: sa.case((chunk.done, chunk[kind]), else_=_live(kind)) for kind in KINDS},
+    }
+    sums = {
+        name: sa.cast(sa.func.coalesce(sa.func.sum(one), 0), sa.BigInteger)
+        for name, one in numbers.items()
+    }
+    counted: sa.Select[Any] = sa.select(
+        sa.func.count().label("chunks"), *(one.label(name) for name, one in sums.items())
+    )
+    return counted.where(chunk.job == sa.bindparam("the_job"))
 
 
-def _count_live() -> sa.Select[Any]:
+# Both look up as a value what belongs to one row: a planner without fresh statistics joins whole tables.
+
+
+def _live(kind: str) -> sa.ColumnElement[int]:
     chunk, outcome = chunks.c, outcomes.c
     inside = (
         (outcome.job == chunk.job)
         & (outcome.position >= chunk.first)
         & (outcome.position < chunk.first + chunk.size)
     )
-    return (
-        sa.select(outcome.status, sa.func.count())
-        .select_from(chunks.join(outcomes, inside))
-        .where(chunk.job == sa.bindparam("the_job"), sa.not_(chunk.done))
-        .group_by(outcome.status)
-    )
+    count = sa.select(sa.func.count()).select_from(outcomes).where(inside, outcome.status == kind)
+    return count.correlate(chunks).scalar_subquery()
 
 
 def _page() -> sa.Select[Any]:
     person, outcome = people.c, outcomes.c
     same = (person.job == outcome.job) & (person.position == outcome.position)
+    text = sa.select(person.person).where(same).correlate(outcomes).scalar_subquery()
     return (
-        sa.select(outcomes, person.person)
-        .select_from(outcomes.join(people, same))
+        sa.select(outcomes, text.label("person"))
         .where(outcome.job == sa.bindparam("the_job"))
         .where(outcome.position > sa.bindparam("after", type_=sa.Integer))
         .order_by(outcome.position)

@@ -177,18 +177,19 @@ class Jobs:
             await connection.execute(tune(self._backend.dialect))
             row = await self._found(connection, job_id)
             bound = {"the_job": row.number}
-            ended = (await connection.execute(statements.chunks, bound)).one()
-            # Before there are chunks there may be people who repeat an email.
-            counts = statements.live if ended.chunks else statements.submitted
-            live = {status: count for status, count in await connection.execute(counts, bound)}  # noqa: C416 - rows are no pairs to mypy
+            found = (await connection.execute(statements.chunks, bound)).mappings().one()
+            counts = {kind: found[kind] for kind in KINDS}
+            if not found["chunks"]:  # but there may be people who repeat an email
+                repeated = await connection.execute(statements.repeated, bound)
+                counts["rejected"] = repeated.scalar_one()
             workers = await alive(connection, WORKER)
             return JobStatus(
                 job=row.job,
-                chunks=ended.chunks,
-                chunks_done=ended.done,
-                chunks_in_work=ended.in_work,
+                chunks=found["chunks"],
+                chunks_done=found["done"],
+                chunks_in_work=found["in_work"],
                 workers=len(workers),
-                **{kind: getattr(ended, kind) + live.get(kind, 0) for kind in KINDS},
+                **counts,
             )
 
         return await self._opened().run(work)

@@ -140,7 +140,8 @@ async def test_a_chunk_without_people_left_is_done_and_so_is_its_job(jobs):
     assert (status.job.state, status.chunks_done, status.waiting) == ("ready", 1, 1)
     lease, journal = await taken(jobs, 1)
     await journal.record([registered(3)])
-    assert (await jobs.status("a")).registered == 3
+    status = await jobs.status("a")
+    assert (status.registered, type(status.registered)) == (3, int)
     assert await finish(jobs._backend, lease, **ENDING)
     status = await jobs.status("a")
     assert (status.job.state, status.is_over, status.waiting) == ("done", True, 0)

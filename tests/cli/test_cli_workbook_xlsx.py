@@ -221,3 +221,11 @@ def test_conditional_formats_are_asked_about_where_they_change_numbers_that_are_
     for change in (rule(2, bold=True), rule(5, num_format="00000")):
         written(*people, change=change)
         assert notes() == ["42"]
+
+
+@pytest.mark.parametrize("encoding", [b"UTF-9", b"shift_jis", b"rot13"])
+@pytest.mark.parametrize("part", [SHEET, "xl/workbook.xml"])
+def test_xml_of_an_encoding_that_cannot_be_is_damage(part, encoding):
+    written(HEADER, PERSON)
+    edited(part, (b'encoding="UTF-8"', b'encoding="%s"' % encoding))
+    assert "is damaged, or not a workbook" in refused()

@@ -38,7 +38,8 @@ def feed(made: expat.XMLParserType, stream: IO[bytes]) -> Iterator[None]:
             made.Parse(chunk)
             yield
         made.Parse(b"", True)  # noqa: FBT003 - the parser's own signature
-    except expat.ExpatError:
+    # Of an encoding that nobody knows, or that has several bytes a letter, the parser raises the others.
+    except (expat.ExpatError, LookupError, ValueError):
         raise DamagedError from None
 
 

@@ -165,8 +165,12 @@ def _read(headers: Headers) -> tuple[list[bytes], list[bytes]]:
             if place is None and len(name) in _NAME_LENGTHS:
                 text = name if isinstance(name, str) else name.decode("latin-1")
                 place = _PLACES.get(text.lower())
-            if place is not None:
+            if place is None:
+                continue
+            if type(value) is not bytes:  # as in ASGI
                 _add(value, found[place])
+            elif value not in found[place]:
+                found[place].append(value)
     except InvalidInputError:
         raise
     except (AttributeError, TypeError, ValueError):  # no pairs, or no names

@@ -13,7 +13,7 @@ from mettl_async.errors import InvalidInputError
 from mettl_async.models.webhooks import BasicAuth
 
 _MAX_AUTHORIZATION: Final = 8 * 1024  # bytes; servers rarely take a longer line either
-_PORT: Final = re.compile(r":[0-9]{1,5}\Z")
+_WITH_PORT: Final = re.compile(r"\[([^\]]*)\](?::[0-9]{1,5})?|([^:]*):[0-9]{1,5}")
 _MAPPED: Final = IPv6Network("::ffff:0:0/96")
 
 
@@ -117,17 +117,13 @@ class AllowedNetworks:
 
 def address_of(peer: str) -> IPv4Address | IPv6Address | None:
     """Read the address of a peer, with or without a port; None if it is none."""
-    host = peer
-    if peer.startswith("["):
-        host, closed, port = peer[1:].partition("]")
-        if not closed or (port and not _PORT.fullmatch(port)):
-            return None
-    elif peer.count(":") == 1 and _PORT.search(peer):
-        host = peer.partition(":")[0]
-    try:
-        return ip_address(host)
-    except ValueError:
-        return None
+    with suppress(ValueError):
+        return ip_address(peer)
+    with_port = _WITH_PORT.fullmatch(peer)
+    if with_port is not None:
+        with suppress(ValueError):
+            return ip_address(with_port[1] or with_port[2])
+    return None
 
 
 def _listed(path: str, given: object, single: type | tuple[()], wanted: str) -> list[object]:

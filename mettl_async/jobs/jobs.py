@@ -275,8 +275,8 @@ class Jobs:
         recorded, and the rest is handed on at once. When it is cancelled, what is in flight is given up.
 
         A database that is away is waited for, with one line in the log. A job whose account or schedule is
-        refused is paused, and its ``problem`` says why. A server that answers nobody is asked again after
-        a minute, without end.
+        refused is paused, and its ``problem`` says why. A server that answers nobody is asked again and
+        again for half a day, whatever ``max_tries`` is.
 
         Args:
             accounts: Clients by the names that jobs have; they stay yours. Jobs of other accounts wait for

@@ -88,18 +88,19 @@ class Leader:
         if self.leads and now - self._renewed_at < self.pace.lease / 3:
             return True
 
+        led, self.leads = self.leads, False  # whatever is raised
+
         async def take(connection: AsyncConnection) -> bool:
             name = leases.LEADER
-            # Most of the time somebody has it: that takes no lock.
-            if not self.leads and not await leases.is_free(connection, name):
+            # Most of the time another one has it: to see that takes no lock.
+            if not led and not await leases.is_free(connection, name):
                 return False
             return await leases.take(connection, name, self.worker, self.pace.lease)
 
-        before, self.leads = self.leads, False
         self.leads = await self.backend.run(take)
         if self.leads:
             self._renewed_at = now
-            if not before:
+            if not led:
                 logger.info("worker %s leads", self.worker)
                 # The one before may have changed how often the queues are looked at.
                 self._looks = dict.fromkeys(await self.engine.queues(), 0.0)

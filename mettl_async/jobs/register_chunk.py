@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from attrs import define, field
+
 from mettl_async.bulk.outcomes import Failed, Outcome, Unknown
 from mettl_async.bulk.stop_policy import stops_the_run
 from mettl_async.core.retry import is_transient
@@ -21,12 +23,8 @@ if TYPE_CHECKING:
     from mettl_async.models import Candidate
 
 
-async def register_chunk(work: Work, *, unanswered: float) -> Ending:
+async def register_chunk(work: Work) -> Ending:
     """Register the people of a chunk who have no settled outcome.
-
-    Args:
-        work: The chunk.
-        unanswered: Seconds until it is tried again if the server answers nobody.
 
     Raises:
         JournalError: The database failed, or the chunk was lost.
@@ -42,44 +40,49 @@ async def register_chunk(work: Work, *, unanswered: float) -> Ending:
         concurrency=work.concurrency,
         journal=ChunkJournal(work.backend, work.lease, people.positions),
     )
-    stopped_by: MettlError | None = None
-    last: MettlError | None = None
+    answers = Answers()
     async with aclosing(aiter(run)) as outcomes:
         async for outcome in outcomes:
-            if isinstance(outcome, Failed | Unknown):
-                last = outcome.error
-                stopped_by = stopped_by or stopper(outcome)
-    return ending(stopped_by, last, unanswered=unanswered, stopping=work.stopping.is_set())
+            answers.note(outcome)
+    return answers.ending(stopping=work.stopping.is_set())
 
 
-def stopper(outcome: Outcome) -> MettlError | None:
-    """Return what stopped the run, if an outcome tells it: for those after a stop it is their error."""
-    if not isinstance(outcome, Failed):
-        return None
-    error = outcome.error
-    if outcome.attempts == 0 or (isinstance(error, CallError) and stops_the_run(error)):
-        return error
-    return None
+@define(eq=False)
+class Answers:
+    """What the outcomes of a run say about the chunk; pure."""
 
+    _any: bool = field(default=False, init=False)
+    _last: MettlError | None = field(default=None, init=False)
+    _stopped_by: MettlError | None = field(default=None, init=False)
 
-def ending(
-    stopped_by: MettlError | None, last: MettlError | None, *, unanswered: float, stopping: bool
-) -> Ending:
-    """Decide what becomes of a chunk.
+    def note(self, outcome: Outcome) -> None:
+        """Add an outcome."""
+        if not isinstance(outcome, Failed | Unknown):
+            self._any = True
+            return
+        error = self._last = outcome.error
+        refused = isinstance(error, ApiError) and not is_transient(error)
+        self._any = self._any or refused
+        # After a stop, what stopped the run is the error of all who were not sent.
+        stops = isinstance(error, CallError) and stops_the_run(error)
+        if stops or (refused and outcome.attempts == 0):
+            self._stopped_by = self._stopped_by or error
 
-    Raises:
-        ClientClosedError: That stopped the run.
-    """
-    if isinstance(stopped_by, ClientClosedError):
-        raise stopped_by
-    if isinstance(stopped_by, ApiError) and not is_transient(stopped_by):
-        return Refused(str(stopped_by))
-    if stopping:
-        return Stopped()
-    if stopped_by is not None:
-        # The server answers nobody. That is no try: the whole of the job would soon have had its last.
-        return Stopped(unanswered)
-    return Finished("" if last is None else _named(last))
+    def ending(self, *, stopping: bool) -> Ending:
+        """Decide what becomes of the chunk.
+
+        Raises:
+            ClientClosedError: That stopped the run.
+        """
+        if isinstance(self._stopped_by, ClientClosedError):
+            raise self._stopped_by
+        if self._stopped_by is not None:
+            return Refused(str(self._stopped_by))
+        if stopping:
+            return Stopped()
+        if self._last is None:
+            return Finished()
+        return Finished(_named(self._last), unanswered=not self._any)
 
 
 def _named(error: MettlError) -> str:

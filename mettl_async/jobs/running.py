@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from mettl_async.client import MettlClient
     from mettl_async.sql_backend import Backend
 
-_AWAY: Final = 1.0  # seconds before a chunk is let go whose database failed
+_UNANSWERED: Final = 100
+"""More tries for a chunk whose server answers nobody: with their pauses it may be away for half a day."""
 
 
 @define(eq=False, kw_only=True)
@@ -158,7 +159,7 @@ class RunningChunks:
             raise
         except Exception as error:  # noqa: BLE001 - the database; the chunk is handed out again
             self.presence.went(error)
-            await anyio.sleep(_AWAY)
+            await anyio.sleep(self.pace.watch)
 
     async def _ending(self, lease: ChunkLease, chunk: ClaimedChunk, stop: asyncio.Event) -> Ending:
         runner, client = self.runners.get(chunk.kind), self.clients.get(chunk.account)
@@ -192,11 +193,14 @@ class RunningChunks:
     async def _settle(self, lease: ChunkLease, chunk: ClaimedChunk, ending: Ending) -> None:
         match ending:
             case Finished():
-                pause = self.pace.pause(chunk.tries, random.random())  # noqa: S311 - spreads
+                chance = random.random()  # noqa: S311 - spreads
+                pause, more = self.pace.pause(chunk.tries, chance), 0
+                if ending.unanswered:
+                    pause, more = max(pause, self.pace.unanswered * (1 + chance) / 2), _UNANSWERED
                 await finish(
                     self.backend,
                     lease,
-                    max_tries=self.max_tries,
+                    max_tries=self.max_tries + more,
                     pause=pause,
                     problem=ending.problem,
                 )

@@ -37,7 +37,7 @@ class Pace:
         watch: Between two looks at the states of the jobs that are being run.
         first_pause: Until a chunk with people left is tried again; doubled each time.
         longest_pause: The bound of that.
-        unanswered: Until a chunk is tried again whose server answered nobody.
+        unanswered: Until a chunk is tried again, at least, whose server answered nobody.
         finish: What is in flight may take so long when the worker stops.
         sweep: Between two times when the leader deletes what has ended.
     """
@@ -86,9 +86,11 @@ class Finished:
 
     Attributes:
         problem: Why some are, without personal data.
+        unanswered: Whether the server answered nobody, so that it may be away.
     """
 
     problem: str = ""
+    unanswered: bool = False
 
 
 @frozen
@@ -166,7 +168,6 @@ class Presence:
         except Exception as error:  # noqa: BLE001 - a database that is away comes back
             self.went(error)
             return False
-        self.came()
         return True
 
 

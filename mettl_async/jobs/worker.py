@@ -8,9 +8,8 @@ import random
 import socket
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import anyio
@@ -60,6 +59,8 @@ class Worker:
         runners: By kind of job, beside those that register people.
         further: What else the leader does at each tick.
         version: See `mettl_async.jobs.engine.VERSION`.
+        id: Unique.
+        make_engine: Makes what hands chunks to this process.
     """
 
     backend: Backend
@@ -73,6 +74,7 @@ class Worker:
     further: Sequence[Step] = ()
     version: str = VERSION
     id: str = field(factory=new_worker_id)
+    make_engine: Callable[..., ChunkEngine] = ChunkEngine
     presence: Presence = field(factory=Presence, init=False)
     _seen: frozenset[Ticket] = field(factory=frozenset, init=False)
 
@@ -88,10 +90,7 @@ class Worker:
             backend=self.backend,
             worker=self.id,
             clients=self.clients,
-            runners={
-                REGISTER: partial(register_chunk, unanswered=self.pace.unanswered),
-                **self.runners,
-            },
+            runners={REGISTER: register_chunk, **self.runners},
             concurrency=self.concurrency,
             at_once=self.at_once,
             max_tries=self.max_tries,
@@ -99,7 +98,7 @@ class Worker:
             presence=self.presence,
             failed=failed,
         )
-        engine = ChunkEngine(
+        engine = self.make_engine(
             url=self.url,
             executor=self.id,
             accounts=sorted(self.clients),
@@ -186,7 +185,6 @@ class Worker:
                     raise
                 self.presence.went(error)
             else:
-                self.presence.came()
                 return
             await anyio.sleep(self.pace.watch)
             await self.presence.succeeds(self._say_alive)
@@ -196,6 +194,7 @@ class Worker:
             await leases.take(connection, leases.WORKER + self.id, self.id, self.pace.lease)
 
         await self.backend.run(take)
+        self.presence.came()
 
     async def _forget_orphans(self, running: RunningChunks, engine: ChunkEngine) -> None:
         taken = await engine.taken(self.id)

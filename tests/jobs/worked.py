@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import inspect
 import json
 from collections import Counter
 
@@ -33,6 +34,16 @@ def person(index):
     return Candidate(email=f"p{index}@example.org", first_name=f"P{index}")
 
 
+async def until(is_there):
+    """Wait for what tells nobody."""
+    async with asyncio.timeout(30):
+        while True:
+            found = is_there()
+            if await found if inspect.isawaitable(found) else found:
+                return
+            await asyncio.sleep(0.005)
+
+
 @frozen
 class Running:
     """A worker at work."""
@@ -45,7 +56,8 @@ class Running:
 class Worked:
     """A database of jobs, and the sandbox that they are about."""
 
-    def __init__(self, url, sandbox=None):
+    def __init__(self, url, sandbox=None, dispatch=None):
+        self.dispatch = dispatch
         self.url = make_url(url)
         self.engine = create_async_engine(self.url)
         self.backend = backend_of(self.engine)
@@ -88,6 +100,8 @@ class Worked:
         """A worker in this process, which ends in order at the end of the block."""
         async with self.client() as client:
             clients = dict.fromkeys(accounts or ("acme",), client)
+            if self.dispatch is not None:
+                more["make_engine"] = self.dispatch.make_engine
             worker = Worker(backend=self.backend, url=self.url, clients=clients, pace=pace, **more)
             stop = asyncio.Event()
             task = asyncio.create_task(worker.run(stop))
@@ -110,19 +124,27 @@ class Worked:
         (row,) = await self.rows(tables.jobs, tables.jobs.c.number == number)
         return row
 
-    async def until(self, state, number=1, *, within=30.0):
+    async def until(self, state, number=1):
         """Wait until a job has a state."""
-        async with asyncio.timeout(within):
-            while (await self.job(number)).state != state:
-                for task in self._tasks:
-                    if task.done():
-                        task.result()
-                await asyncio.sleep(0.01)
+
+        async def is_there():
+            for task in self._tasks:
+                if task.done():
+                    task.result()
+            return (await self.job(number)).state == state
+
+        await until(is_there)
+
+    async def until_chunks(self, fit, number=1):
+        """Wait until the chunks of a job are as they are wanted."""
+
+        async def is_there():
+            return fit(await self.rows(tables.chunks, tables.chunks.c.job == number))
+
+        await until(is_there)
 
     async def until_calls(self, count):
-        async with asyncio.timeout(30):
-            while self.sandbox.stats.requests < count:  # noqa: ASYNC110 - it tells nobody
-                await asyncio.sleep(0.001)
+        await until(lambda: self.sandbox.stats.requests >= count)
 
     async def statuses(self, number=1):
         rows = await self.rows(tables.outcomes, tables.outcomes.c.job == number)

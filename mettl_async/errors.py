@@ -8,6 +8,8 @@
     ├── RegistrationFailuresError   some candidates of a bulk run were not registered: .report  (*)
     ├── RunInterruptedError         input, journal or a hook of register_many failed: .report  (*)
     ├── JournalError                the journal of a bulk run cannot be used: .unrecorded  (*)
+    │   └── LeaseLostError              another worker has the chunk of a job; nothing more was written  (**)
+    ├── JobError                    there is no such job, or its state does not allow what was asked  (**)
     ├── NotReadyError               (TimeoutError) a result or a report is not there: .why .waited .final
     ├── WebhookError                something about a delivery to a webhook
     │   ├── EventDecodeError            the body is not an event: .problem
@@ -32,6 +34,7 @@
                 └── ServiceUnavailableError     for a short time: .retry_after
 
 (*) These carry outcomes of a bulk run and are defined beside them, in `mettl_async.bulk.outcomes`.
+(**) In `mettl_async.jobs`.
 
 `mettl_async.error_codes` says which code and which HTTP status is which error. No message carries a key, a
 signature or a candidate's data.

@@ -168,10 +168,9 @@ def _count_chunks() -> sa.Select[Any]:
         name: sa.cast(sa.func.coalesce(sa.func.sum(one), 0), sa.BigInteger)
         for name, one in numbers.items()
     }
-    counted: sa.Select[Any] = sa.select(
-        sa.func.count().label("chunks"), *(one.label(name) for name, one in sums.items())
-    )
-    return counted.where(chunk.job == sa.bindparam("the_job"))
+    columns: list[sa.ColumnElement[Any]] = [sa.func.count().label("chunks")]
+    columns += [one.label(name) for name, one in sums.items()]
+    return sa.select(*columns).where(chunk.job == sa.bindparam("the_job"))
 
 
 # Both look up as a value what belongs to one row: a planner without fresh statistics joins whole tables.

@@ -58,7 +58,8 @@ class Jobs:
 
     Args:
         database: ``sqlite:///file``, ``postgresql://user:password@host/name``, or an `AsyncEngine` of
-            SQLAlchemy's, which stays yours and is not closed here. For SQLite a file, which is made for its
+            SQLAlchemy's, which stays yours and is not closed here: make it with ``hide_parameters=True``, or
+            SQLAlchemy's log shows people. For SQLite a file, which is made for its
             owner only (mode 0600) if it is not there.
         create_tables: Whether to make the tables unless they are there.
 
@@ -104,7 +105,7 @@ class Jobs:
 
         The same id again is the same job. If all were in, it is returned as it is, and nobody is read. If
         the submission ended midway, it goes on: people who are in are compared, the others are added. Two
-        submissions of one job at once wait for each other.
+        submissions of one job at once wait for each other; for one whose process was killed, 30 seconds.
 
         Args:
             access_key: Of the schedule.

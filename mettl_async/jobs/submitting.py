@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import AsyncIterable, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from mettl_async.models import Candidate
     from mettl_async.sql_backend import Backend, sa
+
+_log: Final = logging.getLogger("mettl_async.jobs")
 
 GROUP: Final = 500
 """People that are held in memory, and written in one transaction."""
@@ -226,7 +229,11 @@ async def submission(
         await drop(connection, name, holder)
 
     try:
-        while not await backend.run(try_once):  # noqa: ASYNC110 - in another process
+        told = False
+        while not await backend.run(try_once):
+            if not told:
+                _log.info("job %s: waits for another submission, which may have died", row.job.id)
+                told = True
             await anyio.sleep(_ASK_AGAIN_SECONDS)
         now: JobRow = await reread()
         waits = now.job.state is JobState.SUBMITTING

@@ -26,6 +26,7 @@ def a_person():
     )
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_states_of_a_job(jobs):
     await jobs.register(KEY, some(1), account="acme", id="a")
     for _ in range(2):
@@ -42,16 +43,18 @@ async def test_states_of_a_job(jobs):
     assert (await jobs.register(KEY, some(1), account="acme", id="a")).state == "cancelled"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_job_that_is_done_is_not_cancelled(jobs):
     await jobs.register(KEY, [], account="acme", id="a")
     with pytest.raises(JobError, match="is done"):
         await jobs.cancel("a")
 
 
-@pytest.mark.parametrize("what", ["get", "status", "pause", "resume", "cancel"])
-async def test_a_job_that_is_not_there_is_an_error(jobs, what):
-    with pytest.raises(JobError, match="job b: there is none"):
-        await getattr(jobs, what)("b")
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_job_that_is_not_there_is_an_error(jobs):
+    for what in (jobs.get, jobs.status, jobs.pause, jobs.resume, jobs.cancel):
+        with pytest.raises(JobError, match="job b: there is none"):
+            await what("b")
     with pytest.raises(JobError):
         await collected(jobs, "b")
     assert await jobs.forget("b") == 0
@@ -130,7 +133,7 @@ async def test_what_a_database_refuses_does_not_show_a_person(jobs):
     assert not [one for one in SECRETS if one in text]
 
 
-async def test_a_database_without_tables_says_what_to_do(jobs_url, tmp_path):
+async def test_a_database_without_tables_says_what_to_do(tmp_path):
     async with Jobs(f"sqlite:///{tmp_path / 'other.db'}", create_tables=False) as jobs:
         with pytest.raises(ConfigurationError, match="not in the database"):
             await jobs.list()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from itertools import islice
@@ -14,19 +16,23 @@ from attrs import evolve
 from mettl_async.bulk.file_journal import FileJournal
 from mettl_async.bulk.journal_table import schedule_digest
 from mettl_async.cli.earlier import Before
+from mettl_async.cli.links import COLUMNS
 from mettl_async.cli.outfile import is_stdout
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.progress import spinner
-from mettl_async.cli.reading.columns import EMAIL
+from mettl_async.cli.reading.columns import EMAIL, FIRST_NAME
 from mettl_async.cli.reading.options import ReadOptions
-from mettl_async.cli.reading.rows import Cells
+from mettl_async.cli.reading.rows import Cells, is_json_lines
 from mettl_async.cli.reading.source import Source
 from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mettl_async.cli.job import Job
 
 _AT_ONCE: Final = 500
+_ADDRESS: Final = re.compile(r"\s*[^@\s]+@[^@\s]+\s*")
 _BEFORE: Final = "not sent again; it was "
 
 _T = TypeVar("_T")
@@ -73,7 +79,7 @@ async def _look_back(job: Job, key: str) -> Before:
                 if email not in here and record is not None:
                     here[email] = 0  # a row that somebody has copied counts once
                     earlier.append(_under_names(row, sent, now))
-                elif record is not None and record.final and here[email]:
+                elif values and record is not None and record.final and here[email]:
                     others[email] = values
         elsewhere = await journal.count() - found - len(earlier)
     finally:
@@ -106,15 +112,37 @@ def _links_of(job: Job) -> Iterator[tuple[str, Cells, _Values, _Values]]:
         return
     given = job.source.options
     # A file of other columns than today's was perhaps read with other options.
-    for options in (ReadOptions(mapping=given.mapping, drop=given.drop), ReadOptions()):
-        with suppress(CommandError), closing(Source(job.out, options)) as source:
+    for options in (ReadOptions(mapping=given.mapping, drop=given.drop), ReadOptions(), None):
+        known = options or ReadOptions(mapping=_likely(job.out))
+        with suppress(CommandError), closing(Source(job.out, known)) as source:
             for row in source.cells():
-                if isinstance(row, Cells):
-                    values = _values(row.known)
-                    if row.told:
+                if isinstance(row, Cells) and EMAIL in row.known:
+                    values = {} if options is None else _values(row.known)
+                    if row.told and options is not None:
                         values = _values({**values, **_recorded(row.told)})
-                    yield fold_email(row.known[EMAIL]), row, values, source.findings.sent
+                    sent = source.findings.sent
+                    if options is None:  # of which the address alone is sure
+                        sent = {own: name for own, name in sent.items() if name == EMAIL}
+                    yield fold_email(row.known[EMAIL]), row, values, sent
             return
+
+
+def _likely(path: Path) -> dict[str, str]:
+    """Find the column of addresses in a file of links, so that its people are known by the journal."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            if is_json_lines(path):
+                first = json.loads(file.readline())
+            else:
+                first = next(csv.DictReader(file), {})
+    except (OSError, ValueError, csv.Error):
+        return {}
+    cells = {str(name): str(cell) for name, cell in dict(first).items() if name not in COLUMNS}
+    email = next((name for name, cell in cells.items() if _ADDRESS.fullmatch(cell)), EMAIL)
+    others = [name for name in cells if name not in (email, EMAIL)]
+    name = FIRST_NAME if FIRST_NAME in others else next(iter(others), FIRST_NAME)
+    pairs = ((email, EMAIL), (name, FIRST_NAME))
+    return {own: sent for own, sent in pairs if own != sent}
 
 
 def _values(known: Mapping[str, str]) -> dict[str, str]:

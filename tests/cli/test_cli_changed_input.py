@@ -54,6 +54,22 @@ def test_they_keep_columns_that_the_file_has_not_and_stand_under_those_it_has(me
     assert all(row["link"] for row in rows)
 
 
+@pytest.mark.parametrize("out", NAMES)
+def test_they_keep_them_though_the_columns_were_called_otherwise(mettl, sandbox, read, out):
+    Path("p.csv").write_text("ID,E-mail,Name\n7,+a@x.org,A\n8,b@x.org,B\n")
+    maps = ("--map", "E-mail=Email Address", "--map", "Name=First Name")
+    assert register(mettl, *maps, out=out).exit_code == 0
+    Path("q.csv").write_text("Email Address,First Name\nb@x.org,Bo\nc@x.org,C\n")
+    done = register(mettl, "--resume", source="q.csv", out=out)
+    assert done.exit_code == 0, done.output
+    assert "earlier     1 person is of an earlier run only" in done.stdout
+    assert "differing" not in done.stdout  # which column was which is not known for certain
+    rows = read(Path(out))
+    assert [row["Email Address"].strip("'") for row in rows] == ["b@x.org", "c@x.org", "+a@x.org"]
+    assert (rows[2]["ID"], rows[2]["Name"]) == ("7", "A")
+    assert all(row["link"] for row in rows)
+
+
 @pytest.mark.parametrize("text", [None, "", "some notes\n", "Email Address,status\nx,y\n"])
 def test_those_whose_rows_are_nowhere_are_counted_and_the_way_to_them_is_told(
     mettl, sandbox, people, read, text

@@ -116,7 +116,8 @@ def register(
         typer.Option(
             "--resume",
             help="Go on from the journal: candidates with an answer in it are not sent again. The file "
-            "of --out is written anew; it may have been edited or deleted.",
+            "of --out is written anew; it may have been edited or deleted. Rows in it of people who are "
+            "not in FILE any more stay.",
         ),
     ] = False,
     dry_run: DryRun = False,

@@ -160,6 +160,9 @@ SLIPS = (
             "type the name anew"),
     refused("One person twice", EXCEL, content(MINIMAL + "asha@example.org,Asha\nasha@example.org,Asha\n"),
             "remove one of the rows"),
+    refused("A file of rows that were left out, with one that repeats a person", "mettl (as it writes)",
+            content("problem,Email Address,First Name\nline 3: Email Address: is the same as in line 2 (case is ignored): "
+                    "asha@example.org,asha@example.org,Asha\n"), "remove the row, or empty the cell to send it"),
     refused("A row with a cell too many", SCRIPT, content(MINIMAL + "asha@example.org,Asha,Pune\n"),
             "put the cell in quotes if it has the delimiter in it"),
     refused("A row without a name", EXCEL, content(MINIMAL + "asha@example.org,\n"), "give the name"),

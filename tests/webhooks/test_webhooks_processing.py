@@ -147,7 +147,7 @@ async def test_a_crowd_of_deliveries_is_handled_to_success_exactly_once_each(see
         await anyio.sleep(chance.random() / 500)
         running.remove(event.email)
         tries.append(event.email)
-        if chance.random() < 0.4:
+        if len(tries) == 1 or chance.random() < 0.4:  # at least one
             raise RuntimeError
         succeeded.append(event.email)
 

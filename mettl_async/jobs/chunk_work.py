@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
+from anyio.lowlevel import checkpoint
 from attrs import field, frozen
 
 from mettl_async.bulk.journal_table import storable
@@ -13,12 +14,14 @@ from mettl_async.jobs.statements import KINDS, ChunkStatements, close_jobs, tune
 from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from mettl_async.models import Candidate
-    from mettl_async.sql_backend import Backend
+    from mettl_async.sql_backend import Backend, sa
+
+_AT_ONCE: Final = 100  # people whose rows are read while nothing else runs
 
 
 @frozen(kw_only=True)
@@ -77,20 +80,24 @@ async def people_of(backend: Backend, lease: ChunkLease) -> ChunkPeople:
     """Read the people of a chunk who have no settled outcome, without those who repeat an email."""
     statements = ChunkStatements.of(backend.dialect)
 
-    async def work(connection: AsyncConnection) -> list[tuple[int, Candidate]]:
+    async def work(connection: AsyncConnection) -> Sequence[sa.Row[Any]]:
         await connection.execute(tune(backend.dialect))
         where = (await connection.execute(statements.bounds, lease.bound())).one_or_none()
         if where is None:  # forgotten meanwhile
             return []
         bound = lease.bound(start=where.first, stop=where.first + where.size)
-        rows = await connection.execute(statements.left, bound)
-        return [(row.position, from_text(row.person)) for row in rows]
+        rows: Sequence[sa.Row[Any]] = (await connection.execute(statements.left, bound)).all()
+        return rows
 
-    found = await backend.run(work)
-    return ChunkPeople(
-        [candidate for _, candidate in found],
-        {fold_email(candidate.email): position for position, candidate in found},
-    )
+    candidates: list[Candidate] = []
+    positions: dict[str, int] = {}
+    for row in await backend.run(work):
+        candidate = from_text(row.person)
+        candidates.append(candidate)
+        positions[fold_email(candidate.email)] = row.position
+        if not len(candidates) % _AT_ONCE:
+            await checkpoint()
+    return ChunkPeople(candidates, positions)
 
 
 async def finish(

@@ -27,6 +27,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from urllib.parse import parse_qs, urlsplit
 
 from mettl_async.errors import ConfigurationError
+from mettl_async.sql_forks import Opened
 from mettl_async.sql_logs import guard_driver_logger
 
 if TYPE_CHECKING:
@@ -180,6 +181,7 @@ class Backend:
         self._engine = engine.execution_options(**committed)  # the same pool, but a view of our own
         self._engine.sync_engine.hide_parameters = True
         guard_driver_logger(engine.dialect.driver, table)
+        self._opened = Opened.of(engine)
         self._at_work: set[asyncio.Future[Any]] = set()  # asyncio itself holds tasks weakly
         self.file = _file_of(engine) if name == "sqlite" else None
         self._to_write_ahead = shared and self.file is not None
@@ -197,7 +199,10 @@ class Backend:
                 os.close(os.open(self.file.resolve(), flags, _PRIVATE))
 
     async def create(self, *tables: sa.Table) -> None:
-        """Create tables and their indexes unless they exist; any number of processes may do so at once."""
+        """Create tables and their indexes unless they exist; any number of processes may do so at once.
+
+        It leaves no connection behind: what comes next may be a fork, or another event loop.
+        """
         self.make_file()
         statements: list[sa.schema.ExecutableDDLElement] = []
         for table in tables:
@@ -215,6 +220,7 @@ class Backend:
                 await connection.execute(create)
 
         await self.run(work, also=_CREATED_MEANWHILE)
+        await self.uncut(self._close_idle())
 
     async def change(self, statement: sa.Executable, bound: Any) -> int:
         """Execute a statement in a transaction of its own; return the number of rows it changed."""
@@ -242,11 +248,15 @@ class Backend:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Wait until nobody else of this process writes to the file of a SQLite; else do nothing.
+        """Begin to use the engine; wait until nobody else of this process writes to the file of a SQLite.
 
         After `RETRY_SECONDS` it goes on all the same, and SQLite's own lock decides: whoever has the turn
         may be waiting for us.
+
+        Raises:
+            ConfigurationError: See `Opened.check`.
         """
+        self._opened.check()
         if not self._one_writer or self.file is None:
             yield
             return
@@ -261,6 +271,10 @@ class Backend:
         finally:
             if mine:
                 lock.release()
+
+    async def _close_idle(self) -> None:
+        async with self.turn(), self._engine.connect() as connection:
+            await connection.invalidate()  # to detach it would not close those of psycopg
 
     async def _write_ahead(self) -> None:
         if not self._to_write_ahead:

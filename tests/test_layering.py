@@ -24,7 +24,8 @@ ORDER = [
 ASIDE = {
     "": {"client", "api", "bulk", "core", "models", "config", "errors", "_version"},
     "sandbox": set(),
-    "sql_backend": {"errors", "sql_logs"},
+    "sql_backend": {"errors", "sql_forks", "sql_logs"},
+    "sql_forks": {"errors"},
     "sql_engines": {"errors", "sql_backend"},
     "sql_logs": set(),
     "sql_batches": {"sql_backend"},
@@ -75,6 +76,7 @@ HOMES = {
         "sql_backend.py",
         "sql_batches.py",
         "sql_engines.py",
+        "sql_forks.py",
         "webhooks/",
         "bulk/",
         "jobs/",

@@ -21,12 +21,16 @@ class _Loop:
     """The loop of this process: begun when it is first needed, and again in a process that was forked."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # One for each process: a thread of the parent may have held the parent's at the fork.
+        self._locks: dict[int, threading.Lock] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = 0
 
     def begun(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
+        # No hook of os.register_at_fork: uWSGI forks without calling them.
+        process = os.getpid()
+        with self._locks.setdefault(process, threading.Lock()):
+            if self._loop is None or self._process != process:
                 started: Future[asyncio.AbstractEventLoop] = Future()
                 thread = threading.Thread(
                     target=lambda: asyncio.run(self._serve(started)),
@@ -34,8 +38,8 @@ class _Loop:
                     daemon=True,
                 )
                 thread.start()
-                self._loop = started.result()
-                atexit.register(self._end, thread)
+                self._loop, self._process = started.result(), process
+                atexit.register(self._end, thread, process)
             return self._loop
 
     async def _serve(self, started: Future[asyncio.AbstractEventLoop]) -> None:
@@ -43,21 +47,14 @@ class _Loop:
         started.set_result(asyncio.get_running_loop())
         await self._ended.wait()
 
-    def _end(self, thread: threading.Thread) -> None:
-        # In a process that was forked without an exec the thread is not there.
-        if thread.is_alive() and self._loop is not None:
+    def _end(self, thread: threading.Thread, process: int) -> None:
+        # In a process that was forked the parent's thread is not there.
+        if process == os.getpid() and thread.is_alive() and self._loop is not None:
             self._loop.call_soon_threadsafe(self._ended.set)
             thread.join(_END_TIMEOUT)
 
-    def forked(self) -> None:
-        # A thread of the parent may have held the lock: the copy would never be released.
-        self._lock = threading.Lock()
-        self._loop = None
-
 
 _LOOP: Final = _Loop()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_LOOP.forked)
 
 
 def run_sync(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:

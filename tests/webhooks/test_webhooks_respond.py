@@ -2,9 +2,6 @@
 
 import asyncio
 import io
-import multiprocessing
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -269,37 +266,6 @@ def test_what_the_function_raises_is_raised():
 
     with pytest.raises(ValueError, match="mine"):
         run_sync(failing, "mine")
-
-
-SCRIPT = """
-import os, sys
-from mettl_async.webhooks import TestGraded, WebhookReceiver, sample_event
-
-receiver = WebhookReceiver(auth=None)
-
-@receiver.on(TestGraded)
-async def store(event):
-    print("stored", flush=True)
-
-def deliver(email):
-    body = sample_event(TestGraded, email=email)
-    print(receiver.respond_sync("POST", {}, body).status, flush=True)
-
-deliver("a@x.org")
-child = os.fork()
-deliver("b@x.org" if child else "c@x.org")
-if child:
-    assert os.waitpid(child, 0)[1] == 0
-"""
-
-
-@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="cannot fork")
-def test_a_process_that_was_forked_has_a_loop_of_its_own_and_both_end():
-    # As gunicorn does with --preload.
-    done = subprocess.run(  # noqa: S603 - our own script
-        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, timeout=30
-    )
-    assert (done.stdout.count("stored"), done.stdout.count("200")) == (3, 3)
 
 
 # --- only verified and parsed -----------------------------------------------------------------------

@@ -74,7 +74,8 @@ class WebhookReceiver:
          not come whole
     401  ``context_data`` is forged, expired, or of another candidate or schedule
     503  a handler failed or took too long, the store failed, the event is busy elsewhere; with
-         ``strict``, nobody handles its type
+         ``strict``, nobody handles its type; the event is kept in the inbox, but its worker in this
+         process has failed
     ==== ================================================================================
 
     Any path is accepted. Prefer a route to a mount: Starlette answers a POST to a mount without the
@@ -85,6 +86,11 @@ class WebhookReceiver:
     after the second one failed, the first one runs again. So keep several handlers harmless to
     repeat, or make them one. A handler also runs again if its event could not be marked afterwards (the
     store failed, or the handler outlived the lease); `SqlSeenEvents` writes both in one transaction.
+
+    What keeps failing is answered with 503 each time, so it stays with the sender; each time ``on_error`` gets
+    it. It is never given up here: that would be a 200 for what was not handled, and nobody would have it any
+    more. Events that are given up after some tries, ``on_poison``, dead letters and ``mettl webhooks replay``
+    belong to an inbox, which has the event: give a `SqlEventInbox` as ``store``.
 
     The log has the operation, the type and the place (file and line) of an exception, the class of the event
     and the start of a digest of its identity: never the text of a handler's exception, as it may hold

@@ -65,8 +65,8 @@ class SqlEventInbox(SqlClaims):
     is called again if its worker dies before the event is marked.
 
     An event that fails is tried again after a pause that doubles from ``first_pause`` to
-    ``longest_pause``; after ``max_tries`` it is a dead letter, which stays until `replay`. Tries that killed
-    their worker count.
+    ``longest_pause``; after ``max_tries`` it is a dead letter in the same table, which ``on_poison`` of `run`
+    gets and which stays until `replay` (``mettl webhooks replay``). Tries that killed their worker count.
 
     The table holds each event as it came, with the personal data in it, until it is handled; then its
     digest only, so that it is not handled again. `forget` deletes those. No log shows an event, not even those of

@@ -38,6 +38,9 @@ class SqlSeenEvents(SqlClaims):
     how well the clocks of several machines agree. If the database's own clock jumps ahead, leases
     end early by as much; the tokens still keep two claims from completing the same event.
 
+    It counts no tries and has no dead letters, as it has no events: what keeps failing is answered with 503
+    each time. `SqlEventInbox` has both, with ``on_poison`` and ``mettl webhooks replay``.
+
     A row has the SHA-256 of the key, a random token and two times. It has no personal data, for any
     ``identify``. Nothing is logged here, and neither SQLAlchemy's log nor aiosqlite's shows the values of these
     statements. Those of your own statements they may show: make the engine with ``hide_parameters=True``,

@@ -64,6 +64,10 @@ def run_sync(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
     a loop, such as an engine of SQLAlchemy or an HTTP client. ``receiver.respond_sync`` runs handlers
     there: make what they use there too, as in ``run_sync(seen.create_table)``.
 
+    A process that is forked (gunicorn with ``--preload``, uWSGI) has a loop of its own. Connections that an
+    engine had open before the fork are refused there with a `ConfigurationError`: ``create_table`` leaves none
+    open, and after anything else call ``run_sync(engine.dispose)`` before the fork.
+
     Args:
         function: Async function.
         args: What it is called with.

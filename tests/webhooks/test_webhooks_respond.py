@@ -11,7 +11,7 @@ from asgi_calls import PASSWORD, USERNAME, basic
 from asgiref.sync import sync_to_async
 from werkzeug.datastructures import Headers
 
-from mettl_async.errors import ConfigurationError, InvalidInputError
+from mettl_async.errors import ConfigurationError, HandlerCancelledError, InvalidInputError
 from mettl_async.webhooks import (
     BasicAuth,
     ContextDataError,
@@ -219,6 +219,48 @@ async def test_the_peer_is_looked_at_if_networks_are_set(sync, caplog):
         unknown,
         "403: the peer is known by something else than an IP address",
     ]
+
+
+@BOTH
+async def test_a_handler_that_cancels_itself_gets_an_answer_all_the_same(sync, caplog):
+    told, tries = [], []
+
+    async def on_error(error, event):
+        told.append(error)
+        raise asyncio.CancelledError
+
+    receiver = WebhookReceiver(auth=None, on_error=on_error)
+
+    @receiver.on(TestGraded)
+    async def work(event):
+        tries.append(event)
+        if len(tries) == 1:
+            raise asyncio.CancelledError
+
+    assert (await answer_of(receiver, "POST", {}, GRADED, sync=sync)).status == 503
+    (error,) = told
+    assert isinstance(error, HandlerCancelledError)
+    handle, hook = [one.getMessage() for one in caplog.records]
+    assert handle.startswith(
+        "handle failed with HandlerCancelledError at test_webhooks_respond.py:"
+    )
+    assert hook.startswith("on_error failed with HandlerCancelledError")
+    assert (await answer_of(receiver, "POST", {}, GRADED, sync=sync)).status == 200
+
+
+async def test_a_delivery_that_is_cancelled_is_not_answered():
+    receiver, begun = WebhookReceiver(auth=None), anyio.Event()
+
+    @receiver.on(TestGraded)
+    async def work(event):
+        begun.set()
+        await anyio.sleep_forever()
+
+    task = asyncio.create_task(receiver.respond("POST", {}, GRADED))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 # --- without await ----------------------------------------------------------------------------------

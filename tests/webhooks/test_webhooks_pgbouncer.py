@@ -67,7 +67,10 @@ async def test_an_engine_that_prepares_statements_is_told_what_to_do(pgbouncer_p
     with pytest.raises(ConfigurationError, match=r"pgbouncer_options\(\)"):
         await stores[0].create_table()
         for number in range(200):
-            await asyncio.gather(*(store.claim(f"{number}") for store in stores))
+            # All of them end before the engine does, or it leaves their connections open.
+            asked = [asyncio.ensure_future(store.claim(f"{number}")) for store in stores]
+            await asyncio.wait(asked)
+            await asyncio.gather(*asked)
     await engine.dispose()
 
 

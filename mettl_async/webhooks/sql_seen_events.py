@@ -42,8 +42,8 @@ class SqlSeenEvents(SqlClaims):
     each time. `SqlEventInbox` has both, with ``on_poison`` and ``mettl webhooks replay``.
 
     A row has the SHA-256 of the key, a random token and two times. It has no personal data, for any
-    ``identify``. Nothing is logged here, and neither SQLAlchemy's log nor aiosqlite's shows the values of these
-    statements. Those of your own statements they may show: make the engine with ``hide_parameters=True``,
+    ``identify``. Nothing is logged here, and neither SQLAlchemy's log nor aiosqlite's shows a key. The
+    values of your own statements they may show: make the engine with ``hide_parameters=True``,
     and leave the logger ``aiosqlite``, which knows no such option, above DEBUG.
 
     A statement that finds the database locked (SQLite) or was rolled back by it (PostgreSQL) is retried

@@ -125,7 +125,7 @@ def best_of(seconds: dict[str, list[float]]) -> str:
 
 def main() -> None:
     given = arguments(__doc__)
-    total, rounds = (1_000, 1) if given.quick else (TOTAL, ROUNDS)
+    total, rounds = (200, 1) if given.quick else (TOTAL, ROUNDS)
     bounds: list[Bound] = []
     figures: list[dict[str, Any]] = []
     for latency in LATENCIES:

@@ -225,7 +225,7 @@ def rows(
 
 def main() -> None:
     given = arguments(__doc__)
-    total = 1_000 if given.quick else TOTAL
+    total = 200 if given.quick else TOTAL
     bounds: list[Bound] = []
     figures: list[dict[str, Any]] = []
     for mode, workers, handshake in SETTINGS:

@@ -156,7 +156,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     parser.add_argument("--quick", action="store_true", help="shows that it runs, proves nothing")
     given = parser.parse_args()
-    shorter, turns = (50, 1) if given.quick else (1, TURNS)
+    shorter, turns = (250, 1) if given.quick else (1, TURNS)
     found: dict[str, list[tuple[float, float]]] = {}
     with peer_server() as server:
         for name in CALL_MEASURES:

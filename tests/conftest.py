@@ -44,6 +44,7 @@ def pytest_addoption(parser):
     )
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config):
     """Three workers on two cores, for ``-n auto``: a third of their time tests wait."""
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:

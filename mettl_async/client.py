@@ -274,6 +274,11 @@ class MettlClient:
         """Whether the client takes no more calls: it is closed, or closing."""
         return self._shared.lifecycle.closing
 
+    @property
+    def rate_limiter(self) -> RateLimiter | None:
+        """The rate that requests share with those of other processes, if one was passed in."""
+        return self._shared.admission.rate_limiter
+
     async def aclose(self, *, timeout: float = CLOSE_SECONDS) -> None:  # noqa: ASYNC109 - a bound of others' work
         """Close: bulk runs read no further, requests in flight finish, connections are closed.
 

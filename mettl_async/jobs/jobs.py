@@ -19,12 +19,11 @@ from mettl_async.jobs.forgetting import forget
 from mettl_async.jobs.job_statements import JobStatements
 from mettl_async.jobs.leases import WORKER, alive
 from mettl_async.jobs.outcome_rows import outcome_of
+from mettl_async.jobs.run_worker import run_worker
 from mettl_async.jobs.spec import RegisterSpec
 from mettl_async.jobs.statements import KINDS, close_jobs, tune
 from mettl_async.jobs.submitting import added, submission
 from mettl_async.jobs.values import Job, JobRow, JobState, JobStatus, job_row
-from mettl_async.jobs.work import Pace
-from mettl_async.jobs.worker import Stop, Worker
 from mettl_async.models import RegistrationOptions, _check
 from mettl_async.models.registration_options import DEFAULT_OPTIONS
 from mettl_async.sql_backend import Backend
@@ -34,12 +33,12 @@ if TYPE_CHECKING:
 
     from mettl_async.bulk.outcomes import Outcome
     from mettl_async.client import MettlClient
+    from mettl_async.jobs.worker import Stop
     from mettl_async.models import Candidate
 
 _NAME: Final = re.compile(r"[!-.0-~]{1,100}")  # no slash: it parts the ids of chunks
 _PAGE: Final = 500
 _MOST_IN_CHUNK: Final = 100_000
-_LONGEST_LEASE: Final = 3600.0
 
 
 class Jobs:
@@ -265,6 +264,7 @@ class Jobs:
         chunks_at_once: int = 2,
         max_tries: int = 5,
         lease: float = 30.0,
+        rates: Mapping[str, float] | None = None,
     ) -> None:
         """Work on the jobs of some accounts until it is told to stop, or cancelled.
 
@@ -289,29 +289,27 @@ class Jobs:
             max_tries: How often a chunk is run, with growing pauses, as long as people in it have failed or
                 are unknown, 1 to 100. After that they stay so.
             lease: Seconds after which the others take this worker for dead if it says nothing, 1 to 3,600.
+            rates: Requests a second by account, 0.01 to 10,000, of all workers of this database together,
+                retries included; every worker should say the same. An account that is not in it has the
+                rate of its client.
 
         Raises:
             InvalidInputError: An argument is out of bounds.
-            ConfigurationError: DBOS is not installed, or runs in this process already.
+            ConfigurationError: DBOS is not installed, or runs in this process already; a rate is out of
+                bounds, or its account has no client here, or one with a ``rate_limiter`` of its own.
             ClientClosedError: One of the clients was closed.
         """
-        _check.count("concurrency", concurrency, least=1, most=1000)
-        _check.count("chunks_at_once", chunks_at_once, least=1, most=100)
-        _check.count("max_tries", max_tries, least=1, most=100)
-        if not 1 <= lease <= _LONGEST_LEASE:
-            raise InvalidInputError("lease", "is out of bounds", "give 1 to 3,600 seconds")
-        if not accounts:
-            raise InvalidInputError("accounts", "names none", "give at least one, and its client")
-        worker = Worker(
-            backend=self._opened(),
-            url=self._engine.url,
-            clients=dict(accounts),
+        await run_worker(
+            self._opened(),
+            self._engine.url,
+            accounts=accounts,
+            stop=stop,
             concurrency=concurrency,
-            at_once=chunks_at_once,
+            chunks_at_once=chunks_at_once,
             max_tries=max_tries,
-            pace=Pace(lease=lease),
+            lease=lease,
+            rates={} if rates is None else rates,
         )
-        await worker.run(stop)
 
     def _opened(self) -> Backend:
         if not self._is_open:

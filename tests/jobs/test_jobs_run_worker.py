@@ -1,0 +1,79 @@
+"""What a worker is begun with: clients, and the rates that they share."""
+
+import asyncio
+
+import pytest
+from worked import QUICK, Worked
+
+from mettl_async import ConfigurationError, InvalidInputError
+from mettl_async.jobs import tables
+from mettl_async.jobs.run_worker import run_worker
+
+GIVEN = {
+    "stop": None, "concurrency": 8, "chunks_at_once": 2, "max_tries": 5, "lease": 30.0, "rates": {}, "pace": QUICK,
+}  # fmt: skip
+
+
+@pytest.fixture
+async def worked(jobs_file_url):
+    worked = Worked(jobs_file_url)
+    yield worked
+    await worked.aclose()
+
+
+class Own:
+    """A rate that its user brings."""
+
+    async def acquire(self):
+        """Never wait."""
+
+
+async def test_all_requests_of_an_account_keep_its_rate(worked):
+    await worked.submit(30)
+    stop = asyncio.Event()
+    async with worked.client() as client:
+        given = {**GIVEN, "stop": stop, "rates": {"acme": 10_000}}
+        worker = asyncio.create_task(
+            run_worker(worked.backend, worked.url, accounts={"acme": client}, **given)
+        )
+        await worked.until("done")
+        stop.set()
+        await worker
+        assert (await client.account.get()) is not None  # the client of the caller stays open
+    assert [row.account for row in await worked.rows(tables.rates)] == ["acme"]
+    await worked.check_end()
+
+
+@pytest.mark.parametrize(
+    ("rates", "limiter", "why"),
+    [
+        ({"acme": 5, "initech": 5}, None, "rates: names 'initech', for which there is no client"),
+        ({"acme": 5}, Own(), "'acme', whose client has a rate_limiter already"),
+        ({"acme": 0}, None, "per_second"),
+    ],
+)
+async def test_rates_that_cannot_be_kept_are_refused(worked, rates, limiter, why):
+    async with worked.client() as client:
+        given = {**GIVEN, "rates": rates}
+        accounts = {
+            "acme": client if limiter is None else client.with_options(rate_limiter=limiter)
+        }
+        with pytest.raises(ConfigurationError, match=why):
+            await run_worker(worked.backend, worked.url, accounts=accounts, **given)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("concurrency", 0),
+        ("chunks_at_once", 101),
+        ("max_tries", 0),
+        ("lease", 0.5),
+        ("accounts", {}),
+    ],
+)
+async def test_arguments_out_of_bounds_are_refused(worked, name, value):
+    with pytest.raises(InvalidInputError, match=name):
+        await run_worker(
+            worked.backend, worked.url, **{**GIVEN, "accounts": {"a": None}, name: value}
+        )

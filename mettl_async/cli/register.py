@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -32,7 +35,7 @@ from mettl_async.cli.same_file import check_apart
 from mettl_async.cli.sandbox import load_sandbox
 from mettl_async.cli.signals import exit_code, on_interrupt
 from mettl_async.cli.staying import can_stay, stay
-from mettl_async.cli.summary import summary
+from mettl_async.cli.summary import folded, summary
 from mettl_async.cli.talk import note, say
 from mettl_async.client import MettlClient
 from mettl_async.config import ApiVersion
@@ -109,7 +112,11 @@ def _run(ending: Ending, job: Job, key: str, target: MettlClient | Sandbox, tota
         if bad:
             said += f"\n{'left out':<12}{rows_text(bad)}, in {job.skip_bad}"
         if not job.as_json:
-            (note if is_stdout(job.out) else say)(said)
+            stream, tell = (sys.stderr, note) if is_stdout(job.out) else (sys.stdout, say)
+            with suppress(OSError, ValueError):  # closed
+                if stream.isatty():
+                    said = folded(said, shutil.get_terminal_size().columns)
+            tell(said)
         code = _code(run, bad)
         if code in {0, MISSING} and run.tally.registered and can_stay(job):
             await stay(lambda: run.tally.interrupted)

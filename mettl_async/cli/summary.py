@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import textwrap
+from typing import TYPE_CHECKING, Final
 
 from mettl_async.cli.outfile import is_stdout
 from mettl_async.cli.progress import rate_text
@@ -14,6 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mettl_async.cli.run import Run
+
+_INDENT: Final = 12
+
+
+def folded(text: str, columns: int) -> str:
+    """Fold the lines of a summary at words, so that what they say stands in one column of a terminal."""
+    return "\n".join(
+        textwrap.fill(
+            line,
+            max(columns, 2 * _INDENT),
+            subsequent_indent=" " * _INDENT,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for line in text.splitlines()
+    )
 
 
 def summary(run: Run) -> str:

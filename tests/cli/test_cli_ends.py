@@ -18,6 +18,7 @@ from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading.columns import Layout
 from mettl_async.cli.reading.source import Source
 from mettl_async.cli.reading.text_rows import csv_rows, json_rows
+from mettl_async.cli.summary import folded
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
@@ -153,3 +154,20 @@ def test_rows_of_text_are_read_as_they_are_needed():
     assert len(list(islice(csv_rows(Layout(name="p.csv"), endless), 50))) == 50
     endless = repeat('{"Email Address": "a@x.org", "First Name": "A"}\n')
     assert len(list(islice(json_rows(Layout(name="p.jsonl"), endless), 50))) == 50
+
+
+def test_a_summary_is_folded_at_words_under_what_it_says():
+    text = (
+        "registered  2\n"
+        "journal     /a/long/path-with-dashes/to/links.csv.journal is what --resume goes on from\n"
+    )
+    assert folded(text, 60).splitlines() == [
+        "registered  2",
+        "journal     /a/long/path-with-dashes/to/links.csv.journal is",
+        "            what --resume goes on from",
+    ]
+    assert folded(text, 200) == text.rstrip()
+    for columns in (10, 50):
+        lines = folded(text, columns).splitlines()
+        assert "/a/long/path-with-dashes/to/links.csv.journal" in " ".join(lines).split()
+        assert all(line.startswith(" " * 12) for line in lines[2:])

@@ -48,7 +48,7 @@ PURE = (
     "bulk/journal_record.py", "bulk/journal_table.py",
     "api/reconciling.py", "webhooks/parse.py", "webhooks/identity.py", "webhooks/verification.py",
     "webhooks/context.py", "webhooks/samples.py", "webhooks/http.py", "webhooks/event_rules.py",
-    "webhooks/handlers.py", "jobs/person.py", "jobs/spec.py", "jobs/turns.py", "jobs/values.py",
+    "webhooks/handlers.py", "jobs/person.py", "jobs/spec.py", "jobs/timetable.py", "jobs/turns.py", "jobs/values.py",
 )  # fmt: skip
 EFFECTS = {"httpx", "httpx2", "anyio", "asyncio", "trio", "socket", "time", "random", "secrets",
            "starlette", "uvicorn"}  # fmt: skip

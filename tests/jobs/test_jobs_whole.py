@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import stat
 import sys
+from pathlib import Path
 
 import pytest
 from handed_in import KEY, collected, person, registered, rows_of, some, taken
@@ -139,6 +142,17 @@ async def test_a_database_without_tables_says_what_to_do(tmp_path):
             await jobs.list()
 
 
+async def test_any_number_make_the_tables_at_once(jobs, jobs_url):
+    async with jobs._engine.begin() as connection:
+        await connection.run_sync(metadata.drop_all)
+
+    async def begin():
+        async with Jobs(jobs_url) as another:
+            return await another.list()
+
+    assert await asyncio.gather(*(begin() for _ in range(4))) == [()] * 4
+
+
 async def test_a_file_is_its_owners_only(tmp_path):
     async with Jobs(f"sqlite:///{tmp_path / 'jobs.db'}") as jobs:
         await jobs.register(KEY, some(1), account="acme")
@@ -170,6 +184,12 @@ def test_public_names_are_loaded_when_used():
     assert dir(jobs_package) == jobs_package.__all__ == sorted(jobs_package.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Job2'"):
         _ = jobs_package.Job2
+
+
+def test_type_checkers_are_told_of_the_same_names():
+    tree = ast.parse(Path(jobs_package.__file__).read_text(encoding="utf-8"))
+    (block,) = (one for one in tree.body if isinstance(one, ast.If))
+    assert {alias.name for one in block.body for alias in one.names} == set(jobs_package.__all__)
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch):

@@ -1,0 +1,67 @@
+"""Durable jobs as users write them; never run, only type-checked by mypy and pyright in strict mode."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import assert_type
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from mettl_async import (
+    Candidate,
+    Failed,
+    MettlClient,
+    Outcome,
+    Registered,
+    RegistrationOptions,
+    Rejected,
+    Unknown,
+)
+from mettl_async.jobs import Job, JobError, Jobs, JobState, JobStatus, LeaseLostError
+
+
+def people() -> Iterator[Candidate]:
+    for number in range(2_000_000):
+        yield Candidate(email=f"c{number}@example.org", first_name="Ann")
+
+
+async def hand_in(key: str, streamed: AsyncIterator[Candidate]) -> None:
+    async with Jobs("sqlite:///jobs.db") as jobs:
+        job = await jobs.register(key, people(), account="acme", id="autumn-2027")
+        assert_type(job, Job)
+        await jobs.register(
+            key,
+            streamed,
+            account="acme",
+            options=RegistrationOptions(time_limit_in_sec=60),
+            chunk_size=500,
+        )
+        status = await jobs.status(job.id)
+        assert_type(status, JobStatus)
+        assert_type(status.waiting, int)
+        assert_type(status.job.state, JobState)
+        assert_type(await jobs.list(states=[JobState.PAUSED]), tuple[Job, ...])
+        await jobs.pause(job.id)
+        await jobs.resume(job.id)
+        await jobs.cancel(job.id)
+        assert_type(await jobs.forget(job.id), int)
+
+
+async def read(jobs: Jobs) -> None:
+    try:
+        async for outcome in jobs.outcomes("autumn-2027"):
+            assert_type(outcome, Outcome)
+            match outcome:
+                case Registered(url=url):
+                    print(outcome.index, outcome.email, url)
+                case Rejected(code=code):
+                    print(code)
+                case Failed(error=error) | Unknown(error=error):
+                    print(error)
+    except (JobError, LeaseLostError) as error:
+        print(error)
+
+
+async def work(engine: AsyncEngine, client: MettlClient) -> None:
+    async with Jobs(engine, create_tables=False) as jobs:
+        await jobs.run_worker(accounts={"acme": client})

@@ -118,17 +118,17 @@ class Chaos:
                 yield self
             await self.worked.aclose()
 
-    async def start(self, place="-", version=VERSION):
+    async def start(self, place, version):
         url = self.worked.url.render_as_string(hide_password=False)
         return await self.nursery.start(url, self.server.base_url, place, version)
 
-    async def slot(self):
+    async def slot(self, version):
         """Keep one worker at work, however often it is killed."""
         over = asyncio.create_task(self.over.wait())
         while not self.over.is_set():
             killing = self.kills < self.wanted_kills
             place = self._next_place() if killing else "-"
-            child = await self.start(place)
+            child = await self.start(place, version)
             self.at_work.append(child)
             first = asyncio.FIRST_COMPLETED
             if killing and self.rng.random() < 0.8:  # else at any instant of its start
@@ -175,12 +175,22 @@ class Chaos:
             os.kill(pid, signal.SIGCONT)
         self.shocks += 1
 
-    async def run(self, people, *, workers, chunk_size, freezes=1, restart=None, restarts=0):
+    async def run(
+        self,
+        people,
+        *,
+        workers,
+        chunk_size,
+        freezes=1,
+        restart=None,
+        restarts=0,
+        versions=(VERSION,),
+    ):
         """Do a job of so many people with so many workers, and check all that came of it."""
         await self.worked.submit(people, chunk_size=chunk_size)
         async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(self.slot())
+            for number in range(workers):
+                group.create_task(self.slot(versions[number % len(versions)]))
             group.create_task(self.steer(people))
             for number in range(freezes):
                 group.create_task(

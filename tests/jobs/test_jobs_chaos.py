@@ -11,6 +11,8 @@ from chaos import Chaos
 from ready_databases import make_ready
 from running_postgres import free_port, make_cluster, newest_postgresql, serving
 
+from mettl_async.jobs.engine import VERSION
+
 PEOPLE, KILLS, CHUNK = 2_000, 8, 100
 
 
@@ -21,6 +23,14 @@ async def test_killed_and_frozen_workers_on_sqlite_lose_and_double_nobody(
 ):
     async with Chaos(jobs_file_url, seed, kills=KILLS).serving(tmp_path) as chaos:
         await chaos.run(PEOPLE, workers=workers, chunk_size=CHUNK)
+
+
+@pytest.mark.slow
+async def test_workers_of_two_versions_side_by_side_lose_and_double_nobody(jobs_file_url, tmp_path):
+    async with Chaos(jobs_file_url, 5, kills=4).serving(tmp_path) as chaos:
+        await chaos.run(
+            PEOPLE // 2, workers=2, chunk_size=CHUNK, freezes=0, versions=(VERSION, "mettl-jobs-0")
+        )
 
 
 @contextlib.asynccontextmanager

@@ -23,6 +23,20 @@ from mettl_async.cli.summary import folded
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
+@pytest.fixture(autouse=True)
+def _heard():
+    """Hear the signals wherever the tests were started: in the background, or by nohup."""
+    before = {
+        number: signal.signal(
+            number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        )
+        for number in CODES
+    }
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("number", CODES)
 @pytest.mark.parametrize("told", [True, False])
 def test_a_second_signal_ends_at_once_once_the_user_knows(monkeypatch, number, told):

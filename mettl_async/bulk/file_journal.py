@@ -8,6 +8,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -50,7 +51,11 @@ _CREATE: Final = (
     f"CREATE TABLE {TABLE} ({_DECLARED}, PRIMARY KEY ({KEY}))",
     f"CREATE TABLE {_ADDED} ({_DECLARED})",
 )
-_ADD: Final = f"INSERT INTO {_ADDED} ({_NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"
+_ADD: Final = f"INSERT INTO {_ADDED} ({_NAMES}) VALUES "
+_ONE_ROW: Final = f"({', '.join('?' * len(COLUMNS))})"
+# Each statement lets another thread run, which costs more than the row does; older versions of SQLite
+# take 999 values at most.
+_ROWS_IN_STATEMENT: Final = 999 // len(COLUMNS)
 _UPSERT_ADDED: Final = (
     f"INSERT INTO {TABLE} ({_NAMES}) SELECT {_NAMES} FROM {_ADDED} WHERE true ORDER BY {KEY}, rowid"
     f" ON CONFLICT ({KEY}) DO UPDATE SET {', '.join(f'{one} = excluded.{one}' for one in VALUES)}"
@@ -193,7 +198,10 @@ class FileJournal:
 
         def add(database: sqlite3.Connection) -> None:
             with _transaction(database):
-                database.executemany(_ADD, rows)
+                for start in range(0, len(rows), _ROWS_IN_STATEMENT):
+                    some = rows[start : start + _ROWS_IN_STATEMENT]
+                    values = list(chain.from_iterable(some))
+                    database.execute(_ADD + ", ".join([_ONE_ROW] * len(some)), values)
             self._added += len(rows)
             if self._added >= _MERGED_AT_ONCE:
                 with suppress(sqlite3.Error):  # they are recorded already

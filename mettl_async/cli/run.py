@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from anyio import CancelScope
@@ -36,9 +37,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
     from signal import Signals
 
+    from mettl_async.core.transports import TransportName
     from mettl_async.models import Candidate
     from mettl_async.sandbox import Sandbox
 
+MANY: Final = 5_000
+"""Candidates from which on a trial run gains more by aiohttp than importing it takes."""
 WRITE_EVERY: Final = 30.0
 """Seconds from one writing of the links to the next while a run goes on; more where it takes long."""
 _PAUSE_PER_WRITING: Final = 20  # so that it costs 5% of the time at most
@@ -241,6 +245,7 @@ class Run:
             base_url=server.base_url,
             version=self.job.target.version or ApiVersion.V2,
             options=self.job.client_options,
+            transport=_transport_of_trial(self.tally.total),
         ) as ours:
             self.tally.started = self.tally.clock()
             yield ours
@@ -273,3 +278,8 @@ class Run:
                 name = self.job.source.name if self.job.source else "row"
                 raise CommandError(f"{name}:{row.line}: was changed while it was read")
             yield row.candidate
+
+
+def _transport_of_trial(total: int) -> TransportName:
+    """Choose the transport to the sandbox, which no proxy is before; to Mettl one may speak SOCKS."""
+    return "aiohttp" if total >= MANY and find_spec("aiohttp") else "httpx"

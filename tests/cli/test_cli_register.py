@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mettl_async.cli import looking
+from mettl_async.cli import run as running
 from mettl_async.sandbox import RegistrationField
 
 DATA = Path(__file__).parent.parent / "data"
@@ -174,3 +175,23 @@ def test_insecure_addresses_and_two_addresses_are_refused(mettl, people):
 
 def test_the_version_is_shown(mettl):
     assert mettl("--version").stdout.startswith("mettl-async ")
+
+
+@pytest.mark.parametrize(("count", "transport"), [(5, "aiohttp"), (4, "httpx")])
+def test_a_long_trial_run_takes_the_faster_transport(
+    mettl, sandbox, people, monkeypatch, count, transport
+):
+    pytest.importorskip("aiohttp")
+    taken = []
+
+    class Client(running.MettlClient):
+        def __init__(self, *keys, **options):
+            taken.append(options["transport"])
+            super().__init__(*keys, **options)
+
+    monkeypatch.setattr(running, "MettlClient", Client)
+    monkeypatch.setattr(running, "MANY", 5)
+    people(count, "p.csv")
+    assert mettl("register", "p.csv", "--sandbox").exit_code == 0
+    assert taken == [transport]
+    assert len(sandbox.candidates) == count

@@ -14,9 +14,9 @@ ROOT = Path(__file__).parent.parent
 BENCHMARKS = ROOT / "benchmarks"
 SCRIPTS = (
     "bulk_aiohttp", "bulk_latency", "codec_costs", "compare_versions", "decode_results", "inbox", "memory",
-    "pace", "receiver", "register_calls", "transports",
+    "pace", "receiver", "register_calls", "register_files", "transports",
 )  # fmt: skip
-NEEDED = {"compare_versions": ("--old", sys.executable)}
+NEEDED = dict.fromkeys(("compare_versions", "register_files"), ("--old", sys.executable))
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:

@@ -18,7 +18,7 @@ def transport_of(request):
     return request.param
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def no_collector():
     gc.collect()
     gc.disable()

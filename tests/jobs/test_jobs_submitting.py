@@ -209,11 +209,18 @@ async def test_submissions_that_are_cancelled_anywhere_lose_and_double_nobody(jo
 
 async def test_two_submissions_at_once_are_one(jobs, jobs_url, small_groups, monkeypatch):
     monkeypatch.setattr(submitting, "_ASK_AGAIN_SECONDS", 0.01)
-    handed = [*some(20), person(3)]
+    handed, read = [*some(20), person(3)], []
+
+    def stream():
+        for one in handed:
+            read.append(one)
+            yield one
+
     async with Jobs(jobs_url) as others:
         both = await asyncio.gather(
-            *(one.register(KEY, handed, account="acme", id="a") for one in (jobs, others))
+            *(one.register(KEY, stream(), account="acme", id="a") for one in (jobs, others))
         )
+    assert read == handed, "one of them reads nobody"
     assert both[0] == both[1]
     assert [from_text(row.person) for row in await rows_of(jobs, people)] == handed
     assert len(await rows_of(jobs, outcomes)) == 1

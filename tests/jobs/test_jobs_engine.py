@@ -1,7 +1,9 @@
 """What the rest of jobs relies on in the engine; on SQLite, and where it differs on PostgreSQL."""
 
 import asyncio
+import inspect
 import logging
+import sys
 import threading
 
 import pytest
@@ -172,3 +174,21 @@ async def test_the_loop_can_use_its_own_threads_afterwards(engine_of):
     await engine.forget([FIRST])
     await engine_of.close()
     assert await asyncio.to_thread(lambda: 1) == 1
+
+
+@on_both
+async def test_idle_it_has_two_connections_and_looks_for_nothing_that_we_do_not_use(engine_of, url):
+    engine, taken = await engine_of()
+    await engine.enqueue("acme", [FIRST, SECOND])
+    await taken.until(2)
+    await engine.sweep()
+    # Its attributes have no public names; where one is gone, idle workers cost twice as much again.
+    names = {thread.name for thread in threading.enumerate()}
+    assert "dbos-background-jobs" not in names
+    database = sys.modules["dbos._dbos"]._dbos_global_instance._sys_db
+    assert "retry_connection_errors" in inspect.signature(type(database).create).parameters
+    assert database._retry_connection_errors is False
+    if url.startswith("postgresql"):
+        with database.engine.connect() as connection:
+            ask = "select count(*) from pg_stat_activity where application_name = 'mettl-jobs'"
+            assert connection.exec_driver_sql(ask).scalar() <= 2

@@ -32,10 +32,11 @@ def engine_for(url: str) -> AsyncEngine:
         )
     for start in _OF_LIBPQ:
         if url.startswith(start):
-            engine = engine_of(_DRIVER + url.removeprefix(start))
-            event.listen(engine.sync_engine, "do_connect", _without_prepared_statements)
-            return engine
-    return engine_of(url)
+            url = _DRIVER + url.removeprefix(start)
+    engine = engine_of(url)
+    if url.startswith(_DRIVER):
+        event.listen(engine.sync_engine, "do_connect", _without_prepared_statements)
+    return engine
 
 
 def _without_prepared_statements(_: Any, __: Any, ___: Any, options: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from mettl_async.jobs.database import backend_of, create_tables
+from mettl_async.jobs.database import backend_of, create_tables, engine_for
 from mettl_async.jobs.engine import ChunkEngine
 
 ACCOUNT = "acme"
@@ -16,7 +16,7 @@ ACCOUNT = "acme"
 
 async def make_ready(url):
     """Create all tables, those of the engine too: it takes a second until it looks at a new queue."""
-    engine = create_async_engine(url)
+    engine = engine_for(url)
     await create_tables(backend_of(engine))
     await engine.dispose()
     dispatcher = ChunkEngine(

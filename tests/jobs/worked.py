@@ -9,11 +9,10 @@ from collections import Counter
 import httpx
 from attrs import frozen
 from sqlalchemy import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from mettl_async import Candidate, ClientOptions, MettlClient, RetryPolicy
 from mettl_async.jobs import leases, tables
-from mettl_async.jobs.database import backend_of
+from mettl_async.jobs.database import backend_of, engine_for
 from mettl_async.jobs.person import digest_of, to_text
 from mettl_async.jobs.spec import RegisterSpec
 from mettl_async.jobs.work import Pace
@@ -59,7 +58,7 @@ class Worked:
     def __init__(self, url, sandbox=None, dispatch=None):
         self.dispatch = dispatch
         self.url = make_url(url)
-        self.engine = create_async_engine(self.url)
+        self.engine = engine_for(url)
         self.backend = backend_of(self.engine)
         self.sandbox = sandbox or Sandbox()
         self._tasks = []

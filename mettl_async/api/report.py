@@ -51,6 +51,7 @@ async def save_report(
     *,
     seconds: float,
     max_bytes: int,
+    wait: bool = True,
 ) -> Path:
     """Save a report; see `Results.download_report`."""
     _check.count("max_bytes", max_bytes, least=1)
@@ -69,6 +70,12 @@ async def save_report(
     with _unfinished(target) as part:
 
         async def attempt() -> NotReady | None:
+            verdict = await once()
+            if verdict is None or wait:
+                return verdict
+            raise NotReadyError(verdict.reason, waited=0.0, final=verdict.final)
+
+        async def once() -> NotReady | None:
             try:
                 with lifecycle.until_closing("read"):
                     return await _fetch_into(fetcher, link, part, max_bytes)

@@ -328,6 +328,7 @@ class Results(Resource):
         *,
         timeout: float = 300.0,  # noqa: ASYNC109 - a bound of waiting, not a cancellation
         max_bytes: int = MAX_BYTES,
+        wait: bool = True,
     ) -> Path:
         """Save a candidate's PDF report in a file.
 
@@ -346,13 +347,14 @@ class Results(Resource):
             path: Where to; an existing file is replaced.
             timeout: Seconds to wait for the report, above 0.
             max_bytes: Size of the report at most, 1 or more.
+            wait: Whether to ask again while it is not there; else it is asked for once, within ``timeout``.
 
         Returns:
             The path.
 
         Raises:
-            NotReadyError: The result has no report's address, or it was not there in time. ``.final`` if it
-                is refused, is too large, or leads to a host that is not public.
+            NotReadyError: The result has no report's address, or it was not there in time, or
+                at once. ``.final`` if it is refused, is too large, or leads to a host that is not public.
             InvalidInputError: The address itself is not one that is fetched, or an argument is out of
                 bounds.
             OSError: The file cannot be written.
@@ -365,4 +367,7 @@ class Results(Resource):
             await mettl.results.download_report(result, "asha.pdf")
         """
         _check.instance("result", result, CandidateResult)
-        return await save_report(self._caller, result, path, seconds=timeout, max_bytes=max_bytes)
+        _check.flag("wait", wait)
+        return await save_report(
+            self._caller, result, path, seconds=timeout, max_bytes=max_bytes, wait=wait
+        )

@@ -9,19 +9,39 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mettl_async.jobs.errors import JobError, LeaseLostError
     from mettl_async.jobs.jobs import Jobs
+    from mettl_async.jobs.pull_spec import PullSpec, pull_results
+    from mettl_async.jobs.recurring import JobSchedule
+    from mettl_async.jobs.report_store import FolderStore, Store
     from mettl_async.jobs.values import Job, JobState, JobStatus
 
 _MODULES = {
+    "FolderStore": "report_store",
     "Job": "values",
     "JobError": "errors",
+    "JobSchedule": "recurring",
     "JobState": "values",
     "JobStatus": "values",
     "Jobs": "jobs",
     "LeaseLostError": "errors",
+    "PullSpec": "pull_spec",
+    "Store": "report_store",
+    "pull_results": "pull_spec",
 }
 """Names of modules that define the public names."""
 
-__all__ = ["Job", "JobError", "JobState", "JobStatus", "Jobs", "LeaseLostError"]
+__all__ = [
+    "FolderStore",
+    "Job",
+    "JobError",
+    "JobSchedule",
+    "JobState",
+    "JobStatus",
+    "Jobs",
+    "LeaseLostError",
+    "PullSpec",
+    "Store",
+    "pull_results",
+]
 
 
 def __getattr__(name: str) -> object:

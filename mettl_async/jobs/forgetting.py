@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mettl_async.jobs.job_statements import JobStatements
+from mettl_async.jobs.pull_spec import one_task
 from mettl_async.jobs.submitting import lease_name
 from mettl_async.jobs.values import JobRow, JobState, job_row
 
@@ -44,6 +45,7 @@ async def forget(backend: Backend, job_id: str) -> int:
     async def end(connection: AsyncConnection) -> None:
         lease = {"the_lease": lease_name(job.job)}
         await connection.execute(statements.forget_lease, lease)
+        await connection.execute(statements.forget_pulled, {"the_task": one_task(job_id)})
         await connection.execute(statements.forget_job, {"the_job": number})
 
     for start in range(0, job.job.total, _AT_ONCE):

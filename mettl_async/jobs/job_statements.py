@@ -8,7 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from mettl_async.jobs.statements import KINDS, now_of, tuned
-from mettl_async.jobs.tables import chunks, jobs, leases, outcomes, people
+from mettl_async.jobs.tables import chunks, jobs, leases, outcomes, people, pulled
 from mettl_async.sql_backend import INSERTS, sa
 from mettl_async.sql_batches import rows_of_json
 
@@ -38,6 +38,7 @@ class JobStatements:
         forget_people: Deletes those in a range.
         forget_chunks: Deletes all of a job.
         forget_lease: Deletes that of its submission.
+        forget_pulled: Deletes what ``the_task`` remembers to have pulled.
         forget_job: Deletes its row.
     """
 
@@ -59,6 +60,7 @@ class JobStatements:
     forget_people: sa.Delete
     forget_chunks: sa.Delete
     forget_lease: sa.Delete
+    forget_pulled: sa.Delete
     forget_job: sa.Delete
 
     @classmethod
@@ -119,6 +121,7 @@ class JobStatements:
             forget_people=sa.delete(people).where(within),
             forget_chunks=sa.delete(chunks).where(chunk.job == sa.bindparam("the_job")),
             forget_lease=sa.delete(leases).where(leases.c.name == sa.bindparam("the_lease")),
+            forget_pulled=sa.delete(pulled).where(pulled.c.task == sa.bindparam("the_task")),
             forget_job=sa.delete(jobs).where(this),
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterable, Collection, Iterable, Mapping
 from functools import partial
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from mettl_async.api.placeholders import check_access_key
 from mettl_async.bulk.reading import check_source
 from mettl_async.display import one_line
-from mettl_async.errors import ConfigurationError, InvalidInputError
+from mettl_async.errors import ConfigurationError
 from mettl_async.jobs.database import backend_of, engine_for
 from mettl_async.jobs.database import create_tables as make_tables
 from mettl_async.jobs.errors import JobError
@@ -19,7 +18,9 @@ from mettl_async.jobs.forgetting import forget
 from mettl_async.jobs.job_statements import JobStatements
 from mettl_async.jobs.leases import WORKER, alive
 from mettl_async.jobs.outcome_rows import outcome_of
-from mettl_async.jobs.run_worker import run_worker
+from mettl_async.jobs.pull_spec import PULL
+from mettl_async.jobs.recurring_jobs import RecurringJobs, check_name
+from mettl_async.jobs.run_worker import beside, run_worker
 from mettl_async.jobs.spec import RegisterSpec
 from mettl_async.jobs.statements import KINDS, close_jobs, tune
 from mettl_async.jobs.submitting import added, submission
@@ -33,15 +34,17 @@ if TYPE_CHECKING:
 
     from mettl_async.bulk.outcomes import Outcome
     from mettl_async.client import MettlClient
+    from mettl_async.jobs.report_store import Store
     from mettl_async.jobs.worker import Stop
     from mettl_async.models import Candidate
+    from mettl_async.webhooks import EventHandlers
+    from mettl_async.webhooks.sql_inbox import SqlEventInbox
 
-_NAME: Final = re.compile(r"[!-.0-~]{1,100}")  # no slash: it parts the ids of chunks
 _PAGE: Final = 500
 _MOST_IN_CHUNK: Final = 100_000
 
 
-class Jobs:
+class Jobs(RecurringJobs):
     """Bulk work in a database, which outlives the machines that do it.
 
     Hand people in, and leave: any number of workers, in this process or on other machines, register them.
@@ -127,9 +130,9 @@ class Jobs:
         check_source(people)
         _check.instance("options", options, RegistrationOptions)
         _check.count("chunk_size", chunk_size, least=1, most=_MOST_IN_CHUNK)
-        _check_name("account", account)
+        check_name("account", account)
         name = secrets.token_hex(8) if id is None else id
-        _check_name("id", name)
+        check_name("id", name)
         row = await added(self._opened(), name, account, spec, chunk_size)
         if row.job.state is JobState.SUBMITTING:
             reread = partial(self._row, name)
@@ -202,10 +205,12 @@ class Jobs:
         workers made the requests.
 
         Raises:
-            JobError: There is no job with this id.
+            JobError: There is no job with this id, or it pulls results.
         """
         backend, statements = self._opened(), self._statements
         row = await self._row(job_id)
+        if row.job.kind == PULL:
+            raise JobError(f"job {job_id}: pulls results, which are where it puts them")
         after = -1
 
         async def work(connection: AsyncConnection) -> list[Any]:
@@ -265,6 +270,9 @@ class Jobs:
         max_tries: int = 5,
         lease: float = 30.0,
         rates: Mapping[str, float] | None = None,
+        stores: Mapping[str, Store] | None = None,
+        inbox: SqlEventInbox | None = None,
+        handlers: EventHandlers | None = None,
     ) -> None:
         """Work on the jobs of some accounts until it is told to stop, or cancelled.
 
@@ -292,11 +300,17 @@ class Jobs:
             rates: Requests a second by account, 0.01 to 10,000, of all workers of this database together,
                 retries included; every worker should say the same. An account that is not in it has the
                 rate of its client.
+            stores: Where reports go, by the names that `pull_results` has: each an
+                ``async def store(name, chunks)``. Jobs that name another one wait for other workers.
+            inbox: Webhooks to handle beside the jobs, as ``inbox.working(handlers)`` does; it ends with the
+                worker.
+            handlers: What handles them.
 
         Raises:
             InvalidInputError: An argument is out of bounds.
             ConfigurationError: DBOS is not installed, or runs in this process already; a rate is out of
-                bounds, or its account has no client here, or one with a ``rate_limiter`` of its own.
+                bounds, or its account has no client here, or one with a ``rate_limiter`` of its own; of an
+                inbox and its handlers one is missing, or the inbox has no table.
             ClientClosedError: One of the clients was closed.
         """
         await run_worker(
@@ -309,6 +323,8 @@ class Jobs:
             max_tries=max_tries,
             lease=lease,
             rates={} if rates is None else rates,
+            stores={} if stores is None else stores,
+            beside=beside(inbox, handlers),
         )
 
     def _opened(self) -> Backend:
@@ -348,13 +364,3 @@ class Jobs:
 
     async def _close(self) -> None:
         await self._opened().change(close_jobs(self._backend.dialect), {})
-
-
-def _check_name(path: str, value: object) -> None:
-    _check.text(path, value)
-    if not _NAME.fullmatch(str(value)):
-        raise InvalidInputError(
-            path,
-            f"is no name ({_check.shape(value)})",
-            "give 1 to 100 characters of ASCII without spaces and slashes",
-        )

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+)
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mettl_async.errors import ConfigurationError, InvalidInputError
+from mettl_async.jobs.pull_chunk import pull_chunk
+from mettl_async.jobs.pull_spec import PULL
 from mettl_async.jobs.rate import DatabaseRate
+from mettl_async.jobs.recurring import Recurring
 from mettl_async.jobs.work import Pace
 from mettl_async.jobs.worker import Stop, Worker
 from mettl_async.models import _check
 
 if TYPE_CHECKING:
     from mettl_async.client import MettlClient
+    from mettl_async.jobs.report_store import Store
     from mettl_async.sql_backend import Backend, sa
+    from mettl_async.webhooks import EventHandlers
+    from mettl_async.webhooks.sql_inbox import SqlEventInbox
 
 _LONGEST_LEASE: Final = 3600.0
 
@@ -30,14 +42,21 @@ async def run_worker(
     max_tries: int,
     lease: float,
     rates: Mapping[str, float],
+    stores: Mapping[str, Store],
+    beside: AbstractAsyncContextManager[object],
     pace: Pace | None = None,
 ) -> None:
-    """See `Jobs.run_worker`; ``pace`` is for tests."""
+    """See `Jobs.run_worker`; ``beside`` is entered meanwhile, and ``pace`` is for tests."""
     _check.count("concurrency", concurrency, least=1, most=1000)
     _check.count("chunks_at_once", chunks_at_once, least=1, most=100)
     _check.count("max_tries", max_tries, least=1, most=100)
     if not 1 <= lease <= _LONGEST_LEASE:
         raise InvalidInputError("lease", "is out of bounds", "give 1 to 3,600 seconds")
+    for name, store in stores.items():
+        if not callable(store):
+            raise InvalidInputError(
+                f"stores[{name!r}]", "cannot be called", "give an async def store(name, chunks)"
+            )
     if not accounts:
         raise InvalidInputError("accounts", "names none", "give at least one, and its client")
     async with AsyncExitStack() as stack:
@@ -50,8 +69,29 @@ async def run_worker(
             at_once=chunks_at_once,
             max_tries=max_tries,
             pace=pace or Pace(lease=lease),
+            runners={PULL: partial(pull_chunk, stores=dict(stores))},
+            further=[Recurring(backend).begin_due],
         )
+        await stack.enter_async_context(beside)
         await worker.run(stop)
+
+
+def beside(
+    inbox: SqlEventInbox | None, handlers: EventHandlers | None
+) -> AbstractAsyncContextManager[object]:
+    """Give what handles the events of an inbox, if there is one.
+
+    Raises:
+        ConfigurationError: One of the two is missing.
+    """
+    if inbox is None and handlers is None:
+        return nullcontext()
+    if inbox is None or handlers is None:
+        missing = "inbox" if inbox is None else "handlers"
+        raise ConfigurationError(
+            f"{missing}: is missing; give an inbox and the handlers of its events"
+        )
+    return inbox.working(handlers)
 
 
 @asynccontextmanager

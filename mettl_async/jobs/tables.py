@@ -124,3 +124,15 @@ pulled: Final = sa.Table(
     sa.Column("pulled_at", sa.Double, nullable=False),
 )
 """What a recurring task has stored, so that it is stored once."""
+
+results: Final = sa.Table(
+    f"{PREFIX}_results",
+    metadata,
+    sa.Column("access_key", sa.Text, primary_key=True),
+    sa.Column("email", sa.Text, primary_key=True),  # folded
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("result", sa.Text, nullable=False),  # JSON
+    sa.Column("report", sa.Text),  # the name under which it is stored
+    sa.Column("updated_at", sa.Double, nullable=False),
+)
+"""The newest result of each candidate that was pulled into this table."""

@@ -1,16 +1,20 @@
 """What a worker is begun with: clients, and the rates that they share."""
 
 import asyncio
+import contextlib
 
 import pytest
 from worked import QUICK, Worked
 
 from mettl_async import ConfigurationError, InvalidInputError
 from mettl_async.jobs import tables
-from mettl_async.jobs.run_worker import run_worker
+from mettl_async.jobs.run_worker import beside, run_worker
+from mettl_async.webhooks import EventHandlers, TestGraded, parse_event, sample_event
+from mettl_async.webhooks.sql_inbox import SqlEventInbox
 
 GIVEN = {
-    "stop": None, "concurrency": 8, "chunks_at_once": 2, "max_tries": 5, "lease": 30.0, "rates": {}, "pace": QUICK,
+    "stop": None, "concurrency": 8, "chunks_at_once": 2, "max_tries": 5, "lease": 30.0, "rates": {},
+    "stores": {}, "beside": contextlib.nullcontext(), "pace": QUICK,
 }  # fmt: skip
 
 
@@ -65,6 +69,7 @@ async def test_rates_that_cannot_be_kept_are_refused(worked, rates, limiter, why
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("stores", {"own": 7}),
         ("concurrency", 0),
         ("chunks_at_once", 101),
         ("max_tries", 0),
@@ -77,3 +82,33 @@ async def test_arguments_out_of_bounds_are_refused(worked, name, value):
         await run_worker(
             worked.backend, worked.url, **{**GIVEN, "accounts": {"a": None}, name: value}
         )
+
+
+async def test_an_inbox_is_emptied_beside_and_ends_with_the_worker(worked):
+    inbox, handlers, stop, handled = (
+        SqlEventInbox(worked.engine),
+        EventHandlers(),
+        asyncio.Event(),
+        [],
+    )
+    await inbox.create_table()
+
+    @handlers.on(TestGraded)
+    async def graded(event):
+        handled.append(event)
+        stop.set()
+
+    await inbox.add(parse_event(sample_event(TestGraded)))
+    async with worked.client() as client, asyncio.timeout(20):
+        given = {**GIVEN, "stop": stop, "beside": beside(inbox, handlers)}
+        await run_worker(worked.backend, worked.url, accounts={"acme": client}, **given)
+    await inbox.add(parse_event(sample_event(TestGraded)), key="another one")
+    await asyncio.sleep(0.05)
+    assert (len(handled), await inbox.waiting()) == (1, 1)
+
+
+def test_an_inbox_without_handlers_is_refused(worked):
+    inbox, handlers = SqlEventInbox(worked.engine), EventHandlers()
+    for given, missing in (((inbox, None), "handlers"), ((None, handlers), "inbox")):
+        with pytest.raises(ConfigurationError, match=f"{missing}: is missing"):
+            beside(*given)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib.util import find_spec
 
 from mettl_async._version import __version__
 from mettl_async.cli import streams
+
+_COLLECT_AFTER = (50_000, 20, 20)
 
 
 def main() -> None:
@@ -33,6 +36,8 @@ def _run() -> None:
             f'mettl: the command line needs {" and ".join(missing)}: pip install "mettl-async[cli]"\n'
         )
         sys.exit(2)
+    # What a command makes lasts as long as it does, or has no circles: to look often is of no use.
+    gc.set_threshold(*_COLLECT_AFTER)
     from mettl_async.cli.app import app  # noqa: PLC0415 - needs the extra
 
     app(prog_name="mettl")

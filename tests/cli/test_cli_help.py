@@ -1,5 +1,6 @@
 """Help: examples, widths, completion, and what a wrong argument is answered with."""
 
+import gc
 import os
 import pty
 import re
@@ -11,6 +12,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from mettl_async.__main__ import main
 from mettl_async.cli.app import app
 
 
@@ -130,3 +132,14 @@ def test_options_stand_together_by_what_they_are_about():
         "Links",
         "Examples",
     ]
+
+
+def test_the_command_collects_garbage_seldom(monkeypatch, capsys):
+    chosen = []
+    monkeypatch.setattr(gc, "set_threshold", lambda *counts: chosen.append(counts))
+    monkeypatch.setattr(sys, "argv", ["mettl", "register", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert "--sandbox" in capsys.readouterr().out
+    assert [counts[0] for counts in chosen] == [50_000]

@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from attrs import define, field, frozen
 
 from mettl_async.errors import ConfigurationError
+from mettl_async.sql_backend import sa
 
 if TYPE_CHECKING:
     from types import ModuleType
-
-    from mettl_async.sql_backend import sa
 
 __all__ = ["VERSION", "ChunkEngine", "HandedOnError", "Known", "Ticket"]
 
@@ -145,7 +144,9 @@ class ChunkEngine:
         """Begin to take chunks.
 
         Raises:
-            ConfigurationError: DBOS is not installed, or runs in this process already.
+            ConfigurationError: DBOS is not installed, runs in this process already, or may not make its
+                tables.
+            sqlalchemy.exc.OperationalError: The database is away.
         """
         self._dbos = await _in_thread(_imported)
         if _instance() is not None:
@@ -155,7 +156,14 @@ class ChunkEngine:
             )
         self._logs.begin()
         try:
-            await _in_thread(self._launch, asyncio.get_running_loop())
+            # Without awaiting anything since it was looked for, so that there are never two.
+            instance = self._make(asyncio.get_running_loop())
+            await _in_thread(self._launch, instance)
+        except (self._dbos.error.DBOSException, sa.exc.ProgrammingError) as error:
+            await self.close()
+            raise ConfigurationError(
+                f"run_worker: DBOS cannot begin: {str(error).splitlines()[0]}"
+            ) from error
         except BaseException:
             await self.close()
             raise
@@ -201,7 +209,7 @@ class ChunkEngine:
         names = (queue.name for queue in found)
         return [name.removeprefix(_QUEUE) for name in names if name.startswith(_QUEUE)]
 
-    def _launch(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _make(self, loop: asyncio.AbstractEventLoop) -> Any:
         accept = self.accept
 
         def mettl_chunk(job: int, chunk: int, attempt: int) -> None:
@@ -227,6 +235,9 @@ class ChunkEngine:
         instance = self._dbos.DBOS(config=settings)
         self._workflow = self._dbos.DBOS.workflow(name=_WORKFLOW)(mettl_chunk)
         self._dbos.DBOS.listen_queues([_QUEUE + account for account in self.accounts])
+        return instance
+
+    def _launch(self, instance: Any) -> None:
         self._dbos.DBOS.launch()
         database = getattr(instance, "_sys_db_field", None)
         if database is not None:
@@ -300,7 +311,11 @@ def _instance() -> Any:
 
 
 def _sync_url(url: sa.URL) -> sa.URL:
-    return url.set(drivername=url.get_backend_name())
+    """Give the URL to sqlite3 and psycopg, whatever driver it names."""
+    query = dict(url.query)
+    if url.get_driver_name() == "asyncpg":  # which has its own names for what libpq knows
+        query = {"sslmode": query["ssl"]} if "ssl" in query else {}
+    return url.set(drivername=url.get_backend_name(), query=query)
 
 
 def _engine_options(url: sa.URL) -> Mapping[str, Any]:

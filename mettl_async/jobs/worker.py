@@ -184,10 +184,10 @@ class Worker:
                 if not is_away(error):
                     raise
                 self.presence.went(error)
+                await anyio.sleep(self.pace.watch)
             else:
+                await self.presence.succeeds(self._say_alive)  # it may have taken long
                 return
-            await anyio.sleep(self.pace.watch)
-            await self.presence.succeeds(self._say_alive)
 
     async def _say_alive(self) -> None:
         async def take(connection: AsyncConnection) -> None:

@@ -8,9 +8,10 @@ import threading
 
 import pytest
 from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from mettl_async.errors import ConfigurationError
-from mettl_async.jobs.engine import ChunkEngine, HandedOnError, Known, Ticket
+from mettl_async.jobs.engine import ChunkEngine, HandedOnError, Known, Ticket, _sync_url
 
 FIRST, SECOND = Ticket(1, 0, 1), Ticket(1, 1, 1)
 
@@ -141,17 +142,56 @@ async def test_what_waits_for_another_version_is_known_as_such_and_given_to_nobo
     await engine.forget([FIRST])
 
 
-async def test_it_runs_once_in_a_process_and_leaves_no_thread(engine_of):
+async def test_it_runs_once_in_a_process_and_leaves_no_thread(engine_of, url):
     before = set(threading.enumerate())
-    await engine_of()
-    second = ChunkEngine(
-        url=make_url("sqlite+aiosqlite:///never"), executor="b", accounts=["acme"], at_once=1,
-        idle=1.0, accept=print,
-    )  # fmt: skip
+
+    def another():
+        return ChunkEngine(
+            url=make_url(url), executor="b", accounts=["acme"], at_once=1, idle=1.0, accept=print
+        )
+
+    ends = await asyncio.gather(engine_of(), another().launch(), return_exceptions=True)
     with pytest.raises(ConfigurationError, match="one process for each worker"):
-        await second.launch()
+        await another().launch()
+    assert [type(end) for end in ends] == [tuple, ConfigurationError]
+    (engine, _), _ = ends
+    assert await engine.queues() == ["acme"]
     await engine_of.close()
     await until(lambda: asyncio.sleep(0, set(threading.enumerate()) - before), set())
+
+
+async def test_a_role_that_may_not_make_its_tables_is_told_so(jobs_postgres_url, engine_of):
+    boss = create_async_engine(jobs_postgres_url)
+    async with boss.begin() as connection:
+        await connection.exec_driver_sql("create role poor login")
+    try:
+        poor = ChunkEngine(
+            url=make_url(jobs_postgres_url).set(username="poor"), executor="b", accounts=["acme"],
+            at_once=1, idle=1.0, accept=print,
+        )  # fmt: skip
+        with pytest.raises(ConfigurationError, match=r"DBOS cannot begin: .*permission denied"):
+            await poor.launch()
+        await engine_of()  # and nothing of it is left
+    finally:
+        async with boss.begin() as connection:
+            await connection.exec_driver_sql("drop role poor")
+        await boss.dispose()
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("sqlite+aiosqlite:///jobs.db", "sqlite:///jobs.db"),
+        ("sqlite+aiosqlite:///file:a.db?uri=true", "sqlite:///file:a.db?uri=true"),
+        ("postgresql+psycopg://a:b@h/d?sslmode=require", "postgresql://a:b@h/d?sslmode=require"),
+        (
+            "postgresql+asyncpg://a:b@h:7/d?ssl=require&prepared_statement_cache_size=0",
+            "postgresql://a:b@h:7/d?sslmode=require",
+        ),
+    ],
+)
+def test_it_gets_the_url_of_its_own_drivers(ours, theirs):
+    assert _sync_url(make_url(ours)) == make_url(theirs)
 
 
 async def test_its_log_is_ours_at_debug(engine_of, capfd, caplog):

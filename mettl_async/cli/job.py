@@ -10,6 +10,7 @@ from mettl_async.cli.links import journal_of
 from mettl_async.cli.made_up import made_up_cells, made_up_rows
 from mettl_async.cli.outfile import is_stdout
 from mettl_async.cli.problems import CommandError
+from mettl_async.cli.reading.rows import BadRow
 from mettl_async.config import ClientOptions
 
 if TYPE_CHECKING:
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mettl_async.cli.option_fields import Target
-    from mettl_async.cli.reading.rows import BadRow, Cells, Row
+    from mettl_async.cli.reading.rows import Cells, Row
     from mettl_async.cli.reading.source import Source
-    from mettl_async.models import RegistrationOptions
+    from mettl_async.models import Candidate, RegistrationOptions
 
 
 @frozen(kw_only=True)
@@ -63,6 +64,18 @@ class Job:
     def cells(self) -> Iterator[Cells | BadRow]:
         """Read, or make up, the same rows as they are in the file."""
         return self.source.cells() if self.source else made_up_cells(self.generate or 0)
+
+    def candidates(self) -> Iterator[Candidate]:
+        """Read, or make up, the people who are sent.
+
+        Raises:
+            CommandError: The file was changed since it was checked.
+        """
+        for row in self.rows():
+            if isinstance(row, BadRow):
+                name = self.source.name if self.source else "row"
+                raise CommandError(f"{name}:{row.line}: was changed while it was read")
+            yield row.candidate
 
     @property
     def journal_path(self) -> Path:

@@ -13,7 +13,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mettl_async.cli.earlier import Before
 
     Read = Callable[[Sequence[str]], Awaitable[Mapping[str, JournalRecord]]]
+    Pair = tuple[Mapping[str, Any], tuple[str, ...]]
 
 COLUMNS: Final = ("status", "link", "code", "reason")
 """Come after the input's own columns, and in the place of those that are called the same."""
@@ -108,23 +109,50 @@ async def write_links(
     Raises:
         CommandError: The input cannot be read, or the file not be written.
     """
-    as_json = not is_stdout(path) and is_json_lines(path)
     earlier, differing = (before.earlier, before.differing) if before else ((), {})
     named = dict.fromkeys((*columns, *(name for row in earlier for name in row.own)))
-    own = [name for name in named if name not in COLUMNS]
     people = (row for row in chain(rows, earlier) if isinstance(row, Cells))
-    async with _in_thread(output_file(path)) as file:
+
+    async def groups() -> AsyncGenerator[list[Pair], None]:
+        while some := await to_thread.run_sync(lambda: list(islice(people, _ROWS_AT_ONCE))):
+            emails = [fold_email(row.known.get(EMAIL, "")) for row in some]
+            found = await read(emails)
+            yield [
+                (row.own, texts_of(found.get(email), differing.get(email, "")))
+                for email, row in zip(emails, some, strict=True)
+            ]
+
+    await write_pairs(path, groups(), [*named], bom=bom, note=note)
+
+
+async def write_pairs(
+    path: Path,
+    groups: AsyncGenerator[list[Pair], None],
+    columns: Sequence[str],
+    *,
+    bom: bool | None = None,
+    note: Callable[[Stamp], None] = lambda _: None,
+) -> None:
+    """Write a whole file of links of rows whose outcomes are known; see `write_links`.
+
+    Args:
+        path: Of the file.
+        groups: Cells by column, each with the texts of `texts_of`; some at a time. They are closed.
+        columns: Of the cells.
+        bom: See `CsvText`.
+        note: Called with the stamp of the file.
+
+    Raises:
+        CommandError: The file cannot be written.
+    """
+    as_json = not is_stdout(path) and is_json_lines(path)
+    own = [name for name in columns if name not in COLUMNS]
+    async with aclosing(groups), _in_thread(output_file(path)) as file:
         marked = bom if bom is not None or not is_stdout(path) else False
         text = CsvText(file, False if as_json else marked)
         if not as_json:
             text.write(csv_lines([[*own, *COLUMNS]]))
-        while some := await to_thread.run_sync(lambda: list(islice(people, _ROWS_AT_ONCE))):
-            emails = [fold_email(row.known.get(EMAIL, "")) for row in some]
-            found = await read(emails)
-            pairs = [
-                (row.own, _outcome(found.get(email), differing.get(email, "")))
-                for email, row in zip(emails, some, strict=True)
-            ]
+        async for pairs in groups:
             if as_json:
                 text.write("".join(_json_line(cells, outcome) for cells, outcome in pairs))
             else:
@@ -152,7 +180,8 @@ async def _in_thread(context: AbstractContextManager[_T]) -> AsyncGenerator[_T, 
             await to_thread.run_sync(context.__exit__, *raised)
 
 
-def _outcome(record: JournalRecord | None, remark: str = "") -> tuple[str, ...]:
+def texts_of(record: JournalRecord | None, remark: str = "") -> tuple[str, ...]:
+    """Write what became of somebody in the columns of `COLUMNS`; a remark takes the place of the reason."""
     if record is None:
         return NOT_SENT, "", "", ""
     code = "" if record.url else record.code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +10,6 @@ from rich.text import Text
 
 from mettl_async.cli.bad_rows import rows_text
 from mettl_async.cli.printing import plain
-from mettl_async.cli.profiles import PROFILE_VARIABLE
 from mettl_async.cli.reading.columns import (
     COMPENSATORY_TIME,
     CONTEXT_DATA,
@@ -43,7 +41,7 @@ _FORMATS: Final = {Format.JSONL: "JSON Lines"}
 
 
 def show(
-    job: Job, checked: Checked | None, before: Before, address: str | None, *, to_stderr: bool
+    job: Job, checked: Checked | None, before: Before, account: str | None, *, to_stderr: bool
 ) -> None:
     """Print the preview: on stderr where a question follows, else on stdout, as it was asked for.
 
@@ -51,14 +49,12 @@ def show(
         job: What was asked for.
         checked: What was found in the file.
         before: What is known of an earlier run.
-        address: Of the API where people would be registered; None if none was named.
+        account: Where people would be registered; None if none was named.
         to_stderr: Whether a question follows.
     """
     parts = [*_parts(job, checked, before)]
-    if address is not None:
-        profile = job.target.profile or os.environ.get(PROFILE_VARIABLE)
-        account = "" if profile is None else f", profile {profile}"
-        parts += [Text(), Text(f"Account: {one_line(address + account)}")]
+    if account is not None:
+        parts += [Text(), Text(f"Account: {one_line(account)}")]
     print_lean(*parts, Text(), err=to_stderr)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sys
 from contextlib import suppress
@@ -11,23 +12,18 @@ from typing import TYPE_CHECKING, Final
 
 from mettl_async.api.placeholders import check_access_key
 from mettl_async.bulk.journal_owner import owner_words
-from mettl_async.cli import asking, preview
-from mettl_async.cli.bad_rows import check_bad_file, report, rows_text, write_bad_rows
+from mettl_async.cli import asking
+from mettl_async.cli.agreeing import agree, dry_run, read_and_check
+from mettl_async.cli.bad_rows import rows_text
 from mettl_async.cli.earlier import Before
 from mettl_async.cli.ending import Ending
 from mettl_async.cli.fitting import fits_in_url
 from mettl_async.cli.links import check_out
-from mettl_async.cli.looking import look
 from mettl_async.cli.looking_back import look_back
 from mettl_async.cli.option_fields import MOST_PORT
 from mettl_async.cli.outfile import check_whole, is_stdout
-from mettl_async.cli.problems import (
-    MISSING,
-    WRONG,
-    CommandError,
-    print_outcome,
-    print_stderr,
-)
+from mettl_async.cli.problems import MISSING, WRONG, CommandError
+from mettl_async.cli.profiles import PROFILE_VARIABLE
 from mettl_async.cli.progress import Tally
 from mettl_async.cli.reading.rows import is_json_lines
 from mettl_async.cli.run import Run
@@ -42,8 +38,7 @@ from mettl_async.config import ApiVersion
 
 if TYPE_CHECKING:
     from mettl_async.cli.job import Job
-    from mettl_async.cli.reading.checking import Checked, Fits
-    from mettl_async.cli.reading.source import Source
+    from mettl_async.cli.reading.checking import Fits
     from mettl_async.sandbox import Sandbox
 
 LINKS: Final = Path("links.csv")
@@ -68,35 +63,13 @@ def _register(job: Job, ending: Ending) -> int:
     ours = None if target is None or isinstance(target, MettlClient) else target
     key = job.schedule or "" if ours is None else ours.access_key
     asks = not job.yes and asking.can_ask()
-    checked = None
-    if job.source is not None:
-        checked = look(job.source, _fits(job, target, key), ask=asks)
-        if job.skip_bad is not None:
-            check_bad_file(
-                job.skip_bad,
-                job.source,
-                checked,
-                overwrite=job.overwrite,
-                bom=job.bom is not False,
-            )
-    ending.checked = checked
+    checked = ending.checked = read_and_check(job, _fits(job, target, key), ask=asks)
     before = ending.before = Before() if target is None else look_back(job, key)
     if job.dry_run or target is None:
-        return _show(job, checked, before, _address(target))
-    total = job.generate or 0
-    if job.source is not None and checked is not None:
-        _tell(job, job.source, checked, previewed=asks and not job.sandbox)
-        if checked.bad_total and not job.skip_bad:
-            return WRONG
-        total = checked.good_total
-    if asks and total and not job.sandbox:
-        preview.show(job, checked, before, _address(target), to_stderr=True)
-        if not asking.confirm(preview.question(job, total)):
-            raise CommandError("not confirmed; nothing was sent")
-    if job.source is not None and checked is not None and checked.bad_total and job.skip_bad:
-        write_bad_rows(job.skip_bad, job.source, checked, bom=job.bom is not False)
-        if not total:
-            raise CommandError(f"nobody is left to be sent; the rows are in {job.skip_bad}")
+        return dry_run(job, checked, before, _account(job, target))
+    total = agree(job, checked, before, _account(job, target), ask=asks)
+    if total is None:
+        return WRONG
     return _run(ending, job, key, target, total)
 
 
@@ -136,33 +109,11 @@ def _code(run: Run, bad: int) -> int:
     return 0 if run.tally.registered == run.tally.total and not bad else MISSING
 
 
-def _address(target: MettlClient | Sandbox | None) -> str | None:
-    return target.base_url if isinstance(target, MettlClient) else None
-
-
-def _show(job: Job, checked: Checked | None, before: Before, address: str | None) -> int:
-    """Do a dry run; gives the exit code that the file alone would lead to."""
-    preview.show(job, checked, before, address, to_stderr=job.as_json)
-    bad = 0 if checked is None else checked.bad_total
-    if job.source is not None and checked is not None and bad:
-        print_stderr(report(job.source, checked, job.skip_bad))
-    good = (job.generate or 0) if checked is None else checked.good_total
-    (note if job.as_json else print_outcome)(
-        f"Dry run: nothing was sent. {preview.would(job, good if job.skip_bad or not bad else 0)}"
-    )
-    if bad and not (job.skip_bad and good):
-        return WRONG
-    return MISSING if bad else 0
-
-
-def _tell(job: Job, source: Source, checked: Checked, *, previewed: bool) -> None:
-    """Tell on stderr which rows are bad, and what else the preview says to who sees it."""
-    if source.note is not None and not previewed:
-        note(f"mettl: {source.note}")
-    if checked.bad_total:
-        print_stderr(report(source, checked, job.skip_bad))
-    elif source.also_sends and not previewed:
-        note(f"also sends: {source.also_sends}")
+def _account(job: Job, target: MettlClient | Sandbox | None) -> str | None:
+    if not isinstance(target, MettlClient):
+        return None
+    profile = job.target.profile or os.environ.get(PROFILE_VARIABLE)
+    return target.base_url + ("" if profile is None else f", profile {profile}")
 
 
 def _check_outputs(job: Job) -> None:

@@ -27,7 +27,6 @@ from mettl_async.cli.outfile import (
 )
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.progress import REFRESH_EVERY, Tally, make_display
-from mettl_async.cli.reading.rows import BadRow
 from mettl_async.cli.talk import note
 from mettl_async.client import MettlClient
 from mettl_async.config import ApiVersion
@@ -271,13 +270,10 @@ class Run:
             raise
 
     async def _candidates(self) -> AsyncGenerator[Candidate, None]:
-        for row in self.job.rows():
+        for candidate in self.job.candidates():
             if self._stop:
                 return
-            if isinstance(row, BadRow):
-                name = self.job.source.name if self.job.source else "row"
-                raise CommandError(f"{name}:{row.line}: was changed while it was read")
-            yield row.candidate
+            yield candidate
 
 
 def _transport_of_trial(total: int) -> TransportName:

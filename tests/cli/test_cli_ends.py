@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mettl_async.cli import printing, queries, signals, staying
+from mettl_async.cli import agreeing, printing, queries, signals, staying
 from mettl_async.cli import register as registering
 from mettl_async.cli import run as running
 from mettl_async.cli.problems import CommandError
@@ -52,7 +52,7 @@ def test_a_second_signal_ends_at_once_once_the_user_knows(monkeypatch, number, t
 @pytest.mark.parametrize("number", CODES)
 def test_a_signal_before_anything_is_sent_says_so(mettl, sandbox, people, monkeypatch, number):
     people(2, "p.csv")
-    monkeypatch.setattr(registering, "look", lambda *_, **__: signal.raise_signal(number))
+    monkeypatch.setattr(agreeing, "look", lambda *_, **__: signal.raise_signal(number))
     done = mettl("register", "p.csv", "--sandbox")
     assert done.exit_code == CODES[number]
     how = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"

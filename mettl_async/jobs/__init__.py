@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mettl_async.jobs.errors import JobError, LeaseLostError
+    from mettl_async.jobs.health import WorkerHealth
     from mettl_async.jobs.jobs import Jobs
+    from mettl_async.jobs.observing import Backlog, WorkerObserver
     from mettl_async.jobs.pull_spec import PullSpec, pull_results
     from mettl_async.jobs.recurring import JobSchedule
     from mettl_async.jobs.report_store import FolderStore, Store
     from mettl_async.jobs.values import Job, JobState, JobStatus
 
 _MODULES = {
+    "Backlog": "observing",
     "FolderStore": "report_store",
     "Job": "values",
     "JobError": "errors",
@@ -25,11 +28,14 @@ _MODULES = {
     "LeaseLostError": "errors",
     "PullSpec": "pull_spec",
     "Store": "report_store",
+    "WorkerHealth": "health",
+    "WorkerObserver": "observing",
     "pull_results": "pull_spec",
 }
 """Names of modules that define the public names."""
 
 __all__ = [
+    "Backlog",
     "FolderStore",
     "Job",
     "JobError",
@@ -40,6 +46,8 @@ __all__ = [
     "LeaseLostError",
     "PullSpec",
     "Store",
+    "WorkerHealth",
+    "WorkerObserver",
     "pull_results",
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterable, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from mettl_async.bulk.outcomes import Outcome
     from mettl_async.client import MettlClient
+    from mettl_async.jobs.observing import WorkerObserver
     from mettl_async.jobs.report_store import Store
     from mettl_async.jobs.worker import Stop
     from mettl_async.models import Candidate
@@ -273,6 +274,7 @@ class Jobs(RecurringJobs):
         stores: Mapping[str, Store] | None = None,
         inbox: SqlEventInbox | None = None,
         handlers: EventHandlers | None = None,
+        observers: Sequence[WorkerObserver] = (),
     ) -> None:
         """Work on the jobs of some accounts until it is told to stop, or cancelled.
 
@@ -305,6 +307,7 @@ class Jobs(RecurringJobs):
             inbox: Webhooks to handle beside the jobs, as ``inbox.working(handlers)`` does; it ends with the
                 worker.
             handlers: What handles them.
+            observers: Who is told what the worker does, such as `WorkerHealth` and `JobMetrics`.
 
         Raises:
             InvalidInputError: An argument is out of bounds.
@@ -325,6 +328,7 @@ class Jobs(RecurringJobs):
             rates={} if rates is None else rates,
             stores={} if stores is None else stores,
             beside=beside(inbox, handlers),
+            observers=observers,
         )
 
     def _opened(self) -> Backend:

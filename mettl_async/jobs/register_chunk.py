@@ -44,6 +44,8 @@ async def register_chunk(work: Work) -> Ending:
     async with aclosing(aiter(run)) as outcomes:
         async for outcome in outcomes:
             answers.note(outcome)
+            for one in work.observers:
+                one.answered(work.chunk.account, type(outcome).__name__.lower())
     return answers.ending(stopping=work.stopping.is_set())
 
 

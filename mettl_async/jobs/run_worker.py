@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -13,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mettl_async.errors import ConfigurationError, InvalidInputError
+from mettl_async.jobs.observing import Counting, WorkerObserver
 from mettl_async.jobs.pull_chunk import pull_chunk
 from mettl_async.jobs.pull_spec import PULL
 from mettl_async.jobs.rate import DatabaseRate
@@ -44,6 +46,7 @@ async def run_worker(
     rates: Mapping[str, float],
     stores: Mapping[str, Store],
     beside: AbstractAsyncContextManager[object],
+    observers: Sequence[WorkerObserver] = (),
     pace: Pace | None = None,
 ) -> None:
     """See `Jobs.run_worker`; ``beside`` is entered meanwhile, and ``pace`` is for tests."""
@@ -59,6 +62,7 @@ async def run_worker(
             )
     if not accounts:
         raise InvalidInputError("accounts", "names none", "give at least one, and its client")
+    counting = [Counting(backend, observers, time.monotonic).step] if observers else []
     async with AsyncExitStack() as stack:
         clients = await stack.enter_async_context(_under(rates, accounts, backend))
         worker = Worker(
@@ -70,7 +74,8 @@ async def run_worker(
             max_tries=max_tries,
             pace=pace or Pace(lease=lease),
             runners={PULL: partial(pull_chunk, stores=dict(stores))},
-            further=[Recurring(backend).begin_due],
+            further=[Recurring(backend).begin_due, *counting],
+            observers=observers,
         )
         await stack.enter_async_context(beside)
         await worker.run(stop)

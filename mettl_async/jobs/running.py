@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from mettl_async.client import MettlClient
+    from mettl_async.jobs.observing import WorkerObserver
     from mettl_async.sql_backend import Backend
 
 _UNANSWERED: Final = 100
@@ -58,6 +59,7 @@ class RunningChunks:
         pace: See `Pace`.
         presence: Of the database.
         failed: Ends with what the worker cannot go on after.
+        observers: Who is told of each outcome.
     """
 
     backend: Backend
@@ -70,6 +72,7 @@ class RunningChunks:
     pace: Pace
     presence: Presence
     failed: asyncio.Future[None]
+    observers: Sequence[WorkerObserver] = ()
     _tasks: dict[Ticket, asyncio.Task[None]] = field(factory=dict, init=False)
     _stops: dict[Ticket, asyncio.Event] = field(factory=dict, init=False)
     _held: list[Future[None]] = field(factory=list, init=False)
@@ -175,6 +178,7 @@ class RunningChunks:
                 max(1, self.concurrency // self.at_once), client.options.max_concurrency
             ),
             stopping=stop,
+            observers=self.observers,
         )
         try:
             return await runner(work)

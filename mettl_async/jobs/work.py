@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import anyio
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mettl_async.client import MettlClient
     from mettl_async.jobs.chunk_journal import ChunkLease
     from mettl_async.jobs.chunk_work import ClaimedChunk
+    from mettl_async.jobs.observing import WorkerObserver
     from mettl_async.sql_backend import Backend
 
 logger: Final = logging.getLogger("mettl_async.jobs")
@@ -70,6 +71,7 @@ class Work:
         concurrency: Calls at once.
         stopping: Set when nothing further is to be begun: the worker stops, or the job is paused. What is
             in flight is finished and recorded.
+        observers: Who is told of each outcome.
     """
 
     backend: Backend
@@ -78,6 +80,7 @@ class Work:
     client: MettlClient
     concurrency: int
     stopping: asyncio.Event
+    observers: Sequence[WorkerObserver] = ()
 
 
 @frozen

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from mettl_async.client import MettlClient
+    from mettl_async.jobs.observing import WorkerObserver
     from mettl_async.sql_backend import Backend, sa
 
 _CLOSE_WITHIN: Final = 30.0  # seconds
@@ -58,6 +59,7 @@ class Worker:
         pace: See `Pace`.
         runners: By kind of job, beside those that register people.
         further: What else the leader does at each tick.
+        observers: Who is told what it does.
         version: See `mettl_async.jobs.engine.VERSION`.
         id: Unique.
         make_engine: Makes what hands chunks to this process.
@@ -72,6 +74,7 @@ class Worker:
     pace: Pace = field(factory=Pace)
     runners: Mapping[str, Runner] = field(factory=dict)
     further: Sequence[Step] = ()
+    observers: Sequence[WorkerObserver] = ()
     version: str = VERSION
     id: str = field(factory=new_worker_id)
     make_engine: Callable[..., ChunkEngine] = ChunkEngine
@@ -97,6 +100,7 @@ class Worker:
             pace=self.pace,
             presence=self.presence,
             failed=failed,
+            observers=self.observers,
         )
         engine = self.make_engine(
             url=self.url,
@@ -117,6 +121,8 @@ class Worker:
             clock=time.monotonic,
             further=self.further,
         )
+        for one in self.observers:
+            one.began(self.id, self.pace.lease)
         # Before the first chunk: a worker that dies now is known to be dead when its lease ends.
         while not await self.presence.succeeds(self._say_alive):  # noqa: ASYNC110 - nobody tells
             await anyio.sleep(self.pace.watch)
@@ -195,6 +201,8 @@ class Worker:
 
         await self.backend.run(take)
         self.presence.came()
+        for one in self.observers:
+            one.beat()
 
     async def _forget_orphans(self, running: RunningChunks, engine: ChunkEngine) -> None:
         taken = await engine.taken(self.id)

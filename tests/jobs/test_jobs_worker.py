@@ -16,6 +16,9 @@ from mettl_async.jobs.work import Finished
 from mettl_async.jobs.worker import Worker
 from mettl_async.sql_backend import Backend, sa
 
+# Two chunks, each with 4 calls in flight, 2 batches in the hands of spare workers, and one being read.
+IN_HAND = 2 * (4 + 2 + 1)
+
 
 @pytest.fixture
 async def worked(jobs_file_url):
@@ -53,17 +56,20 @@ async def test_two_workers_share_the_chunks_of_two_jobs(worked):
 
 async def test_a_stop_finishes_what_is_in_flight_and_hands_on_the_rest(worked):
     await worked.submit(400, chunk_size=200)
-    worked.sandbox.faults.latency = 0.02
+    worked.open.clear()
     async with worked.working() as first:
-        await worked.until_calls(4)
+        await worked.until_waiting(8)
         first.stop.set()
+        # It lets go of the lead, then it begins nothing more.
+        await worked.until_leases(lambda names: leases.LEADER not in names)
+        await asyncio.sleep(0.01)
+        worked.open.set()
         await first.task
+    assert (calls := worked.sandbox.stats.requests) <= IN_HAND
+    assert await worked.statuses() == {"registered": 20 * calls}
     chunks = await worked.rows(tables.chunks)
-    assert [row.owner for row in chunks] == [None, None]
-    assert [row.tries for row in chunks] == [0, 0]
-    assert await worked.rows(tables.leases) == []
-    recorded = sum((await worked.statuses()).values())
-    assert 80 <= recorded == len(worked.sandbox.stats.registrations) < 400
+    assert [(row.owner, row.tries) for row in chunks] == [(None, 0), (None, 0)]
+    await worked.until_leases(lambda names: not names)
     async with worked.working():
         await worked.until("done")
     await worked.check_end()
@@ -72,38 +78,40 @@ async def test_a_stop_finishes_what_is_in_flight_and_hands_on_the_rest(worked):
 
 async def test_a_cancelled_worker_hands_on_its_chunks_at_once(worked):
     await worked.submit(200, chunk_size=100)
-    worked.sandbox.faults.latency = 0.02
-    async with worked.working():
-        async with worked.client() as client:
-            first = asyncio.create_task(
-                Worker(
-                    backend=worked.backend, url=worked.url, clients={"acme": client}, pace=QUICK,
-                    make_engine=worked.dispatch.make_engine,
-                ).run()
-            )  # fmt: skip
-            await worked.until_calls(2)
+    worked.open.clear()
+    async with worked.client() as client:
+        first = asyncio.create_task(worker_of(worked, client).run())
+        await worked.until_waiting(8)
+        async with worked.working():
             first.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await first
-        worked.sandbox.faults.latency = 0.0
-        await worked.until("done")
+            worked.open.set()
+            await worked.until("done")
     await worked.check_end()
     assert worked.asked_again() <= 8 * 20
 
 
 @pytest.mark.parametrize("state", ["paused", "cancelled"])
-async def test_a_job_that_is_paused_or_cancelled_ends_in_order(worked, state):
+async def test_a_job_that_is_paused_or_cancelled_ends_in_order(worked, monkeypatch, state):
     await worked.submit(400, chunk_size=200)
-    worked.sandbox.faults.latency = 0.02
+    whole, watched = RunningChunks.watch, []
+
+    async def watch(self):
+        await whole(self)
+        watched.append(self)
+
+    monkeypatch.setattr(RunningChunks, "watch", watch)
+    worked.open.clear()
     async with worked.working():
-        await worked.until_calls(4)
+        await worked.until_waiting(8)
         await worked.change(sa.update(tables.jobs).values(state=state))
+        seen = len(watched)
+        await until(lambda: len(watched) > seen + 1)
+        worked.open.set()
         await worked.until_chunks(lambda rows: all(row.owner is None for row in rows))
-        calls = worked.sandbox.stats.requests
-        assert calls < 20
-        recorded = sum((await worked.statuses()).values())
-        assert recorded == len(worked.sandbox.stats.registrations) < 400
-        worked.sandbox.faults.latency = 0.0
+        assert (calls := worked.sandbox.stats.requests) <= IN_HAND
+        assert await worked.statuses() == {"registered": 20 * calls}
         await asyncio.sleep(5 * QUICK.tick)
         assert worked.sandbox.stats.requests == calls
         await worked.change(sa.update(tables.jobs).values(state="ready"))
@@ -325,11 +333,15 @@ async def test_queues_are_looked_at_often_only_while_there_is_work(worked):
 
 async def test_a_worker_whose_client_is_closed_ends_with_that(worked):
     await worked.submit(10)
-    with pytest.raises(ClientClosedError):
-        async with worked.client() as client:
-            await client.aclose()
-            worker = Worker(
-                backend=worked.backend, url=worked.url, clients={"acme": client}, pace=QUICK,
-                make_engine=worked.dispatch.make_engine,
-            )  # fmt: skip
-            await worker.run()
+    async with worked.client() as client:
+        await client.aclose()
+        with pytest.raises(ClientClosedError):
+            await worker_of(worked, client).run()
+    await worked.until_leases(lambda names: not names)
+
+
+def worker_of(worked, client):
+    return Worker(
+        backend=worked.backend, url=worked.url, clients={"acme": client}, pace=QUICK,
+        make_engine=worked.dispatch.make_engine,
+    )  # fmt: skip

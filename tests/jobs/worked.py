@@ -52,6 +52,19 @@ class Running:
     stop: asyncio.Event
 
 
+class Gate(httpx.AsyncBaseTransport):
+    """Hold calls as long as it is not open."""
+
+    def __init__(self, worked):
+        self._worked, self._inner = worked, worked.sandbox.transport()
+
+    async def handle_async_request(self, request):
+        self._worked.waiting += 1
+        await self._worked.open.wait()
+        self._worked.waiting -= 1
+        return await self._inner.handle_async_request(request)
+
+
 class Worked:
     """A database of jobs, and the sandbox that they are about."""
 
@@ -61,6 +74,8 @@ class Worked:
         self.engine = engine_for(url)
         self.backend = backend_of(self.engine)
         self.sandbox = sandbox or Sandbox()
+        self.open, self.waiting = asyncio.Event(), 0
+        self.open.set()
         self._tasks = []
         self.access_key = next(iter(self.sandbox.schedules))
 
@@ -91,7 +106,7 @@ class Worked:
             self.sandbox.credentials,
             base_url="http://127.0.0.1",
             options=OPTIONS,
-            http_client=httpx.AsyncClient(transport=self.sandbox.transport(), trust_env=False),
+            http_client=httpx.AsyncClient(transport=Gate(self), trust_env=False),
         )
 
     @contextlib.asynccontextmanager
@@ -141,6 +156,17 @@ class Worked:
             return fit(await self.rows(tables.chunks, tables.chunks.c.job == number))
 
         await until(is_there)
+
+    async def until_leases(self, fit):
+        """Wait until the names of the leases are as they are wanted."""
+
+        async def is_there():
+            return fit({row.name for row in await self.rows(tables.leases)})
+
+        await until(is_there)
+
+    async def until_waiting(self, count):
+        await until(lambda: self.waiting >= count)
 
     async def until_calls(self, count):
         await until(lambda: self.sandbox.stats.requests >= count)

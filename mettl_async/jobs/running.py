@@ -75,16 +75,19 @@ class RunningChunks:
     observers: Sequence[WorkerObserver] = ()
     _tasks: dict[Ticket, asyncio.Task[None]] = field(factory=dict, init=False)
     _stops: dict[Ticket, asyncio.Event] = field(factory=dict, init=False)
-    _held: list[Future[None]] = field(factory=list, init=False)
+    _unended: set[Future[None]] = field(factory=set, init=False)
     _rooms: dict[str, asyncio.Semaphore] = field(factory=dict, init=False)
     _warned: set[str] = field(factory=set, init=False)
     _closing: bool = field(default=False, init=False)
+    _closed: bool = field(default=False, init=False)
 
     def accept(self, ticket: Ticket, ended: Future[None]) -> None:
         """Begin to run a chunk; end the future when that is over."""
-        if self._closing:
-            # As long as it is not ended, the engine gives no further ones.
-            self._held.append(ended)
+        if self._closed:  # a thread waits for it, and the process for the thread
+            ended.set_exception(HandedOnError())
+            return
+        self._unended.add(ended)
+        if self._closing:  # as long as it is not ended, the engine gives no further ones
             return
         task = asyncio.get_running_loop().create_task(self._run(ticket))
         self._tasks[ticket] = task
@@ -127,12 +130,16 @@ class RunningChunks:
         with anyio.move_on_after(self.pace.finish):
             while self._tasks:
                 await asyncio.wait(self._tasks.values())
-        for ended in self._held:
-            ended.set_exception(HandedOnError())
+        self._closed = True
+        while self._unended:
+            self._unended.pop().set_exception(HandedOnError())
 
     def _ended(self, ticket: Ticket, task: asyncio.Task[None], ended: Future[None]) -> None:
         del self._tasks[ticket]
         self._stops.pop(ticket, None)
+        if ended not in self._unended:
+            return  # it took too long to be cancelled
+        self._unended.remove(ended)
         if task.cancelled():
             ended.set_exception(HandedOnError())
             return

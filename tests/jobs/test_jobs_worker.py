@@ -1,7 +1,9 @@
 """Workers and their leader: every chunk is run by one, whatever happens to the others."""
 
 import asyncio
+import contextlib
 import logging
+from concurrent.futures import Future
 
 import pytest
 from pretended_engine import Dispatch, Row
@@ -9,10 +11,10 @@ from worked import QUICK, Worked, until
 
 from mettl_async.errors import ClientClosedError
 from mettl_async.jobs import leases, tables
-from mettl_async.jobs.engine import Ticket
+from mettl_async.jobs.engine import HandedOnError, Ticket
 from mettl_async.jobs.leading import Leader
 from mettl_async.jobs.running import RunningChunks
-from mettl_async.jobs.work import Finished
+from mettl_async.jobs.work import Finished, Presence
 from mettl_async.jobs.worker import Worker
 from mettl_async.sql_backend import Backend, sa
 
@@ -338,6 +340,29 @@ async def test_a_worker_whose_client_is_closed_ends_with_that(worked):
         with pytest.raises(ClientClosedError):
             await worker_of(worked, client).run()
     await worked.until_leases(lambda names: not names)
+
+
+async def test_no_thread_of_the_engine_waits_for_a_worker_that_has_ended(worked, monkeypatch):
+    running = RunningChunks(
+        backend=worked.backend, worker="a", clients={}, runners={}, concurrency=1, at_once=1, max_tries=1,
+        pace=type(QUICK)(finish=0.01), presence=Presence(), failed=asyncio.get_running_loop().create_future(),
+    )  # fmt: skip
+    stubborn, held, late = Future(), Future(), Future()
+
+    async def run(*_):
+        while not late.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.01)
+
+    monkeypatch.setattr(RunningChunks, "_run", run)
+    running.accept(Ticket(1, 0, 1), stubborn)
+    await running.finish()
+    running.accept(Ticket(1, 1, 1), held)
+    assert not held.done()
+    await running.close()
+    running.accept(Ticket(1, 2, 1), late)
+    assert {type(one.exception(0)) for one in (stubborn, held, late)} == {HandedOnError}
+    await until(lambda: not running.tickets)
 
 
 def worker_of(worked, client):

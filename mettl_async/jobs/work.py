@@ -134,8 +134,10 @@ class Presence:
     is_away: bool = field(default=False, init=False)
 
     def went(self, error: Exception) -> None:
-        """Note that something failed."""
-        if not self.is_away:
+        """Note that something failed; what is no failure of the database is said each time."""
+        if not is_away(error):
+            logger.error("a worker failed with %s%s", type(error).__name__, place_of(error))
+        elif not self.is_away:
             self.is_away = True
             logger.warning(
                 "the database cannot be used (%s%s); trying again until it can",
@@ -177,6 +179,7 @@ class Presence:
 def is_away(error: BaseException) -> bool:
     """Return whether the database failed, rather than what it was asked."""
     cause = error.__cause__ if isinstance(error, JournalError) else error
-    return isinstance(cause, sa.exc.OperationalError | sa.exc.InterfaceError | OSError) or (
+    failures = sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError | OSError
+    return isinstance(cause, failures) or (
         isinstance(cause, sa.exc.DBAPIError) and cause.connection_invalidated
     )

@@ -243,6 +243,25 @@ async def test_the_work_of_a_worker_that_is_alive_is_left_to_it(worked):
     await worked.check_end()
 
 
+async def test_what_fails_in_a_worker_is_said_and_tried_again(worked, caplog):
+    await worked.submit(10)
+    failures = [KeyError("secret"), sa.exc.ProgrammingError("secret", {}, Exception("secret"))]
+
+    async def fail():
+        if failures:
+            raise failures.pop()
+
+    async with worked.working(further=[fail]):
+        await until(lambda: not failures)
+        await worked.until("done")
+    lines = [one.message for one in caplog.records if one.levelno >= logging.WARNING]
+    assert [line.split(" at ")[0] for line in lines] == [
+        "a worker failed with ProgrammingError",
+        "a worker failed with KeyError",
+    ]
+    assert "secret" not in caplog.text
+
+
 async def test_another_leads_when_the_leader_has_died(worked):
     await worked.submit(10)
     await worked.lease(leases.LEADER, "ghost", 0.2)

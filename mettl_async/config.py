@@ -109,6 +109,11 @@ class Credentials(_ClientValue):
 
         Raises:
             ConfigurationError: One of them is missing or malformed.
+
+        Example::
+
+            async with MettlClient(Credentials.from_env()) as client:
+                await client.account.get()
         """
         for name in (PUBLIC_KEY_VARIABLE, PRIVATE_KEY_VARIABLE):
             if not environ.get(name):

@@ -81,6 +81,11 @@ def telemetry(
     of httpx or aiohttp would export the signed URL of a client that you brought. That includes what a
     provider of credentials asks for over HTTP.
 
+    Example::
+
+        async with MettlClient(middleware=telemetry()) as client:
+            await client.account.get()
+
     Args:
         tracer_provider: The global one by default, also when it is set later.
         meter_provider: Likewise.

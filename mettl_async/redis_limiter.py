@@ -58,6 +58,14 @@ class RedisRateLimiter:
     together may then send more. The clocks of the processes must agree to within a fraction of
     ``per_seconds``. asyncio only, and one event loop, as the client.
 
+    Example::
+
+        limiter = RedisRateLimiter("redis://127.0.0.1:6379/0", requests=10, name="acme")
+        async with MettlClient(rate_limiter=limiter) as client:
+            await client.account.get()
+        await limiter.acquire()  # for what you send to Mettl by other means
+        await limiter.aclose()
+
     Args:
         uri: Such as ``redis://127.0.0.1:6379/0``; not shown in the repr, since it may hold a password.
         requests: How many, 1 to 1,000,000.
@@ -101,7 +109,11 @@ class RedisRateLimiter:
         return f"RedisRateLimiter({self.requests} per {self.per_seconds} s, name={self.name!r})"
 
     async def acquire(self) -> None:
-        """Return when one more request may be sent."""
+        """Return when one more request may be sent.
+
+        Raises:
+            ConfigurationError: It is used under trio.
+        """
         if sniffio.current_async_library() != "asyncio":
             raise ConfigurationError(
                 "RedisRateLimiter runs on asyncio only; it cannot be used under trio"

@@ -113,8 +113,13 @@ def unshown(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
 def pgbouncer_options(driver: str = "asyncpg") -> dict[str, Any]:
     """Give the options of an engine behind PgBouncer in transaction mode, or a pooler like it.
 
-    ``create_async_engine(url, **pgbouncer_options())``. Each transaction may have another connection of
-    the server there, so that no prepared statement may outlive it; and PgBouncer is the pool.
+    Each transaction may have another connection of the server there, so that no prepared statement may outlive
+    it; and PgBouncer is the pool.
+
+    Example::
+
+        url = "postgresql+asyncpg://ats@pgbouncer:6432/ats"
+        engine = create_async_engine(url, **pgbouncer_options(), hide_parameters=True)
 
     Args:
         driver: ``asyncpg`` or ``psycopg``.

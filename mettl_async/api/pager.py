@@ -60,6 +60,13 @@ class AsyncPager(Generic[T]):
     Each iteration starts from the beginning. Reading may be left at any time; under trio, which warns
     of generators that are left to the garbage collector, write ``async with aclosing(aiter(pager))``.
 
+    Example::
+
+        everything = await mettl.assessments.list()
+        first = await mettl.assessments.list().collect(limit=10)
+        async for page in mettl.assessments.list(page_size=50).pages():
+            print(page.offset, len(page.items), page.total)
+
     Attributes:
         total: Rows in all as of the last page read; None before the first, or when the server does
             not say.

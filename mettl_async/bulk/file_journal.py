@@ -90,6 +90,13 @@ class FileJournal:
     Two runs cannot use a file at once. Do not open it otherwise in a process that uses it: on POSIX
     systems that takes the lock away.
 
+    Example::
+
+        journal = FileJournal("autumn.journal")
+        await mettl.candidates.register_many(ACCESS_KEY, people, journal=journal)
+        # Again, such as after a crash: only those who have no final answer yet are sent.
+        await mettl.candidates.register_many(ACCESS_KEY, people, journal=journal)
+
     Args:
         path: Of the file, which is made if it is not there; its directory is not.
         overwrite: Whether to begin anew: what the file holds is deleted when it is opened.

@@ -12,6 +12,31 @@ class Journal(Protocol):
 
     A run opens it, uses it and closes it; one run at a time. What its methods raise ends the run
     in order: nothing more is read or sent, calls in flight finish, and `JournalError` is raised.
+
+    Example::
+
+        class DictJournal:  # lost with the process
+            def __init__(self) -> None:
+                self.kept = {}
+
+            async def open(self, schedule: str) -> None:
+                self.schedule = schedule
+
+            async def find(self, emails):
+                found = {email: self.kept.get((self.schedule, email)) for email in emails}
+                return {email: one for email, one in found.items() if one and one.final}
+
+            async def record(self, records) -> None:
+                for one in records:
+                    before = self.kept.get((self.schedule, one.email))
+                    if one.final or not (before and before.final):
+                        self.kept[self.schedule, one.email] = one
+
+            async def close(self) -> None: ...
+
+
+        journal = DictJournal()
+        await mettl.candidates.register_many(ACCESS_KEY, people, journal=journal)
     """
 
     async def open(self, schedule: str) -> None:

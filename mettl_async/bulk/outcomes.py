@@ -112,7 +112,14 @@ def _in_input_order(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
 
 @frozen
 class RegistrationReport:
-    """All outcomes of a run, in the order of the input: each candidate exactly once."""
+    """All outcomes of a run, in the order of the input: each candidate exactly once.
+
+    Example::
+
+        report = await mettl.candidates.register_many(ACCESS_KEY, people)
+        links = {one.email: one.url for one in report.registered}
+        report.raise_for_failures()
+    """
 
     outcomes: tuple[Outcome, ...] = field(
         converter=_in_input_order, repr=lambda outcomes: f"<{len(outcomes)} outcomes>"

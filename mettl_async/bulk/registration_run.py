@@ -26,6 +26,19 @@ class RegistrationRun:
     leaves early or is cancelled waits for nothing. Then nothing more is read, calls in flight that are
     answered within 5 seconds are recorded, and the others are given up: their candidates are
     unknown to the journal, so that a run which is resumed asks again. Closing the client waits for that.
+
+    Example::
+
+        report = await mettl.candidates.register_many(ACCESS_KEY, people)
+
+        task = asyncio.create_task(mettl.candidates.register_many(ACCESS_KEY, people).collect())
+        report = await task
+
+        run = mettl.candidates.register_many(ACCESS_KEY, people)
+        async for outcome in run:
+            if not isinstance(outcome, Registered):
+                break
+        await run.aclose()
     """
 
     def __init__(self, make: Callable[[], RunWorkers], lifecycle: Lifecycle) -> None:

@@ -43,12 +43,13 @@ class SqlJournal:
     A statement that finds the database locked (SQLite) or was undone by it (PostgreSQL) is tried again for
     five seconds, with growing random pauses.
 
-    ::
+    Example::
 
-        engine = create_async_engine("postgresql+asyncpg://...", hide_parameters=True)
+        engine = create_async_engine("sqlite+aiosqlite:///journal.db", hide_parameters=True)
         journal = SqlJournal(engine)
         await journal.create_table()
-        report = await mettl.candidates.register_many(key, people, journal=journal)
+        await mettl.candidates.register_many(ACCESS_KEY, people, journal=journal)
+        await journal.forget(ACCESS_KEY)  # when the drive is over
 
     Shapes: ``engine`` stays yours and is never closed here; it may be that of `SqlSeenEvents`. asyncio
     only, as is SQLAlchemy. For SQLite a file, which is made for its owner only (mode 0600) if it is not

@@ -76,7 +76,21 @@ class RunContext:
 
 class _Evolving:
     def evolve(self, **changes: Any) -> Self:
-        """Copy with the named attributes changed; an unknown name is a TypeError."""
+        """Copy with the named attributes changed.
+
+        Raises:
+            TypeError: A name is unknown.
+
+        Example::
+
+            async def say_who(request: Request, call_next: Next) -> Response:
+                headers = {**request.headers, "x-service": "ats"}
+                return await call_next(request.evolve(headers=headers))
+
+
+            async with MettlClient(middleware=Middlewares(per_attempt=[say_who])) as client:
+                await client.account.get()
+        """
         # As attrs does it, without a call for each attribute: none has a converter or a validator.
         own = self.__dict__
         changed = {**own, **changes}
@@ -190,7 +204,22 @@ class Response(_Evolving):
     abandon: Callable[[], Awaitable[None]] | None = field(default=None, repr=False, eq=False)
 
     def evolve(self, **changes: Any) -> Self:
-        """Copy with the named attributes changed; an unknown name is a TypeError."""
+        """Copy with the named attributes changed; in a middleware of yours.
+
+        Raises:
+            TypeError: A name is unknown.
+
+        Example::
+
+            async def no_cookies(request: Request, call_next: Next) -> Response:
+                response = await call_next(request)
+                kept = {name: one for name, one in response.headers.items() if name != "set-cookie"}
+                return response.evolve(headers=kept)
+
+
+            async with MettlClient(middleware=Middlewares(per_attempt=[no_cookies])) as client:
+                await client.account.get()
+        """
         if "content" in changes or "status_code" in changes:
             changes = {"envelope": None, **changes}
         return super().evolve(**changes)

@@ -49,11 +49,23 @@ class Jobs(RecurringJobs):
     """Bulk work in a database, which outlives the machines that do it.
 
     Hand people in, and leave: any number of workers, in this process or on other machines, register them.
-    SQLite is for one machine, PostgreSQL for many; the code is the same. ::
+    SQLite is for one machine, PostgreSQL for many; the code is the same.
+
+    Example::
 
         async with Jobs("sqlite:///jobs.db") as jobs:
-            job = await jobs.register(access_key, people, account="acme", id="autumn-2027")
-            await jobs.run_worker(accounts={"acme": client})
+            job = await jobs.register(ACCESS_KEY, people, account="acme", id="autumn-2027")
+            await jobs.run_worker(accounts={"acme": mettl}, stop=stop)  # or on other machines
+            print(await jobs.status(job.id))
+            async for outcome in jobs.outcomes(job.id):
+                print(outcome.index, type(outcome).__name__)
+
+        async with Jobs("sqlite:///jobs.db") as jobs:  # such as in an admin's script
+            for job in await jobs.list(states=[JobState.READY]):
+                await jobs.pause(job.id)
+                await jobs.resume(job.id)
+                await jobs.cancel(job.id)
+                print((await jobs.get(job.id)).state, await jobs.forget(job.id))
 
     The database holds access keys of schedules, the candidates with all that was handed in, and their
     links; `forget` deletes all of a job. The keys of an account are never in it: a job names its account,
@@ -159,6 +171,9 @@ class Jobs(RecurringJobs):
         Args:
             states: Those in one of these.
             most: So many at most, 1 to 10,000.
+
+        Raises:
+            InvalidInputError: ``most`` is out of bounds.
         """
         _check.count("most", most, least=1, most=10_000)
         bound = {"states": [str(one) for one in states], "most": most}

@@ -57,6 +57,11 @@ class Access(_AccessSettings):
 
     Checked when built; what was not asked for is not sent, so the server's default (false) holds.
 
+    Example::
+
+        Access.open_for_all()
+        Access.by_invitation([InvitedCandidate(email="asha@example.org", name="Asha")])
+
     Raises:
         InvalidInputError: No candidates by invitation, one twice, or settings that only work by invitation.
 
@@ -106,6 +111,12 @@ class AccessEdit(_AccessSettings):
     """A change of who may take the test; build it with `open_for_all` or `by_invitation`.
 
     Checked when built; what was not asked for is not sent.
+
+    Example::
+
+        AccessEdit.open_for_all()
+        dana = InvitedCandidate(email="dana@example.org", name="Dana")
+        AccessEdit.by_invitation(add=[dana], remove=["asha@example.org"])
 
     Raises:
         InvalidInputError: An address twice, or both added and removed; extra time, which editing

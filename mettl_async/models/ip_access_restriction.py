@@ -62,6 +62,12 @@ class IpRange(UserValue):
 class IpAccessRestriction(UserValue):
     """From where a test may be taken; build it with `single`, `range` or `disabled`.
 
+    Example::
+
+        IpAccessRestriction.single("203.0.113.7")
+        IpAccessRestriction.range(IpRange(start="203.0.113.0", end="203.0.113.63"))
+        IpAccessRestriction.disabled()
+
     Raises:
         InvalidInputError: Not IPv4, no range, or parts that do not belong together.
 

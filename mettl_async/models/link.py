@@ -69,7 +69,14 @@ _MAY_TAKE_IT: Final = {
 
 
 def ensured(registration: Registration | None) -> ReadyLink | NoLink:
-    """Tell whether a registration gave a usable link; its ``url`` is one or None."""
+    """Tell whether a registration gave a usable link; its ``url`` is one or None.
+
+    Example::
+
+        for one in await mettl.candidates.register(ACCESS_KEY, people[:20]):
+            link = ensured(one)
+            print(link.url or link.reason)
+    """
     if registration is None:
         return NoLink(reason=NoLinkReason.OTHER)
     reason = {

@@ -57,6 +57,13 @@ class Webhooks(UserValue):
             ``{TestGraded: "https://ats.example/graded"}``.
         basic_auth: Credentials sent with each event.
 
+    Example::
+
+        Webhooks.all_to(
+            "https://ats.example.org/mettl",
+            basic_auth=BasicAuth(username="mettl", password="a long random secret"),
+        )
+
     Raises:
         InvalidInputError: Not an absolute http or https URL, not a class of events, or nothing set.
 

@@ -68,6 +68,18 @@ class SandboxPerson:
     the schedule's webhooks, whose deliveries are in ``sandbox.deliveries``. What is due by the
     sandbox's clock happens first.
 
+    Example::
+
+        await mettl.candidates.register(ACCESS_KEY, people[:1])
+        person = server.sandbox.candidates[people[0].email]
+        person.start()
+        person.disconnect()
+        person.reconnect()
+        person.finish("TestExpired")
+        person.resume()
+        person.start()
+        person.finish()
+
     Attributes:
         candidate: All that is kept of them; read-only.
     """
@@ -202,6 +214,11 @@ class Candidates(Collection[SandboxPerson]):
 
     ``candidates[access_key, email]`` is one of them, and so is ``candidates[email]`` for a person who is
     registered in one schedule only. Emails are found in either case.
+
+    Example::
+
+        for person in server.sandbox.candidates.of(ACCESS_KEY):
+            print(person.candidate.status)
     """
 
     def __init__(self, state: State, lifecycle: Lifecycle) -> None:

@@ -38,6 +38,10 @@ class SandboxClock:
 
         Raises:
             ValueError: ``seconds`` is negative or not a finite number.
+
+        Example::
+
+            server.sandbox.clock.advance(3600)
         """
         if not 0 <= seconds < float("inf"):
             raise ValueError("the clock can't go back")

@@ -110,6 +110,14 @@ class Delivery:
 class Deliveries(list[Delivery]):
     """All deliveries of a sandbox, oldest first; ``deliveries[0]`` has number 1.
 
+    Example::
+
+        deliveries = server.sandbox.deliveries
+        await deliveries.settled()
+        for one in deliveries:
+            print(one.event_type, one.state)
+            deliveries.redeliver(one.number)
+
     Attributes:
         rules: The `DeliveryRules` in force.
         lock: Held while tests move on and deliveries are chosen: a test may do so beside a sandbox that is

@@ -65,6 +65,12 @@ class Faults:
     and the same order of requests give the same faults. Probabilities whose sum is over 1 are scaled
     down together.
 
+    Example::
+
+        faults = Faults.each(0.02)
+        faults.script(["throttle:429-date", None, "E607", "reset_after"])  # the next four requests
+        sandbox = Sandbox(faults=faults)
+
     Attributes:
         latency: Seconds to wait before each request is looked at.
         jitter: Up to so many random seconds more.

@@ -54,6 +54,18 @@ class Sandbox(Simulation):
     Over HTTP it answers only to this machine's own names, such as ``localhost``, to the address that it
     listens on, and to ``hosts``: so a web page cannot reach it by a name that resolves to here.
 
+    Example::
+
+        with Sandbox(db="mettl.json") as sandbox:
+            async with sandbox.serve() as server:
+                async with MettlClient(server.credentials, base_url=server.base_url) as client:
+                    await client.candidates.register(server.access_key, people[:20])
+            person = next(iter(sandbox.candidates))
+            person.start()
+            person.finish()
+            sandbox.clock.advance(3600)  # seconds
+            sandbox.save()
+
     Args:
         credentials: Keys of the first account; random by default. A file of ``db`` keeps those it has.
         hosts: Further names that it is asked under, such as ``"mettl"`` in a network of containers.
@@ -136,6 +148,11 @@ class Sandbox(Simulation):
 
         Raises:
             SnapshotError: It cannot be written; others may use it all the same.
+
+        Example::
+
+            sandbox = Sandbox(db="mettl.json")
+            sandbox.close()  # or: with Sandbox(db="mettl.json") as sandbox
         """
         file, self._file = self._file, None
         if file is not None:
@@ -154,6 +171,15 @@ class Sandbox(Simulation):
         """Make a transport for ``httpx.AsyncClient(transport=...)``: no socket, any base URL.
 
         Faults work here too.
+
+        Example::
+
+            sandbox = Sandbox()
+            async with (
+                httpx.AsyncClient(transport=sandbox.transport()) as http,
+                MettlClient(sandbox.credentials, http_client=http) as client,
+            ):
+                await client.account.get()
         """
         return InProcessTransport(self._in_process)
 
@@ -201,6 +227,11 @@ class Sandbox(Simulation):
 
         Raises:
             OSError: The address can't be bound.
+
+        Example::
+
+            with Sandbox().serve_in_thread() as server:
+                print(httpx.get(server.base_url).status_code)
         """
         with (
             start_blocking_portal() as portal,
@@ -228,6 +259,11 @@ def run(
     on_ready: Callable[[Server], None] | None = None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; must not be called inside a running event loop.
+
+    Example::
+
+        if __name__ == "__main__":
+            run(port=8765, on_ready=lambda server: print(server.base_url))
 
     Args:
         host: Address to listen on.

@@ -130,7 +130,18 @@ class Simulation:
         *,
         registration_limit: int | None = None,
     ) -> Account:
-        """Add an account; its keys are random unless given."""
+        """Add an account; its keys are random unless given.
+
+        Args:
+            credentials: Its keys.
+            registration_limit: Most candidates that it may register; None means no limit.
+
+        Example::
+
+            account = server.sandbox.add_account(registration_limit=100)
+            client = MettlClient(account.credentials, base_url=server.base_url)
+            await client.aclose()
+        """
         number = self.state.next_number("client")
         if credentials is None:
             credentials = SandboxCredentials(public_key=str(uuid4()), private_key=str(uuid4()))
@@ -151,6 +162,11 @@ class Simulation:
 
         ``Email Address`` and ``First Name`` are always mandatory and need not be listed. Sections are
         as on the wire, not checked, and completed with defaults.
+
+        Example::
+
+            city = RegistrationField("City", values=("Delhi", "Pune"))
+            assessment = server.sandbox.add_assessment("Python", [city])
         """
         assessment = Assessment(
             id=self.state.next_number("assessment"),
@@ -181,6 +197,13 @@ class Simulation:
 
         Raises:
             ValueError: The name is taken.
+
+        Example::
+
+            schedule = server.sandbox.add_schedule(
+                "Invited only", access_type="ByInvitation", invited=["asha@example.org"]
+            )
+            print(schedule.access_key)
         """
         home = assessment or next(iter(self.state.assessments.values()))
         if name in home.schedules:
@@ -200,7 +223,13 @@ class Simulation:
         return self.state.add_schedule(home, schedule)
 
     def owner_of(self, link: str) -> str | None:
-        """Find the owner of a link: the email as first registered, or None for no link of ours."""
+        """Find the owner of a link: the email as first registered, or None for no link of ours.
+
+        Example::
+
+            link = await mettl.candidates.ensure_registered(ACCESS_KEY, people[0])
+            assert server.sandbox.owner_of(link.url) == people[0].email
+        """
         person = self.person_of(parse_qs(urlsplit(link).query).get("ecc", [""])[0])
         return None if person is None else person.email
 

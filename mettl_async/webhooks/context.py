@@ -36,6 +36,13 @@ class ContextSigner:
     (see `event_identity`), or with other marks in it: the candidate is signed, not the result. The text is
     not encrypted: anyone can read the id in it.
 
+    Example::
+
+        signer = ContextSigner(["sixteen random bytes, or more"])
+        who = {"access_key": ACCESS_KEY, "email": "asha@example.org"}
+        context_data = signer.sign("application-7", **who)
+        signer.verify(context_data, **who).own_id  # "application-7"
+
     Args:
         secrets: At least one, each of 16 random bytes or more. The first signs, all verify: to rotate, put
             the new one first, and drop the old one when every test that was registered with it is over.

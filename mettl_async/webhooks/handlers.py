@@ -32,7 +32,7 @@ class EventHandlers:
     Those of one event are called one after the other, as declared, but the one that takes the claim is
     last: when it commits the mark with its own writes, nothing may fail after it.
 
-    ::
+    Example::
 
         handlers = EventHandlers()
 

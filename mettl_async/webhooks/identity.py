@@ -28,6 +28,10 @@ def event_identity(event: Event) -> str:
       time that say the same share it; the receiver then handles the first, and logs a warning.
     - of an `UnknownEvent`, all that came, in any order.
 
+    Example::
+
+        event_identity(parse_event(sample_event(TestGraded)))  # 64 hexadecimal digits
+
     ``candidate_instance_id`` is not in it, since an event made by ``reconcile`` has none.
     """
     if isinstance(event, UnknownEvent):

@@ -28,6 +28,12 @@ def parse_event(body: bytes) -> Event:
     ``event``, is unwrapped [assumed]. Bounds: the caller limits the size of the body (the receiver to a
     mebibyte); in ``raw``, values nested deeper than 32 are None.
 
+    Example::
+
+        event = parse_event(sample_event(TestGraded, email="asha@example.org"))
+        if isinstance(event, TestGraded):
+            print(event.email, event.marks_scored)
+
     Args:
         body: Bytes of the body.
 

@@ -55,7 +55,21 @@ _OF_WORKERS: Final = ("handler_timeout", "strict", "on_error")
 class WebhookReceiver:
     """Receive the events of Mettl: in any framework by `respond`, and as an ASGI app.
 
-    ``app.router.routes.append(Route("/mettl", receiver))`` adds it to FastAPI and Starlette.
+    Example::
+
+        receiver = WebhookReceiver(auth=BasicAuth(username="mettl", password="secret"))
+
+
+        @receiver.on(TestGraded)
+        async def graded(event: TestGraded) -> None:
+            print(event.email, event.marks_scored)
+
+
+        app = Starlette(routes=[Route("/mettl", receiver)])  # or in a view of any other framework:
+        status, headers, body = await receiver.respond("POST", request_headers, request_body)
+        event = receiver.verify_and_parse(request_headers, request_body)
+        for missed in await mettl.results.reconcile(ACCESS_KEY, delivered=[]):
+            await receiver.handle(missed)
 
     The answer is 200 for an event whose handlers all succeeded and that is marked as done, for one
     that was done before, and for one that can be read but has no handler for its class: the log then warns,
@@ -285,6 +299,10 @@ class WebhookReceiver:
         Raises:
             ConfigurationError: An event loop runs in this thread.
             InvalidInputError: An argument is none of these. No client can cause that.
+
+        Example::
+
+            status, headers, body = receiver.respond_sync("POST", request_headers, request_body)
         """
         return run_sync(
             self._answer,

@@ -33,6 +33,11 @@ def sample_event(
 
     The same arguments give the same bytes. `parse_event` gives back what was put in.
 
+    Example::
+
+        body = sample_event(TestFinished, email="asha@example.org", context_data="application-7")
+        parse_event(body).context_data  # "application-7"
+
     Args:
         kind: A class such as ``TestGraded``; ``UnknownEvent`` gives an event of a made-up type.
         access_key: Key of the schedule.

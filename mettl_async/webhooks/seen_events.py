@@ -51,6 +51,19 @@ class SeenEvents(Protocol):
     dies loses it after ``lease`` seconds, and the event can be claimed again. A claim holds until
     the event is claimed again, so a late `complete` may still succeed.
 
+    A receiver makes these three calls for you.
+
+    Example::
+
+        claim = await seen.claim(event_identity(event))
+        if isinstance(claim, Claim):
+            try:
+                ...  # handle the event
+            except BaseException:
+                await seen.release(claim)
+                raise
+            await seen.complete(claim)
+
     Attributes:
         lease: Seconds that a claim holds; longer than all handlers of an event may take.
     """
@@ -81,7 +94,20 @@ class SeenEvents(Protocol):
 
 
 class EventStore(Protocol):
-    """A place where a receiver leaves events, so that it can answer before they are handled."""
+    """A place where a receiver leaves events, so that it can answer before they are handled.
+
+    Example::
+
+        class Queue:  # lost with the process
+            def __init__(self) -> None:
+                self.events = {}
+
+            async def add(self, event: Event, key: str) -> bool:
+                return self.events.setdefault(key, event) is event
+
+
+        receiver = WebhookReceiver(auth=None, store=Queue())
+    """
 
     async def add(self, event: Event, key: str) -> bool:
         """Keep an event for good, once for each key, before this returns.
@@ -113,6 +139,11 @@ class MemorySeenEvents:
 
     When it is full, the event that was handled longest ago is forgotten; an event that is being handled
     never is, so beyond ``limit`` of those a claim is ``FULL``.
+
+    Example::
+
+        seen = MemorySeenEvents(limit=100_000, remember=86_400)
+        receiver = WebhookReceiver(auth=None, seen=seen)
 
     Args:
         limit: Number of events that it holds, above 0.

@@ -53,6 +53,10 @@ class SqlClaims:
         """Create the table unless it exists; any number of processes may do so at once.
 
         The file of a SQLite is set to write ahead (WAL), unless its file system cannot.
+
+        Example::
+
+            await inbox.create_table()
         """
         await self._backend.create(self.table)
 
@@ -78,12 +82,14 @@ class SqlClaims:
         connection happens exactly once, however often the event comes. What it does elsewhere (mail,
         calls) is not part of the transaction.
 
-        ::
+        Example::
 
-            @receiver.on(TestGraded)
             async def graded(event: TestGraded, claim: Claim) -> None:
-                async with seen.transaction(claim) as connection:
-                    await connection.execute(scores.insert().values(...))
+                async with inbox.transaction(claim) as connection:
+                    await connection.execute(scores.insert().values(marks=event.marks_scored))
+
+
+            await graded(event, claim)  # the receiver or worker does this
 
         The receiver passes the claim to a handler with a second parameter, calls that one last, and its
         own `complete` afterwards finds the event done.
@@ -126,10 +132,10 @@ class SqlClaims:
         The receiver or the worker that calls the handler finds that out afterwards, if it has the same store
         as its own: the handler has failed then, and the event comes again.
 
-        ::
+        Example::
 
             async with AsyncSession(engine) as session, session.begin():
-                session.add(Score(...))
+                await session.execute(scores.insert().values(marks=event.marks_scored))
                 await inbox.mark(claim, session)
 
         Args:
@@ -164,13 +170,15 @@ class SqlClaims:
     def mark_sync(self, claim: Claim, by: Any) -> None:
         """Write the mark in a transaction of sync code, such as Django's ``transaction.atomic()``; see `mark`.
 
-        ::
+        Example::
 
-            @sync_to_async
             def graded(event: TestGraded, claim: Claim) -> None:
-                with transaction.atomic():
-                    Score.objects.create(...)
-                    inbox.mark_sync(claim, connection)  # django.db.connection
+                with Session(sync_engine) as session, session.begin():
+                    session.execute(scores.insert().values(marks=event.marks_scored))
+                    inbox.mark_sync(claim, session)
+
+
+            await asyncio.to_thread(graded, event, claim)
 
         Args:
             claim: What the handler was given.

@@ -38,24 +38,30 @@ _LISTED: Final = 1000  # dead letters at once
 class SqlEventInbox(SqlClaims):
     """An inbox in one table of SQLite or PostgreSQL: a receiver fills it, any number of workers empty it.
 
-    ::
+    Example::
 
-        inbox = SqlEventInbox(create_async_engine("postgresql+asyncpg://...", hide_parameters=True))
+        engine = create_async_engine("sqlite+aiosqlite:///service.db", hide_parameters=True)
+        inbox = SqlEventInbox(engine)
         await inbox.create_table()
-        receiver = WebhookReceiver(auth=..., store=inbox)  # commits, then answers 200
-
-        handlers = EventHandlers()
+        receiver = WebhookReceiver(auth=None, store=inbox)  # commits, then answers 200
 
 
-        @handlers.on(TestGraded)
+        @receiver.on(TestGraded)
         async def graded(event: TestGraded, claim: Claim) -> None:
             async with inbox.transaction(claim) as connection:
-                await connection.execute(scores.insert().values(...))
+                await connection.execute(scores.insert().values(marks=event.marks_scored))
 
 
-        async with inbox.working(handlers):  # such as in the lifespan of an app
-            ...
-        await inbox.run(handlers)  # or in a process of its own, until inbox.stop()
+        await inbox.add(parse_event(sample_event(TestGraded)))  # as the receiver does
+        async with inbox.working(receiver.handlers):  # such as in the lifespan of an app
+            print(await inbox.waiting(), "to handle")
+        async with asyncio.TaskGroup() as group:  # or as a task, until it is stopped
+            group.create_task(inbox.run(receiver.handlers))
+            inbox.stop()
+        for letter in await inbox.dead_letters():
+            print(letter.kind, letter.problem)
+        await inbox.replay()  # once the reason is mended
+        await inbox.forget()  # daily
 
     An event is taken by one worker at a time, the oldest first. Of one candidate of a schedule there is one
     at a time, in the order in which they came: while the first is tried again, the next ones wait. A

@@ -52,12 +52,13 @@ class SqlSeenEvents(SqlClaims):
     A cancellation does not cut off any of these statements: it runs to its end (the caller waits for
     that, five seconds at most), and a claim that was granted to a cancelled caller is released.
 
-    ::
+    Example::
 
-        engine = create_async_engine("postgresql+asyncpg://...", hide_parameters=True)
+        engine = create_async_engine("sqlite+aiosqlite:///service.db", hide_parameters=True)
         seen = SqlSeenEvents(engine)
         await seen.create_table()
-        receiver = WebhookReceiver(auth=..., seen=seen)
+        receiver = WebhookReceiver(auth=None, seen=seen)
+        await seen.forget()  # daily
 
     It runs on asyncio only, as does SQLAlchemy. The file of a SQLite is set to write ahead (WAL), and
     one connection of a process writes at a time. Behind PgBouncer make the engine with

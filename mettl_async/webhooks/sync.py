@@ -68,6 +68,10 @@ def run_sync(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
     engine had open before the fork are refused there with a `ConfigurationError`: ``create_table`` leaves none
     open, and after anything else call ``run_sync(engine.dispose)`` before the fork.
 
+    Example::
+
+        run_sync(inbox.create_table)
+
     Args:
         function: Async function.
         args: What it is called with.

@@ -29,6 +29,12 @@ class BasicAuthVerifier:
 
     Credentials beyond ASCII are accepted in UTF-8 and, where they can be written in it, in Latin-1 [assumed].
 
+    Example::
+
+        verifier = BasicAuthVerifier([BasicAuth(username="mettl", password="the new one"),
+                                      BasicAuth(username="mettl", password="the old one")])
+        verifier.check("Basic bWV0dGw6dGhlIG9sZCBvbmU=")  # True
+
     Args:
         accepted: Credentials as in ``Webhooks(basic_auth=...)``, at least one.
 
@@ -79,6 +85,11 @@ class AllowedNetworks:
 
     An IPv4 address in IPv6 form (``::ffff:203.0.113.7``), as a dual-stack socket gives it, counts as the
     IPv4 address. An empty list allows nobody.
+
+    Example::
+
+        networks = AllowedNetworks(["203.0.113.0/24"])
+        networks.allows("203.0.113.7:443")  # True
 
     Args:
         networks: Texts such as ``203.0.113.0/24``; an address alone is a network of one.

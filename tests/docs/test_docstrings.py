@@ -1,78 +1,158 @@
-"""Each public method has an example in its docstring, and it runs."""
+"""Each public method is shown by an example in its docstring or that of its class, and the examples run."""
 
 import ast
 import asyncio
 import inspect
-import re
-import textwrap
+import sys
+from base64 import b64encode
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
+import anyio
+import documented
+import httpx
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
+from starlette.applications import Starlette
+from starlette.routing import Route
 
-import mettl_async
-import mettl_async.models
 from mettl_async import Candidate, MettlClient
-from mettl_async.api.account import Account
-from mettl_async.api.assessments import Assessments
-from mettl_async.api.candidates import Candidates
-from mettl_async.api.pbts import Pbts
-from mettl_async.api.results import Results
-from mettl_async.api.schedules import Schedules
+from mettl_async.jobs import run_worker
+from mettl_async.webhooks import (
+    MemorySeenEvents,
+    TestGraded,
+    WebhookReceiver,
+    parse_event,
+    sample_event,
+)
+from mettl_async.webhooks.sql_inbox import SqlEventInbox
 
-RESOURCES = (Account, Pbts, Assessments, Schedules, Candidates, Results)
-METHODS = {
-    f"{cls.__name__}.{name}": method
-    for cls in (*RESOURCES, MettlClient)
-    for name, method in vars(cls).items()
-    if inspect.isfunction(method) and not name.startswith("_")
+sys.path.insert(0, str(Path(__file__).parents[1] / "jobs"))
+from pretended_engine import Dispatch
+
+METHODS = documented.methods()
+PASSWORD = f"Basic {b64encode(b'mettl:secret').decode()}"
+FUNCTIONS = [one for one in documented.public_objects() if inspect.isfunction(one)]
+LIBRARIES = {
+    one.__name__: one for one in (asyncio, httpx, AsyncSession, Path, Route, Session, Starlette)
 }
 
 
-def example_of(method):
-    """Give the literal block that follows ``Example::`` in a docstring."""
-    found = re.search(
-        r"^Example::\n\n((?:    .*\n|\n)+)", f"{inspect.getdoc(method)}\n", re.MULTILINE
-    )
-    return textwrap.dedent(found[1]) if found else None
-
-
 @pytest.mark.parametrize("name", METHODS)
-def test_each_public_method_has_an_example(name):
-    assert example_of(METHODS[name]), f"{name}: add a block that begins with Example::"
+def test_each_public_method_is_shown_by_an_example(name):
+    cls, base, method = METHODS[name]
+    if documented.implements(cls, method):
+        return
+    own = documented.example_of(getattr(base, method))
+    of_class = [documented.example_of(one) for one in {cls, base}]
+    assert own or any(method in documented.shown(one) for one in of_class), (
+        f"{name}: add a block that begins with Example::, or call it in that of its class"
+    )
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda one: one.__name__)
+def test_each_public_function_is_shown_by_an_example(function):
+    assert f"{function.__name__}(" in documented.example_of(function)
 
 
 async def test_each_example_runs(server, quick_options, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    for variable, value in (
+        ("PUBLIC_KEY", server.credentials.public_key),
+        ("PRIVATE_KEY", server.credentials.private_key),
+        ("BASE_URL", server.base_url),
+    ):
+        monkeypatch.setenv(f"METTL_{variable}", value)
+    # DBOS needs a second to begin; what it does is tested elsewhere.
+    quick = partial(run_worker.Worker, make_engine=Dispatch().make_engine)
+    monkeypatch.setattr(run_worker, "Worker", quick)
     (tmp_path / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
-    async with MettlClient(
-        server.credentials, base_url=server.base_url, options=quick_options
-    ) as client:
-        names = ("asha", "dana", "ravi")
-        people = [Candidate(email=f"{name}@example.org", first_name=name) for name in names]
-        await client.candidates.register(server.access_key, people)
-        for person in people:
-            server.sandbox.candidates[person.email].start()
-            server.sandbox.candidates[person.email].finish()
-        await run_examples(server, client)
-
-
-async def run_examples(server, client):
-    for name, method in METHODS.items():
-        if (source := example_of(method)) is None:
-            continue
-        names = {
-            **{one: getattr(mettl_async, one) for one in mettl_async.__all__},
-            **{one: getattr(mettl_async.models, one) for one in vars(mettl_async.models)},
-            "mettl": client,
+    client = partial(
+        MettlClient, server.credentials, base_url=server.base_url, options=quick_options
+    )
+    async with own_database(tmp_path) as database:
+        async with client() as mettl:
+            await take_tests(server, mettl)
+        given = {
             "server": server,
-            "Path": Path,
             "ACCESS_KEY": server.access_key,
             "ASSESSMENT_ID": next(iter(server.sandbox.assessments)),
+            **database,
+            "receiver": WebhookReceiver(auth=None),
+            "request_headers": {"authorization": PASSWORD},
+            "request_body": sample_event(TestGraded),
         }
-        code = compile(source, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-        try:
-            result = eval(code, names)  # noqa: S307 - our own docstrings
-            if asyncio.iscoroutine(result):
-                await result
-        except Exception as error:
-            raise AssertionError(f"the example of {name} fails") from error
+        for number, (name, one) in enumerate(documented.with_examples().items()):
+            async with client() as mettl:
+                mine = await with_claim({**given, "mettl": mettl, "people": people(number)})
+                await run_example(name, one, mine)
+
+
+async def take_tests(server, client):
+    for name in ("asha", "dana", "ravi"):
+        email = f"{name}@example.org"
+        await client.candidates.register(
+            server.access_key, [Candidate(email=email, first_name=name)]
+        )
+        server.sandbox.candidates[email].start()
+        server.sandbox.candidates[email].finish()
+
+
+def people(number):
+    emails = (f"c{number}.{index}@example.org" for index in range(21))
+    return [Candidate(email=email, first_name="C") for email in emails]
+
+
+@asynccontextmanager
+async def own_database(path):
+    """Give an inbox, and a table that handlers write to."""
+    url = f"sqlite+aiosqlite:///{path}/service.db"
+    engine = create_async_engine(url, hide_parameters=True)
+    sync_engine = sa.create_engine(url.replace("+aiosqlite", ""), hide_parameters=True)
+    scores = sa.Table("scores", sa.MetaData(), sa.Column("marks", sa.Double))
+    inbox = SqlEventInbox(engine)
+    await inbox.create_table()
+    async with engine.begin() as connection:
+        await connection.run_sync(scores.create)
+    made = [engine]
+
+    def create(*args, **options):
+        made.append(create_async_engine(*args, **options))
+        return made[-1]
+
+    yield {
+        "engine": engine,
+        "sync_engine": sync_engine,
+        "create_async_engine": create,
+        "scores": scores,
+        "inbox": inbox,
+    }
+    sync_engine.dispose()
+    for one in made:
+        await one.dispose()
+
+
+async def with_claim(given):
+    """Add an event that a worker has, and its claim; and a store of events."""
+    event = parse_event(sample_event(TestGraded, email=given["people"][0].email))
+    await given["inbox"].add(event)
+    (taken,) = await given["inbox"].take(1)
+    stop = anyio.Event()
+    stop.set()
+    return {**given, "event": event, "claim": taken.claim, "seen": MemorySeenEvents(), "stop": stop}
+
+
+async def run_example(name, one, given):
+    names = {**LIBRARIES, **documented.names_for(one), **given}
+    source = documented.example_of(one)
+    code = compile(source, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    try:
+        if code.co_flags & inspect.CO_COROUTINE:
+            await eval(code, names)  # noqa: S307 - our own docstrings
+        else:  # some block, or begin an event loop of their own
+            await asyncio.to_thread(exec, code, names)
+    except Exception as error:
+        raise AssertionError(f"the example of {name} fails") from error

@@ -71,7 +71,8 @@ _REASONS: Final = dict.fromkeys(
     ", and has no INSERT ... ON CONFLICT ... RETURNING, which decides and writes in one step",
 )
 _PRIVATE: Final = 0o600  # journals hold links, with which anybody can take the test
-_NO_FILE: Final = {"memory", "ro", "rw"}
+_MEMORY: Final = ":memory:"
+_IS_THERE: Final = {"ro", "rw"}  # modes that make no file
 _SQLITE_BUSY_OR_LOCKED: Final = frozenset({5, 6})
 _T = TypeVar("_T")
 
@@ -178,6 +179,8 @@ class Backend:
             raise ConfigurationError("engine: is not async; make it with create_async_engine")
         if isinstance(engine.pool, sa.pool.StaticPool):
             raise ConfigurationError("engine: has one connection for all; give SQLite a file")
+        if name == "sqlite" and _is_in_memory(engine):
+            raise ConfigurationError("engine: is a SQLite in memory; give it a file")
         if not table.strip():
             raise ConfigurationError("table: must not be blank")
         self.dialect = name
@@ -363,10 +366,19 @@ def _may_pass(error: sa.exc.StatementError, also: frozenset[str]) -> bool:
     return stale or getattr(cause, "sqlstate", None) in _UNDONE | also
 
 
+def _is_in_memory(engine: AsyncEngine) -> bool:
+    """Tell whether what is committed would end with the process, or with a connection, as far as the URL says."""
+    (database, *_), options = engine.dialect.create_connect_args(engine.url)
+    if not options.get("uri"):
+        return bool(database == _MEMORY)
+    uri = urlsplit(database)
+    return _MEMORY in uri.path or "memory" in parse_qs(uri.query).get("mode", ())
+
+
 def _file_of(engine: AsyncEngine) -> Path | None:
     (database, *_), options = engine.dialect.create_connect_args(engine.url)
     if not options.get("uri"):
         return Path(database)
     uri = urlsplit(database)  # SQLAlchemy has unquoted it
-    no_file = _NO_FILE & set(parse_qs(uri.query).get("mode", ())) or ":memory:" in uri.path
-    return None if no_file else Path(uri.path)
+    is_there = _IS_THERE & set(parse_qs(uri.query).get("mode", ()))
+    return None if is_there else Path(uri.path)

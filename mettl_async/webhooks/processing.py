@@ -67,6 +67,7 @@ class EventProcessor:
     store: EventStore | None = None
     handlers: EventHandlers = field(factory=EventHandlers)
     unhandled: UnhandledTypes = field(init=False, factory=UnhandledTypes)
+    strict: bool = False
 
     async def process(self, event: Event) -> Handled:
         """Handle an event unless it was handled before.
@@ -78,7 +79,8 @@ class EventProcessor:
         if self.store is not None:
             return await self._keep(self.store, event)
         if not self.handlers.has(type(event)):
-            self.unhandled.warn_once(event)
+            if not self.strict:  # else it is refused, and not lost
+                self.unhandled.warn_once(event)
             return Handled.NO_HANDLER
         key = self._key(event)
         claim = await self._claim(event, key)

@@ -199,7 +199,6 @@ class WebhookReceiver:
         if networks is not None and not isinstance(networks, AllowedNetworks):
             networks = AllowedNetworks(networks)
         self._rules = HeadRules(auth=auth, networks=networks, max_body=max_body)
-        self._strict = strict
         self._events = EventRules(
             context=context, require_context=require_context, max_age=max_age, clock=clock
         )
@@ -212,6 +211,7 @@ class WebhookReceiver:
             handler_timeout=handler_timeout,
             busy_wait=busy_wait,
             sleep=sleep,
+            strict=strict,
         )
 
     @property
@@ -374,7 +374,7 @@ class WebhookReceiver:
         if handled is Handled.NO_HANDLER and isinstance(event, UnknownEvent) and event.problem:
             # Its class may well have a handler: with a 200 it would be lost without a trace.
             return UNREADABLE.because(f"{event.event_type} can't be read: {event.problem}")
-        if handled is Handled.NO_HANDLER and self._strict:
+        if handled is Handled.NO_HANDLER and self._processor.strict:
             return NO_HANDLER.because(f"no handler for {shown_type(event)}")
         return OK
 

@@ -424,6 +424,21 @@ async def test_other_databases_and_a_sqlite_in_memory_are_refused():
     await in_memory.dispose()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite+aiosqlite:///:memory:",
+        "sqlite+aiosqlite:///file::memory:?uri=true",
+        "sqlite+aiosqlite:///file::memory:?cache=shared&uri=true",
+        "sqlite+aiosqlite:///file:events?mode=memory&cache=shared&uri=true",
+    ],
+)
+def test_a_sqlite_in_memory_is_refused_whatever_its_url_and_pool(url):
+    in_memory = create_async_engine(url, poolclass=sa.pool.NullPool)
+    with pytest.raises(ConfigurationError, match="is a SQLite in memory; give it a file"):
+        SqlSeenEvents(in_memory)
+
+
 def test_without_sqlalchemy_the_extra_is_named():
     program = (
         "import sys; sys.modules['sqlalchemy'] = None\n"

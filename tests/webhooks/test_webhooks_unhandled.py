@@ -97,7 +97,7 @@ async def test_a_strict_receiver_refuses_each_of_them(caplog):
         answer = await call(receiver, body)
         assert answer.status == 503
         assert answer.headers[b"retry-after"].isdigit()
-    assert [line for line in warnings(caplog) if line.startswith("503: ")] == [
+    assert warnings(caplog) == [
         "503: no handler for TestStarted",
         "503: no handler for TestStarted",
         "503: no handler for events of type tomorrow",

@@ -27,9 +27,13 @@ class Stored:
     reports: dict = field(factory=dict)
     calls: list = field(factory=list)
     fails: list = field(factory=list)
+    stuck_from: int = 10**9  # calls; from then on it does not return before it is let go
+    let_go: asyncio.Event = field(factory=asyncio.Event)
 
     async def __call__(self, name, chunks):
         self.calls.append(name)
+        if len(self.calls) >= self.stuck_from:
+            await self.let_go.wait()
         if self.fails:
             raise self.fails.pop()
         self.reports[name] = b"".join([chunk async for chunk in chunks])
@@ -49,7 +53,9 @@ class Pulled(Worked):
         """Let people register and take the test to its end."""
         key = access_key or self.access_key
         async with self.client() as client:
-            await client.candidates.register(key, [person(one) for one in indexes])
+            for start in range(0, len(indexes), 20):
+                some = [person(one) for one in indexes[start : start + 20]]
+                await client.candidates.register(key, some)
         for one in indexes:
             self.sandbox.candidates[key, person(one).email].start()
         self.sandbox.clock.advance(60)
@@ -91,6 +97,20 @@ class Pulled(Worked):
                         return
                     await asyncio.sleep(0.002)
 
+    @contextlib.asynccontextmanager
+    async def stuck(self, name, *, at):
+        """A worker whose chunks come no further than to some call of the store."""
+        self.store.stuck_from = at
+        async with self.client() as client:
+            running = self.running(client, name=name)
+            runs = [asyncio.ensure_future(running._run(one)) for one in await self.tickets()]
+            await until(lambda: len(self.store.calls) >= at)
+            self.store.stuck_from = 10**9
+            yield runs
+            for run in runs:
+                run.cancel()
+            await asyncio.gather(*runs, return_exceptions=True)
+
     def running(self, client, *, stores=None, name="w"):
         """The chunks of a worker."""
         pull = partial(pull_chunk, stores=stores or {"own": self.store})
@@ -130,6 +150,13 @@ class Pulled(Worked):
 
     async def results(self):
         return await self.rows(tables.results)
+
+
+async def until(is_so):
+    """Wait until something is so."""
+    async with asyncio.timeout(60):
+        while not is_so():  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.001)
 
 
 def emails(*indexes):

@@ -2,13 +2,14 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from pulled_data import Pulled, emails
 
 from mettl_async import InvalidInputError
 from mettl_async.jobs import FolderStore, Jobs, JobSchedule, JobState, pull_results, tables
-from mettl_async.jobs.recurring import Recurring
+from mettl_async.jobs.recurring import Recurring, _begin, _due
 from mettl_async.jobs.statements import now_of
 from mettl_async.sql_backend import sa
 
@@ -79,6 +80,16 @@ async def test_leaders_at_once_make_one_job(jobs, jobs_url, recurring):
         other = Recurring(others._backend)
         await asyncio.gather(*(one.begin_due() for one in (recurring, other) * 3))
     assert sorted(await ids(jobs)) == ["nightly@1970-01-01T00:01:00Z", "other@1970-01-01T00:01:00Z"]
+
+
+async def test_a_leader_that_was_frozen_does_not_make_a_job_again(jobs, recurring):
+    await jobs.every("0 2 * * *", WHAT, **GIVEN)
+    await be_due(jobs, 60.0)
+    ((_, row),) = await jobs._backend.run(_due)
+    await recurring.begin_due()
+    await jobs.forget("nightly@1970-01-01T00:01:00Z")
+    assert await jobs._backend.run(partial(_begin, row=row, following=9e9)) == ""
+    assert await jobs.list() == ()
 
 
 @pytest.mark.parametrize("state", ["submitting", "ready", "paused"])

@@ -28,7 +28,7 @@ from mettl_async.errors import (
     PermissionDeniedError,
     TimestampError,
 )
-from mettl_async.jobs.pull_spec import PullSpec
+from mettl_async.jobs.pull_spec import PullSpec, spec_of
 from mettl_async.jobs.pull_statements import PullTables, ResultRow, key_of
 from mettl_async.jobs.pulled import digest_of, line_of, report_name
 from mettl_async.jobs.recurring import LISTING
@@ -61,7 +61,7 @@ async def pull_chunk(work: Work, *, stores: Mapping[str, Store]) -> Ending:
         ConfigurationError: There is no such store here, or the options are of a newer version.
         ClientClosedError: The client was closed.
     """
-    task, spec = PullSpec.from_text(work.chunk.spec)
+    task, spec = spec_of(work.chunk.spec)
     store = _store(spec, stores)
     tables = PullTables(work.backend, work.lease, task)
     schedule = await tables.schedule()

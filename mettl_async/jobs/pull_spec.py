@@ -14,7 +14,7 @@ from mettl_async.errors import ConfigurationError, InvalidInputError
 from mettl_async.jobs.report_store import FolderStore
 from mettl_async.models import ResultDetail, _check
 
-__all__ = ["PULL", "PullSpec", "one_task", "pull_results"]
+__all__ = ["PULL", "PullSpec", "one_task", "pull_results", "spec_of", "spec_text"]
 
 PULL: Final = "pull"
 """Kind of a job that pulls results."""
@@ -48,32 +48,33 @@ class PullSpec:
         """Whether reports are pulled, too."""
         return self.folder is not None or self.store is not None
 
-    def to_text(self, task: str) -> str:
-        """Write it, for a task: what is pulled once is pulled once for each of these."""
-        set_ = asdict(self, filter=lambda attribute, value: value != attribute.default)
-        set_["detail"] = asdict(self.detail, filter=lambda _, value: bool(value))
-        return dumps({"task": task, **set_})
 
-    @classmethod
-    def from_text(cls, text: str) -> tuple[str, PullSpec]:
-        """Read the task and what it pulls.
+def spec_text(spec: PullSpec, task: str) -> str:
+    """Write what is pulled, for a task: what is pulled once is pulled once for each of these."""
+    set_ = asdict(spec, filter=lambda attribute, value: value != attribute.default)
+    set_["detail"] = asdict(spec.detail, filter=lambda _, value: bool(value))
+    return dumps({"task": task, **set_})
 
-        Raises:
-            ConfigurationError: A newer version of this library has written something that this one does
-                not have.
-        """
-        found: dict[str, Any] = json.loads(text)
-        task, detail = found.pop("task"), found.pop("detail")
-        unknown = found.keys() - {one.name for one in fields(cls)}
-        unknown |= detail.keys() - {one.name for one in fields(ResultDetail)}
-        if unknown:
-            raise ConfigurationError(
-                f"job: has options that this version does not know ({', '.join(sorted(unknown))});"
-                " upgrade this worker"
-            )
-        if found.get("access_keys") is not None:
-            found["access_keys"] = tuple(found["access_keys"])
-        return task, cls(detail=ResultDetail(**detail), **found)
+
+def spec_of(text: str) -> tuple[str, PullSpec]:
+    """Read the task and what it pulls.
+
+    Raises:
+        ConfigurationError: A newer version of this library has written something that this one does not
+            have.
+    """
+    found: dict[str, Any] = json.loads(text)
+    task, detail = found.pop("task"), found.pop("detail")
+    unknown = found.keys() - {one.name for one in fields(PullSpec)}
+    unknown |= detail.keys() - {one.name for one in fields(ResultDetail)}
+    if unknown:
+        raise ConfigurationError(
+            f"job: has options that this version does not know ({', '.join(sorted(unknown))});"
+            " upgrade this worker"
+        )
+    if found.get("access_keys") is not None:
+        found["access_keys"] = tuple(found["access_keys"])
+    return task, PullSpec(detail=ResultDetail(**detail), **found)
 
 
 def one_task(job_id: str) -> str:
@@ -113,8 +114,9 @@ def pull_results(
 
     Example::
 
-        nightly = pull_results(assessment=7, reports=FolderStore("/srv/reports"))
-        await jobs.every("0 2 * * *", nightly, name="nightly", account="acme", timezone="Asia/Kolkata")
+        nightly = pull_results(assessment=7, files="results", reports=FolderStore("reports"))
+        async with Jobs("sqlite:///jobs.db") as jobs:
+            await jobs.every("0 2 * * *", nightly, name="nightly", account="acme")
     """
     keys = _keys(access_keys)
     if assessment is not None:

@@ -13,7 +13,7 @@ from mettl_async.codec import dumps
 from mettl_async.display import one_line
 from mettl_async.errors import InvalidInputError
 from mettl_async.jobs.forgetting import forget
-from mettl_async.jobs.pull_spec import PULL, PullSpec, one_task
+from mettl_async.jobs.pull_spec import PULL, PullSpec, one_task, spec_of, spec_text
 from mettl_async.jobs.statements import now_of
 from mettl_async.jobs.tables import chunks, jobs, people, pulled, schedules
 from mettl_async.jobs.timetable import Timetable
@@ -83,7 +83,7 @@ async def every(
             "cron": table.cron,
             "timezone": table.timezone,
             "account": account,
-            "spec": what.to_text(name),
+            "spec": spec_text(what, name),
             "next_at": table.after(now),
         }
         return _schedule((await connection.execute(statement, row)).one())
@@ -118,7 +118,7 @@ async def added_pull(backend: Backend, job_id: str, account: str, what: PullSpec
     Raises:
         InvalidInputError: That one is another.
     """
-    spec = what.to_text(one_task(job_id))
+    spec = spec_text(what, one_task(job_id))
 
     async def work(connection: AsyncConnection) -> Job:
         await _add(connection, job_id, account, spec)
@@ -134,7 +134,7 @@ async def added_pull(backend: Backend, job_id: str, account: str, what: PullSpec
 
 async def _add(connection: AsyncConnection, job_id: str, account: str, spec: str) -> bool:
     """Add a job and its chunks, one for each schedule; False if there is one with this id."""
-    keys = PullSpec.from_text(spec)[1].access_keys
+    keys = spec_of(spec)[1].access_keys
     texts = [LISTING] if keys is None else [dumps(key) for key in keys]
     now = now_of(connection.dialect.name)
     insert: Any = INSERTS[connection.dialect.name](jobs)

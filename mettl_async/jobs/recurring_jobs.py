@@ -55,8 +55,11 @@ class RecurringJobs(ABC):
 
         Example::
 
-            nightly = pull_results(reports=FolderStore("/srv/reports"))
-            await jobs.every("0 2 * * *", nightly, name="nightly", account="acme", timezone="Asia/Kolkata")
+            nightly = pull_results(reports=FolderStore("reports"))
+            async with Jobs("sqlite:///jobs.db") as jobs:
+                await jobs.every(
+                    "0 2 * * *", nightly, name="nightly", account="acme", timezone="Asia/Kolkata"
+                )
         """
         backend = self._opened()
         _check.instance("what", what, PullSpec)
@@ -68,8 +71,9 @@ class RecurringJobs(ABC):
 
         Example::
 
-            for one in await jobs.schedules():
-                print(one.name, one.next_at)
+            async with Jobs("sqlite:///jobs.db") as jobs:
+                for one in await jobs.schedules():
+                    print(one.name, one.next_at)
         """
         return await recurring.listed(self._opened())
 
@@ -81,7 +85,8 @@ class RecurringJobs(ABC):
 
         Example::
 
-            await jobs.remove_schedule("nightly")
+            async with Jobs("sqlite:///jobs.db") as jobs:
+                await jobs.remove_schedule("nightly")
         """
         return await recurring.removed(self._opened(), name)
 
@@ -102,7 +107,8 @@ class RecurringJobs(ABC):
 
         Example::
 
-            job = await jobs.pull(pull_results(ACCESS_KEY, files="results/"), account="acme")
+            async with Jobs("sqlite:///jobs.db") as jobs:
+                job = await jobs.pull(pull_results(ACCESS_KEY, files="results"), account="acme")
         """
         backend = self._opened()
         _check.instance("what", what, PullSpec)

@@ -17,7 +17,22 @@ from mettl_async import (
     Rejected,
     Unknown,
 )
-from mettl_async.jobs import Job, JobError, Jobs, JobState, JobStatus, LeaseLostError
+from mettl_async.jobs import (
+    FolderStore,
+    Job,
+    JobError,
+    Jobs,
+    JobSchedule,
+    JobState,
+    JobStatus,
+    LeaseLostError,
+    PullSpec,
+    Store,
+    pull_results,
+)
+from mettl_async.models import ResultDetail
+from mettl_async.webhooks import EventHandlers
+from mettl_async.webhooks.sql_inbox import SqlEventInbox
 
 
 def people() -> Iterator[Candidate]:
@@ -65,3 +80,32 @@ async def read(jobs: Jobs) -> None:
 async def work(engine: AsyncEngine, client: MettlClient) -> None:
     async with Jobs(engine, create_tables=False) as jobs:
         await jobs.run_worker(accounts={"acme": client})
+        await jobs.run_worker(accounts={"acme": client}, rates={"acme": 20})
+
+
+async def keep(name: str, chunks: AsyncIterator[bytes]) -> int:
+    return sum([len(chunk) async for chunk in chunks])
+
+
+def keep_at_once(name: str, chunks: AsyncIterator[bytes]) -> None: ...
+
+
+async def pull(jobs: Jobs, client: MettlClient, inbox: SqlEventInbox) -> None:
+    what = pull_results(assessment=7, files="results", reports="bucket", detail=ResultDetail())
+    assert_type(what, PullSpec)
+    nightly = await jobs.every("0 2 * * *", what, name="n", account="acme", timezone="UTC")
+    assert_type(nightly, JobSchedule)
+    assert_type(await jobs.schedules(), tuple[JobSchedule, ...])
+    assert_type(await jobs.remove_schedule("n"), bool)
+    assert_type(
+        await jobs.pull(pull_results(["abc"], reports=FolderStore("reports")), account="acme"), Job
+    )
+    folder: Store = FolderStore("reports")
+    await jobs.run_worker(
+        accounts={"acme": client},
+        stores={"bucket": keep, "folder": folder},
+        inbox=inbox,
+        handlers=EventHandlers(),
+    )
+    await jobs.run_worker(accounts={"acme": client}, stores={"bucket": keep_at_once})  # type: ignore[dict-item]
+    await jobs.every("0 2 * * *", pull_results, name="n", account="acme")  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ import io
 import json
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 ROWS = (
@@ -254,3 +255,47 @@ def test_by_default_nothing_is_sent_and_the_way_out_is_told(mettl, sandbox):
         "it gets these, and the others are sent"
     )
     assert sandbox.stats.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "number_format", "options"),
+    [
+        (1234567890123456789, "0", ()),
+        ("=1+1", "General", ()),
+        (-1, "yyyy-mm-dd", ()),
+        (0.25, "# ?/?", ("--numbers", "shown")),
+        (1234567890123456789, "0", ("--merged-cells", "fill")),
+    ],
+)
+def test_a_cell_of_a_workbook_that_was_refused_is_so_until_it_is_mended(
+    mettl, sandbox, value, number_format, options
+):
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in (
+        ["Email Address", "First Name", "ID", "City"],
+        ["asha@example.org", "Asha", value],
+        ["li@example.org", "Li", None if "fill" in options else "7"],
+        ["zoe@example.org", "Zoe", "8", "Pune"],
+    ):
+        sheet.append(row)
+    sheet["C2"].number_format = number_format
+    if "fill" in options:
+        sheet.merge_cells("C2:C3")
+    book.save("p.xlsx")
+    done = mettl("register", "p.xlsx", "--sandbox", "--skip-bad", "bad.csv", *options)
+    assert done.exit_code == 1, done.output
+    sent = emails(sandbox)
+    header, *rows = rows_of("bad.csv", ",")
+    assert len(rows) == 3 - len(sent)
+    assert {len(row) for row in rows} == {len(header)}
+    again = ("register", "bad.csv", "--sandbox", "--out", "again.csv")
+    assert mettl(*again).exit_code == 2
+    assert emails(sandbox) == sent
+    for row in rows:
+        row[3] = "00042"
+    with Path("bad.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    done = mettl(*again)
+    assert done.exit_code == 0, done.output
+    assert emails(sandbox) == ["asha@example.org", "li@example.org", "zoe@example.org"]

@@ -23,7 +23,7 @@ from mettl_async.cli.reading.kept_rows import KeptRows
 from mettl_async.cli.reading.options import ReadOptions
 from mettl_async.cli.reading.rows import BadRow, Cells, Table, unnamed
 from mettl_async.cli.reading.workbooks.books import DAMAGED, damaged, open_book
-from mettl_async.cli.reading.workbooks.cell import Broken, Cell, Unsure
+from mettl_async.cli.reading.workbooks.cell import LOST, Broken, Cell, Unsure
 from mettl_async.cli.reading.workbooks.merged import Fill, areas_of_table, filled_rows, fills_of
 from mettl_async.cli.reading.workbooks.sheet import SheetContent, SheetRow, cell_name, column_name
 from mettl_async.cli.reading.workbooks.sheet_choice import choose_sheet, left_out, text_of, texts_of
@@ -49,7 +49,8 @@ class SheetTable:
         """Give the rows, as often as they are needed."""
         for line, texts, problem in filled_rows(self._rows, self._fills):
             if problem:
-                yield BadRow(line, problem, self.columns.own(texts))
+                blank = [""] * (len(self.columns.header) - len(texts))  # a sheet's rows end anywhere
+                yield BadRow(line, problem, self.columns.own([*texts, *blank]))
             elif row := self.columns.row(line, texts):
                 yield row
 
@@ -184,6 +185,7 @@ class _Reading:
                 continue
             where = cell_name(line, place)
             if isinstance(cell, Broken):
+                texts[-1] += LOST
                 problem = problem or f"{name} ({where}): {cell.problem}"
             elif self.options.numbers is None:
                 self._unsure += 1
@@ -192,6 +194,7 @@ class _Reading:
             elif self.options.numbers == Numbers.STORED:
                 texts[-1] = cell.stored
             elif cell.shown is None:
+                texts[-1] += LOST
                 problem = problem or f"{name} ({where}): {_NOT_KNOWN}"
         return texts, problem
 

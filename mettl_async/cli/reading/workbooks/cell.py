@@ -1,6 +1,13 @@
 """A cell of a workbook as a reader finds it: text, or what the user must decide, or what is broken."""
 
+from typing import Final
+
 from attrs import field, frozen
+
+from mettl_async.cli.reading.characters import REPLACEMENT
+
+LOST: Final = REPLACEMENT
+"""Ends the text of a cell that cannot be sent: in a file of bad rows it is refused until somebody mends it."""
 
 
 @frozen

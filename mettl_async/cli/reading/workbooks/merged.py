@@ -8,6 +8,7 @@ from attrs import frozen
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading.doubts import Choice, DoubtError
 from mettl_async.cli.reading.kept_rows import KeptRow
+from mettl_async.cli.reading.workbooks.cell import LOST
 from mettl_async.cli.reading.workbooks.sheet import Area
 
 _SHOWN: Final = 3
@@ -125,5 +126,6 @@ def _filled(
         if one.value is not None:
             texts[place] = one.value
         elif line != one.area.top:
+            texts[place] = LOST
             problem = problem or f"the merged cells {one.area} cannot be read; mend the first one"
     return texts, problem

@@ -12,7 +12,7 @@ from mettl_async.bulk.journal_table import storable
 from mettl_async.codec import dumps
 from mettl_async.jobs.chunk_journal import ChunkLease, hold
 from mettl_async.jobs.recurring import LISTING, add_schedules
-from mettl_async.jobs.statements import ChunkStatements, now_of
+from mettl_async.jobs.statements import ChunkStatements, now_of, tune
 from mettl_async.jobs.tables import chunks, jobs, people, pulled, results
 from mettl_async.sql_backend import INSERTS, sa
 
@@ -51,6 +51,7 @@ class PullTables:
         statements = ChunkStatements.of(self.backend.dialect)
 
         async def work(connection: AsyncConnection) -> str | None:
+            await connection.execute(tune(self.backend.dialect))
             where = (await connection.execute(statements.bounds, self.lease.bound())).one_or_none()
             if where is None:
                 return None
@@ -92,6 +93,7 @@ class PullTables:
         found = sa.select(row.digest).where(row.task == self.task, row.digest.in_(digests))
 
         async def work(connection: AsyncConnection) -> set[str]:
+            await connection.execute(tune(self.backend.dialect))
             return set((await connection.execute(found)).scalars())
 
         return await self.backend.run(work) if digests else set()

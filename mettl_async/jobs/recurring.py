@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -200,8 +201,8 @@ class Recurring:
                     logger.error("schedule %s cannot be run here: %s", one_line(row.name), error)
                 continue
             said = await self.backend.run(partial(_begin, row=row, following=following))
-            if said:
-                logger.info("schedule %s: %s", one_line(row.name), said)
+            if said is not None:
+                logger.log(*said)
                 await self._forget_old(row.name)
 
     async def _forget_old(self, name: str) -> None:
@@ -235,27 +236,30 @@ async def _due(connection: AsyncConnection) -> list[tuple[float, sa.Row[Any]]]:
     return [(row.now, row) for row in rows]
 
 
-async def _begin(connection: AsyncConnection, row: sa.Row[Any], following: float) -> str:
-    """Make the job of a tick; return what to say about it, nothing if another leader was first."""
+async def _begin(
+    connection: AsyncConnection, row: sa.Row[Any], following: float
+) -> tuple[int, str] | None:
+    """Make the job of a tick; return what to log about it, None if another leader was first."""
     here = schedules.c
     passed = sa.update(schedules).where(here.name == row.name, here.next_at == row.next_at)
     moved = passed.where(here.cron == row.cron, here.timezone == row.timezone)
     if (await connection.execute(moved.values(next_at=following))).rowcount != 1:
-        return ""
+        return None
     before = sa.select(jobs.c.state).where(jobs.c.id == row.last_job)
     state = (await connection.execute(before)).scalar_one_or_none()
     tick = datetime.fromtimestamp(row.next_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if state in _UNDONE:
-        return f"left out {tick}, because {one_line(row.last_job)} is {state}"
+        level = logging.WARNING if state == JobState.PAUSED else logging.INFO
+        return level, f"schedule: {tick} is left out, because {one_line(row.last_job)} is {state}"
     job_id = f"{row.name}@{tick}"
     # As it is now: somebody may have changed it since it was read.
     spec = sa.select(schedules.c.account, schedules.c.spec).where(here.name == row.name)
     what = (await connection.execute(spec)).one()
     if not await _add(connection, job_id, what.account, what.spec):
-        return ""
+        return None
     last = sa.update(schedules).where(here.name == row.name).values(last_job=job_id)
     await connection.execute(last)
-    return f"begins {job_id}"
+    return logging.INFO, f"schedule: {one_line(job_id)} begins"
 
 
 def _schedule(row: sa.Row[Any]) -> JobSchedule:

@@ -35,7 +35,8 @@ class Job:
         account: Name of the account whose client does it; every worker says which accounts it has.
         state: See `JobState`.
         problem: Why it was paused, for an operator; empty if nothing is wrong. Nothing of a person is in it.
-        total: People that were handed in; until all are in, so many as are in.
+        total: People that were handed in; until all are in, so many as are in. Of a job that pulls results,
+            schedules.
         chunk_size: People of one part, which one worker runs at a time.
         submitted_at: When its submission began, by the clock of the database, in UTC.
         ended_at: When it was done or cancelled, likewise; None before.
@@ -55,6 +56,9 @@ class Job:
 @frozen(kw_only=True)
 class JobStatus:
     """How far a job is.
+
+    In a job that pulls results schedules stand in the place of people: those of which all is stored are
+    `registered`, those of which something could not be read or stored `failed`.
 
     Attributes:
         job: The job itself.

@@ -175,15 +175,17 @@ async def test_a_worker_that_stops_ends_in_order_and_another_goes_on(pulled):
 
 
 @pytest.mark.slow
-async def test_a_worker_that_is_killed_again_and_again(jobs_file_url, tmp_path):
-    pulled, folder = Pulled(jobs_file_url), tmp_path / "reports"
+@pytest.mark.parametrize("database", ["jobs_file_url", "jobs_postgres_url"])
+async def test_a_worker_that_is_killed_again_and_again(request, database, tmp_path):
+    url = request.getfixturevalue(database)
+    pulled, folder = Pulled(url), tmp_path / "reports"
     await pulled.take_test(*range(80))
     what = pull_results(reports=FolderStore(folder), files=tmp_path / "files")
     async with pulled.sandbox.serve() as server, Jobs(pulled.engine) as jobs:
         await jobs.pull(what, account="acme", id="a")
         for enough in (5, 30, 60, None):
             child = await asyncio.create_subprocess_exec(
-                sys.executable, SCRIPT, jobs_file_url.replace("+aiosqlite", ""), server.base_url,
+                sys.executable, SCRIPT, url.replace("+aiosqlite", ""), server.base_url,
                 env={**os.environ, "METTL_PUBLIC_KEY": server.credentials.public_key, "METTL_PRIVATE_KEY": server.credentials.private_key},
             )  # fmt: skip
             if enough is None:
@@ -198,4 +200,6 @@ async def test_a_worker_that_is_killed_again_and_again(jobs_file_url, tmp_path):
         str(one.relative_to(folder)) for one in folder.rglob("*.pdf")
     }
     assert len(await pulled.rows(tables.pulled)) == 3 * 80
+    for table in tables.metadata.sorted_tables:
+        await pulled.change(table.delete())
     await pulled.aclose()

@@ -5,10 +5,19 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
+from pretended_engine import Dispatch
 from pulled_data import Pulled, emails
 
 from mettl_async import InvalidInputError
-from mettl_async.jobs import FolderStore, Jobs, JobSchedule, JobState, pull_results, tables
+from mettl_async.jobs import (
+    FolderStore,
+    Jobs,
+    JobSchedule,
+    JobState,
+    pull_results,
+    run_worker,
+    tables,
+)
 from mettl_async.jobs.recurring import Recurring, _begin, _due
 from mettl_async.jobs.statements import now_of
 from mettl_async.sql_backend import sa
@@ -88,7 +97,7 @@ async def test_a_leader_that_was_frozen_does_not_make_a_job_again(jobs, recurrin
     ((_, row),) = await jobs._backend.run(_due)
     await recurring.begin_due()
     await jobs.forget("nightly@1970-01-01T00:01:00Z")
-    assert await jobs._backend.run(partial(_begin, row=row, following=9e9)) == ""
+    assert await jobs._backend.run(partial(_begin, row=row, following=9e9)) is None
     assert await jobs.list() == ()
 
 
@@ -103,8 +112,9 @@ async def test_there_is_one_at_a_time(jobs, recurring, all_logs, state):
     assert len(await jobs.list()) == 1
     (schedule,) = await jobs.schedules()
     assert schedule.next_at > datetime.now(UTC)
-    said = f"left out 1970-01-01T00:02:00Z, because nightly@1970-01-01T00:01:00Z is {state}"
-    assert any(said in one for one in all_logs)
+    said = f"1970-01-01T00:02:00Z is left out, because nightly@1970-01-01T00:01:00Z is {state}"
+    (line,) = [one for one in all_logs if said in one]
+    assert ("WARNING" in line) == (state == "paused")
     await jobs._backend.change(sa.update(tables.jobs).values(state="done"), {})
     await be_due(jobs, 180.0)
     await recurring.begin_due()
@@ -235,7 +245,9 @@ async def test_a_report_that_breaks_off_leaves_nothing(tmp_path):
     assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("a.pdf", b"old")]
 
 
-async def test_a_worker_does_what_is_due(jobs_file_url):
+async def test_a_worker_does_what_is_due(jobs_file_url, monkeypatch):
+    quick = partial(run_worker.Worker, make_engine=Dispatch().make_engine)
+    monkeypatch.setattr(run_worker, "Worker", quick)
     pulled = Pulled(jobs_file_url)
     await pulled.take_test(1)
     async with pulled.jobs, pulled.working(), asyncio.timeout(20):

@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
+from functools import partial
 
 import pytest
+from pretended_engine import Dispatch
 from worked import QUICK, Worked
 
 from mettl_async import ConfigurationError, InvalidInputError
 from mettl_async.jobs import tables
 from mettl_async.jobs.run_worker import beside, run_worker
+from mettl_async.jobs.worker import Worker
 from mettl_async.webhooks import EventHandlers, TestGraded, parse_event, sample_event
 from mettl_async.webhooks.sql_inbox import SqlEventInbox
 
@@ -19,7 +22,9 @@ GIVEN = {
 
 
 @pytest.fixture
-async def worked(jobs_file_url):
+async def worked(jobs_file_url, monkeypatch):
+    quick = partial(Worker, make_engine=Dispatch().make_engine)
+    monkeypatch.setattr("mettl_async.jobs.run_worker.Worker", quick)
     worked = Worked(jobs_file_url)
     yield worked
     await worked.aclose()

@@ -187,9 +187,7 @@ class _Pull:
         chunk = self.work.chunk
         return digest_of(place, chunk.account, self.access_key, result, self.spec.detail)
 
-    def _report(self, result: CandidateResult) -> str | None:
-        if not self.spec.pulls_reports:
-            return None
+    def _report(self, result: CandidateResult) -> str:
         return report_name(self.work.chunk.account, self.access_key, result)
 
     async def _take(self, results: Sequence[CandidateResult], folder: Path) -> None:
@@ -271,7 +269,7 @@ class _Pull:
 
     async def _store_one(self, result: CandidateResult, part: Path) -> bool:
         store, name = self.store, self._report(result)
-        if store is None or name is None:
+        if store is None:
             return False
         try:
             await self.work.client.results.download_report(

@@ -101,10 +101,11 @@ def pull_results(
         access_keys: Of the schedules. None for all that the account has when the job runs.
         assessment: Id of an assessment, above 0: only its schedules, as they are when the job runs.
         table: Whether results go into the table ``mettl_job_results`` of the same database: a row for each
-            candidate of a schedule, with the newest result as JSON.
+            candidate of a schedule, with the newest result as JSON, and ``report``, the name of its PDF in
+            any store.
         files: Folder on the machine of the worker for JSON Lines: ``ACCESS_KEY.jsonl`` for each schedule,
-            with a line for each candidate, the newest result. Made if it is not there, readable for its
-            owner only.
+            with a line for each candidate: ``access_key``, ``email``, ``report`` and ``result``, the newest
+            one. Made if it is not there, readable for its owner only.
         reports: Where PDFs go: a `FolderStore`, or the name of one of ``run_worker(stores=...)``.
         detail: What results hold beyond marks.
 

@@ -29,7 +29,7 @@ class ResultRow:
     digest: str
     email: str = field(repr=False)
     result: str = field(repr=False)
-    report: str | None
+    report: str
 
 
 @frozen

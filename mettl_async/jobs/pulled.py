@@ -48,10 +48,10 @@ def report_name(account: str, access_key: str, result: CandidateResult) -> str:
     return f"{access_key}/{_digest(['report', attempt_of(account, access_key, result)])}.pdf"
 
 
-def line_of(access_key: str, result: CandidateResult, report: str | None) -> str:
+def line_of(access_key: str, result: CandidateResult, report: str) -> str:
     """Write a line of a file of results."""
-    line = {"access_key": access_key, "email": result.email, "result": to_wire(result)}
-    return dumps(line if report is None else {**line, "report": report})
+    line = {"access_key": access_key, "email": result.email, "report": report}
+    return dumps({**line, "result": to_wire(result)})
 
 
 def _digest(value: list[Any]) -> str:

@@ -132,7 +132,7 @@ results: Final = sa.Table(
     sa.Column("email", sa.Text, primary_key=True),  # folded
     sa.Column("account", sa.Text, nullable=False),
     sa.Column("result", sa.Text, nullable=False),  # JSON
-    sa.Column("report", sa.Text),  # the name under which it is stored
+    sa.Column("report", sa.Text, nullable=False),  # the name that its report has in any store
     sa.Column("updated_at", sa.Double, nullable=False),
 )
 """The newest result of each candidate that was pulled into this table."""

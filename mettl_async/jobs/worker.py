@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mettl_async.sql_backend import Backend, sa
 
 _CLOSE_WITHIN: Final = 30.0  # seconds
+_WAITING: Final = 1  # chunks of an account that a worker has ready, so that none is asked for in between
 
 
 class Stop(Protocol):
@@ -106,7 +107,7 @@ class Worker:
             url=self.url,
             executor=self.id,
             accounts=sorted(self.clients),
-            at_once=self.at_once,
+            at_once=self.at_once + _WAITING,
             idle=self.pace.idle,
             accept=running.accept,
             version=self.version,

@@ -45,7 +45,9 @@ from mettl_async.sql_backend import sa
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-OF_JOURNAL_AT_LEAST = 0.8  # candidates a second of a job over those of SqlJournal in the same database
+OF_JOURNAL_AT_LEAST = (
+    0.8  # candidates a second of a job over those of SqlJournal in the same database
+)
 THREE_AT_LEAST = 2.5  # of three workers over those of one, where the server's latency is the limit
 LATENCIES = (0.0, 0.05, 0.2)
 SCALES_FROM = 0.2  # seconds of latency; below it two cores are the limit, not the workers
@@ -107,9 +109,7 @@ COMPARED = ((JOBS_SQLITE, JOURNAL_SQLITE), (JOBS_POSTGRESQL, JOURNAL_POSTGRESQL)
 
 
 def _client(base_url: str) -> MettlClient:
-    options = ClientOptions(
-        max_concurrency=CONCURRENCY, post_parameters="form", trust_env=False
-    )
+    options = ClientOptions(max_concurrency=CONCURRENCY, post_parameters="form", trust_env=False)
     return MettlClient(CREDENTIALS, base_url=base_url, options=options, transport="aiohttp")
 
 
@@ -133,7 +133,9 @@ async def run_once(base_url: str, url: str, people: int) -> None:
         journal = None if engine is None else SqlJournal(engine)
         if journal is not None:
             await journal.create_table()
-        warm = await client.candidates.register_many("warmup00", list(candidates(100)), journal=journal)
+        warm = await client.candidates.register_many(
+            "warmup00", list(candidates(100)), journal=journal
+        )
         assert len(warm.registered) == 100  # noqa: S101 - wrong answers are worth nothing
         _say(ready=True)
         while await _line():
@@ -192,7 +194,10 @@ class Process:
     def told(self) -> dict[str, Any]:
         """Wait for what it says."""
         assert self.process.stdout is not None  # noqa: S101 - as above
-        said: dict[str, Any] = json.loads(self.process.stdout.readline())
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit("a process of a side has died")
+        said: dict[str, Any] = json.loads(line)
         return said
 
 
@@ -261,7 +266,7 @@ async def size_of(url: str) -> int:
     async with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             await connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
-            size = Path(str(engine.url.database)).stat().st_size
+            size = os.stat(str(engine.url.database)).st_size  # noqa: PTH116 - nothing else runs
         else:
             found = await connection.exec_driver_sql("select pg_database_size(current_database())")
             size = found.scalar_one()
@@ -320,7 +325,11 @@ async def watch(url: str, people: int) -> tuple[float, float, float]:
             ACCESS_KEY, candidates(people), account=ACCOUNT, id="benchmark", chunk_size=CHUNK
         )
         submitted = time.perf_counter() - began
-        engine = create_async_engine(for_jobs(url).replace("sqlite:", "sqlite+aiosqlite:").replace("postgresql:", "postgresql+asyncpg:"))
+        engine = create_async_engine(
+            for_jobs(url)
+            .replace("sqlite:", "sqlite+aiosqlite:")
+            .replace("postgresql:", "postgresql+asyncpg:")
+        )
         ready = time.time()
         chunk = tables.chunks.c
         taken = sa.select(sa.func.count()).where(chunk.owner.is_not(None) | chunk.done)
@@ -330,7 +339,7 @@ async def watch(url: str, people: int) -> tuple[float, float, float]:
                 await asyncio.sleep(_LOOK)
         await engine.dispose()
         first = time.time()
-        while (await jobs.get(job.id)).state is not JobState.DONE:
+        while (await jobs.get(job.id)).state is not JobState.DONE:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(10 * _LOOK)
         status = await jobs.status(job.id)
         assert status.registered == people  # noqa: S101 - wrong answers are worth nothing
@@ -433,7 +442,9 @@ def main() -> None:
 
 def side(kind: str, base_url: str, url: str, people: str = "0") -> None:
     """Be a process of a side."""
-    asyncio.run(run_worker(base_url, url) if kind == "worker" else run_once(base_url, url, int(people)))
+    asyncio.run(
+        run_worker(base_url, url) if kind == "worker" else run_once(base_url, url, int(people))
+    )
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ SCHEMA: Final = "mettl_job_engine"
 _NAME: Final = "mettl-jobs"
 _WORKFLOW: Final = "mettl_chunk"
 _QUEUE: Final = "mettl/"  # the account follows
+_THREAD: Final = "queue-worker-" + _QUEUE  # likewise
 _POOL: Final = 2  # connections; more would only wait for each other
 _CLOSE_WITHIN: Final = 15.0  # seconds
 _SWEPT_AT_ONCE: Final = 500
@@ -123,7 +124,8 @@ class ChunkEngine:
         executor: Id of this process; unique.
         accounts: Whose chunks this process takes.
         at_once: How many of them for each account.
-        idle: Seconds between two looks at a queue, as long as nobody says otherwise.
+        idle: Seconds between two looks at a queue, as long as this process has nothing of any account.
+        busy: The same, as long as it has something.
         accept: Called on the event loop with each ticket that this process was given, and the future that
             has to be ended when the work is.
         version: See `VERSION`.
@@ -135,7 +137,9 @@ class ChunkEngine:
     at_once: int
     idle: float
     accept: Accept
+    busy: float = 0.2
     version: str = VERSION
+    _given: set[Ticket] = field(factory=set, init=False, repr=False)
     _dbos: ModuleType = field(init=False, repr=False)
     _workflow: Any = field(init=False, repr=False)
     _logs: _Quiet = field(factory=_Quiet, init=False, repr=False)
@@ -199,23 +203,18 @@ class ChunkEngine:
         """Delete what has ended, so that its tables stay small."""
         await _in_thread(self._sweep)
 
-    async def look_every(self, account: str, seconds: float) -> None:
-        """Change how often every process looks at the queue of an account."""
-        await _in_thread(self._look_every, account, seconds)
-
-    async def queues(self) -> list[str]:
-        """Return the accounts that have a queue."""
-        found = await _in_thread(self._dbos.DBOS.list_queues)
-        names = (queue.name for queue in found)
-        return [name.removeprefix(_QUEUE) for name in names if name.startswith(_QUEUE)]
-
     def _make(self, loop: asyncio.AbstractEventLoop) -> Any:
-        accept = self.accept
+        accept, given = self.accept, self._given
 
         def mettl_chunk(job: int, chunk: int, attempt: int) -> None:
             ended: Future[None] = Future()
-            loop.call_soon_threadsafe(accept, Ticket(job, chunk, attempt), ended)
-            ended.result()
+            ticket = Ticket(job, chunk, attempt)
+            given.add(ticket)
+            try:
+                loop.call_soon_threadsafe(accept, ticket, ended)
+                ended.result()
+            finally:
+                given.discard(ticket)
 
         url = _sync_url(self.url)
         settings: dict[str, Any] = {
@@ -247,6 +246,8 @@ class ChunkEngine:
         stop = getattr(instance, "_background_jobs_stop_event", None)
         if stop is not None:
             stop.set()
+        for event in getattr(instance, "background_thread_stop_events", ()):
+            self._look_often(event)
         for account in self.accounts:
             queue = self._queue(account)
             if (queue.worker_concurrency or 0) < self.at_once:
@@ -260,15 +261,26 @@ class ChunkEngine:
             on_conflict="never_update",
         )
 
+    def _look_often(self, stop: threading.Event) -> None:
+        """Let the threads of our queues wait as long as we say between two looks, or until they are to stop.
+
+        Its own interval only shrinks by a tenth at each look, and doubles when two processes look at once.
+        """
+        whole = stop.wait
+
+        def wait(timeout: float | None = None) -> bool:
+            if timeout is not None and threading.current_thread().name.startswith(_THREAD):
+                timeout = min(timeout, self.busy if self._given else self.idle)
+            return whole(timeout)
+
+        vars(stop)["wait"] = wait
+
     def _enqueue(self, account: str, tickets: Sequence[Ticket]) -> None:
         for ticket in tickets:
             with self._dbos.SetWorkflowID(ticket.id):
                 self._dbos.DBOS.enqueue_workflow(
                     _QUEUE + account, self._workflow, ticket.job, ticket.chunk, ticket.attempt
                 )
-
-    def _look_every(self, account: str, seconds: float) -> None:
-        self._queue(account).set_polling_interval_sec(seconds)
 
     def _sweep(self) -> None:
         while True:

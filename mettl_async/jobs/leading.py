@@ -54,7 +54,6 @@ class Leader:
     _renewed_at: float = field(default=0.0, init=False)
     _swept_at: float = field(default=0.0, init=False)
     _workers: int = field(default=1, init=False)
-    _looks: dict[str, float] = field(factory=dict, init=False)
     _warned: set[str] = field(factory=set, init=False)
 
     async def tick(self) -> None:
@@ -64,7 +63,6 @@ class Leader:
         undone = await self.backend.run(lambda connection: open_chunks(connection, self._window))
         if undone:
             await self._hand_out(undone)
-        await self._adapt({one.account for one in undone})
         for step in self.further:
             await step()
         if self.clock() - self._swept_at >= self.pace.sweep:
@@ -102,8 +100,6 @@ class Leader:
             self._renewed_at = now
             if not led:
                 logger.info("worker %s leads", self.worker)
-                # The one before may have changed how often the queues are looked at.
-                self._looks = dict.fromkeys(await self.engine.queues(), 0.0)
         return self.leads
 
     async def _hand_out(self, undone: Sequence[Undone]) -> None:
@@ -134,14 +130,6 @@ class Leader:
                 "there is work for the account %s; this worker has no client of it, and another must",
                 account,
             )
-
-    async def _adapt(self, busy: Collection[str]) -> None:
-        """Let the workers look often at queues in which there may be something, and else seldom."""
-        for account in {*self._looks, *busy}:
-            wanted = self.pace.busy if account in busy else self.pace.idle
-            if self._looks.get(account) != wanted:
-                await self.engine.look_every(account, wanted)
-                self._looks[account] = wanted
 
     async def _sweep(self) -> None:
         """Delete what nobody needs, and end jobs whose last worker died before it could."""

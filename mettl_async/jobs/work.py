@@ -33,8 +33,8 @@ class Pace:
     Attributes:
         lease: How long a worker may be silent until its chunks are handed on.
         tick: Between two looks of the leader at what has to be handed out, and of others at the leader.
-        busy: Between two looks at the queue of an account that has open chunks.
-        idle: The same, of one that has none.
+        busy: Between two looks at its queues, as long as it runs a chunk.
+        idle: The same, as long as it runs none.
         watch: Between two looks at the states of the jobs that are being run.
         first_pause: Until a chunk with people left is tried again; doubled each time.
         longest_pause: The bound of that.

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from mettl_async.sql_backend import Backend, sa
 
 _CLOSE_WITHIN: Final = 30.0  # seconds
-_WAITING: Final = 1  # chunks of an account that a worker has ready, so that none is asked for in between
+_WAITING: Final = (
+    1  # chunks of an account that a worker has ready, so that none is asked for in between
+)
 
 
 class Stop(Protocol):
@@ -109,6 +111,7 @@ class Worker:
             accounts=sorted(self.clients),
             at_once=self.at_once + _WAITING,
             idle=self.pace.idle,
+            busy=self.pace.busy,
             accept=running.accept,
             version=self.version,
         )

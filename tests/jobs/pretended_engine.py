@@ -22,7 +22,6 @@ class Dispatch:
 
     rows: dict = field(factory=dict)
     engines: list = field(factory=list)
-    looks: dict = field(factory=dict)
 
     def make_engine(self, **settings):
         settings.pop("url")
@@ -48,13 +47,12 @@ class PretendedEngine:
     at_once: int
     idle: float
     accept: object
+    busy: float = 0.2
     version: str = VERSION
     active: int = 0
 
     async def launch(self):
         self.dispatch.engines.append(self)
-        for account in self.accounts:
-            self.dispatch.looks.setdefault(account, self.idle)
         self.dispatch.turn()
 
     async def close(self):
@@ -107,9 +105,3 @@ class PretendedEngine:
         await self.forget(
             [one for one, row in self.dispatch.rows.items() if row.state == "SUCCESS"]
         )
-
-    async def look_every(self, account, seconds):
-        self.dispatch.looks[account] = seconds
-
-    async def queues(self):
-        return list(self.dispatch.looks)

@@ -116,7 +116,6 @@ async def test_a_worker_takes_only_what_its_accounts_have_and_as_much_as_it_may(
     }
     taken[0][1].set_result(None)
     await taken.until(3)
-    assert "acme" in await engine.queues()
     await engine.forget([of_beta])
     assert await engine.find([of_beta]) == {}
 
@@ -155,7 +154,7 @@ async def test_it_runs_once_in_a_process_and_leaves_no_thread(engine_of, url):
         await another().launch()
     assert [type(end) for end in ends] == [tuple, ConfigurationError]
     (engine, _), _ = ends
-    assert await engine.queues() == ["acme"]
+    assert await engine.taken() == {}
     await engine_of.close()
     await until(lambda: asyncio.sleep(0, set(threading.enumerate()) - before), set())
 
@@ -210,7 +209,6 @@ async def test_its_log_is_ours_at_debug(engine_of, capfd, caplog):
 async def test_the_loop_can_use_its_own_threads_afterwards(engine_of):
     engine, _ = await engine_of()
     await engine.enqueue("acme", [FIRST])
-    await engine.look_every("acme", 0.5)
     await engine.forget([FIRST])
     await engine_of.close()
     assert await asyncio.to_thread(lambda: 1) == 1
@@ -232,3 +230,25 @@ async def test_idle_it_has_two_connections_and_looks_for_nothing_that_we_do_not_
         with database.engine.connect() as connection:
             ask = "select count(*) from pg_stat_activity where application_name = 'mettl-jobs'"
             assert connection.exec_driver_sql(ask).scalar() <= 2
+
+
+def test_it_looks_often_at_its_queues_only_while_it_has_something():
+    engine = ChunkEngine(
+        url=None, executor="a", accounts=["acme"], at_once=1, idle=2.0, busy=0.2, accept=print
+    )
+    waits = []
+    stop = threading.Event()
+    vars(stop)["wait"] = waits.append
+    engine._look_often(stop)
+
+    def wait_in(name, seconds):
+        thread = threading.Thread(target=stop.wait, args=[seconds], name=name)
+        thread.start()
+        thread.join()
+
+    wait_in("queue-worker-mettl/acme", 120.0)  # what DBOS has come to after many conflicts
+    engine._given.add(FIRST)
+    wait_in("queue-worker-mettl/acme", 120.0)
+    wait_in("queue-worker-mettl/acme", 0.1)
+    wait_in("queue-worker-another", 120.0)
+    assert waits == [2.0, 0.2, 0.1, 120.0]

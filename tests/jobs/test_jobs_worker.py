@@ -340,18 +340,6 @@ async def test_workers_of_two_versions_lose_nothing(worked):
     assert worked.asked_again() == 0
 
 
-async def test_queues_are_looked_at_often_only_while_there_is_work(worked):
-    pace = type(QUICK)(tick=0.01, busy=0.02, idle=7.0, watch=0.02)
-    await worked.submit(10)
-    seen = []
-    async with worked.working(pace=pace):
-        async with asyncio.timeout(20):
-            while seen[-2:] != [0.02, 7.0]:
-                if (looks := worked.dispatch.looks.get("acme")) not in seen[-1:]:
-                    seen.append(looks)
-                await asyncio.sleep(0)
-
-
 async def test_a_worker_whose_client_is_closed_ends_with_that(worked):
     await worked.submit(10)
     async with worked.client() as client:

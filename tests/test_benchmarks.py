@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 BENCHMARKS = ROOT / "benchmarks"
 SCRIPTS = (
-    "bulk_aiohttp", "bulk_latency", "codec_costs", "compare_versions", "decode_results", "inbox", "memory",
+    "bulk_aiohttp", "bulk_latency", "codec_costs", "compare_versions", "decode_results", "inbox", "jobs", "memory",
     "pace", "receiver", "register_calls", "register_files", "transports",
 )  # fmt: skip
 NEEDED = dict.fromkeys(("compare_versions", "register_files"), ("--old", sys.executable))

@@ -49,7 +49,8 @@ class SheetTable:
         """Give the rows, as often as they are needed."""
         for line, texts, problem in filled_rows(self._rows, self._fills):
             if problem:
-                blank = [""] * (len(self.columns.header) - len(texts))  # a sheet's rows end anywhere
+                # The rows of a sheet end anywhere.
+                blank = [""] * (len(self.columns.header) - len(texts))
                 yield BadRow(line, problem, self.columns.own([*texts, *blank]))
             elif row := self.columns.row(line, texts):
                 yield row

@@ -22,11 +22,13 @@ _ANSWER_WITHIN: Final = 5.0  # seconds for a request to come
 class WorkerHealth(WorkerObserver):
     """Tell whether a worker and its database are well, also over HTTP.
 
-    ::
+    Example::
 
         health = WorkerHealth()
-        with health.listening(port=8080):
-            await jobs.run_worker(accounts={"acme": client}, observers=[health])
+        async with Jobs("sqlite:///jobs.db") as jobs:
+            with health.listening(port=8080):
+                await jobs.run_worker(accounts={"acme": mettl}, observers=[health], stop=stop)
+        print(health.document())
 
     A worker writes every third of its lease that it is alive. If it has not for a whole lease, its event
     loop is stuck or the database is away, and the other workers take its chunks.

@@ -39,6 +39,25 @@ class WorkerObserver:
 
     The methods are called in the worker's event loop: they must return at once, and raise nothing. Pass
     observers to `Jobs.run_worker`.
+
+    Example::
+
+        class Printing(WorkerObserver):
+            def began(self, worker: str, lease: float) -> None:
+                print(worker, "begins; others would wait", lease, "seconds for it")
+
+            def beat(self) -> None:
+                print("it is alive")
+
+            def answered(self, account: str, outcome: str) -> None:
+                print(account, outcome)
+
+            def counted(self, backlogs: Mapping[str, Backlog], workers: int) -> None:
+                print(workers, "workers for", list(backlogs))
+
+
+        async with Jobs("sqlite:///jobs.db") as jobs:
+            await jobs.run_worker(accounts={"acme": mettl}, observers=[Printing()], stop=stop)
     """
 
     def began(self, worker: str, lease: float) -> None:

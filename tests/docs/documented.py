@@ -31,6 +31,7 @@ PROTOCOLS = (
     mettl_async.Journal,
     mettl_async.webhooks.SeenEvents,
     mettl_async.webhooks.EventStore,
+    mettl_async.jobs.WorkerObserver,
 )
 BY_THE_LIBRARY = {  # who calls them is the library itself, not its users
     "FileJournal.read", "FileJournal.count", "FileJournal.has_answers",

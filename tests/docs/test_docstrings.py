@@ -5,6 +5,7 @@ import asyncio
 import inspect
 import sys
 from base64 import b64encode
+from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -37,7 +38,8 @@ METHODS = documented.methods()
 PASSWORD = f"Basic {b64encode(b'mettl:secret').decode()}"
 FUNCTIONS = [one for one in documented.public_objects() if inspect.isfunction(one)]
 LIBRARIES = {
-    one.__name__: one for one in (asyncio, httpx, AsyncSession, Path, Route, Session, Starlette)
+    one.__name__: one
+    for one in (asyncio, httpx, Mapping, AsyncSession, Path, Route, Session, Starlette)
 }
 
 
@@ -147,7 +149,7 @@ async def with_claim(given):
 
 async def run_example(name, one, given):
     names = {**LIBRARIES, **documented.names_for(one), **given}
-    source = documented.example_of(one)
+    source = documented.example_of(one).replace("port=8080", "port=0")  # whichever is free
     code = compile(source, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     try:
         if code.co_flags & inspect.CO_COROUTINE:

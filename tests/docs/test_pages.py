@@ -4,6 +4,7 @@ import re
 
 import command_page
 import pytest
+from mdit_py_plugins.anchors.index import slugify
 from running_pages import ROOT, blocks, run_page
 
 from mettl_async import MettlClient
@@ -60,11 +61,23 @@ def test_each_page_is_in_the_tree_of_the_site():
     assert set(PAGES) == listed
 
 
+def anchors(page):
+    """Give the anchors of a page: its headings, as MyST makes them of three levels."""
+    text = re.sub(
+        r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
+    )
+    return {
+        slugify(one.replace("`", "")) for one in re.findall(r"^#{1,3} (.+)$", text, re.MULTILINE)
+    }
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_links_to_files_lead_somewhere(name):
+def test_links_lead_somewhere(name):
     text = (DOCS / name).read_text(encoding="utf-8")
-    for target in re.findall(r"\]\((?!https?://|#|mailto:)([^)#\s]+)", text):
-        assert ((DOCS / name).parent / target).exists(), target
+    for file, anchor in re.findall(r"\]\((?!https?://|mailto:)([^)#\s]*)#?([^)\s]*)\)", text):
+        target = (DOCS / name).parent / file if file else DOCS / name
+        assert target.exists(), file
+        assert not anchor or anchor in anchors(target), f"{file}#{anchor}"
 
 
 def test_the_help_of_each_command_is_on_its_page():

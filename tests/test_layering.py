@@ -37,7 +37,7 @@ ASIDE = {
 }
 FURTHER = {
     "bulk": {"sql_backend"},
-    "cli": {"", "webhooks", "sandbox", "sql_backend", "sql_engines"},
+    "cli": {"", "jobs", "webhooks", "sandbox", "sql_backend", "sql_engines"},
     "jobs": {"sql_backend", "sql_batches", "sql_engines", "webhooks"},
 }
 

@@ -11,7 +11,7 @@ import typer
 
 from mettl_async._version import __version__
 from mettl_async.bulk.batch import MAX_BATCH
-from mettl_async.cli import developing, webhooks
+from mettl_async.cli import developing, jobs, webhooks
 from mettl_async.cli import profile as profile_commands
 from mettl_async.cli.helping import Group
 from mettl_async.cli.option_fields import command
@@ -47,6 +47,7 @@ app = typer.Typer(
     help="Mercer | Mettl from the command line.",
 )
 app.add_typer(developing.app)
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(profile_commands.app, name="profile")
 

@@ -154,3 +154,15 @@ Bom = Annotated[
         show_default=False,
     ),
 ]
+JobsDb = Annotated[
+    str | None,
+    typer.Option(
+        "--db",
+        help="URL of the database: sqlite:///jobs.db, or postgresql://user@host/name; with a password it "
+        "is better kept in the environment.",
+        envvar="METTL_JOBS_DB",
+        show_envvar=True,
+        metavar="URL",
+    ),
+]
+JobId = Annotated[str, typer.Argument(help="Id of the job.", metavar="ID")]

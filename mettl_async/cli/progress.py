@@ -138,7 +138,7 @@ def status(tally: Tally) -> str:
     if (rate := tally.rate) is not None:
         parts.append(rate_text(rate))
         if tally.done < tally.total and not tally.interrupted:
-            parts.append(f"{_duration((tally.total - tally.done) / rate)} left")
+            parts.append(f"{duration_text((tally.total - tally.done) / rate)} left")
     if tally.already:
         parts.append(f"{tally.already:,} already there")
     bad = {name: getattr(tally, name) for name in _BAD}
@@ -164,7 +164,8 @@ def rate_text(rate: float) -> str:
     return f"{rate:.1f}/s" if rate < _SLOW else f"{rate:,.0f}/s"
 
 
-def _duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
+    """Format a time as ``0:09`` or ``1:00:09``."""
     minutes, rest = divmod(round(seconds), _MINUTE)
     if seconds < _HOUR:
         return f"{minutes}:{rest:02}"
@@ -290,10 +291,10 @@ def make_display(tally: Tally) -> Lines | Bar | Silent:
 
 
 @contextmanager
-def spinner(what: str) -> Iterator[None]:
-    """Show a spinner on a terminal while the block runs."""
+def spinner(what: str) -> Iterator[Callable[[str], None]]:
+    """Show a spinner on a terminal while the block runs; gives what changes the words beside it."""
     if is_quiet() or not at_terminal():
-        yield
+        yield lambda _: None
         return
-    with Console(stderr=True).status(Text(what)):
-        yield
+    with Console(stderr=True).status(Text(what)) as status:
+        yield lambda text: status.update(Text(text))

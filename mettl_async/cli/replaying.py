@@ -1,9 +1,7 @@
 """``mettl webhooks replay``: list the dead letters of an inbox, or let them be handled again."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TypeVar
 
 import attrs
@@ -12,14 +10,13 @@ from mettl_async.cli.printing import print_json, print_table
 from mettl_async.cli.problems import CommandError, print_outcome, print_stderr
 
 try:
-    from mettl_async.sql_backend import sa
+    from mettl_async.cli.databases import check_file, run_on_database
     from mettl_async.sql_engines import engine_of
     from mettl_async.webhooks.sql_inbox import SqlEventInbox
 except ImportError as error:
     raise CommandError(str(error)) from None
 
 T = TypeVar("T")
-_REFUSED = "the database refused; check --db: its address, name, user and password"
 _COLUMNS = ("id", "event", "tries", "received", "given up", "problem")
 
 
@@ -63,9 +60,7 @@ def replay(url: str, table: str, ids: Sequence[int] | None) -> int:
 
 def _with_inbox(url: str, table: str, ask: Callable[[SqlEventInbox], Awaitable[T]]) -> T:
     engine = engine_of(url)
-    file = engine.url.database
-    if engine.dialect.name == "sqlite" and not Path(file or "").is_file():
-        raise CommandError("--db: there is no such file")  # SQLite would make it
+    check_file(engine.url)
 
     async def whole() -> T:
         try:
@@ -73,19 +68,7 @@ def _with_inbox(url: str, table: str, ask: Callable[[SqlEventInbox], Awaitable[T
         finally:
             await engine.dispose()
 
-    problem = ""
-    try:
-        return asyncio.run(whole())
-    except sa.exc.DBAPIError:
-        problem = _REFUSED
-    except OSError:
-        problem = "the database cannot be reached"
-    except Exception as error:
-        if not type(error).__module__.startswith(("asyncpg", "psycopg")):
-            raise
-        problem = _REFUSED
-    # Raised here: the errors of drivers may have the URL with its password.
-    raise CommandError(problem)
+    return run_on_database(whole())
 
 
 def _moment(seconds: float) -> str:

@@ -20,6 +20,16 @@ _FIELDS: Final = {
     "webhooks.basic_auth.username": "--user",
     "webhooks.basic_auth.password": "password",
     "time_limit_in_sec": "--time-limit-in-sec",
+    "account": "--account",
+    "id": "--id",
+    "name": "NAME",
+    "timezone": "--timezone",
+    "cron": "--cron",
+    "options.allow_missing_mandatory_registration_fields": (
+        "--allow-missing-mandatory-registration-fields"
+    ),
+    "options.time_limit_in_sec": "--time-limit-in-sec",
+    "options.show_custom_instructions": "--show-custom-instructions",
 }
 """Names of values, and what the user has given them as."""
 
@@ -73,6 +83,9 @@ _REPHRASED: Final = tuple(
             ),
         ),
         (r", such as of secrets\.token_bytes\(32\)", ""),
+        # Jobs.
+        (r"there is none with this id$", "there is none with this id; mettl jobs list shows them"),
+        (r"or forget the (one that is there|job)", r"or delete the \1 with mettl jobs forget"),
         (r"the version is given separately", "it is given by --version"),
         # Names of arguments.
         (r"^credentials: ", ""),

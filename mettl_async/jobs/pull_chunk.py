@@ -35,14 +35,15 @@ from mettl_async.jobs.recurring import LISTING
 from mettl_async.jobs.report_store import FolderStore, Store, unfinished
 from mettl_async.jobs.result_files import merge
 from mettl_async.jobs.work import Ending, Finished, Refused, Stopped, Work, logger
-from mettl_async.models import ResultSort, SortOrder
+from mettl_async.models import ResultDetail, ResultSort, SortOrder
 from mettl_async.models._fold_email import fold_email
 from mettl_async.webhooks.processing import place_of
 
 if TYPE_CHECKING:
     from mettl_async.models import CandidateResult
 
-_PAGE: Final = 50
+_PAGE: Final = 100
+_HEAVY_PAGE: Final = 50  # of results with more than marks
 _REPORT_SECONDS: Final = 300.0
 _SPOOLED: Final = 8 * 1024 * 1024  # characters of results that wait to be written into a file
 _READ: Final = 64 * 1024
@@ -164,7 +165,7 @@ class _Pull:
             detail=self.spec.detail,
             sort=ResultSort.NAME,
             order=SortOrder.ASC,
-            page_size=_PAGE,
+            page_size=_PAGE if self.spec.detail == ResultDetail() else _HEAVY_PAGE,
         )
         try:
             with tempfile.TemporaryDirectory(prefix="mettl-", ignore_cleanup_errors=True) as folder:

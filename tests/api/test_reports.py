@@ -50,6 +50,21 @@ async def test_a_report_is_saved_when_it_is_there(mettl, server, tmp_path, all_l
     assert link.rpartition("?")[2][:40] not in said
 
 
+async def test_a_report_is_asked_for_once_when_nobody_waits(mettl, server, tmp_path):
+    server.sandbox.pace = Pace(report_delay=60, links_first=True, pending_status=404)
+    await register(mettl, server)
+    finish(server, ASHA.email)
+    result = await mettl.results.get(server.access_key, ASHA.email)
+    pauses = scripted_sleep(mettl, [])
+    with pytest.raises(NotReadyError, match="HTTP 404") as raised:
+        await mettl.results.download_report(result, tmp_path / "asha.pdf", wait=False)
+    assert not raised.value.final
+    assert (pauses, list(tmp_path.iterdir())) == ([], [])
+    server.sandbox.clock.advance(90)
+    path = await mettl.results.download_report(result, tmp_path / "asha.pdf", wait=False)
+    assert path.read_bytes().startswith(b"%PDF-")
+
+
 async def test_a_report_survives_a_flaky_network_and_is_never_half_written(server, tmp_path):
     async with MettlClient(server.credentials, base_url=server.base_url) as mettl:
         await register(mettl, server)

@@ -1,6 +1,7 @@
 """Recurring work: what is due is begun once, one at a time, whoever leads."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -8,7 +9,7 @@ import pytest
 from pretended_engine import Dispatch
 from pulled_data import Pulled, emails
 
-from mettl_async import InvalidInputError
+from mettl_async import ConfigurationError, InvalidInputError
 from mettl_async.jobs import (
     FolderStore,
     Jobs,
@@ -18,8 +19,10 @@ from mettl_async.jobs import (
     run_worker,
     tables,
 )
+from mettl_async.jobs.pull_spec import spec_of, spec_text
 from mettl_async.jobs.recurring import Recurring, _begin, _due
 from mettl_async.jobs.statements import now_of
+from mettl_async.models import ResultDetail
 from mettl_async.sql_backend import sa
 
 KEY = "a1b2c3d4e5"
@@ -143,6 +146,26 @@ async def test_old_jobs_are_forgotten(jobs, recurring, monkeypatch):
     await jobs.pull(WHAT, account="acme", id="nightly@mine")
     left = [f"{name}@1970-01-01T00:00:0{tick}Z" for tick in (2, 3, 4) for name in ("nightly", "n_ghtly")]  # fmt: skip
     assert sorted(await ids(jobs)) == sorted([*left, "nightly@mine"])
+
+
+async def test_what_a_newer_version_pulls_is_begun(jobs, recurring):
+    await jobs.every("0 2 * * *", WHAT, **GIVEN)
+    newer = {**json.loads(spec_text(WHAT, "nightly")), "only_on_sundays": True}
+    await be_due(jobs, 60.0, spec=json.dumps(newer))
+    await recurring.begin_due()
+    assert len(await jobs.list()) == 1
+    with pytest.raises(ConfigurationError, match=r"\(only_on_sundays\); upgrade this worker"):
+        spec_of(json.dumps(newer))
+
+
+def test_what_is_pulled_is_written_and_read():
+    every = pull_results(
+        [KEY], files="f", reports=FolderStore("r"), detail=ResultDetail(evaluation=True)
+    )
+    for one in (WHAT, every, pull_results(assessment=7, table=False, reports="own")):
+        assert spec_of(spec_text(one, "nightly")) == ("nightly", one)
+    assert every.files is not None
+    assert every.files.startswith("/")
 
 
 async def test_a_zone_that_is_not_known_here_stops_no_other(jobs, recurring, all_logs):

@@ -269,6 +269,7 @@ async def reading(mettl: MettlClient) -> None:
         for section in status.result.section_marks:
             assert_type(section.section_name, str | None)
     assert_type(await mettl.results.download_report(result, "asha.pdf", max_bytes=10**6), Path)
+    await mettl.results.download_report(result, "asha.pdf", wait=False)
     async for one in mettl.results.export(["abc"], detail=ResultDetail(recommendation=True)):
         match one:
             case ExportedResult(access_key=key, result=found):

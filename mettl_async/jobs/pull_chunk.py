@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -237,17 +237,20 @@ class _Pull:
             try:
                 merged.move()
             except OSError as error:
-                failed.append(error)  # which is not the database's
+                failed.append(error)
                 raise _CannotStoreError from None
 
-        try:
-            with unfinished(target) as (file, part):
+        with ExitStack() as stack:
+            try:
+                file, part = stack.enter_context(unfinished(target))
                 merged = await anyio.to_thread.run_sync(merge, file, part, target, lines)
+            except OSError as error:
+                self._failed("the file of results", error)
+                return
+            try:  # what is an OSError here is the database's
                 await self.tables.remember([digest for digest, _ in spool.values()], move)
-        except _CannotStoreError:
-            self._failed("the file of results", failed[0])
-        except OSError as error:
-            self._failed("the file of results", error)
+            except _CannotStoreError:
+                self._failed("the file of results", failed[0])
 
     async def _store_all(self, reports: Mapping[str, CandidateResult], folder: Path) -> None:
         """Store reports, some at once."""

@@ -9,6 +9,7 @@ from pulled_data import Pulled, emails
 
 from mettl_async import InvalidInputError
 from mettl_async.jobs import FolderStore, JobError, JobState, pull_results, tables
+from mettl_async.jobs.pull_statements import PullTables
 from mettl_async.sandbox import Pace as Grading
 
 
@@ -144,6 +145,41 @@ async def test_a_store_that_takes_nothing_fails_its_schedule_only(pulled):
     await pulled.take_test(1)
     status = await pulled.pull(pull_results([pulled.access_key, other], reports="own"))
     assert (status.registered, status.failed) == (1, 1)
+
+
+async def test_a_file_that_cannot_be_written_is_tried_again(pulled, tmp_path, all_logs):
+    await pulled.take_test(1)
+    (tmp_path / "files").write_text("in the way")
+    what = pull_results(pulled.access_key, table=False, files=tmp_path / "files")
+    status = await pulled.pull(what)
+    assert (status.registered, status.failed) == (0, 1)
+    assert (
+        sum("the file of results could not be stored: FileExistsError" in one for one in all_logs)
+        == 3
+    )
+    (tmp_path / "files").unlink()
+    assert (await pulled.pull(what, "b")).registered == 1
+
+
+async def test_a_database_that_goes_away_is_no_fault_of_the_file(
+    pulled, tmp_path, monkeypatch, all_logs
+):
+    await pulled.take_test(1)
+    whole, away = PullTables.remember, [ConnectionRefusedError()]
+
+    async def remember(*arguments):
+        if away:
+            raise away.pop()
+        await whole(*arguments)
+
+    monkeypatch.setattr(PullTables, "remember", remember)
+    status = await pulled.pull(
+        pull_results(pulled.access_key, table=False, files=tmp_path / "files")
+    )
+    assert (status.registered, status.chunks_done) == (1, 1)
+    assert not any("could not be stored" in one for one in all_logs)
+    (chunk,) = await pulled.rows(tables.chunks)
+    assert chunk.tries == 0
 
 
 async def test_a_schedule_that_is_not_there_fails_alone(pulled):

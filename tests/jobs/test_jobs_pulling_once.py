@@ -33,7 +33,9 @@ def lines_of(folder):
     return sorted(json.loads(line)["email"] for text in texts for line in text.splitlines())
 
 
-@pytest.mark.parametrize("first", [1, 4, 6])
+@pytest.mark.parametrize(
+    "first", [4, *(pytest.param(one, marks=pytest.mark.slow) for one in (1, 6))]
+)
 async def test_nothing_is_lost_or_doubled_when_workers_die(pulled, tmp_path, first):
     other = pulled.sandbox.add_schedule("Other").access_key
     await pulled.take_test(*range(6))

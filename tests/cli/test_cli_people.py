@@ -245,6 +245,7 @@ def test_a_clean_name_stays_as_it_is(name):
         ("#REF!", "spreadsheet's error"),
         ("#####", "spreadsheet's error"),
         ("9.19845E+11", "shortened"),
+        ("9.19845e+11", "shortened"),  # R, pandas
         ("Pun\ufffd", "a letter that was lost"),
         ("\u200b", "cannot be seen"),
         ("x\x07", "cannot be seen"),

@@ -67,7 +67,7 @@ _UNFILLED: Final = re.compile(
     r".*(?:\{\{|\}\}|\$\{|<<|%%).*|\{\w*\}|\[\[?\w+\]\]|%\w+%?|\$\w+", re.DOTALL
 )
 _LOST: Final = re.compile(r"[^\W\d_]\?|\?[^\W\d_]")
-_SHORTENED: Final = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+\d{2,3}")
+_SHORTENED: Final = re.compile(r"[+-]?\d(?:[.,]\d+)?[Ee]\+\d{2,3}")
 _GUARDED: Final = re.compile(r"'[=+@0-9-].*", re.DOTALL)
 _TEXT_FORMULA: Final = re.compile(r'="[^"]*"')
 _IN_QUOTES: Final = re.compile(
@@ -265,6 +265,7 @@ def is_unremarkable(row: str) -> bool:
         "#" not in row
         and "'" not in row
         and "E+" not in row
+        and "e+" not in row
         and '="' not in row
         and is_plain(row)
         and (row.isascii() or _MISREAD.search(row) is None)

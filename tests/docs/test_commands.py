@@ -21,6 +21,7 @@ NOT_RUN = {
     "mettl sandbox": "serves until it is stopped",
     "mettl webhooks listen": "listens until it is stopped",
     "mettl webhooks replay": "needs an inbox; tests/cli/test_cli_replay.py",
+    "mettl jobs": "needs workers; tests/cli/test_cli_jobs*.py",
     "mettl profile": "asks for keys; tests/cli/test_cli_profiles.py",
     "mettl register candidates.csv --profile": "needs a profile; the same",
 }
@@ -45,7 +46,7 @@ def call(words, **more):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_has_the_options_that_the_page_gives_it(command):
     words = shlex.split(command)[1:]
-    group = 2 if words[0] in {"profile", "webhooks"} else 1
+    group = 2 if words[0] in {"jobs", "profile", "webhooks"} else 1
     done = call([*words[:group], "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
     assert done.exit_code == 0, done.output
     known = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", done.output))

@@ -109,10 +109,8 @@ class RunningChunks:
             ready = sa.select(row.number).where(row.number.in_(numbers), row.state == "ready")
             return set((await connection.execute(ready)).scalars())
 
-        ready = await self.backend.run(read)
-        for ticket, stop in list(self._stops.items()):
-            if ticket.job in numbers - ready:
-                stop.set()
+        for number in numbers - await self.backend.run(read):
+            self._stop_all_of(number)
 
     async def finish(self) -> None:
         """Begin nothing more, and return when what is in flight is done, or has had its time."""
@@ -133,6 +131,11 @@ class RunningChunks:
         self._closed = True
         while self._unended:
             self._unended.pop().set_exception(HandedOnError())
+
+    def _stop_all_of(self, job: int) -> None:
+        for ticket, stop in self._stops.items():
+            if ticket.job == job:
+                stop.set()
 
     def _ended(self, ticket: Ticket, task: asyncio.Task[None], ended: Future[None]) -> None:
         del self._tasks[ticket]
@@ -219,6 +222,7 @@ class RunningChunks:
                 bound = {"the_job": lease.job, "new_problem": ending.problem}
                 if await self.backend.change(pause_for(), bound):
                     logger.error("job %d is paused: %s", lease.job, ending.problem)
+                self._stop_all_of(lease.job)
                 await give_back(self.backend, lease)
             case Stopped():
                 await give_back(self.backend, lease, pause=ending.pause)

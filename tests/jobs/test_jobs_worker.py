@@ -145,6 +145,8 @@ async def test_a_refused_account_pauses_the_job_and_says_why(worked, caplog):
         job = await worked.job()
         assert "E403" in job.problem
         assert "@" not in job.problem
+        await worked.until_chunks(lambda rows: not any(row.owner for row in rows))
+        assert worked.sandbox.stats.requests == 1
         assert set(await worked.statuses()) == {"failed"}
         assert [row.tries for row in await worked.rows(tables.chunks)] == [0, 0, 0]
         await worked.change(sa.update(tables.jobs).values(state="ready", problem=""))

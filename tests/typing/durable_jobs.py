@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import assert_type
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,6 +18,7 @@ from mettl_async import (
     Unknown,
 )
 from mettl_async.jobs import (
+    Backlog,
     FolderStore,
     Job,
     JobError,
@@ -28,8 +29,11 @@ from mettl_async.jobs import (
     LeaseLostError,
     PullSpec,
     Store,
+    WorkerHealth,
+    WorkerObserver,
     pull_results,
 )
+from mettl_async.jobs.metrics import JobMetrics
 from mettl_async.models import ResultDetail
 from mettl_async.webhooks import EventHandlers
 from mettl_async.webhooks.sql_inbox import SqlEventInbox
@@ -81,6 +85,24 @@ async def work(engine: AsyncEngine, client: MettlClient) -> None:
     async with Jobs(engine, create_tables=False) as jobs:
         await jobs.run_worker(accounts={"acme": client})
         await jobs.run_worker(accounts={"acme": client}, rates={"acme": 20})
+
+
+class Seen(WorkerObserver):
+    def answered(self, account: str, outcome: str) -> None:
+        print(account, outcome)
+
+    def counted(self, backlogs: Mapping[str, Backlog], workers: int) -> None:
+        print(workers, {account: (one.chunks, one.oldest) for account, one in backlogs.items()})
+
+
+async def watch(jobs: Jobs, client: MettlClient) -> None:
+    health = WorkerHealth()
+    with health.listening("0.0.0.0", port=8080) as address:
+        assert_type(address, tuple[str, int])
+        await jobs.run_worker(accounts={"acme": client}, observers=[health, Seen(), JobMetrics()])
+    assert_type(health.is_well, bool)
+    assert_type(health.silent, float | None)
+    await jobs.run_worker(accounts={"acme": client}, observers=[print])  # type: ignore[list-item]
 
 
 async def keep(name: str, chunks: AsyncIterator[bytes]) -> int:

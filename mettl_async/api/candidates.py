@@ -214,7 +214,7 @@ class Candidates(Resource):
             options: As for `register`.
 
         Returns:
-            `ReadyLink`, or `NoLink` with a reason: completed, not invited, or other.
+            `ReadyLink`, or `NoLink` with a reason (completed, not invited, or other).
 
         Raises:
             InvalidInputError: Not an access key, or not a `Candidate`.

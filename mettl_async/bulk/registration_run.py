@@ -55,7 +55,7 @@ class RegistrationRun:
         """Do the whole run, as ``await run`` does; a coroutine, for ``asyncio.create_task()``.
 
         Returns:
-            Every outcome in the order of the input. Candidates that were not registered raise nothing:
+            Every outcome in the order of the input. Candidates that were not registered raise nothing;
             ``report.raise_for_failures()`` does. Memory grows with the input.
 
         Raises:

@@ -115,11 +115,15 @@ def shown(source):
     }
 
 
-def with_examples():
-    """Give each public class, function and method that has an example, by name."""
+def everything():
+    """Give each public class, function and method by name."""
     found = {one.__qualname__: one for one in public_objects()}
-    found |= {name: getattr(base, method) for name, (_, base, method) in methods().items()}
-    return {name: one for name, one in found.items() if example_of(one)}
+    return found | {name: getattr(base, method) for name, (_, base, method) in methods().items()}
+
+
+def with_examples():
+    """Give those that have an example, by name."""
+    return {name: one for name, one in everything().items() if example_of(one)}
 
 
 def names_for(documented):
@@ -131,3 +135,11 @@ def names_for(documented):
         for name in getattr(module, "__all__", dir(module))
         if not name.startswith("_")
     }
+
+
+def section(documented, title):
+    """Give the lines of a section of a docstring, such as ``Raises``, without their indentation."""
+    found = re.search(
+        rf"^{title}:\n((?:    .*\n|\n)+)", f"{inspect.getdoc(documented) or ''}\n", re.MULTILINE
+    )
+    return textwrap.dedent(found[1]).splitlines() if found else []

@@ -3,6 +3,8 @@
 import ast
 import asyncio
 import inspect
+import pydoc
+import re
 import sys
 from base64 import b64encode
 from collections.abc import Mapping
@@ -20,6 +22,7 @@ from sqlalchemy.orm import Session
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+import mettl_async
 from mettl_async import Candidate, MettlClient
 from mettl_async.jobs import run_worker
 from mettl_async.webhooks import (
@@ -37,6 +40,12 @@ from pretended_engine import Dispatch
 METHODS = documented.methods()
 PASSWORD = f"Basic {b64encode(b'mettl:secret').decode()}"
 FUNCTIONS = [one for one in documented.public_objects() if inspect.isfunction(one)]
+ERRORS = {
+    name: one
+    for module in (*documented.PUBLIC, mettl_async.errors)
+    for name, one in vars(module).items()
+    if inspect.isclass(one)
+}
 LIBRARIES = {
     one.__name__: one
     for one in (asyncio, httpx, Mapping, AsyncSession, Path, Route, Session, Starlette)
@@ -58,6 +67,24 @@ def test_each_public_method_is_shown_by_an_example(name):
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda one: one.__name__)
 def test_each_public_function_is_shown_by_an_example(function):
     assert f"{function.__name__}(" in documented.example_of(function)
+
+
+def test_arguments_and_errors_are_real_and_what_is_returned_can_be_read():
+    for name, one in documented.everything().items():
+        for line in documented.section(one, "Raises"):
+            if line and not line.startswith(" "):
+                cls, colon, _ = line.partition(":")
+                assert colon, f"{name}: {line}"
+                assert issubclass(ERRORS.get(cls) or pydoc.locate(cls), BaseException), name
+        named = {
+            line.partition(":")[0].lstrip("*")
+            for line in documented.section(one, "Args")
+            if line and not line.startswith(" ")
+        }
+        assert named <= set(inspect.signature(one).parameters if named else ()), name
+        # Sphinx would take the words before a colon for a type.
+        returns = [*documented.section(one, "Returns"), ""][0]
+        assert ": " not in re.sub("``.*?``", "", f"{returns} "), name
 
 
 async def test_each_example_runs(server, quick_options, tmp_path, monkeypatch):

@@ -314,7 +314,7 @@ def worker(
         str | None,
         typer.Option(
             help="Name that jobs have for the account of the environment: METTL_PUBLIC_KEY and "
-            "METTL_PRIVATE_KEY, with METTL_REGION or METTL_BASE_URL.",
+            "METTL_PRIVATE_KEY, with METTL_REGION or METTL_BASE_URL; or the profile in METTL_PROFILE.",
             metavar="NAME",
         ),
     ] = None,

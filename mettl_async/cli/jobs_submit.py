@@ -28,6 +28,7 @@ from mettl_async.jobs import JobError, JobState
 
 if TYPE_CHECKING:
     from mettl_async.cli.job import Job
+    from mettl_async.cli.reading.checking import Checked
     from mettl_async.jobs import Jobs, JobStatus
     from mettl_async.models import Candidate
 
@@ -74,7 +75,7 @@ def submit(job: Job, asked: Submission) -> int:
     checked = read_and_check(job, None, ask=asks)
     where = None if asked.account is None else f"{asked.account}, by its workers"
     if job.dry_run:
-        return dry_run(job, checked, Before(), where)
+        return shown(job, checked, where)
     total = agree(job, checked, Before(), where, ask=asks)
     if total is None:
         return WRONG
@@ -94,6 +95,17 @@ def check_bad_rows_file(job: Job) -> None:
         is_json_lines(job.skip_bad, "--skip-bad")
         check_whole(job.skip_bad, overwrite=True)
         check_apart(job.file, [(job.skip_bad, "the bad rows")])
+
+
+def shown(job: Job, checked: Checked | None, account: str | None) -> int:
+    """Do a dry run, also for programs; gives its exit code."""
+    code = dry_run(job, checked, Before(), account)
+    if job.as_json:
+        good, bad = job.generate, 0
+        if checked is not None:
+            good, bad = checked.good_total, checked.bad_total
+        print_json({"exit_code": code, "dry_run": True, "total": good, "bad_rows": bad})
+    return code
 
 
 def handed_in(job: Job, total: int) -> Generator[Candidate, None, None]:

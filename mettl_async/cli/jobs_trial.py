@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import define, field
 
 from mettl_async.cli import asking
-from mettl_async.cli.agreeing import agree, dry_run, read_and_check
+from mettl_async.cli.agreeing import agree, read_and_check
 from mettl_async.cli.databases import run_on_database
 from mettl_async.cli.earlier import Before
 from mettl_async.cli.jobs_export import Written, check_links, tell, write
-from mettl_async.cli.jobs_submit import check_bad_rows_file, handed_in
+from mettl_async.cli.jobs_submit import check_bad_rows_file, handed_in, shown
 from mettl_async.cli.jobs_watch import follow, make_board
 from mettl_async.cli.jobs_words import document
 from mettl_async.cli.outfile import is_stdout
@@ -59,7 +59,7 @@ def try_out(job: Job, asked: Submission) -> int:
     asks = not job.yes and asking.can_ask()
     checked = read_and_check(job, None, ask=asks)
     if job.dry_run:
-        return dry_run(job, checked, Before(), None)
+        return shown(job, checked, None)
     total = agree(job, checked, Before(), None, ask=asks)
     if total is None:
         return WRONG

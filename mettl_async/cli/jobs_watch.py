@@ -216,7 +216,8 @@ def table_of(looks: list[Look], *, wide: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for name in ("Job", "State") if wide else ("Job",):
         table.add_column(name, overflow="fold")
-    for name in ("Done", "Total", "No link", "Rate", "Left"):
+    registers = all(one.status.job.kind == "register" for one in looks)
+    for name in ("Done", "Total", "No link" if registers else "Failed", "Rate", "Left"):
         if wide or name != "Rate":
             table.add_column(name, justify="right", overflow="fold")
     for one in looks:

@@ -12,7 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from mettl_async import cli
+from mettl_async.cli import asking
 from mettl_async.cli.app import app
+from mettl_async.sql_backend import sa
 
 URL = "sqlite:///jobs.db"
 SUBMIT = ("jobs", "submit", "people.csv", "--schedule", "ab12", "--account", "acme")
@@ -126,16 +128,23 @@ def test_what_ended_midway_goes_on_and_other_people_are_refused(jobs, people):
     assert document(jobs("jobs", "status", "autumn", "--json"))["total"] == 5
 
 
-def test_who_is_interrupted_is_told_the_id_to_go_on_with(jobs, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (sa.exc.OperationalError("insert", {}, OSError("gone")), 2, "the database refused"),
+    ],
+)
+def test_who_is_interrupted_is_told_the_id_to_go_on_with(jobs, monkeypatch, error, code, words):
     async def interrupted(*_given, **_more):
-        raise KeyboardInterrupt
+        raise error
 
     monkeypatch.setattr("mettl_async.jobs.Jobs.register", interrupted)
     done = jobs(*SUBMIT)
-    assert done.exit_code == 130
+    assert done.exit_code == code
     name = re.search(r"--id (\w+) goes on where it ended", done.stderr)[1]
     assert len(name) == 8
-    assert "interrupted" in done.stderr.splitlines()[-1]
+    assert words in done.stderr.splitlines()[-1]
 
 
 def test_a_file_is_read_checked_and_shown_as_by_register(jobs):
@@ -149,6 +158,10 @@ def test_a_file_is_read_checked_and_shown_as_by_register(jobs):
     assert shown.exit_code == 1
     assert "Account: acme, by its workers" in shown.stdout
     assert "5 people would be registered in schedule ab12." in shown.stdout
+    shown = jobs(*SUBMIT, "--dry-run", "--json")
+    assert json.loads(shown.stdout) == {
+        "exit_code": 2, "dry_run": True, "total": 5, "bad_rows": 1,
+    }  # fmt: skip
     assert document(jobs("jobs", "list", "--json")) == []
     done = jobs(*SUBMIT, "--id", "autumn", "--skip-bad", "bad.csv")
     assert done.exit_code == 1
@@ -212,6 +225,23 @@ def test_a_job_is_paused_resumed_cancelled_and_forgotten(jobs):
         done = jobs("jobs", command, "autumn")
         assert done.exit_code == 2
         assert "mettl jobs list shows them" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["cancel", "forget"])
+def test_what_cannot_be_undone_is_asked_for_on_a_terminal(jobs, monkeypatch, command):
+    jobs(*SUBMIT, "--id", "autumn")
+    asked = []
+    monkeypatch.setattr(asking, "can_ask", lambda: True)
+    monkeypatch.setattr(
+        asking, "confirm", lambda question: asked.append(question) or len(asked) > 1
+    )
+    done = jobs("jobs", command, "autumn")
+    assert (done.exit_code, done.stderr) == (2, "mettl: not confirmed; nothing was changed\n")
+    assert "5 people" in asked[0]
+    assert document(jobs("jobs", "status", "autumn", "--json"))["state"] == "ready"
+    assert jobs("jobs", command, "autumn").exit_code == 0
+    assert jobs("jobs", command, "autumn", "--yes").exit_code == (0 if command == "cancel" else 2)
+    assert len(asked) == 2
 
 
 def test_watch_ends_with_the_job_and_its_code_says_how(jobs):

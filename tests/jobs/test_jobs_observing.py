@@ -13,6 +13,7 @@ from worked import Worked
 from mettl_async.jobs import Backlog, Jobs, WorkerHealth, WorkerObserver
 from mettl_async.jobs.metrics import JobMetrics
 from mettl_async.jobs.observing import COUNT_EVERY, Counting, count
+from mettl_async.jobs.worker import Worker
 
 
 class Clock:
@@ -96,17 +97,29 @@ async def test_a_worker_tells_its_observers_what_it_does(worked):
     assert told.told.count(("answered", "acme", "registered")) == 3
 
 
+async def test_a_heartbeat_that_was_not_written_is_not_told():
+    class Away:
+        async def run(self, _):
+            raise ConnectionError
+
+    told = Told()
+    worker = Worker(backend=Away(), url=None, clients={}, observers=[told])
+    with pytest.raises(ConnectionError):
+        await worker._say_alive()
+    assert told.told == []
+
+
 async def test_jobs_give_their_observers_to_the_worker(jobs_file_url, monkeypatch):
     made = []
 
-    class Worker:
+    class Made:
         def __init__(self, **given):
             made.append(given)
 
         async def run(self, stop):
             pass
 
-    monkeypatch.setattr("mettl_async.jobs.run_worker.Worker", Worker)
+    monkeypatch.setattr("mettl_async.jobs.run_worker.Worker", Made)
     told = Told()
     async with Jobs(jobs_file_url) as jobs:
         await jobs.run_worker(accounts={"acme": None}, observers=[told])

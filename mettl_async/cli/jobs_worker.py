@@ -13,7 +13,7 @@ from attrs import frozen
 
 from mettl_async.cli.jobs_database import with_jobs
 from mettl_async.cli.option_fields import Target
-from mettl_async.cli.problems import CommandError, os_reason, print_stderr
+from mettl_async.cli.problems import CommandError, cannot_listen, print_stderr
 from mettl_async.cli.profiles import find_profile, profiles_file
 from mettl_async.cli.signals import on_interrupt
 from mettl_async.cli.talk import is_quiet
@@ -149,9 +149,8 @@ async def _work(
                 address = health.listening(order.health_host, order.health_port)
                 host, port = stack.enter_context(address)
             except OSError as error:
-                raise CommandError(
-                    f"cannot listen on {order.health_host} port {order.health_port}: {os_reason(error)}"
-                ) from None
+                asked = f"{order.health_host} port {order.health_port}"
+                raise cannot_listen(asked, error, "--health-port") from None
             print_stderr(f"mettl: health at http://{host}:{port}/")
         stack.enter_context(on_interrupt(begin_to_end))
         print_stderr(f"mettl: works for {', '.join(clients)} until Ctrl-C or SIGTERM")

@@ -11,7 +11,7 @@ from attrs import define, field
 
 from mettl_async.cli.events import COLUMNS, cells, document, print_line
 from mettl_async.cli.printing import print_text
-from mettl_async.cli.problems import CommandError, os_reason, print_stderr
+from mettl_async.cli.problems import CommandError, cannot_listen, print_stderr
 from mettl_async.cli.signals import on_interrupt
 from mettl_async.models import EVENTS, BasicAuth, Event, TestEvent, UnknownEvent
 from mettl_async.webhooks import Claim, MemorySeenEvents, Refused, WebhookReceiver
@@ -117,7 +117,7 @@ class Listener:
             try:
                 base_url = await stack.enter_async_context(server)
             except OSError as error:
-                raise CommandError(f"cannot listen on {address}: {os_reason(error)}") from None
+                raise cannot_listen(address, error) from None
             log = _StderrLog(logging.WARNING)
             _LOGGER.addHandler(log)
             stack.callback(_LOGGER.removeHandler, log)

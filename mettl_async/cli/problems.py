@@ -1,5 +1,6 @@
 """How a command ends: errors as one line on stderr, and exit codes."""
 
+import errno
 import signal
 import sys
 from collections.abc import Iterator
@@ -57,3 +58,10 @@ def print_outcome(text: str) -> None:
 def os_reason(error: OSError) -> str:
     """Take the operating system's message, without the path that it repeats."""
     return error.strerror or type(error).__name__
+
+
+def cannot_listen(address: str, error: OSError, option: str = "--port") -> CommandError:
+    """Say that a server cannot begin, and with an address in use what to pass."""
+    taken = error.errno == errno.EADDRINUSE
+    hint = f"; pass another {option}, or stop what listens there" if taken else ""
+    return CommandError(f"cannot listen on {address}: {os_reason(error)}{hint}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mettl_async.cli.problems import CommandError, os_reason
+from mettl_async.cli.problems import CommandError, cannot_listen
 from mettl_async.config import BASE_URL_VARIABLE, PRIVATE_KEY_VARIABLE, PUBLIC_KEY_VARIABLE
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def serve(
     except SnapshotError as error:
         raise CommandError(str(error)) from None
     except OSError as error:
-        raise CommandError(f"cannot listen on {host} port {port}: {os_reason(error)}") from None
+        raise cannot_listen(f"{host} port {port}", error) from None
 
 
 def greeting(server: Server, db: Path | None = None) -> str:

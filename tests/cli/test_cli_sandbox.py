@@ -49,6 +49,7 @@ def test_an_address_in_use_is_one_clear_line_and_2(mettl):
         done = mettl("sandbox", "--port", taken.getsockname()[1])
     assert done.exit_code == 2
     assert "cannot listen on 127.0.0.1 port" in done.stderr
+    assert done.stderr.endswith("; pass another --port, or stop what listens there\n")
     assert len(done.stderr.splitlines()) == 1
 
 

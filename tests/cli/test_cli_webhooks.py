@@ -275,6 +275,7 @@ def test_an_address_in_use_is_said(mettl):
         done = mettl("webhooks", "listen", "--no-auth", "--port", port)
     assert done.exit_code == 2
     assert f"cannot listen on 127.0.0.1 port {port}" in done.stderr
+    assert "pass another --port" in done.stderr
 
 
 # ---- as real processes

@@ -194,6 +194,23 @@ def test_columns_that_the_sheet_hides_are_sent_only_if_asked_for():
     assert notes() == [None]
 
 
+@pytest.mark.parametrize(
+    ("place", "own", "sent_as"),
+    [(1, "First Name", "First Name"), (2, "context_data", "context_data")],
+)
+def test_a_recognised_column_that_the_sheet_hides_is_sent_only_if_asked_for(place, own, sent_as):
+    def hide(sheet):
+        sheet.column_dimensions["ABC"[place]].hidden = True
+
+    book((*HEADER[:2], "context_data"), PERSON, change=hide)
+    said = refused()
+    assert f"column {own!r} ({'ABC'[place]}) is hidden in the sheet; " in said
+    assert said.endswith(f'--map "{own}={sent_as}" to send it')
+    assert ("--drop" in said) == (place > 1)
+    with closing(Source(Path(NAME), ReadOptions(mapping=[f"{own}={sent_as}"]))) as source:
+        assert len(list(source.rows())) == 1
+
+
 def test_the_header_is_in_the_row_that_is_asked_for():
     book(("List of people",), ("Made by", "HR"), HEADER, PERSON, ("b@x.org", "Bo", "m"))
     assert "row 3 names them: pass --header-row 3; 'Sheet' is the only sheet" in refused()

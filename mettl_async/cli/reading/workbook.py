@@ -10,8 +10,9 @@ from attrs import define, field, frozen
 from mettl_async.cli.problems import CommandError
 from mettl_async.cli.reading.characters import clean_name
 from mettl_async.cli.reading.columns import (
+    EMAIL,
+    FIRST_NAME,
     HEADER_WITHIN,
-    RECOGNISED,
     HiddenRows,
     Layout,
     MergedCells,
@@ -253,15 +254,16 @@ class _Reading:
             place
             for one in (self._content.hidden if self._content else ())
             for place in range(one.start, min(one.stop, len(names)))
-            if names[place] not in (None, *RECOGNISED)
-            and columns.header[place] not in self.layout.mapping
+            if names[place] is not None and columns.header[place] not in self.layout.mapping
         ]
         for place in sorted(hidden):
             if any(place < len(texts) and texts[place].strip() for _, texts, _ in self.rows):
-                column = columns.header[place]
+                column, name = columns.header[place], names[place]
+                drop = f'pass --drop "{column}" to leave it out, or --map'
+                way = "show it there, or pass --map" if name in (EMAIL, FIRST_NAME) else drop
                 raise CommandError(
                     f"{self.layout.name}: column {column!r} ({column_name(place)}) is hidden in the sheet; "
-                    f'pass --drop "{column}" to leave it out, or --map "{column}={column}" to send it'
+                    f'{way} "{column}={name}" to send it'
                 )
 
     def _hidden_doubt(self) -> DoubtError:

@@ -53,7 +53,9 @@ def replay(url: str, table: str, ids: Sequence[int] | None) -> int:
     count = _with_inbox(url, table, lambda inbox: inbox.replay(asked))
     print_outcome(f"{count} replayed; the workers of the inbox handle them")
     if asked is not None and count < len(asked):
-        print_stderr(f"mettl: {len(asked) - count} of these numbers are no dead letters")
+        missing = len(asked) - count
+        which = "is no dead letter" if missing == 1 else "are no dead letters"
+        print_stderr(f"mettl: {missing:,} of these numbers {which}")
         return 1
     return 0
 

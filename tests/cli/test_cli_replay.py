@@ -72,6 +72,8 @@ def test_some_or_all_are_replayed(mettl):
     done = mettl("webhooks", "replay", "2", "1", "99", "--db", URL)
     assert done.exit_code == 1
     assert "2 of these numbers are no dead letters" in done.stderr
+    done = mettl("webhooks", "replay", "99", "--db", URL)
+    assert (done.exit_code, done.stderr) == (1, "mettl: 1 of these numbers is no dead letter\n")
     assert open_rows() == [1, 2]
     assert mettl("webhooks", "replay", "--all", "--db", URL).stdout.startswith("0 replayed")
 

@@ -150,7 +150,8 @@ Bom = Annotated[
     bool | None,
     typer.Option(
         "--bom/--no-bom",
-        help="Begin CSV with a byte order mark; by default where Excel needs it to read the file right.",
+        help="Begin CSV with a byte order mark; by default where Excel needs it to read the file right, "
+        "and never on stdout.",
         show_default=False,
     ),
 ]

@@ -132,10 +132,13 @@ async def _work(
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 
-    def begin_to_end(number: signal.Signals) -> None:
+    def end(number: signal.Signals) -> None:
         how = "Ctrl-C again" if number == signal.SIGINT else "the next signal"
-        loop.call_soon_threadsafe(stop.set)
         print_stderr(f"mettl: ends when calls in flight have their answers; {how} exits at once")
+        stop.set()
+
+    def signalled(number: signal.Signals) -> None:
+        loop.call_soon_threadsafe(end, number)  # it may have come while a line was written
 
     observers: list[WorkerObserver] = [*metrics()]
     async with AsyncExitStack() as stack:
@@ -152,7 +155,7 @@ async def _work(
                 asked = f"{order.health_host} port {order.health_port}"
                 raise cannot_listen(asked, error, "--health-port") from None
             print_stderr(f"mettl: health at http://{host}:{port}/")
-        stack.enter_context(on_interrupt(begin_to_end))
+        stack.enter_context(on_interrupt(signalled))
         print_stderr(f"mettl: works for {', '.join(clients)} until Ctrl-C or SIGTERM")
         await jobs.run_worker(
             accounts=clients,

@@ -122,6 +122,31 @@ def test_a_file_of_json_lines_is_asked_for_too():
     assert choice_of(doubt, "cp1252").shown == ("line 1: José",)
 
 
+@pytest.mark.parametrize("minus", [b"-", b""])
+def test_letters_in_utf_7_are_asked_for(minus):
+    rows = b"a@x.org,Asha,Pune\nb@x.org,Jo,M+APw-nchen\nc@x.org,Jo,Jos+AOk%s\n" % minus
+    content = b"Email Address,First Name,City\n" + rows
+    doubt = doubt_of(content)
+    assert doubt.question.startswith("p.csv: may be UTF-7")
+    assert [(one.flag, one.shown) for one in doubt.choices] == [
+        ("--encoding utf-8", ("line 3: M+APw-nchen", f"line 4: Jos+AOk{minus.decode()}")),
+        ("--encoding utf-7", ("line 3: München", "line 4: José")),
+    ]
+    with closing(Source(Path("p.csv"), ReadOptions(encoding="utf-7"))) as source:
+        towns = [one.candidate.fields["City"] for one in source.rows()]
+    assert towns == ["Pune", "München", "José"]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["a+abg@x.org", "+14155552674", "+49 151 234", "+494", "REST+API", "C++", "A+", "1+1=2", "+-", "a+b",
+     "+AOk-, +49 151"],
+)  # fmt: skip
+def test_a_plus_alone_does_not_make_a_text_utf_7(cell):
+    content = f'Email Address,First Name,Note\na@x.org,Asha,"{cell}"\n'.encode()
+    assert find_encoding("p.csv", lambda: [content]) == "utf-8-sig"
+
+
 def test_the_lines_that_decide_may_be_far_behind():
     content = written(["Zsófia"] * 3000 + ["Győző"], "cp1250")
     assert "line 3002: Győző" in choice_of(doubt_of(content), "cp1250").shown

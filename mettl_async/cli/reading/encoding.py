@@ -8,12 +8,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
+from itertools import islice
 from typing import Final
 
 from attrs import define, field
 
 from mettl_async.cli.printing import printable
 from mettl_async.cli.problems import CommandError
+from mettl_async.cli.reading import utf_7
 from mettl_async.cli.reading.columns import UNDECODED, UTF_8
 from mettl_async.cli.reading.doubts import Choice, DoubtError
 
@@ -44,6 +46,7 @@ _CONTROLS: Final = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 _MOST_CONTROLS: Final = 50  # one in so many bytes at most
 _LINE_END: Final = re.compile(rb"\r\n?|\n")
 _BETWEEN_CELLS: Final = re.compile('[,;\t|"]')
+_BETWEEN_CELLS_OF_BYTES: Final = re.compile(_BETWEEN_CELLS.pattern.encode())
 
 _CELLS: Final = 3
 _CHOICES: Final = 8
@@ -85,13 +88,15 @@ def check_asked(name: str, asked: str, head: bytes) -> None:
 def find_encoding(name: str, chunks: Chunks) -> str:
     """Tell the encoding of a text: by its mark, or UTF-8 where the whole text is that, as ASCII is.
 
+    ASCII that would be names in UTF-7 or ISO-2022-JP is in doubt.
+
     Raises:
         DoubtError: It may be in several others.
         CommandError: It is in none that is known.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    head, last, multibyte = b"", b"", False
-    broken = escaped = 0
+    head, last, multibyte, ascii_only = b"", b"", False, True
+    broken = escaped = shifted = 0
     for chunk in chunks():
         if not head:
             head = chunk
@@ -101,8 +106,10 @@ def find_encoding(name: str, chunks: Chunks) -> str:
                 return _ask_which_wide(name, chunks)
         escaped += _ESCAPE.search(last + chunk) is not None
         last = chunk[-1:]
+        shifted += utf_7.may_have(chunk)
         text = decoder.decode(chunk)
         if not text.isascii():
+            ascii_only = False
             broken += len(UNDECODED.findall(text))
             multibyte = multibyte or any(_ASCII <= ord(one) < 0xDC80 for one in set(text))  # noqa: PLR2004 - the first of UNDECODED
     broken += len(decoder.decode(b"", final=True))
@@ -113,7 +120,23 @@ def find_encoding(name: str, chunks: Chunks) -> str:
         return _ask(f"{name}: is not UTF-8", chunks, (*more, *_ONE_BYTE, *_MORE_BYTES))
     if escaped:
         return _ask(f"{name}: may be ISO-2022-JP", chunks, ("utf-8", _ESCAPED))
+    if shifted and ascii_only and (lines := utf_7.lines_in_utf_7(_lines(chunks()))):
+        raise _utf_7_doubt(name, lines)
     return UTF_8
+
+
+def _utf_7_doubt(name: str, lines: dict[int, bytes]) -> DoubtError:
+    choices = []
+    for encoding in ("utf-8", utf_7.ENCODING):
+        shown = []
+        for number, line in islice(lines.items(), _CELLS):
+            cells = filter(utf_7.tells, _BETWEEN_CELLS_OF_BYTES.split(line))
+            texts = (cell.decode(encoding, "replace").strip()[:_LONGEST_CELL] for cell in cells)
+            shown.append(f"line {number}: {printable(', '.join(texts))}")
+        choices.append(Choice("encoding", encoding, tuple(shown)))
+    return DoubtError(
+        f"{name}: may be UTF-7, and its bytes alone do not tell which encoding it is in", choices
+    )
 
 
 def _is_wide(head: bytes) -> bool:

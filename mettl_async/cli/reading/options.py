@@ -23,9 +23,7 @@ from mettl_async.cli.reading.delimiter import DELIMITERS
 from mettl_async.models._fold_email import fold_email
 
 # Of which "text" is no text of people: escapes, and forms of domain names.
-_NO_ENCODINGS = frozenset(
-    {"unicode-escape", "raw-unicode-escape", "idna", "punycode", "undefined", "utf-7"}
-)
+_NO_ENCODINGS = frozenset({"unicode-escape", "raw-unicode-escape", "idna", "punycode", "undefined"})
 
 
 def _known_encoding(name: str) -> str:

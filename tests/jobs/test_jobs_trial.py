@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from mettl_async.cli import jobs_trial
 from mettl_async.cli.app import app
+from mettl_async.errors import ConfigurationError
 from mettl_async.jobs import run_worker
 from mettl_async.sandbox import Sandbox
 
@@ -87,3 +88,14 @@ def test_an_interrupted_trial_ends_in_order_and_writes_the_links_until_then(made
     assert 0 < len(rows) < 2000
     assert all(made.owner_of(row["link"]) == row["Email Address"] for row in rows)
     assert len(rows) == len(made.candidates)  # what was in flight was recorded
+
+
+def test_a_trial_whose_worker_cannot_begin_says_why(made, monkeypatch):
+    async def fails(_, **_given):
+        raise ConfigurationError('jobs need an extra: pip install "mettl-async[jobs]"')
+
+    monkeypatch.setattr("mettl_async.jobs.Jobs.run_worker", fails)
+    done = tried("--generate", "5")
+    assert done.exit_code == 2
+    assert done.stderr.endswith('pip install "mettl-async[jobs]"\n')
+    assert not Path("links.csv").exists()

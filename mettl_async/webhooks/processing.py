@@ -25,6 +25,13 @@ from mettl_async.webhooks.unhandled import MAYBE_SECOND, UnhandledTypes, is_time
 
 logger = logging.getLogger("mettl_async.webhooks")
 
+# This package, the standard library, and what is installed.
+_LIBRARIES: Final = (
+    Path(__file__).parents[1],
+    Path(asyncio.__file__).parents[1],
+    Path(anyio.__file__).parents[1],
+)
+
 T = TypeVar("T")
 Identify: TypeAlias = Callable[[Event], str]
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
@@ -234,9 +241,15 @@ def shown_digest(key: str) -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """Give file and line of the innermost frame, without its text."""
-    frames = list(walk_tb(error.__traceback__))
+    """Give file and line of the user's innermost frame, and of the library's that it led to, without text."""
+    frames = [(Path(one.f_code.co_filename), line) for one, line in walk_tb(error.__traceback__)]
     if not frames:
         return ""
-    frame, line = frames[-1]
-    return f" at {Path(frame.f_code.co_filename).name}:{line}"
+    inner = frames[-1]
+    users = [one for one in frames if not _is_library(one[0])]
+    places = [users[-1]] if users and users[-1] != inner else []
+    return " at " + ", in ".join(f"{path.name}:{line}" for path, line in [*places, inner])
+
+
+def _is_library(path: Path) -> bool:
+    return not path.is_absolute() or any(path.is_relative_to(one) for one in _LIBRARIES)

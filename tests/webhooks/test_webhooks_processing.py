@@ -11,6 +11,7 @@ import httpx
 import pytest
 from asgi_calls import PASSWORD, USERNAME, basic, call
 
+from mettl_async import Candidate
 from mettl_async.sandbox.server import listening
 from mettl_async.webhooks import (
     BasicAuth,
@@ -93,6 +94,15 @@ async def test_a_failed_event_comes_again_and_is_told_to_the_hook_only(all_logs)
     said = re.compile(rf"handle failed with RuntimeError {place}: TestGraded {shown(key)}")
     assert any(said.search(line) for line in all_logs)
     assert not any(EVENT.email in line or key in line for line in all_logs)
+
+
+async def test_what_fails_in_a_library_is_told_by_the_line_of_the_handler_too(caplog):
+    async def handler(_):
+        Candidate(email="", first_name="A")
+
+    assert (await call(receiver_with(handler), GRADED)).status == 503
+    place = r" at test_webhooks_processing\.py:\d+, in \w+\.py:\d+: TestGraded "
+    assert re.search(rf"handle failed with \w+{place}", caplog.text), caplog.text
 
 
 async def test_a_handler_that_takes_too_long_is_stopped_and_the_event_comes_again():

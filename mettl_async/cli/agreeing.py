@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from mettl_async.cli import asking, preview
 from mettl_async.cli.bad_rows import check_bad_file, report, write_bad_rows
 from mettl_async.cli.looking import look
-from mettl_async.cli.problems import MISSING, WRONG, CommandError, print_outcome, print_stderr
+from mettl_async.cli.printing import print_text
+from mettl_async.cli.problems import MISSING, WRONG, CommandError, print_stderr
 from mettl_async.cli.talk import note
+from mettl_async.display import multiline
 
 if TYPE_CHECKING:
     from mettl_async.cli.earlier import Before
@@ -44,9 +46,11 @@ def dry_run(job: Job, checked: Checked | None, before: Before, account: str | No
     if job.source is not None and checked is not None and bad:
         print_stderr(report(job.source, checked, job.skip_bad))
     good = (job.generate or 0) if checked is None else checked.good_total
-    (note if job.as_json else print_outcome)(
-        f"Dry run: nothing was sent. {preview.would(job, good if job.skip_bad or not bad else 0)}"
-    )
+    said = multiline(preview.would(job, good if job.skip_bad or not bad else 0))
+    if job.as_json:
+        note(f"Dry run: nothing was sent. {said}")
+    else:
+        print_text(f"Dry run: nothing was sent. {said}\n")
     if bad and not (job.skip_bad and good):
         return WRONG
     return MISSING if bad else 0

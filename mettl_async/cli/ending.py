@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from attrs import define
 
 from mettl_async.cli.bad_rows import rows_text
-from mettl_async.cli.printing import json_document
-from mettl_async.cli.problems import MISSING, WRONG, CommandError, print_outcome
+from mettl_async.cli.printing import json_document, print_text
+from mettl_async.cli.problems import MISSING, WRONG, CommandError, print_outcome, print_stderr
+from mettl_async.cli.streams import is_closed
 from mettl_async.cli.wording import words
 from mettl_async.errors import MettlError
 
@@ -45,7 +47,11 @@ class Ending:
 
     @contextmanager
     def printed(self) -> Iterator[None]:
-        """Print the document, if it is wanted, on stdout when the block ends, also by an error."""
+        """Print the document, if it is wanted, on stdout when the block ends, also by an error.
+
+        Raises:
+            CommandError: Of a dry run it cannot be written; else that is told on stderr.
+        """
         try:
             yield
         except (CommandError, MettlError) as error:
@@ -54,8 +60,15 @@ class Ending:
         self._print()
 
     def _print(self, error: Exception | None = None) -> None:
-        if self.as_json:
-            print_outcome(json_document(self.document(error)))
+        if not self.as_json:
+            return
+        text = json_document(self.document(error))
+        if self._reason() == "dry_run" and error is None:
+            print_text(f"{text}\n")  # all that was asked for
+            return
+        print_outcome(text)
+        if is_closed(sys.stdout) and error is None:
+            print_stderr("mettl: stdout is closed; nobody can read the JSON that was asked for")
 
     def document(self, error: Exception | None = None) -> dict[str, Any]:
         """Write all that a program may want to know; the shape is the same whatever happened."""

@@ -17,7 +17,7 @@ from mettl_async.bulk.files import belongs_to_another, sync_directory
 from mettl_async.cli.printing import Cell
 from mettl_async.cli.problems import CommandError, os_reason
 from mettl_async.cli.safe_cells import guard
-from mettl_async.cli.streams import forget
+from mettl_async.cli.streams import forget, is_closed
 from mettl_async.errors import MettlError
 
 
@@ -117,6 +117,8 @@ def output_file(path: Path) -> Iterator[IO[bytes]]:
         with whole_file(path, overwrite=True) as file:
             yield file
         return
+    if is_closed(sys.stdout):
+        raise CommandError("stdout is closed")
     try:
         yield sys.stdout.buffer
         sys.stdout.flush()

@@ -48,11 +48,14 @@ def print_stderr(text: str) -> None:
 
 
 def print_outcome(text: str) -> None:
-    """Write to stdout what a command has done, which is not undone where nobody can read it."""
+    """Write to stdout what a command has done, which is not undone where it cannot be written: that is told."""
     try:
         typer.echo(multiline(text))
-    except OSError:  # closed at its other end, or on a full disk
+    except BrokenPipeError:  # by whoever has read enough
         forget(sys.stdout)
+    except OSError as error:
+        forget(sys.stdout)
+        print_stderr(f"mettl: stdout cannot be written: {os_reason(error)}")
 
 
 def os_reason(error: OSError) -> str:

@@ -31,6 +31,7 @@ from mettl_async.cli.same_file import check_apart
 from mettl_async.cli.sandbox import load_sandbox
 from mettl_async.cli.signals import exit_code, on_interrupt
 from mettl_async.cli.staying import can_stay, stay
+from mettl_async.cli.streams import is_closed
 from mettl_async.cli.summary import folded, summary
 from mettl_async.cli.talk import note, say
 from mettl_async.client import MettlClient
@@ -123,6 +124,9 @@ def _check_outputs(job: Job) -> None:
         is_json_lines(job.skip_bad, "--skip-bad")
         check_whole(job.skip_bad, overwrite=True)
         outputs.append((job.skip_bad, "the bad rows"))
+    if is_closed(sys.stdout) and (job.dry_run or is_stdout(job.out)):
+        option = "--dry-run" if job.dry_run else "--out -"
+        raise CommandError(f"{option} writes to stdout, which is closed; nothing was sent")
     if job.as_json and is_stdout(job.out):
         raise CommandError("--json and --out - both write to stdout; give another --out")
     check_apart(job.file, outputs)

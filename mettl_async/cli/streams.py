@@ -18,7 +18,7 @@ def prepare() -> None:
     for number, (name, mode) in enumerate(_STREAMS):
         if getattr(sys, name) is None:
             _lead_nowhere(number)
-            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays open
+            stream = _Nowhere(open(number, f"{mode}b", closefd=False), "utf-8")  # noqa: SIM115 - it stays open
             for attribute in (name, f"__{name}__"):
                 setattr(sys, attribute, stream)
     if isinstance(sys.stdout, TextIOWrapper):
@@ -27,6 +27,11 @@ def prepare() -> None:
         sys.stderr = _Unfailing(
             sys.stderr.buffer, sys.stderr.encoding, "backslashreplace", line_buffering=True
         )
+
+
+def is_closed(stream: TextIO) -> bool:
+    """Tell whether the process was started without this stream, so that it leads nowhere."""
+    return isinstance(stream, _Nowhere)
 
 
 def forget(stream: TextIO) -> None:
@@ -42,6 +47,10 @@ def _lead_nowhere(number: int) -> None:
             os.dup2(nowhere, number)
         finally:
             os.close(nowhere)
+
+
+class _Nowhere(TextIOWrapper):
+    """A stream that the process was started without."""
 
 
 class _Unfailing(TextIOWrapper):

@@ -17,7 +17,7 @@ from mettl_async.bulk.outcomes import Rejected
 from mettl_async.cli.app import app
 from mettl_async.cli.earlier import Before
 from mettl_async.cli.events import cells, document
-from mettl_async.cli.links import _json_line, _outcome
+from mettl_async.cli.links import _json_line, texts_of
 from mettl_async.cli.printing import json_document
 from mettl_async.cli.progress import Tally
 from mettl_async.cli.summary import summary
@@ -163,7 +163,7 @@ def test_files_and_summaries_of_the_command_are_safe(tmp_path):
     record = JournalRecord(
         email="a@example.org", status="rejected", code=EVIL, reason=EVIL, final=True
     )
-    outcome = _outcome(record)
+    outcome = texts_of(record)
     assert all(map(is_safe, outcome))
     assert is_safe(_json_line({"note": EVIL}, outcome), allowed="\n")
     assert is_safe(json_document({"a": [EVIL]}, indent=2), allowed="\n")

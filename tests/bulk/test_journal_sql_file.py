@@ -102,7 +102,7 @@ async def test_what_belongs_to_another_user_is_refused(tmp_path, monkeypatch, en
     assert not server.calls
 
 
-@pytest.mark.parametrize("mode", ["ro", "rw", "memory"])
+@pytest.mark.parametrize("mode", ["ro", "rw"])
 def test_a_file_that_sqlite_would_not_make_is_not_made(tmp_path, engine_of, mode):
     path = tmp_path / "journal"
     Backend(engine_of(f"sqlite+aiosqlite:///file:{path}?uri=true&mode={mode}"), "t").make_file()

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from mettl_async.cli.bad_rows import rows_text
 from mettl_async.cli.printing import plain
+from mettl_async.cli.reading.characters import with_escapes
 from mettl_async.cli.reading.columns import (
     COMPENSATORY_TIME,
     CONTEXT_DATA,
@@ -141,7 +142,7 @@ def _person(where: str, candidate: Candidate) -> RenderableType:
     }
     for name, value in islice(known.items(), _MOST_COLUMNS):
         if value is not None:
-            table.add_row(_cell(name), _cell(value))
+            table.add_row(_cell(name), _cut(with_escapes(value)))
     return table
 
 
@@ -174,5 +175,8 @@ def _table(*heads: str) -> Table:
 
 
 def _cell(text: str) -> Text:
-    shown = one_line(text)
+    return _cut(one_line(text))
+
+
+def _cut(shown: str) -> Text:
     return Text(shown if len(shown) <= _LONGEST_CELL else f"{shown[: _LONGEST_CELL - 1]}…")

@@ -147,6 +147,14 @@ def test_a_file_of_one_person(mettl):
     assert done.stdout.endswith("1 person would be registered.\n")
 
 
+def test_what_cannot_be_seen_is_shown_as_it_is_sent(mettl):
+    text = 'Email Address,First Name,Note\na@x.org,Zo\u00eb,"a  \u200bb\u202e\nc\u0628\u200c\u0628 \u2764\ufe0f"\n'
+    Path("p.csv").write_text(text, encoding="utf-8")
+    done = mettl("register", "p.csv", "--dry-run")
+    assert done.exit_code == 0
+    assert "Note           a  \\u200bb\\u202e\\nc\u0628\u200c\u0628 \u2764\ufe0f\n" in done.stdout
+
+
 def test_columns_and_cells_without_end_are_cut(mettl):
     names = [f"F{n}" for n in range(80)]
     header = ",".join(["Email Address", "First Name", *names])

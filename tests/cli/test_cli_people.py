@@ -249,6 +249,8 @@ def test_a_clean_name_stays_as_it_is(name):
         ("Pun\ufffd", "a letter that was lost"),
         ("\u200b", "cannot be seen"),
         ("x\x07", "cannot be seen"),
+        ("1\u200b", "(U+200B ZERO WIDTH SPACE); type it anew"),
+        ("A\u00ad7 ", "(U+00AD SOFT HYPHEN)"),
     ],
 )
 def test_a_cell_that_a_program_spoiled_is_refused(cell, words):
@@ -263,7 +265,7 @@ def test_a_cell_that_a_program_spoiled_is_refused(cell, words):
 
 
 @pytest.mark.parametrize(
-    "cell", ["+91 98450", "00123", '12" x 8"', "a\u200bb", "Line 1\nLine 2", "-5"]
+    "cell", ["+91 98450", "00123", '12" x 8"', "a\u200bb c", "re\u00adad\nit", "-5", "\u2764\ufe0f"]
 )
 def test_other_cells_go_letter_for_letter(cell):
     quoted = cell.replace('"', '""')

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Final
 
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
@@ -36,16 +37,30 @@ def hidden(text: str) -> str | None:
     """
     if is_plain(text):
         return None
+    return next((text[place] for place in _hidden_places(text)), None)
+
+
+def with_escapes(text: str) -> str:
+    r"""Write a text in one line so that everything in it can be seen: ``1\u200b``, ``a\nb``."""
+    if is_plain(text):
+        return text
+    places = set(_hidden_places(text))
+    return "".join(
+        ascii(one)[1:-1] if place in places or one in LINE_BREAKS or one == "\t" else one
+        for place, one in enumerate(text)
+    )
+
+
+def _hidden_places(text: str) -> Iterator[int]:
     for place, character in enumerate(text):
         if character in LINE_BREAKS or character == "\t" or not _is_hidden(character):
             continue
-        before, after = text[:place][-1:], text[place + 1 : place + 2]
+        before, after = text[max(0, place - 1) : place], text[place + 1 : place + 2]
         if character in _JOINERS and _joins(before, after):
             continue
         if re.match(f"[{_VARIANTS}]", character) and _is_varied(before):
             continue
-        return character
-    return None
+        yield place
 
 
 def called(character: str) -> str:

@@ -218,8 +218,10 @@ def text_problem(text: str, *, is_name: bool = False) -> str | None:
                 "has the sign for a letter that was lost (U+FFFD); an earlier program misread it: "
                 "take the text from its source"
             )
-        # Long texts that come from web pages have soft hyphens and the like, and nobody compares them.
-        if is_name or _CONTROL.search(text) or all(map(_is_blank, text)):
+        # Texts that come from web pages have soft hyphens and the like, and nobody compares them. One word
+        # may be an ID, which nobody finds then.
+        is_word = len(text.split()) == 1
+        if is_name or is_word or _CONTROL.search(text) or all(map(_is_blank, text)):
             return f"has a character that cannot be seen ({called(unseen)}); type it anew"
     if _is_misread(text):
         return "has letters that an earlier program misread; take the text from its source"

@@ -128,12 +128,15 @@ async def test_a_few_kills_on_sqlite(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("database", "candidates"), [("sqlite", 200), ("pgbouncer", 667)])
-async def test_many_events_and_many_kills(database, candidates, tmp_path, request):
+@pytest.mark.parametrize(
+    ("database", "candidates", "kills"),
+    [("sqlite", 200, 24), ("postgres", 100, 12), ("pgbouncer", 667, 24)],
+)
+async def test_many_events_and_many_kills(database, candidates, kills, tmp_path, request):
     url = f"sqlite+aiosqlite:///{tmp_path / 'x.sqlite3'}"
     if database != "sqlite":
         url = request.getfixturevalue("postgres_url")
     if database == "pgbouncer":
         port = request.getfixturevalue("pgbouncer_port")
         url = f"postgresql+asyncpg://mettl@127.0.0.1:{port}/postgres#pgbouncer"
-    await run(url, candidates=candidates, kills=24, within=250)
+    await run(url, candidates=candidates, kills=kills, within=250)

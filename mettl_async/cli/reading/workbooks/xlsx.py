@@ -18,7 +18,8 @@ from mettl_async.cli.reading.workbooks.xlsx_sheet import (
     sheet_content,
     unescaped,
 )
-from mettl_async.cli.reading.workbooks.xlsx_styles import restyling, shared_strings, styles_of
+from mettl_async.cli.reading.workbooks.xlsx_styles import restyling, styles_of
+from mettl_async.cli.reading.workbooks.xlsx_texts import shared_strings
 from mettl_async.cli.reading.workbooks.xml_stream import elements
 
 _MOST_BYTES: Final = 4 << 30  # of one part, unpacked; Excel opens none that is near

@@ -17,7 +17,9 @@ from mettl_async.cli.reading.workbooks.sheet import (
     SheetRow,
     column_place,
 )
+from mettl_async.cli.reading.workbooks.xlsx_plain import PlainRows
 from mettl_async.cli.reading.workbooks.xlsx_styles import Style
+from mettl_async.cli.reading.workbooks.xml_shortcut import Shortcut
 from mettl_async.cli.reading.workbooks.xml_stream import feed, parser
 
 TRUE: Final = frozenset({"1", "true", "on"})
@@ -67,7 +69,7 @@ def sheet_content(stream: IO[bytes], context: SheetContext) -> SheetContent:
 def _rows(stream: IO[bytes], reader: "_Reader") -> Iterator[SheetRow]:
     with stream:
         try:
-            for _ in feed(reader.parser, stream):
+            for _ in feed(reader.parser, stream, reader.shortcut):
                 yield from reader.rows
                 reader.rows.clear()
         # Broken numbers and references, whose words would quote cells.
@@ -83,6 +85,8 @@ class _Reader:
     content: SheetContent
     rows: list[SheetRow] = field(factory=list, init=False)
     parser: XMLParserType = field(init=False)
+    shortcut: Shortcut = field(init=False)
+    _plain: PlainRows = field(init=False)
     _line: int = field(default=0, init=False)
     _ruled: str = field(default="", init=False)
     _later: bool = field(default=False, init=False)
@@ -90,6 +94,8 @@ class _Reader:
 
     def __attrs_post_init__(self) -> None:
         self.parser = parser(self._root)
+        self._plain = PlainRows(self.context.strings, self.context.styles)
+        self.shortcut = Shortcut(self.parser, b"</row>", self._plain.take)
 
     def _root(self, name: str, _: dict[str, str]) -> None:
         """Take the namespace from the first element: that of the standard or of Strict Open XML."""
@@ -100,6 +106,7 @@ class _Reader:
 
     def _use(self, space: str) -> None:  # noqa: C901, PLR0915 - one loop's worth of closures, for speed
         made, strings, styles = self.parser, self.context.strings, self.context.styles
+        plain, taken = self._plain, self._plain.taken
         pieces: list[str] = []
         row_, cell_, value_, formula_, text_, reading_ = (
             f"{space} {kind}" for kind in ("row", "c", "v", "f", "t", "rPh")
@@ -138,7 +145,7 @@ class _Reader:
             elif name == formula_:
                 formula = True
             elif name == row_:
-                row, cells = given, []
+                row, cells = given, plain.next_cells() if taken else []
             elif name == reading_:
                 ignored += 1
             elif name in others:
@@ -174,6 +181,7 @@ class _Reader:
                 made.CharacterDataHandler = None
             elif name == row_:
                 self._end_row(row, cells)
+                self.shortcut.ended()
             elif name == reading_:
                 ignored -= 1
             elif name == _SQREF:

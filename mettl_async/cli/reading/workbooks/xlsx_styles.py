@@ -1,6 +1,6 @@
 """Cell styles of XLSX: how each shows numbers and texts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from math import isfinite
 from typing import IO, Final
@@ -163,39 +163,3 @@ def _format(number: int, codes: dict[int, str]) -> NumberFormat:
 def _style(format_: NumberFormat, *, since_1904: bool) -> Style:
     text = None if format_.leaves_text else format_.show_text
     return Style(NumberCells(format_, since_1904=since_1904), text, format_.shows_dates, since_1904)
-
-
-def shared_strings(stream: IO[bytes], unescaped: Callable[[str], str]) -> Sequence[str]:
-    """Read the table of different texts, without formats and the readings of East Asian words.
-
-    Raises:
-        DamagedError: It is not XML.
-    """
-    strings: list[str] = []
-    pieces: list[str] = []
-    ignored = 0
-
-    def start(name: str, _: dict[str, str]) -> None:
-        nonlocal ignored
-        kind = local(name)
-        if kind == "t" and not ignored:
-            made.CharacterDataHandler = pieces.append
-        elif kind == "si":
-            pieces.clear()
-        elif kind == "rPh":
-            ignored += 1
-
-    def end(name: str) -> None:
-        nonlocal ignored
-        kind = local(name)
-        if kind == "t":
-            made.CharacterDataHandler = None
-        elif kind == "si":
-            strings.append(unescaped("".join(pieces)))
-        elif kind == "rPh":
-            ignored -= 1
-
-    made = parser(start, end)
-    for _ in feed(made, stream):
-        pass
-    return strings

@@ -9,6 +9,7 @@ from typing import IO, Final
 from xml.parsers import expat
 
 from mettl_async.cli.reading.workbooks.sheet import DamagedError
+from mettl_async.cli.reading.workbooks.xml_shortcut import Shortcut
 
 Start = Callable[[str, dict[str, str]], None]
 End = Callable[[str], None]
@@ -27,17 +28,23 @@ def parser(start: Start, end: End | None = None) -> expat.XMLParserType:
     return made
 
 
-def feed(made: expat.XMLParserType, stream: IO[bytes]) -> Iterator[None]:
-    """Parse a stream chunk by chunk.
+def feed(
+    made: expat.XMLParserType, stream: IO[bytes], shortcut: Shortcut | None = None
+) -> Iterator[None]:
+    """Parse a stream chunk by chunk, perhaps with a shortcut for most of it.
 
     Raises:
         DamagedError: It is not XML, or has a document type.
     """
     try:
         while chunk := stream.read(_CHUNK):
-            made.Parse(chunk)
+            if shortcut is None:
+                made.Parse(chunk)
+            else:
+                shortcut.feed(chunk)
             yield
-        made.Parse(b"", True)  # noqa: FBT003 - the parser's own signature
+        made.Parse(b"" if shortcut is None else shortcut.held, True)  # noqa: FBT003 - its own signature
+        yield  # some versions hold elements back
     # Of an encoding that nobody knows, or that has several bytes a letter, the parser raises the others.
     except (expat.ExpatError, LookupError, ValueError):
         raise DamagedError from None

@@ -89,6 +89,12 @@ def unfit(database: str) -> str:
     return f"{database} is neither sqlite nor postgresql{_REASONS.get(database, '')}"
 
 
+def lacks_table(error: BaseException | None, table: str) -> bool:
+    """Tell whether the error of a driver is that this table is not there."""
+    code, text = getattr(error, "sqlstate", None), str(error)
+    return (code == _NO_TABLE or "no such table" in text) and table in text
+
+
 class _Unshown(str):
     """Text whose repr, which SQLAlchemy's log of rows has, does not show it."""
 
@@ -341,10 +347,9 @@ class Backend:
 
     def _remedy(self, error: sa.exc.StatementError) -> str | None:
         """Say what the user must do about an error, if that is known."""
-        code, text = getattr(error.orig, "sqlstate", None), str(error.orig)
-        if (code == _NO_TABLE or "no such table" in text) and self._table in text:
+        if lacks_table(error.orig, self._table):
             return f"table {self._table}: is not in the database; call create_table()"
-        if code in _NOT_PREPARED:
+        if getattr(error.orig, "sqlstate", None) in _NOT_PREPARED:
             return (
                 "engine: the pooler (PgBouncer?) gave a connection without our prepared statement; "
                 "make it with create_async_engine(url, **pgbouncer_options())"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection as SqlAsyncConnection
 
 from mettl_async.codec import dumps
 from mettl_async.errors import ClaimLostError, ConfigurationError
-from mettl_async.sql_backend import NOW, Backend, sa
+from mettl_async.sql_backend import NOW, Backend, lacks_table, sa
 from mettl_async.sql_batches import Batches, rows_of_json
 from mettl_async.webhooks.seen_events import Claim, key_digest
 
@@ -145,27 +145,32 @@ class SqlClaims:
 
         Raises:
             ClaimLostError: The event was claimed again, or it is done: roll back.
-            ConfigurationError: It is none of these, or it has no transaction open.
+            ConfigurationError: It is none of these, it has no transaction open, or its database has no such table.
         """
+        with self._explained():
+            changed = await self._mark(claim, by)
+        _check_mine(changed)
+        self._marked.add(claim)
+
+    async def _mark(self, claim: Claim, by: Any) -> int:
         if hasattr(by, "get_bind") or isinstance(by, SqlAsyncConnection):
-            result = await by.execute(self._marks.mark, self._marks.bound(claim))
-            changed = result.rowcount
-        elif hasattr(by, "fetchval"):
+            marked: sa.CursorResult[Any] = await by.execute(
+                self._marks.mark, self._marks.bound(claim)
+            )
+            return marked.rowcount
+        if hasattr(by, "fetchval"):
             if not by.is_in_transaction():
                 raise ConfigurationError("by: has no transaction open; use its transaction()")
             text, values = self._marks.text("numeric_dollar", claim)
-            changed = int((await by.execute(text, *values)).rpartition(" ")[2])
-        elif hasattr(by, "pipeline"):
+            return int((await by.execute(text, *values)).rpartition(" ")[2])
+        if hasattr(by, "pipeline"):
             if by.autocommit and by.info.transaction_status.name == "IDLE":
                 raise ConfigurationError("by: has no transaction open; use its transaction()")
             text, values = self._marks.text("format", claim)
-            changed = (await by.execute(text, values)).rowcount
-        else:
-            raise ConfigurationError(
-                "by: is neither of SQLAlchemy's asyncio nor of asyncpg or psycopg; sync code calls mark_sync"
-            )
-        _check_mine(changed)
-        self._marked.add(claim)
+            return int((await by.execute(text, values)).rowcount)
+        raise ConfigurationError(
+            "by: is neither of SQLAlchemy's asyncio nor of asyncpg or psycopg; sync code calls mark_sync"
+        )
 
     def mark_sync(self, claim: Claim, by: Any) -> None:
         """Write the mark in a transaction of sync code, such as Django's ``transaction.atomic()``; see `mark`.
@@ -187,21 +192,43 @@ class SqlClaims:
 
         Raises:
             ClaimLostError: The event was claimed again, or it is done: roll back.
-            ConfigurationError: It is none of these, or it has no transaction open.
+            ConfigurationError: It is none of these, it has no transaction open, or its database has no such table.
         """
+        with self._explained():
+            changed = self._mark_sync(claim, by)
+        _check_mine(changed)
+        self._marked.add(claim)
+
+    def _mark_sync(self, claim: Claim, by: Any) -> int:
         if isinstance(by, sa.Connection) or hasattr(by, "get_bind"):
-            changed = by.execute(self._marks.mark, self._marks.bound(claim)).rowcount
-        elif hasattr(by, "in_atomic_block"):
+            marked: sa.CursorResult[Any] = by.execute(self._marks.mark, self._marks.bound(claim))
+            return marked.rowcount
+        if hasattr(by, "in_atomic_block"):
             if not by.in_atomic_block:
                 raise ConfigurationError("by: has no transaction open; use transaction.atomic()")
             text, values = self._marks.text("format", claim)
             with by.cursor() as cursor:
                 cursor.execute(text, values)
-                changed = cursor.rowcount
-        else:
-            raise ConfigurationError("by: is neither Django's connection nor SQLAlchemy's")
-        _check_mine(changed)
-        self._marked.add(claim)
+                return int(cursor.rowcount)
+        raise ConfigurationError("by: is neither Django's connection nor SQLAlchemy's")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say what to do where the database of a session of the user has no such table."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, sa.exc.StatementError):
+                error.hide_parameters = True  # the token of a claim
+            name = self.table.name
+            # The driver's own error is in that of SQLAlchemy, and behind that of Django.
+            causes = (error, getattr(error, "orig", None), error.__cause__)
+            if not any(lacks_table(one, name) for one in causes):
+                raise
+            raise ConfigurationError(
+                f"by: table {name} is not in its database; give a session of the database that has it, "
+                "or call create_table()"
+            ) from error
 
     async def _was_committed(self, claim: Claim) -> bool:
         async def work(connection: AsyncConnection) -> sa.Row[Any] | None:

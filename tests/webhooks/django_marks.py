@@ -112,6 +112,11 @@ async def marked(kind, engine):
     except ClaimLostError as error:
         said["a second time"] = type(error).__name__
     said["at the end"] = await state()
+    absent = type(store)(engine, table=f"no_{NAME}")
+    try:
+        await handle(absent, claim, fails=False)
+    except ConfigurationError as error:
+        said["without the table"] = str(error).partition(": ")[0]
     return said
 
 

@@ -150,6 +150,9 @@ async def test_plain_asyncpg(kind, engine, table_name, scores, plain_url):
     await check(holder, engine, scores, write)
     with pytest.raises(ConfigurationError, match="transaction"):
         await holder.store.mark(Claim(key="", token=""), own)
+    with pytest.raises(ConfigurationError, match="call create_table"):
+        async with own.transaction():
+            await kind(engine, f"no_{table_name}").store.mark(Claim(key="", token=""), own)
     await own.close()
 
 
@@ -167,6 +170,23 @@ async def test_plain_psycopg(kind, engine, table_name, scores, plain_url):
         await check(holder, engine, scores, write)
         with pytest.raises(ConfigurationError, match="transaction"):
             await holder.store.mark(Claim(key="", token=""), own)
+        with pytest.raises(ConfigurationError, match="call create_table"):
+            async with own.transaction():
+                await kind(engine, f"no_{table_name}").store.mark(Claim(key="", token=""), own)
+
+
+async def test_a_session_of_a_database_without_the_table_is_told(kind, engine, table_name):
+    store, claim = kind(engine, table_name).store, Claim(key="k" * 64, token="secret")
+    told = (
+        f"by: table {table_name} is not in its database; give a session of the database that has it"
+    )
+    async with AsyncSession(engine) as session, session.begin():
+        with pytest.raises(ConfigurationError, match=f"^{told}, or call create_table") as caught:
+            await store.mark(claim, session)
+    assert "secret" not in str(caught.value.__cause__)
+    async with engine.connect() as connection:
+        with pytest.raises(ConfigurationError, match=told):
+            await connection.run_sync(lambda own: store.mark_sync(claim, own))
 
 
 async def test_what_is_none_of_these_is_refused(engine, table_name):
@@ -194,6 +214,7 @@ async def test_django(database_url, table_name):
         "after a success": [1, True],
         "a second time": "ClaimLostError",
         "at the end": [1, True],
+        "without the table": "by",
     }
     assert json.loads(done.stdout) == {"seen": expected, "inbox": expected}
 

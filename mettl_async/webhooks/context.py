@@ -4,7 +4,7 @@ import binascii
 import hmac
 import math
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from mettl_async.errors import ContextDataError, InvalidInputError
@@ -48,7 +48,7 @@ class ContextSigner:
             the new one first, and drop the old one when every test that was registered with it is over.
 
     Raises:
-        InvalidInputError: No secret, or one that is too short.
+        InvalidInputError: No list, no secret, or one that is too short.
 
     Source: vendor page "Register Candidates in Schedule".
     """
@@ -58,6 +58,10 @@ class ContextSigner:
     def __init__(self, secrets: Sequence[str | bytes]) -> None:
         if isinstance(secrets, (str, bytes)):
             raise InvalidInputError("secrets", "is a single secret", "give a list of secrets")
+        if not isinstance(secrets, Iterable):
+            raise InvalidInputError(
+                "secrets", f"is {_check.shape(secrets)}", "give a list of secrets"
+            )
         self._secrets = tuple(_secret(place, one) for place, one in enumerate(secrets))
         if not self._secrets:
             raise InvalidInputError("secrets", "is empty", "give at least one secret")
@@ -85,7 +89,7 @@ class ContextSigner:
             Text of at most 200 letters, digits, ``-`` and ``_``.
 
         Raises:
-            InvalidInputError: A text is blank or too long, or ``expires_in`` is not above 0.
+            InvalidInputError: A text is blank or too long, or ``expires_in`` is not a `timedelta` above 0.
         """
         _check.text("own_id", own_id)
         _check.text("access_key", access_key)
@@ -176,6 +180,10 @@ def _now(now: float | None) -> float:
 
 
 def _expiry(expires_in: timedelta, now: float) -> int:
+    if not isinstance(expires_in, timedelta):
+        raise InvalidInputError(
+            "expires_in", f"is {_check.shape(expires_in)}", "give a time such as timedelta(days=90)"
+        )
     if expires_in <= timedelta(0):
         raise InvalidInputError("expires_in", "is not more than 0", "give a time to come, or None")
     expiry = math.ceil(now + expires_in.total_seconds())

@@ -41,6 +41,12 @@ from mettl_async.webhooks.processing import (
     logger,
     within,
 )
+from mettl_async.webhooks.receiver_arguments import (
+    check_lease,
+    check_numbers,
+    check_parts,
+    refuse_with_store,
+)
 from mettl_async.webhooks.seen_events import EventStore, MemorySeenEvents, SeenEvents
 from mettl_async.webhooks.sync import run_sync
 from mettl_async.webhooks.unhandled import shown_type
@@ -49,7 +55,6 @@ from mettl_async.webhooks.verification import AllowedNetworks, BasicAuthVerifier
 MIB = 1024 * 1024
 _HANDLER_TIMEOUT: Final = 30.0  # seconds
 _BUSY_WAIT: Final = 3.0  # seconds
-_OF_WORKERS: Final = ("handler_timeout", "strict", "on_error")
 
 
 class WebhookReceiver:
@@ -143,7 +148,7 @@ class WebhookReceiver:
         sleep: Waits while an event is busy.
 
     Raises:
-        ConfigurationError: A number or a combination of arguments makes no sense.
+        ConfigurationError: An argument is of another type; a number or a combination makes no sense.
         InvalidInputError: ``auth`` has no credentials, or ``networks`` no networks.
     """
 
@@ -167,8 +172,17 @@ class WebhookReceiver:
         clock: Callable[[], float] = time.time,
         sleep: Sleep = anyio.sleep,
     ) -> None:
+        check_parts(
+            seen=seen,
+            store=store,
+            context=context,
+            identify=identify,
+            on_error=on_error,
+            clock=clock,
+            sleep=sleep,
+        )
         if store is not None:
-            _refuse_with_store(
+            refuse_with_store(
                 seen=seen is not None,
                 busy_wait=busy_wait is not None,
                 handler_timeout=handler_timeout is not None,
@@ -177,23 +191,17 @@ class WebhookReceiver:
             )
         handler_timeout = _HANDLER_TIMEOUT if handler_timeout is None else handler_timeout
         busy_wait = _BUSY_WAIT if busy_wait is None else busy_wait
-        for name, value, least in (
-            ("max_body", max_body, 1),
-            ("read_timeout", read_timeout, 0.001),
-            ("handler_timeout", handler_timeout, 0.001),
-            ("busy_wait", busy_wait, 0),
-            ("max_age", 1 if max_age is None else max_age, 0.001),
-        ):
-            if not value >= least:
-                raise ConfigurationError(f"{name}: must be at least {least}")
+        check_numbers(
+            max_body=max_body,
+            read_timeout=read_timeout,
+            handler_timeout=handler_timeout,
+            busy_wait=busy_wait,
+            max_age=max_age,
+        )
         if require_context and context is None:
             raise ConfigurationError("require_context: needs a ContextSigner as context")
         seen = MemorySeenEvents() if seen is None else seen
-        if not seen.lease > handler_timeout:
-            raise ConfigurationError(
-                f"handler_timeout: {handler_timeout:g} s is not shorter than the lease of the store "
-                f"({seen.lease:g} s): an event could be taken from a handler at work"
-            )
+        check_lease(seen, handler_timeout)
         if auth is not None and not isinstance(auth, BasicAuthVerifier):
             auth = BasicAuthVerifier(auth)
         if networks is not None and not isinstance(networks, AllowedNetworks):
@@ -385,16 +393,3 @@ class WebhookReceiver:
             await within(self._processor.handler_timeout, self._on_error(error, event))
         except Exception as another:  # noqa: BLE001 - a hook must not decide what is answered
             logger.error("on_error failed with %s", type(another).__name__)
-
-
-def _refuse_with_store(**given: bool) -> None:
-    """Refuse what would do nothing, as handlers are not called here."""
-    names = [name for name, is_given in given.items() if is_given]
-    if not names:
-        return
-    moved = [name for name in names if name in _OF_WORKERS]
-    where = f"; give {', '.join(moved)} to inbox.run(...) or inbox.working(...)" if moved else ""
-    raise ConfigurationError(
-        f"store: leave out {', '.join(names)}, as handlers are not called here and a second delivery is "
-        f"told by the store{where}"
-    )

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from enum import Enum
 from itertools import count
+from numbers import Real
 from typing import Protocol
 
 from attrs import field, frozen
@@ -124,14 +125,25 @@ def key_digest(key: str) -> str:
 
 
 def check_positive(**numbers: float) -> None:
-    """Refuse a number that is not above 0.
+    """Refuse what is not a number above 0.
 
     Raises:
         ConfigurationError: The first one that is not.
     """
     for name, value in numbers.items():
+        check_number(name, value)
         if not value > 0:
             raise ConfigurationError(f"{name}: must be more than 0")
+
+
+def check_number(name: str, value: object) -> None:
+    """Refuse what is no number.
+
+    Raises:
+        ConfigurationError: Names the argument and the type.
+    """
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise ConfigurationError(f"{name}: is {type(value).__name__}; give a number")
 
 
 class MemorySeenEvents:

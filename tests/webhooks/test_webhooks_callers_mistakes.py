@@ -3,12 +3,21 @@
 import asyncio
 import io
 import re
+from datetime import timedelta
 
 import pytest
 from asgi_calls import PASSWORD, USERNAME, basic
 
-from mettl_async.errors import InvalidInputError
-from mettl_async.webhooks import BasicAuth, TestGraded, WebhookReceiver, parse_event, sample_event
+from mettl_async.errors import ConfigurationError, InvalidInputError
+from mettl_async.webhooks import (
+    BasicAuth,
+    ContextSigner,
+    MemorySeenEvents,
+    TestGraded,
+    WebhookReceiver,
+    parse_event,
+    sample_event,
+)
 
 GRADED = sample_event(TestGraded)
 RIGHT = {"Authorization": basic().decode()}
@@ -71,3 +80,40 @@ async def test_a_body_of_other_things_than_bytes_is_the_callers_mistake_too():
     with pytest.raises(InvalidInputError, match="body: is str; give the bytes that came"):
         RECEIVER.verify_and_parse(RIGHT, GRADED.decode(), "203.0.113.7")
     assert RECEIVER.verify_and_parse(RIGHT, bytearray(GRADED), "203.0.113.7") == parse_event(GRADED)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"store": 5}, "store: is int; give one such as SqlEventInbox(engine)"),
+        (
+            {"store": MemorySeenEvents()},
+            "store: is MemorySeenEvents; give one such as SqlEventInbox",
+        ),
+        (
+            {"seen": MemorySeenEvents},
+            "seen: is the class MemorySeenEvents; give a store such as MemorySeen",
+        ),
+        ({"context": "secret"}, "context: is str; give ContextSigner([secret])"),
+        ({"clock": 5}, "clock: is int; give a function"),
+        ({"on_error": "log"}, "on_error: is str; give a function"),
+        ({"max_age": "5"}, "max_age: is str; give a number"),
+        ({"max_body": None}, "max_body: is NoneType; give a number"),
+        ({"read_timeout": timedelta(seconds=5)}, "read_timeout: is timedelta; give a number"),
+    ],
+)
+def test_a_receiver_of_other_things_is_refused_when_it_is_built(given, told):
+    with pytest.raises(ConfigurationError, match=f"^{re.escape(told)}"):
+        WebhookReceiver(auth=None, **given)
+
+
+def test_other_types_than_a_signer_takes_are_told():
+    signer = ContextSigner(["sixteen random bytes, or more"])
+    with pytest.raises(
+        InvalidInputError, match="expires_in: is int; give a time such as timedelta"
+    ):
+        signer.sign("a-1", access_key="ab12", email="a@x.org", expires_in=60)
+    with pytest.raises(InvalidInputError, match="secrets: is int; give a list of secrets"):
+        ContextSigner(5)
+    with pytest.raises(ConfigurationError, match="lease: is str; give a number"):
+        MemorySeenEvents(lease="60")

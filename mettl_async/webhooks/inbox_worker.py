@@ -103,6 +103,7 @@ class InboxWorker:
     looked: asyncio.Event = field(factory=asyncio.Event, init=False)
     _came: asyncio.Event = field(factory=asyncio.Event, init=False)
     _has_taken: bool = field(default=False, init=False)
+    _told: set[str] = field(factory=set, init=False)
     _stopping: bool = field(default=False, init=False)
     _at_work: set[asyncio.Task[None]] = field(factory=set, init=False)
     _unhandled: UnhandledTypes = field(factory=UnhandledTypes, init=False)
@@ -181,12 +182,21 @@ class InboxWorker:
             # Wrong from the beginning. Later a table is away like a database: it may come back.
             if isinstance(error, ConfigurationError) and not self._has_taken:
                 raise
-            logger.error("take failed with %s; the next try is in %g s", shown_error(error), _AWAY)
+            self._say(shown_error(error))
             self.looked.set()
             await anyio.sleep(_AWAY)
             return ()
         self._has_taken = True
+        if self._told:
+            logger.warning("take succeeds again")
+            self._told.clear()
         return taken
+
+    def _say(self, problem: str) -> None:
+        """Say of each problem once that the inbox cannot be read, until it can."""
+        if problem not in self._told:
+            self._told.add(problem)
+            logger.error("take failed with %s; it is tried again each %g s", problem, _AWAY)
 
     async def _handle(self, one: Taken) -> None:
         try:

@@ -175,7 +175,7 @@ class SqlEventInbox(SqlClaims):
         """Handle events, until `stop` is called; then end those that are being handled.
 
         If it is cancelled, they are cancelled and given back at once. A database that is away is waited for,
-        and so is a table that was there before.
+        and so is a table that was there before: the log says once that it is away, and once that it is back.
 
         An error that ends it is logged, too. Until it is called again, a receiver with this inbox as
         ``store`` answers 503 in this process, though it keeps what comes.

@@ -159,6 +159,29 @@ async def test_a_block_begins_though_the_database_is_away(inbox, quick, monkeypa
             pass
 
 
+async def test_a_database_that_goes_and_comes_back_is_told_once_each(
+    inbox, quick, monkeypatch, caplog
+):
+    take, looks = inbox.take, []
+    ways = [OSError, OSError, KeyError, OSError, None, OSError, OSError, None]
+
+    async def sometimes(most):
+        looks.append(most)
+        problem = ways[len(looks) - 1] if len(looks) <= len(ways) else None
+        if problem is not None:
+            raise problem("asha@example.org")
+        return await take(most)
+
+    monkeypatch.setattr(inbox, "take", sometimes)
+    async with inbox.working(handling(nothing), longest_idle=0.01):
+        with anyio.fail_after(10):
+            while len(looks) <= len(ways):  # noqa: ASYNC110 - nothing tells when
+                await anyio.sleep(0.01)
+    said = [one.getMessage().partition(" at ")[0] for one in caplog.records]
+    gone, back = "take failed with", "take succeeds again"
+    assert said == [f"{gone} OSError", f"{gone} KeyError", back, f"{gone} OSError", back]
+
+
 @pytest.mark.parametrize("of_block", [None, ValueError])
 async def test_what_ended_a_worker_is_raised_at_the_end_of_the_block(
     inbox, of_block, monkeypatch, caplog

@@ -307,7 +307,7 @@ def as_job(base_url: str, url: str, people: int, workers: int) -> Took:
             one.told()
         before = asyncio.run(size_of(url))
         used = -_cpu_of(started)
-        submitted, waited, seconds = asyncio.run(watch(for_jobs(url), people))
+        submitted, waited, seconds = asyncio.run(watch(url, people))
         used += _cpu_of(started)
     after = asyncio.run(size_of(url))
     return Took(people, seconds, waited, submitted, used / people, (after - before) / people)
@@ -321,17 +321,13 @@ def _cpu_of(processes: Sequence[Process]) -> float:
 
 async def watch(url: str, people: int) -> tuple[float, float, float]:
     """Submit a job and wait for its end; seconds of submitting, until it begins, and of doing it."""
-    async with Jobs(url) as jobs:
+    async with Jobs(for_jobs(url)) as jobs:
         began = time.perf_counter()
         job = await jobs.register(
             ACCESS_KEY, candidates(people), account=ACCOUNT, id="benchmark", chunk_size=CHUNK
         )
         submitted = time.perf_counter() - began
-        engine = create_async_engine(
-            for_jobs(url)
-            .replace("sqlite:", "sqlite+aiosqlite:")
-            .replace("postgresql:", "postgresql+asyncpg:")
-        )
+        engine = create_async_engine(url)
         ready = time.time()
         chunk = tables.chunks.c
         taken = sa.select(sa.func.count()).where(chunk.owner.is_not(None) | chunk.done)

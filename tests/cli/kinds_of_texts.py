@@ -86,6 +86,8 @@ ASKED = (
           "--encoding", "shift_jis", people=(("taro@example.org", "田中太郎"),)),
     asked("UTF-16 without a byte order mark", SCRIPT, content(MINIMAL + "wang@example.org,王小明\n", "utf-16-le"),
           "--encoding", "utf-16-le", people=(("wang@example.org", "王小明"),)),
+    asked("UTF-7", SCRIPT, content(MINIMAL + "jose@example.org,José\n", "utf-7"), "--encoding", "utf-7",
+          people=(("jose@example.org", "José"),)),
     asked("Two delimiters that both find the columns", SCRIPT,
           content("Email Address,First Name,x;Email Address;First Name\nasha@example.org,Asha,1;b@x.org;B\n"),
           "--delimiter", "comma", "--drop", "x;Email Address;First Name", people=(ASHA[:2],)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 from importlib.util import find_spec
@@ -9,7 +10,7 @@ from importlib.util import find_spec
 from mettl_async._version import __version__
 from mettl_async.cli import streams
 
-_COLLECT_AFTER = (50_000, 20, 20)
+_COLLECT_AFTER = (200_000, 20, 20)
 
 
 def main() -> None:
@@ -38,6 +39,8 @@ def _run() -> None:
         sys.exit(2)
     # What a command makes lasts as long as it does, or has no circles: to look often is of no use.
     gc.set_threshold(*_COLLECT_AFTER)
+    # Nor at the end: files and connections are closed by then, and the process frees the memory.
+    atexit.register(gc.freeze)
     from mettl_async.cli.app import app  # noqa: PLC0415 - needs the extra
 
     app(prog_name="mettl")

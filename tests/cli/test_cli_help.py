@@ -1,5 +1,6 @@
 """Help: examples, widths, completion, and what a wrong argument is answered with."""
 
+import atexit
 import gc
 import os
 import pty
@@ -134,12 +135,14 @@ def test_options_stand_together_by_what_they_are_about():
     ]
 
 
-def test_the_command_collects_garbage_seldom(monkeypatch, capsys):
-    chosen = []
+def test_the_command_collects_garbage_seldom_and_not_at_its_end(monkeypatch, capsys):
+    chosen, at_end = [], []
     monkeypatch.setattr(gc, "set_threshold", lambda *counts: chosen.append(counts))
+    monkeypatch.setattr(atexit, "register", at_end.append)
     monkeypatch.setattr(sys, "argv", ["mettl", "register", "--help"])
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 0
     assert "--sandbox" in capsys.readouterr().out
-    assert [counts[0] for counts in chosen] == [50_000]
+    assert [counts[0] for counts in chosen] == [200_000]
+    assert gc.freeze in at_end

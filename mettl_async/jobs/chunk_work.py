@@ -10,7 +10,7 @@ from attrs import field, frozen
 from mettl_async.bulk.journal_table import storable
 from mettl_async.jobs.chunk_journal import ChunkLease, hold
 from mettl_async.jobs.person import from_text
-from mettl_async.jobs.statements import KINDS, ChunkStatements, close_jobs, tune
+from mettl_async.jobs.statements import KINDS, ChunkStatements, close_jobs
 from mettl_async.models._fold_email import fold_email
 
 if TYPE_CHECKING:
@@ -77,14 +77,17 @@ async def claim(backend: Backend, lease: ChunkLease) -> ClaimedChunk | None:
 
 
 async def people_of(backend: Backend, lease: ChunkLease) -> ChunkPeople:
-    """Read the people of a chunk who have no settled outcome, without those who repeat an email."""
+    """Read the people of a chunk who have no settled outcome, without those who repeat an email.
+
+    It writes, too, so that nobody is asked for whose outcome could not be written.
+
+    Raises:
+        LeaseLostError: The chunk was handed out again, or forgotten.
+    """
     statements = ChunkStatements.of(backend.dialect)
 
     async def work(connection: AsyncConnection) -> Sequence[sa.Row[Any]]:
-        await connection.execute(tune(backend.dialect))
-        where = (await connection.execute(statements.bounds, lease.bound())).one_or_none()
-        if where is None:  # forgotten meanwhile
-            return []
+        where = await hold(connection, statements, lease)
         bound = lease.bound(start=where.first, stop=where.first + where.size)
         rows: Sequence[sa.Row[Any]] = (await connection.execute(statements.left, bound)).all()
         return rows

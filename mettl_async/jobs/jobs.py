@@ -309,8 +309,8 @@ class Jobs(RecurringJobs):
                 other workers.
             stop: Anything whose ``wait()`` returns when the worker is to end, such as an `anyio.Event`.
             concurrency: Calls in flight at once, of each account, 1 to 1,000.
-            chunks_at_once: Chunks that are run at once, of each account, 1 to 100; they share the
-                concurrency.
+            chunks_at_once: Chunks that are run at once, of each account, 1 to 100, and never more than the
+                concurrency, which they share.
             max_tries: How often a chunk is run, with growing pauses, as long as people in it have failed or
                 are unknown, 1 to 100. After that they stay so.
             lease: Seconds after which the others take this worker for dead if it says nothing, 1 to 3,600.

@@ -14,12 +14,18 @@ from mettl_async.sql_backend import INSERTS, NOW, sa
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-__all__ = ["LEADER", "WORKER", "alive", "drop", "forget_ended", "is_free", "take"]
+__all__ = ["LEADER", "LONGEST", "WORKER", "alive", "drop", "forget_ended", "is_free", "take"]
 
 LEADER: Final = "leader"
 """Name of the lease of the worker that hands out chunks."""
 WORKER: Final = "worker:"
 """What the names of leases of workers begin with; the id of the worker follows."""
+
+LONGEST: Final = 3600.0
+"""Seconds that a lease lasts at most."""
+
+_BEYOND: Final = 1.1 * LONGEST
+"""Seconds; a lease that has longer left was taken before the database's clock was set back."""
 
 _KEPT: Final = 3600.0  # seconds after its end
 
@@ -41,7 +47,7 @@ async def take(connection: AsyncConnection, name: str, holder: str, seconds: flo
     ).on_conflict_do_update(
         index_elements=[leases.c.name],
         set_={"holder": insert.excluded.holder, "until": insert.excluded.until},
-        where=sa.or_(leases.c.holder == insert.excluded.holder, leases.c.until <= now),
+        where=sa.or_(leases.c.holder == insert.excluded.holder, sa.not_(_lasts(now))),
     )
     bound = {"lease": name, "who": holder, "seconds": seconds}
     # Not rowcount, which psycopg does not tell of an insert.
@@ -50,9 +56,7 @@ async def take(connection: AsyncConnection, name: str, holder: str, seconds: flo
 
 async def is_free(connection: AsyncConnection, name: str) -> bool:
     """Return whether nobody has a lease, without a lock."""
-    statement = sa.select(leases.c.name).where(
-        leases.c.name == name, leases.c.until > _now(connection)
-    )
+    statement = sa.select(leases.c.name).where(leases.c.name == name, _lasts(_now(connection)))
     return (await connection.execute(statement)).first() is None
 
 
@@ -66,7 +70,7 @@ async def drop(connection: AsyncConnection, name: str, holder: str) -> None:
 async def alive(connection: AsyncConnection, prefix: str) -> frozenset[str]:
     """Return the holders of leases that have not ended and whose names begin so."""
     statement = sa.select(leases.c.holder).where(
-        leases.c.name.startswith(prefix, autoescape=True), leases.c.until > _now(connection)
+        leases.c.name.startswith(prefix, autoescape=True), _lasts(_now(connection))
     )
     return frozenset((await connection.execute(statement)).scalars())
 
@@ -74,6 +78,10 @@ async def alive(connection: AsyncConnection, prefix: str) -> frozenset[str]:
 async def forget_ended(connection: AsyncConnection) -> None:
     """Delete leases that ended an hour ago: whoever had them is not coming back."""
     await connection.execute(sa.delete(leases).where(leases.c.until < _now(connection) - _KEPT))
+
+
+def _lasts(now: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    return (leases.c.until > now) & (leases.c.until <= now + _BEYOND)
 
 
 def _now(connection: AsyncConnection) -> sa.ColumnElement[Any]:

@@ -11,9 +11,10 @@ from contextlib import (
     nullcontext,
 )
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from mettl_async.errors import ConfigurationError, InvalidInputError
+from mettl_async.jobs.leases import LONGEST
 from mettl_async.jobs.observing import Counting, WorkerObserver
 from mettl_async.jobs.pull_chunk import pull_chunk
 from mettl_async.jobs.pull_spec import PULL
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from mettl_async.sql_backend import Backend, sa
     from mettl_async.webhooks import EventHandlers
     from mettl_async.webhooks.sql_inbox import SqlEventInbox
-
-_LONGEST_LEASE: Final = 3600.0
 
 
 async def run_worker(
@@ -53,7 +52,7 @@ async def run_worker(
     _check.count("concurrency", concurrency, least=1, most=1000)
     _check.count("chunks_at_once", chunks_at_once, least=1, most=100)
     _check.count("max_tries", max_tries, least=1, most=100)
-    if not 1 <= lease <= _LONGEST_LEASE:
+    if not 1 <= lease <= LONGEST:
         raise InvalidInputError("lease", "is out of bounds", "give 1 to 3,600 seconds")
     for name, store in stores.items():
         if not callable(store):
@@ -70,7 +69,7 @@ async def run_worker(
             url=url,
             clients=clients,
             concurrency=concurrency,
-            at_once=chunks_at_once,
+            at_once=min(chunks_at_once, concurrency),  # each chunk has a call in flight
             max_tries=max_tries,
             pace=pace or Pace(lease=lease),
             runners={PULL: partial(pull_chunk, stores=dict(stores))},

@@ -164,7 +164,7 @@ class RunningChunks:
                 await self._settle(lease, chunk, await self._ending(lease, chunk, stop))
         except LeaseLostError:
             logger.warning(
-                "chunk %d of job %d was handed on: this worker was silent for too long",
+                "chunk %d of job %d was handed on, or the job forgotten: nothing more is written",
                 ticket.chunk,
                 ticket.job,
             )

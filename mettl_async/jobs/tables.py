@@ -26,6 +26,7 @@ jobs: Final = sa.Table(
     sa.Column("chunk_size", sa.Integer, nullable=False),
     sa.Column("submitted_at", sa.Double, nullable=False),
     sa.Column("ended_at", sa.Double),
+    sqlite_autoincrement=True,  # no number twice: tickets of a job that was forgotten may still wait
 )
 """One row for each job. Keys of an account are never here."""
 

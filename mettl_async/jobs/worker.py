@@ -128,10 +128,12 @@ class Worker:
         for one in self.observers:
             one.began(self.id, self.pace.lease)
         # Before the first chunk: a worker that dies now is known to be dead when its lease ends.
-        while not await self.presence.succeeds(self._say_alive):  # noqa: ASYNC110 - nobody tells
-            await anyio.sleep(self.pace.watch)
+        while not await self.presence.succeeds(self._say_alive):
+            if await _stops_within(self.pace.watch, stop):
+                return
         try:
-            await self._launch(engine)
+            if not await self._launch(engine, stop):
+                return
             try:
                 await self._work(running, engine, leader, failed, stop)
             finally:
@@ -186,7 +188,8 @@ class Worker:
             with anyio.CancelScope(shield=True):
                 await asyncio.wait([alive, *loops, until])
 
-    async def _launch(self, engine: ChunkEngine) -> None:
+    async def _launch(self, engine: ChunkEngine, stop: Stop | None) -> bool:
+        """Launch the engine; return whether that was done before the worker was told to stop."""
         while True:
             try:
                 await engine.launch()
@@ -194,10 +197,11 @@ class Worker:
                 if not is_away(error):
                     raise
                 self.presence.went(error)
-                await anyio.sleep(self.pace.watch)
+                if await _stops_within(self.pace.watch, stop):
+                    return False
             else:
                 await self.presence.succeeds(self._say_alive)  # it may have taken long
-                return
+                return True
 
     async def _say_alive(self) -> None:
         async def take(connection: AsyncConnection) -> None:
@@ -219,6 +223,13 @@ async def _wait(stop: Stop | None) -> None:
         await anyio.sleep_forever()
     else:
         await stop.wait()
+
+
+async def _stops_within(seconds: float, stop: Stop | None) -> bool:
+    with anyio.move_on_after(seconds):
+        await _wait(stop)
+        return True
+    return False
 
 
 def _about(seconds: float) -> float:

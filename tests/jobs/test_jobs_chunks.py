@@ -116,8 +116,21 @@ async def test_a_chunk_that_was_forgotten_takes_nothing(jobs):
     await jobs.forget("a")
     with pytest.raises(LeaseLostError):
         await journal.record([registered(0)])
-    assert (await people_of(jobs._backend, lease)).candidates == []
+    with pytest.raises(LeaseLostError):  # before anybody of it is asked for
+        await people_of(jobs._backend, lease)
     assert not await rows_of(jobs, outcomes)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_nobody_is_read_whose_outcome_could_not_be_written(jobs):
+    await jobs.register(KEY, some(1), account="acme", id="a")
+    lease, _ = await taken(jobs)
+    async with jobs._engine.connect() as other:
+        await other.exec_driver_sql("begin immediate")
+        reading = asyncio.create_task(people_of(jobs._backend, lease))
+        done, _ = await asyncio.wait([reading], timeout=0.2)
+        assert not done
+    assert len((await reading).candidates) == 1
 
 
 async def test_many_answers_at_once_are_one_transaction(jobs):

@@ -57,3 +57,11 @@ async def test_leases_that_ended_long_ago_are_forgotten(connection):
     await leases.forget_ended(connection)
     names = await connection.execute(sa.select(tables.leases.c.name))
     assert list(names.scalars()) == ["worker:b"]
+
+
+async def test_a_clock_that_was_set_back_leaves_no_lease_for_hours(connection):
+    assert await leases.take(connection, leases.WORKER + "a", "a", 5 * 3600.0)
+    assert await leases.alive(connection, leases.WORKER) == set()
+    assert await leases.is_free(connection, leases.WORKER + "a")
+    assert await leases.take(connection, leases.WORKER + "a", "b", 60.0)
+    assert await leases.alive(connection, leases.WORKER) == {"b"}

@@ -53,6 +53,24 @@ async def test_all_requests_of_an_account_keep_its_rate(worked):
     await worked.check_end()
 
 
+async def test_chunks_at_once_share_the_concurrency_however_small_it_is(worked):
+    await worked.submit(60, chunk_size=20)
+    worked.open.clear()
+    stop = asyncio.Event()
+    async with worked.client() as client:
+        given = {**GIVEN, "stop": stop, "concurrency": 1}
+        worker = asyncio.create_task(
+            run_worker(worked.backend, worked.url, accounts={"acme": client}, **given)
+        )
+        await worked.until_waiting(1)
+        await asyncio.sleep(10 * QUICK.tick)
+        assert worked.waiting == 1
+        worked.open.set()
+        await worked.until("done")
+        stop.set()
+        await worker
+
+
 @pytest.mark.parametrize(
     ("rates", "limiter", "why"),
     [

@@ -6,6 +6,7 @@ import ast
 import asyncio
 import stat
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,7 @@ async def test_the_newest_jobs_come_first(jobs):
 
 async def test_workers_that_are_alive_are_counted(jobs):
     await jobs.register(KEY, some(1), account="acme", id="a")
-    rows = [("worker:1", 9e9), ("worker:2", 1.0), ("leader", 9e9)]
+    rows = [("worker:1", time.time() + 60), ("worker:2", 1.0), ("leader", time.time() + 60)]
     async with jobs._engine.begin() as connection:
         for name, until in rows:
             row = {"name": name, "holder": name, "until": until}
@@ -98,6 +99,16 @@ async def test_forgetting_leaves_no_row_of_a_job(jobs, monkeypatch):
     )
     assert await jobs.list() == ()
     assert (await jobs.register(KEY, some(1), account="acme", id="a")).total == 1
+
+
+async def test_no_job_gets_the_number_of_one_that_was_forgotten(jobs):
+    """Tickets of that one may still wait for a worker."""
+    numbers = []
+    for name in ("a", "b"):
+        await jobs.register(KEY, [], account="acme", id=name)
+        numbers.append((await jobs._row(name)).number)
+        await jobs.forget(name)
+    assert numbers[0] < numbers[1]
 
 
 async def test_forgetting_leaves_other_jobs_alone(jobs):

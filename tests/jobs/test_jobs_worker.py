@@ -6,7 +6,7 @@ import logging
 from concurrent.futures import Future
 
 import pytest
-from pretended_engine import Dispatch, Row
+from pretended_engine import Dispatch, PretendedEngine, Row
 from worked import QUICK, Worked, until
 
 from mettl_async.errors import ClientClosedError
@@ -226,6 +226,21 @@ async def test_a_database_that_is_away_is_waited_for(worked, monkeypatch, caplog
     assert worked.asked_again() <= 8 * 20
 
 
+@pytest.mark.parametrize("launched", [False, True])
+async def test_a_worker_that_is_told_to_stop_waits_for_no_database(
+    worked, monkeypatch, caplog, launched
+):
+    async def away(*_):
+        raise sa.exc.OperationalError("", {}, OSError("away"))
+
+    if launched:
+        monkeypatch.setattr(PretendedEngine, "launch", away)
+    else:
+        monkeypatch.setattr(Backend, "run", away)
+    async with asyncio.timeout(5), worked.working():
+        await until(lambda: "cannot be used" in caplog.text)
+
+
 async def test_the_work_of_a_worker_that_is_alive_is_left_to_it(worked):
     await worked.submit(20)
     await worked.lease("worker:other", "other")
@@ -287,7 +302,9 @@ async def test_a_leader_stays_it_as_long_as_it_says_so(worked, caplog):
             assert leader.leads
             await asyncio.sleep(0.02)
     assert caplog.text.count("leads") == 1
-    await worked.change(sa.update(tables.leases).values(holder="b", until=9e12))
+    await worked.change(
+        sa.update(tables.leases).values(holder="b", until=tables.leases.c.until + 60.0)
+    )
     await asyncio.sleep(0.06)
     await leader.tick()
     assert not leader.leads

@@ -13,7 +13,7 @@ import asyncio
 import logging
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -45,6 +45,7 @@ _THREAD: Final = "queue-worker-" + _QUEUE  # likewise
 _POOL: Final = 2  # connections; more would only wait for each other
 _CLOSE_WITHIN: Final = 15.0  # seconds
 _SWEPT_AT_ONCE: Final = 500
+_NAMED_AT_ONCE: Final = 10_000  # PostgreSQL takes 65,535 parameters
 _ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _logger: Final = logging.getLogger("mettl_async.jobs")
 _T = TypeVar("_T")
@@ -186,8 +187,10 @@ class ChunkEngine:
 
     async def find(self, tickets: Iterable[Ticket]) -> dict[Ticket, Known]:
         """Return what it knows of those that have not ended."""
-        ids = [ticket.id for ticket in tickets]
-        return await self._list(workflow_ids=ids) if ids else {}
+        found: dict[Ticket, Known] = {}
+        for ids in _parts(tickets):
+            found |= await self._list(workflow_ids=ids)
+        return found
 
     async def taken(self, executor: str | None = None) -> dict[Ticket, Known]:
         """Return what one process has, or any."""
@@ -195,8 +198,7 @@ class ChunkEngine:
 
     async def forget(self, tickets: Iterable[Ticket]) -> None:
         """Delete what it knows; a ticket that waits is given to nobody, one that is taken ends as it likes."""
-        ids = [ticket.id for ticket in tickets]
-        if ids:
+        for ids in _parts(tickets):
             await _in_thread(self._dbos.DBOS.delete_workflows, ids)
 
     async def sweep(self) -> None:
@@ -305,6 +307,12 @@ class ChunkEngine:
             name=_WORKFLOW, load_input=False, load_output=False, **which
         )
         return found
+
+
+def _parts(tickets: Iterable[Ticket]) -> Iterator[list[str]]:
+    ids = [ticket.id for ticket in tickets]
+    for start in range(0, len(ids), _NAMED_AT_ONCE):
+        yield ids[start : start + _NAMED_AT_ONCE]
 
 
 def _imported() -> ModuleType:

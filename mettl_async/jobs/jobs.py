@@ -295,7 +295,8 @@ class Jobs(RecurringJobs):
 
         Any number of processes may do so, one worker in each. What is committed stays, whatever ends a
         worker at any instant: another one goes on. Of each account that it worked for it had at most
-        ``concurrency`` calls in flight, whose candidates are asked for again.
+        ``concurrency`` calls in flight, and two for each chunk whose answers were being written: their
+        candidates are asked for again.
 
         When ``stop`` is set, nothing more is begun, calls in flight have 20 seconds to be answered and
         recorded, and the rest is handed on at once. When it is cancelled, what is in flight is given up.

@@ -120,6 +120,17 @@ async def test_a_worker_takes_only_what_its_accounts_have_and_as_much_as_it_may(
     assert await engine.find([of_beta]) == {}
 
 
+async def test_more_tickets_are_found_and_forgotten_than_a_statement_can_name(
+    engine_of, monkeypatch
+):
+    monkeypatch.setattr("mettl_async.jobs.engine._NAMED_AT_ONCE", 1)
+    engine, _ = await engine_of()
+    await engine.enqueue("nobody", [FIRST, SECOND])
+    assert set(await engine.find([FIRST, SECOND])) == {FIRST, SECOND}
+    await engine.forget([FIRST, SECOND])
+    assert await engine.find([FIRST, SECOND]) == {}
+
+
 async def test_work_that_is_handed_on_leaves_no_result(engine_of):
     engine, taken = await engine_of("a")
     await engine.enqueue("acme", [FIRST])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 __all__ = ["Undone", "hand_out", "is_live", "open_chunks", "orphans"]
+
+_LONGEST_PAUSE: Final = 3600.0  # seconds; those of `Pace` are shorter
 
 
 @frozen
@@ -102,7 +104,7 @@ def _open_chunks(dialect: str) -> sa.Select[Any]:
     ready = (
         sa.select(job.account, row.job, row.chunk, row.attempt, turn.label("turn"))
         .join_from(chunks, jobs, job.number == row.job)
-        .where(job.state == "ready", sa.not_(row.done), row.not_before <= now_of(dialect))
+        .where(job.state == "ready", sa.not_(row.done), _may_run(now_of(dialect)))
         .subquery()
     )
     place = sa.func.row_number().over(
@@ -116,6 +118,11 @@ def _open_chunks(dialect: str) -> sa.Select[Any]:
     )
 
 
+def _may_run(now: sa.ColumnElement[float]) -> sa.ColumnElement[bool]:
+    # No pause is that long: the database's clock was set back.
+    return (chunks.c.not_before <= now) | (chunks.c.not_before > now + _LONGEST_PAUSE)
+
+
 @cache
 def _next_attempt(dialect: str) -> sa.Update:
     row, now = chunks.c, now_of(dialect)
@@ -126,7 +133,7 @@ def _next_attempt(dialect: str) -> sa.Update:
             row.chunk == sa.bindparam("the_chunk"),
             row.attempt == sa.bindparam("seen"),
             sa.not_(row.done),
-            row.not_before <= now,
+            _may_run(now),
         )
         .values(attempt=row.attempt + 1, owner=None, changed_at=now)
     )

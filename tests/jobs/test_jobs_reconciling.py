@@ -1,5 +1,7 @@
 """The rule that hands out chunks: pure, and its statements on both databases."""
 
+import time
+
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -77,15 +79,22 @@ async def test_jobs_of_an_account_take_turns_within_the_window(connection):
 async def test_only_what_may_run_now_is_read(connection):
     await put(connection, 1, "acme", 1, state="paused")
     await put(connection, 2, "acme", 1, done=True)
-    await put(connection, 3, "acme", 1, not_before=9e9)
+    await put(connection, 3, "acme", 1, not_before=time.time() + 600)
     await put(connection, 4, "acme", 1, owner="a", attempt=7)
     assert await reconciling.open_chunks(connection, 9) == [Undone("acme", Ticket(4, 0, 7))]
+
+
+async def test_a_clock_that_was_set_back_puts_no_chunk_off_for_hours(connection):
+    await put(connection, 1, "acme", 1, not_before=time.time() + 86_400)
+    found = await reconciling.open_chunks(connection, 9)
+    assert [one.ticket for one in found] == [Ticket(1, 0, 0)]
+    assert await reconciling.hand_out(connection, found) == {"acme": [Ticket(1, 0, 1)]}
 
 
 async def test_a_chunk_is_handed_out_once_and_taken_from_whoever_had_it(connection):
     await put(connection, 1, "acme", 1, owner="a", attempt=7)
     await put(connection, 2, "beta", 1, done=True)
-    await put(connection, 3, "beta", 1, not_before=9e9)
+    await put(connection, 3, "beta", 1, not_before=time.time() + 600)
     found = [
         Undone("acme", Ticket(1, 0, 7)),
         Undone("beta", Ticket(2, 0, 0)),

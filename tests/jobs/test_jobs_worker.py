@@ -340,8 +340,8 @@ async def test_a_ticket_that_never_reached_the_worker_is_found(worked, monkeypat
 
 
 async def test_workers_of_two_versions_lose_nothing(worked):
-    await worked.submit(200, chunk_size=20)
-    worked.sandbox.faults.latency = 0.005
+    await worked.submit(600, chunk_size=20)
+    worked.sandbox.faults.latency = 0.03
     async with worked.working(version="mettl-jobs-0"):
         await worked.until_calls(2)
         async with worked.working() as new:

@@ -203,7 +203,7 @@ class Chaos:
                 )
             await self._until_done()
             self.over.set()
-        assert self.problems == []
+        assert not self.problems, "\n".join(said for _, said in self.problems)
         assert self.kills >= self.wanted_kills
         await self.worked.check_end()
         assert (await self.worked.statuses())["registered"] == people

@@ -549,10 +549,12 @@ async def test_what_is_recorded_can_be_read_where_nothing_can_be_written(tmp_pat
 async def test_a_cancelled_task_hides_the_commit_of_no_other(tmp_path):
     journal = FileJournal(tmp_path / "journal")
     await journal.open(KEY)
-    tasks = [asyncio.create_task(journal.record([registered(number)])) for number in range(3)]
-    while not journal._one_at_a_time.locked():  # noqa: ASYNC110 - by the thread that writes
+    with journal._one_at_a_time:  # for which the thread that writes waits
+        tasks = [asyncio.create_task(journal.record([registered(number)])) for number in range(3)]
+        for _ in range(10):
+            await asyncio.sleep(0)
+        tasks[0].cancel()  # not by a cancel scope
         await asyncio.sleep(0)
-    tasks[0].cancel()  # not by a cancel scope
     assert [type(one) for one in await asyncio.gather(*tasks, return_exceptions=True)] == [
         asyncio.CancelledError,
         type(None),

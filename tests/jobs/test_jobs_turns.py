@@ -54,7 +54,10 @@ class World:
     def most_in_a_second(self):
         self.spent.sort()
         return max(
-            (bisect_left(self.spent, since + 1.0) - place for place, since in enumerate(self.spent)),
+            (
+                bisect_left(self.spent, since + 1.0) - place
+                for place, since in enumerate(self.spent)
+            ),
             default=0,  # a loop that is always late may spend none
         )
 

@@ -34,7 +34,7 @@ from mettl_async.jobs.pulled import digest_of, line_of, report_name
 from mettl_async.jobs.recurring import LISTING
 from mettl_async.jobs.report_store import FolderStore, Store, unfinished
 from mettl_async.jobs.result_files import merge
-from mettl_async.jobs.work import Ending, Finished, Refused, Stopped, Work, logger
+from mettl_async.jobs.work import Ending, Finished, Refused, Stopped, Work, logger, named
 from mettl_async.models import ResultDetail, ResultSort, SortOrder
 from mettl_async.models._fold_email import fold_email
 from mettl_async.webhooks.processing import place_of
@@ -118,8 +118,7 @@ def _refused_or_not(error: CallError, *, of_the_schedule: bool, answered: bool) 
         if not of_the_schedule or (isinstance(error, _OF_THE_ACCOUNT) and stops_the_run(error)):
             return Refused(str(error))
         answered = True
-    name = type(error).__name__
-    return Finished(f"{name} {error.code}" if error.code else name, unanswered=not answered)
+    return Finished(named(error), unanswered=not answered)
 
 
 @define(eq=False, kw_only=True)

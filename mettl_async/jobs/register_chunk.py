@@ -15,7 +15,7 @@ from mettl_async.errors import ApiError, CallError, ClientClosedError, MettlErro
 from mettl_async.jobs.chunk_journal import ChunkJournal
 from mettl_async.jobs.chunk_work import people_of
 from mettl_async.jobs.spec import RegisterSpec
-from mettl_async.jobs.work import Ending, Finished, Refused, Stopped, Work
+from mettl_async.jobs.work import Ending, Finished, Refused, Stopped, Work, named
 
 if TYPE_CHECKING:
     import asyncio
@@ -84,12 +84,7 @@ class Answers:
             return Stopped()
         if self._last is None:
             return Finished()
-        return Finished(_named(self._last), unanswered=not self._any)
-
-
-def _named(error: MettlError) -> str:
-    code = getattr(error, "code", None)
-    return f"{type(error).__name__} {code}" if code else type(error).__name__
+        return Finished(named(self._last), unanswered=not self._any)
 
 
 def _until(stopping: asyncio.Event, people: Sequence[Candidate]) -> Iterator[Candidate]:

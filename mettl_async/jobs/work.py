@@ -11,7 +11,7 @@ import anyio
 from attrs import define, field, frozen
 
 from mettl_async.bulk.outcomes import JournalError
-from mettl_async.errors import ConfigurationError
+from mettl_async.errors import ConfigurationError, MettlError
 from mettl_async.sql_backend import sa
 from mettl_async.webhooks.processing import place_of
 
@@ -174,6 +174,12 @@ class Presence:
             self.went(error)
             return False
         return True
+
+
+def named(error: MettlError) -> str:
+    """Name an error by its class and Mettl's code: nothing of a person is in it."""
+    code = getattr(error, "code", None)
+    return f"{type(error).__name__} {code}" if code else type(error).__name__
 
 
 def is_away(error: BaseException) -> bool:
